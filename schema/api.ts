@@ -1,0 +1,106 @@
+import type { Duration } from "./duration.ts";
+import type { Usd } from "./money.ts";
+import type { Price, PriceFor } from "./price.ts";
+import type { InputOf, OutputOf, Schema } from "./standard.ts";
+
+/** How a resource that takes longer than one request is run. */
+export interface JobOptions<Output = unknown> {
+  /** How long the handler may run; then its signal aborts and the job ends as failed with code `timeout`. */
+  readonly timeout: Duration;
+  /** How long the result can be fetched after the job has ended. @default "24h" */
+  readonly retention?: Duration;
+  /** The output field that holds the address of the product; copied to `artifactUrl` of the job's status. */
+  readonly artifactUrl?: keyof Output & string;
+  /** The output field that holds a text answer; copied to `response` of the job's status. */
+  readonly response?: keyof Output & string;
+}
+
+/** The seller's private arithmetic, checked against the lowest price and never published. */
+export interface Costs {
+  readonly compute?: Usd;
+  readonly api?: Usd;
+  readonly storage?: Usd;
+  /** The share of the price that must be left over after costs: 0.3 is 30 %. At least 0, below 1. @default 0 */
+  readonly margin?: number;
+}
+
+export interface Example<Input = unknown, Output = unknown> {
+  readonly input: Input;
+  readonly output: Output;
+}
+
+export interface ResourceDefinition<
+  I extends Schema = Schema,
+  O extends Schema = Schema,
+  Code extends string = string,
+> {
+  /** One sentence in the imperative: what the buyer gets. */
+  readonly summary: string;
+  /** Anything more that a buyer should know. Markdown. */
+  readonly description?: string;
+  /** What is asked of the caller. Must be an object. */
+  readonly input: I;
+  /** What the handler returns. Checked before it leaves the server. */
+  readonly output: O;
+  readonly price: Price;
+  /** `GET` reads the input from path and query. @default "POST" */
+  readonly method?: "GET" | "POST";
+  /** Path with `:name` for path parameters. @default `/v1/<name-in-kebab-case>` */
+  readonly path?: string;
+  /** How long the handler may take when the answer comes in the same request. @default "30s" */
+  readonly timeout?: Duration;
+  /** Present: the call is answered by 202 and a job. Absent: it is answered in the same request. */
+  readonly job?: JobOptions;
+  /** Codes with which the handler may fail on purpose, each with the text that buyers read. */
+  readonly errors?: { readonly [code in Code]: string };
+  readonly costs?: Costs;
+  readonly tags?: readonly string[];
+  /** True, or what to use instead. */
+  readonly deprecated?: boolean | string;
+  readonly examples?: readonly Example[];
+}
+
+/** An input schema whose value is not an object (a string, a list, …) is not accepted. */
+type ObjectInput<I extends Schema> =
+  InputOf<I> extends object ? (InputOf<I> extends readonly unknown[] ? never : I) : never;
+
+/** Describes one thing that the API sells. The types hold price, path and output together. */
+export function resource<const I extends Schema, const O extends Schema, const Code extends string = never>(
+  definition: Omit<ResourceDefinition<I, O, Code>, "input" | "price" | "job" | "examples"> & {
+    readonly input: I & ObjectInput<I>;
+    readonly price: NoInfer<PriceFor<OutputOf<I>>>;
+    readonly job?: JobOptions<OutputOf<O>>;
+    readonly examples?: readonly Example<InputOf<I>, OutputOf<O>>[];
+  },
+): ResourceDefinition<I, O, Code> {
+  return definition as ResourceDefinition<I, O, Code>;
+}
+
+export interface ApiDefinition<
+  R extends { readonly [name: string]: ResourceDefinition } = { readonly [name: string]: ResourceDefinition },
+> {
+  readonly title: string;
+  /** The API's own version, such as `"1.2.0"`. */
+  readonly version: string;
+  readonly description: string;
+  readonly contact?: { readonly name?: string; readonly url?: string; readonly email?: string };
+  readonly license?: { readonly name: string; readonly url?: string };
+  /** Where the API is served, most important first. */
+  readonly servers?: readonly { readonly url: string; readonly description?: string }[];
+  readonly resources: R;
+}
+
+/** Marks a module's default export as a definition, across copies of this package. */
+const BRAND = "~resource402";
+
+/** The whole of what an API sells: the default export of `resources.ts`. */
+export function defineApi<const R extends { readonly [name: string]: ResourceDefinition }>(
+  definition: ApiDefinition<R>,
+): ApiDefinition<R> {
+  return { ...definition, [BRAND]: 1 } as ApiDefinition<R>;
+}
+
+/** True for what {@link defineApi} returned, here or in another copy of this package. */
+export function isApiDefinition(value: unknown): value is ApiDefinition {
+  return typeof value === "object" && value !== null && BRAND in value;
+}

@@ -1,0 +1,69 @@
+/** Header names of the wire, in lower case. Sources: x402 v2 HTTP transport, x402 v1, RFC 9110, RFC 7240. */
+export const HEADERS = {
+  /** v2 challenge, base64 JSON. */
+  paymentRequired: "payment-required",
+  /** v2 payment, base64 JSON. */
+  paymentSignature: "payment-signature",
+  /** v2 receipt, base64 JSON. */
+  paymentResponse: "payment-response",
+  /** v1 payment, base64 JSON. */
+  xPayment: "x-payment",
+  /** v1 receipt, base64 JSON. */
+  xPaymentResponse: "x-payment-response",
+  /** draft-ietf-httpapi-idempotency-key-header-07: a quoted string; the bare form is accepted too. */
+  idempotencyKey: "idempotency-key",
+  xIdempotencyKey: "x-idempotency-key",
+  idempotentReplayed: "idempotent-replayed",
+  requestId: "x-request-id",
+  retryAfter: "retry-after",
+} as const;
+
+interface NativeBuffer {
+  from(data: string, encoding: "utf8" | "base64"): { toString(encoding: "utf8" | "base64"): string };
+}
+
+// Node's Buffer is some 60 times faster than btoa over code points; browsers have no Buffer.
+const native = (globalThis as { Buffer?: NativeBuffer }).Buffer;
+
+/** JSON as base64 of its UTF-8 bytes: how x402 puts documents into headers. */
+export function encodeHeader(document: unknown): string {
+  const json = JSON.stringify(document);
+  if (native) return native.from(json, "utf8").toString("base64");
+  let binary = "";
+  for (const byte of new TextEncoder().encode(json)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+/** The document in a header, or `undefined` when it is not base64 JSON. */
+export function decodeHeader(text: string): unknown {
+  try {
+    if (native) return JSON.parse(native.from(text, "base64").toString("utf8"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text), (char) => char.charCodeAt(0))));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A key in the form that the IETF draft asks for: a quoted structured-field string. */
+export function quoteKey(key: string): string {
+  return `"${key}"`;
+}
+
+/** The key in a header, quoted or bare; `undefined` when it is not 1–255 visible characters. */
+export function unquoteKey(text: string): string | undefined {
+  const trimmed = text.trim();
+  const key = /^".*"$/.test(trimmed) ? trimmed.slice(1, -1) : trimmed;
+  return /^[\x21\x23-\x7e]{1,255}$/.test(key) ? key : undefined;
+}
+
+/**
+ * `Retry-After` in milliseconds, or `undefined` when absent or unreadable. Seconds or an HTTP date
+ * (RFC 9110 §10.2.3); `now` in milliseconds since the epoch.
+ */
+export function parseRetryAfter(text: string | null, now: number): number | undefined {
+  if (text === null || text.trim() === "") return undefined;
+  const seconds = Number(text);
+  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

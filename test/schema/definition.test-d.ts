@@ -62,18 +62,14 @@ describe("a definition that does not hold together does not compile", () => {
     resource({ ...base, price: price.byChoice("quality", { draft: "0.02", standard: "0.05" }, perImage) });
   });
   it("when a table has a row for a choice that does not exist", () => {
+    const table = { draft: "1", standard: "1", high: "1", ultra: "1" } as const;
     // @ts-expect-error ultra is no quality
-    resource({
-      ...base,
-      price: price.byChoice("quality", { draft: "1", standard: "1", high: "1", ultra: "1" }, perImage),
-    });
+    resource({ ...base, price: price.byChoice("quality", table, perImage) });
   });
   it("when a price looks at a field that does not exist", () => {
+    const table = { draft: "1", standard: "1", high: "1" } as const;
     // @ts-expect-error misspelt
-    resource({
-      ...base,
-      price: price.byChoice("qualty", { draft: "1", standard: "1", high: "1" }, perImage),
-    });
+    resource({ ...base, price: price.byChoice("qualty", table, perImage) });
     // @ts-expect-error misspelt
     resource({ ...base, price: price.perUnit("promt", "0.1") });
     // @ts-expect-error misspelt inside a sum

@@ -25,7 +25,7 @@ export interface Problem {
 export const PROBLEMS = {
   invalid_input: [400, "Invalid input", false],
   malformed_payment: [400, "Malformed payment", false],
-  key_required: [400, "Idempotency key required", false],
+  malformed_key: [400, "Malformed idempotency key", false],
   not_found: [404, "Not found", false],
   method_not_allowed: [405, "Method not allowed", false],
   key_conflict: [409, "Idempotency key used for another input", false],

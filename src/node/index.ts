@@ -1,0 +1,47 @@
+import { serve as serveNode } from "@hono/node-server";
+
+/** What can be listened with: the server that the generated `createServer` returns. */
+export interface Listenable {
+  readonly fetch: (request: Request) => Promise<Response>;
+  start(): Promise<void>;
+  stop(graceMs?: number): Promise<void>;
+}
+
+export interface ListenOptions {
+  /** 0 takes a free port. @default 3000 */
+  readonly port?: number;
+  /** @default "0.0.0.0" */
+  readonly hostname?: string;
+}
+
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** Stops taking requests, lets running ones and jobs finish for `graceMs`, then stops the server. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Serves an API over HTTP on Node. @throws when the port is taken, or the facilitator cannot be reached. */
+export async function listen(server: Listenable, options: ListenOptions = {}): Promise<Listening> {
+  await server.start();
+  const hostname = options.hostname ?? "0.0.0.0";
+  const { node, port } = await new Promise<{ node: ReturnType<typeof serveNode>; port: number }>(
+    (resolve, reject) => {
+      const node = serveNode({ fetch: server.fetch, hostname, port: options.port ?? 3000 }, (info) =>
+        resolve({ node, port: info.port }),
+      );
+      node.once("error", reject);
+    },
+  );
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    async close(graceMs = 10_000) {
+      const closed = new Promise<void>((resolve) => node.close(() => resolve()));
+      await server.stop(graceMs);
+      if ("closeAllConnections" in node) node.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { PaymentIdentity, SignedPayment } from "../store/store.ts";
+import {
+  decodeHeader,
+  HEADERS,
+  isRecord,
+  type PaymentPayload,
+  type PaymentPayloadV1,
+  paymentIdentifier,
+  readPaymentPayload,
+  readPaymentPayloadV1,
+  unquoteKey,
+} from "../wire/index.ts";
+
+/** A payment as it came with the request: decoded, not yet matched with an offer or verified. */
+export type Presented =
+  | { readonly version: 2; readonly payload: PaymentPayload; readonly bytes: string }
+  | { readonly version: 1; readonly payload: PaymentPayloadV1; readonly bytes: string };
+
+/** The payment in a request's headers, v2 before v1; `"malformed"` when there is one that cannot be read. */
+export function readPayment(headers: Headers): Presented | "malformed" | undefined {
+  const v2 = headers.get(HEADERS.paymentSignature);
+  if (v2 !== null) {
+    const payload = readPaymentPayload(decodeHeader(v2));
+    return payload ? { version: 2, payload, bytes: v2 } : "malformed";
+  }
+  const v1 = headers.get(HEADERS.xPayment);
+  if (v1 === null) return undefined;
+  const payload = readPaymentPayloadV1(decodeHeader(v1));
+  return payload ? { version: 1, payload, bytes: v1 } : "malformed";
+}
+
+/** Where an idempotency key came from decides the status of a mismatch: 422 for a header, 409 for the extension. */
+export interface Key {
+  readonly value: string | undefined;
+  readonly from: "header" | "extension";
+}
+
+/** The buyer's key from headers and extension; `"disagree"` or `"malformed"` when they cannot be used. */
+export function readKey(headers: Headers, payment: Presented | undefined): Key | "disagree" | "malformed" {
+  const fromHeaders: string[] = [];
+  for (const name of [HEADERS.idempotencyKey, HEADERS.xIdempotencyKey]) {
+    const text = headers.get(name);
+    if (text === null) continue;
+    const key = unquoteKey(text);
+    if (key === undefined) return "malformed";
+    fromHeaders.push(key);
+  }
+  const identifier = payment?.version === 2 ? paymentIdentifier(payment.payload) : undefined;
+  if (identifier === "invalid") return "malformed";
+  const all = new Set(identifier === undefined ? fromHeaders : [...fromHeaders, identifier]);
+  if (all.size > 1) return "disagree";
+  return { value: [...all][0], from: fromHeaders.length > 0 ? "header" : "extension" };
+}
+
+/**
+ * Tells payments apart. EIP-3009 and Permit2 authorizations have a nonce of their own; a scheme that
+ * this library does not know is told apart by the hash of what was signed.
+ */
+export function identify(payment: SignedPayment, bytes: string): PaymentIdentity {
+  const signed = payment.payload.payload;
+  const authorization = [signed.authorization, signed.permit2Authorization].find(isRecord);
+  const payer = typeof authorization?.from === "string" ? authorization.from.toLowerCase() : "";
+  const nonce =
+    typeof authorization?.nonce === "string" ? authorization.nonce.toLowerCase() : hash(canonical(signed));
+  const expiry = Number(authorization?.validBefore ?? authorization?.deadline);
+  const validBefore = Number.isSafeInteger(expiry)
+    ? expiry
+    : Math.ceil(Date.now() / 1000) + payment.requirements.maxTimeoutSeconds;
+  return { network: payment.network, payer, nonce, bytesHash: hash(bytes), validBefore };
+}
+
+/** Hash of what is asked for. Two requests with the same fingerprint ask for the same thing. */
+export function fingerprint(resource: string, input: unknown): string {
+  return hash(`${resource}\n${canonical(input)}`);
+}
+
+export function hash(text: string): string {
+  return bytesToHex(sha256(utf8ToBytes(text)));
+}
+
+/** JSON with sorted keys, so that equal values have equal text. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+}

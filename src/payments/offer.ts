@@ -1,0 +1,246 @@
+import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
+import { findDefaultAsset, getDefaultAsset } from "@x402/evm";
+import { ExactEvmScheme } from "@x402/evm/exact/server";
+import { EVM_NETWORK_CHAIN_ID_MAP } from "@x402/evm/v1";
+import { LRUCache } from "lru-cache";
+import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
+import { type Price, perWhat } from "../../schema/price.ts";
+import type { SignedPayment, StoredAnswer } from "../store/store.ts";
+import {
+  encodeHeader,
+  HEADERS,
+  type Network,
+  PAYMENT_IDENTIFIER,
+  PAYMENT_IDENTIFIER_DECLARATION,
+  type PaymentRequired,
+  type PaymentRequiredV1,
+  type PaymentRequirements,
+  type PaymentRequirementsV1,
+} from "../wire/index.ts";
+import type { Presented } from "./evidence.ts";
+
+/** One way in which buyers may pay. */
+export interface Accept {
+  /** CAIP-2, such as `eip155:8453` (Base). */
+  readonly network: Network;
+  /** The seller's address. */
+  readonly payTo: string;
+  /** @default the network's default dollar token, as `@x402/evm` knows it (USDC where there is one) */
+  readonly asset?: AcceptedAsset;
+}
+
+/** A dollar token that transfers by EIP-3009. */
+export interface AcceptedAsset {
+  readonly address: string;
+  readonly symbol: string;
+  readonly decimals: number;
+  /** The token's EIP-712 domain. */
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What an offer needs to know of a resource. */
+export interface Priced {
+  readonly name: string;
+  readonly summary: string;
+  readonly price: Price;
+  readonly timeoutMs: number;
+  readonly isJob: boolean;
+  /** x402 v1 `outputSchema`: what to send and what comes back. */
+  readonly outputSchema: unknown;
+}
+
+interface Offer {
+  readonly v2: PaymentRequirements[];
+  /** Index for index the same as `v2`; without `resource`, which depends on the URL. */
+  readonly v1: readonly (Omit<PaymentRequirementsV1, "resource"> | undefined)[];
+}
+
+export interface Offers {
+  /** Asks the facilitator what it supports. @throws when it cannot be reached or does not support an accepted way. */
+  ready(): Promise<void>;
+  /** The 402: v2 in the header, v1 in the body. `url` is the resource's, without query. */
+  challenge(resource: Priced, amount: Money, url: string, error?: string): Promise<StoredAnswer>;
+  /** The offer that a payment accepts, or `undefined` when it fits none. */
+  match(resource: Priced, amount: Money, url: string, payment: Presented): Promise<SignedPayment | undefined>;
+  /** The symbol and places of an offer's asset, for receipts. */
+  asset(network: Network, address: string): Pick<AcceptedAsset, "symbol" | "decimals"> | undefined;
+}
+
+/** How many different amounts, and how many different challenges, are kept ready-made. */
+const KEPT = 2_000;
+/** A job's payment is settled before the 202; this is how long a buyer may take from the 402 to there. */
+const JOB_PAYMENT_SECONDS = 300;
+/** What settling may take after the handler has ended. */
+const SETTLE_SECONDS = 60;
+
+const V1_NAMES = new Map<string, string>(
+  Object.entries(EVM_NETWORK_CHAIN_ID_MAP).map(([name, id]) => [`eip155:${id}`, name]),
+);
+
+/** Prices in, challenges out. Everything that does not change from call to call is made once. */
+export function createOffers(accepts: readonly Accept[], facilitator: FacilitatorClient): Offers {
+  const core = new x402ResourceServer(facilitator).register("eip155:*", new ExactEvmScheme());
+  const ways = accepts.map((accept) => ({ ...accept, asset: accept.asset ?? defaultAsset(accept.network) }));
+  const offers = new LRUCache<string, Promise<Offer>>({ max: KEPT });
+  const challenges = new LRUCache<string, StoredAnswer>({ max: KEPT });
+
+  let initialized: Promise<void> | undefined;
+  const ready = (): Promise<void> => {
+    initialized ??= core.initialize().catch((error: unknown) => {
+      initialized = undefined;
+      throw error;
+    });
+    return initialized;
+  };
+
+  function offerOf(resource: Priced, amount: Money): Promise<Offer> {
+    const id = `${resource.name} ${amount}`;
+    let offer = offers.get(id);
+    if (!offer) {
+      offer = build(resource, amount);
+      offers.set(id, offer);
+      offer.catch(() => offers.delete(id));
+    }
+    return offer;
+  }
+
+  async function build(resource: Priced, amount: Money): Promise<Offer> {
+    await ready();
+    const built = await Promise.all(
+      ways.map(async (way) => {
+        const atomic = toAtomic(amount, way.asset.decimals).toString();
+        const extra = {
+          name: way.asset.name,
+          version: way.asset.version,
+          pricing: {
+            amount: formatAtomic(BigInt(atomic), way.asset.decimals),
+            currency: way.asset.symbol,
+            description: perWhat(resource.price),
+          },
+          refundPolicy: resource.isJob
+            ? "Charged when the job is accepted. A job that fails is not refunded automatically."
+            : "Charged only when the answer is delivered.",
+        };
+        const v2 = await core.buildPaymentRequirements({
+          scheme: "exact",
+          network: way.network,
+          payTo: way.payTo,
+          price: { asset: way.asset.address, amount: atomic },
+          maxTimeoutSeconds: resource.isJob
+            ? JOB_PAYMENT_SECONDS
+            : Math.ceil(resource.timeoutMs / 1000) + SETTLE_SECONDS,
+          extra: resource.isJob ? { ...extra, paymentFlow: "upfront" } : extra,
+        });
+        return v2.map((requirements) => ({ v2: requirements, v1: inV1(requirements, resource, extra) }));
+      }),
+    );
+    const flat = built.flat();
+    return { v2: flat.map((one) => one.v2), v1: flat.map((one) => one.v1) };
+  }
+
+  return {
+    ready,
+
+    async challenge(resource, amount, url, error = "Payment required") {
+      const id = `${resource.name} ${amount} ${url} ${error}`;
+      const kept = challenges.get(id);
+      if (kept) return kept;
+      const offer = await offerOf(resource, amount);
+      const required = (await core.createPaymentRequiredResponse(
+        offer.v2,
+        { url, description: resource.summary, mimeType: "application/json" },
+        error,
+        { [PAYMENT_IDENTIFIER]: PAYMENT_IDENTIFIER_DECLARATION },
+      )) as PaymentRequired;
+      const body: PaymentRequiredV1 = {
+        x402Version: 1,
+        error,
+        accepts: offer.v1.filter((one) => one !== undefined).map((one) => ({ ...one, resource: url })),
+        paymentState: "unused",
+      };
+      const answer = {
+        status: 402,
+        headers: {
+          "content-type": "application/json",
+          "cache-control": "no-store",
+          [HEADERS.paymentRequired]: encodeHeader(required),
+        },
+        body: JSON.stringify(body),
+      };
+      challenges.set(id, answer);
+      return answer;
+    },
+
+    async match(resource, amount, url, payment) {
+      const offer = await offerOf(resource, amount);
+      if (payment.version === 2) {
+        const payload = payment.payload as Parameters<typeof core.findMatchingRequirements>[1];
+        const requirements = core.findMatchingRequirements(offer.v2, payload);
+        return (
+          requirements && {
+            version: 2,
+            network: requirements.network,
+            payload: payment.payload,
+            requirements,
+          }
+        );
+      }
+      const { scheme, network } = payment.payload;
+      const index = offer.v1.findIndex((one) => one?.scheme === scheme && one.network === network);
+      const [requirements, v2] = [offer.v1[index], offer.v2[index]];
+      if (!requirements || !v2) return undefined;
+      return {
+        version: 1,
+        network: v2.network,
+        payload: payment.payload,
+        requirements: { ...requirements, resource: url },
+      };
+    },
+
+    asset(network, address) {
+      return ways.find(
+        (way) => way.network === network && way.asset.address.toLowerCase() === address.toLowerCase(),
+      )?.asset;
+    },
+  };
+}
+
+/** v1 knows networks by plain names; one that has none cannot be offered to v1 buyers. */
+function inV1(
+  v2: PaymentRequirements,
+  resource: Priced,
+  extra: object,
+): Omit<PaymentRequirementsV1, "resource"> | undefined {
+  const network = V1_NAMES.get(v2.network);
+  if (network === undefined) return undefined;
+  return {
+    scheme: v2.scheme,
+    network,
+    maxAmountRequired: v2.amount,
+    description: resource.summary,
+    mimeType: "application/json",
+    outputSchema: resource.outputSchema,
+    payTo: v2.payTo,
+    maxTimeoutSeconds: v2.maxTimeoutSeconds,
+    asset: v2.asset,
+    extra: { ...extra },
+  };
+}
+
+function defaultAsset(network: Network): AcceptedAsset {
+  const found = getDefaultAsset(network);
+  const asset = findDefaultAsset(found.asset, network) ?? found;
+  if (asset.assetTransferMethod !== undefined) {
+    throw new Error(
+      `payments.accepts: the default token of ${network} has no EIP-3009; name another in \`asset\``,
+    );
+  }
+  return {
+    address: asset.asset,
+    symbol: asset.symbol,
+    decimals: asset.decimals,
+    name: asset.name,
+    version: asset.version,
+  };
+}

@@ -1,0 +1,125 @@
+import type { StoredAnswer } from "../store/store.ts";
+import {
+  HEADERS,
+  type PaymentState,
+  PROBLEM_MEDIA_TYPE,
+  PROBLEMS,
+  type Problem,
+  type ProblemCode,
+  problemType,
+} from "../wire/index.ts";
+
+export interface ProblemOptions {
+  /** Safe text for the buyer. @default the title */
+  readonly detail?: string;
+  readonly details?: Problem["details"];
+  /** @default "unused" */
+  readonly paymentState?: PaymentState;
+  readonly retryAfterSeconds?: number;
+}
+
+/** An error of the library's own. */
+export function problem(code: ProblemCode, requestId: string, options: ProblemOptions = {}): StoredAnswer {
+  const [status, title, retryable] = PROBLEMS[code];
+  return problemAnswer({ code, status, title, retryable, requestId }, options);
+}
+
+/** A failure of the handler: one of the seller's declared codes, a time-out or an internal error. */
+export function failure(
+  outcome: { readonly code: string; readonly error: string },
+  status: number,
+  requestId: string,
+): StoredAnswer {
+  const title = status >= 500 ? "The request could not be carried out" : "The request was refused";
+  return problemAnswer(
+    { code: outcome.code, status, title, retryable: false, requestId },
+    { detail: outcome.error },
+  );
+}
+
+function problemAnswer(
+  base: Pick<Problem, "code" | "status" | "title" | "retryable" | "requestId">,
+  options: ProblemOptions,
+): StoredAnswer {
+  const detail = options.detail ?? `${base.title}.`;
+  const document: Problem = {
+    type: problemType(base.code),
+    title: base.title,
+    status: base.status,
+    detail,
+    error: detail,
+    code: base.code,
+    ...(options.details === undefined ? {} : { details: options.details }),
+    retryable: base.retryable,
+    paymentState: options.paymentState ?? "unused",
+    requestId: base.requestId,
+  };
+  const retryAfter = options.retryAfterSeconds;
+  return {
+    status: base.status,
+    headers: {
+      "content-type": PROBLEM_MEDIA_TYPE,
+      "cache-control": "no-store",
+      [HEADERS.requestId]: base.requestId,
+      ...(retryAfter === undefined ? {} : { [HEADERS.retryAfter]: String(retryAfter) }),
+    },
+    body: JSON.stringify(document),
+  };
+}
+
+/** An answer with a JSON body that has been written already. */
+export function json(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): StoredAnswer {
+  return { status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+/** The same answer to the same call, marked as a replay. */
+export function replayed(answer: StoredAnswer): StoredAnswer {
+  return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true" } };
+}
+
+/** What a browser on another origin may read and send. Paid APIs carry no cookies, so any origin may call. */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": [
+    HEADERS.paymentRequired,
+    HEADERS.paymentResponse,
+    HEADERS.xPaymentResponse,
+    HEADERS.idempotentReplayed,
+    HEADERS.requestId,
+    HEADERS.retryAfter,
+    "location",
+    "etag",
+    "preference-applied",
+  ].join(", "),
+};
+
+const PREFLIGHT = {
+  ...CORS,
+  "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
+  "access-control-allow-headers": [
+    "content-type",
+    "prefer",
+    "if-none-match",
+    HEADERS.paymentSignature,
+    HEADERS.xPayment,
+    HEADERS.idempotencyKey,
+    HEADERS.xIdempotencyKey,
+  ].join(", "),
+  "access-control-max-age": "86400",
+};
+
+export function respond(answer: StoredAnswer, cors: boolean): Response {
+  const headers = cors ? { ...answer.headers, ...CORS } : answer.headers;
+  return new Response(answer.status === 204 || answer.status === 304 ? null : answer.body, {
+    status: answer.status,
+    headers,
+  });
+}
+
+export function preflight(): Response {
+  return new Response(null, { status: 204, headers: PREFLIGHT });
+}

@@ -1,0 +1,89 @@
+import { isRecord } from "../wire/index.ts";
+import type { ResourceDocument } from "./resource.ts";
+
+/** What was read from a request: the caller's input, or why there is none. */
+export type Reading =
+  | { readonly kind: "input"; readonly input: unknown }
+  /** Nothing was sent: the request asks what the resource costs. `input` holds path parameters only. */
+  | { readonly kind: "probe"; readonly input: unknown }
+  | {
+      readonly kind: "refused";
+      readonly code: "invalid_input" | "too_large" | "unsupported_media_type";
+      readonly detail: string;
+    };
+
+/** Reads the input from path, query or JSON body. Says nothing yet of whether it is valid. */
+export async function readInput(
+  document: ResourceDocument,
+  request: Request,
+  params: Readonly<Record<string, string>>,
+  maxBytes: number,
+): Promise<Reading> {
+  const fields = document.fields ?? {};
+  const fromPath = Object.fromEntries(
+    Object.entries(params).map(([name, text]) => [name, coerce(fields[name], [text])]),
+  );
+  if (document.method === "GET") {
+    const query = new URL(request.url).searchParams;
+    const input: Record<string, unknown> = { ...fromPath };
+    for (const name of new Set(query.keys())) {
+      if (!Object.hasOwn(fromPath, name)) input[name] = coerce(fields[name], query.getAll(name));
+    }
+    return { kind: query.size === 0 ? "probe" : "input", input };
+  }
+
+  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (length > maxBytes) return tooLarge(maxBytes);
+  const text = Number.isFinite(length) ? await request.text() : await readLimited(request, maxBytes);
+  if (text === undefined) return tooLarge(maxBytes);
+  if (text === "") return { kind: "probe", input: fromPath };
+  const type = request.headers.get("content-type");
+  if (type !== null && !/^[a-z]+\/(?:[\w.-]+\+)?json\b/i.test(type)) {
+    return { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." };
+  }
+  return { kind: "input", input: isRecord(body) ? { ...body, ...fromPath } : body };
+}
+
+function tooLarge(maxBytes: number): Reading {
+  return { kind: "refused", code: "too_large", detail: `The body may have at most ${maxBytes} bytes.` };
+}
+
+/** A body of unannounced length is read only as far as the limit. */
+async function readLimited(request: Request, maxBytes: number): Promise<string | undefined> {
+  if (request.body === null) return "";
+  const decoder = new TextDecoder();
+  let size = 0;
+  let text = "";
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBytes) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Text from path or query as the value that the schema expects; text that does not fit is left for the schema to refuse. */
+function coerce(kind: string | undefined, texts: readonly string[]): unknown {
+  if (kind?.endsWith("[]")) return texts.map((text) => coerceOne(kind.slice(0, -2), text));
+  const values = texts.map((text) => coerceOne(kind, text));
+  return values.length === 1 ? values[0] : values;
+}
+
+function coerceOne(kind: string | undefined, text: string): unknown {
+  if (kind === "number") return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  if (kind === "boolean") return text === "true" ? true : text === "false" ? false : text;
+  if (kind === "json") {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  }
+  return text;
+}

@@ -1,0 +1,75 @@
+import type { ApiDefinition } from "../../schema/api.ts";
+import { parseDuration } from "../../schema/duration.ts";
+import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
+import type { Schema } from "../../schema/standard.ts";
+import type { AnyHandler } from "../jobs/handler.ts";
+import type { JobResource } from "../jobs/jobs.ts";
+import type { Priced } from "../payments/offer.ts";
+
+/** What the compiler writes down of a resource for the server. */
+export interface ResourceDocument {
+  readonly method: "GET" | "POST";
+  /** With `:name` for path parameters. */
+  readonly path: string;
+  /** The highest price in US dollars: what a probe without input is told. */
+  readonly maxPrice: string;
+  /** How text from path and query becomes a value: string, number, boolean or json, with `[]` for lists. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** x402 v1 `outputSchema`. */
+  readonly outputSchema: unknown;
+}
+
+export type Documents = Readonly<Record<string, ResourceDocument>>;
+
+/** Computes a quoted price in US dollars from the validated input. Held inside the declared bounds. */
+export type Quote<Input> = (input: Input) => Usd | Promise<Usd>;
+
+/** A resource as it is served: definition, document and handler put together. */
+export interface ServedResource extends Priced, JobResource {
+  readonly input: Schema;
+  readonly document: ResourceDocument;
+  readonly maxPrice: Money;
+  readonly quote: Quote<never> | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_RETENTION_MS = 24 * 3_600_000;
+
+/** Puts definition, documents and handlers together. @throws when one of them is missing, naming all of them. */
+export function servedResources(
+  api: ApiDefinition,
+  documents: Documents,
+  handlers: Readonly<Record<string, unknown>>,
+  quotes: Readonly<Record<string, unknown>>,
+): ServedResource[] {
+  const missing: string[] = [];
+  const served = Object.entries(api.resources).map(([name, definition]): ServedResource => {
+    const document = documents[name];
+    const handler = handlers[name];
+    const quote = quotes[name];
+    if (!document) missing.push(`the generated document of "${name}" (run \`resource402 generate\`)`);
+    if (typeof handler !== "function") missing.push(`handlers.${name}`);
+    if (definition.price.kind === "quoted" && typeof quote !== "function") missing.push(`quotes.${name}`);
+    const { job } = definition;
+    return {
+      name,
+      summary: definition.summary,
+      price: definition.price,
+      input: definition.input,
+      output: definition.output,
+      errors: definition.errors ?? {},
+      isJob: job !== undefined,
+      timeoutMs: parseDuration(job?.timeout ?? definition.timeout) ?? DEFAULT_TIMEOUT_MS,
+      retentionMs: parseDuration(job?.retention) ?? DEFAULT_RETENTION_MS,
+      artifactUrl: job?.artifactUrl,
+      response: job?.response,
+      document: document as ResourceDocument,
+      outputSchema: document?.outputSchema,
+      maxPrice: parseUsd(document?.maxPrice ?? "0"),
+      handler: handler as AnyHandler,
+      quote: quote as Quote<never> | undefined,
+    };
+  });
+  if (missing.length > 0) throw new Error(`createServer: missing ${missing.join(", ")}`);
+  return served;
+}

@@ -1,0 +1,5 @@
+export * from "./asset.ts";
+export * from "./headers.ts";
+export * from "./job.ts";
+export * from "./payment.ts";
+export * from "./problem.ts";

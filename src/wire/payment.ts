@@ -133,7 +133,7 @@ export function readPaymentRequired(document: unknown): PaymentRequired | undefi
   if (!isRecord(document) || document.x402Version !== 2) return undefined;
   if (!isRecord(document.resource) || typeof document.resource.url !== "string") return undefined;
   if (!Array.isArray(document.accepts)) return undefined;
-  const accepts = document.accepts.filter(isRequirements);
+  const accepts = document.accepts.filter(isRequirements).map((one) => ({ ...one, extra: one.extra ?? {} }));
   return { ...(document as unknown as PaymentRequired), accepts };
 }
 

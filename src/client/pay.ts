@@ -1,0 +1,223 @@
+import { formatAtomic, formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  findAsset,
+  HEADERS,
+  isRecord,
+  PAYMENT_IDENTIFIER,
+  type PaymentPayload,
+  type PaymentRequired,
+  type PaymentRequirements,
+  readPaymentRequired,
+} from "../wire/index.ts";
+import type { Budget } from "./budget.ts";
+import { type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
+
+/** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
+export interface Payer {
+  /** Signs one of the offers in `accepts`. Called at most once per call, after every check that could refuse. */
+  // biome-ignore lint/suspicious/noExplicitAny: `x402Client` has its own, structurally equal type of a challenge
+  createPaymentPayload(required: any): Promise<unknown>;
+}
+
+/** A dollar token beside those that the client knows. */
+export interface TrustedAsset {
+  /** CAIP-2, such as `eip155:8453`. */
+  readonly network: string;
+  readonly address: string;
+  readonly symbol: string;
+  readonly decimals: number;
+}
+
+/** A payment that has been signed. From here on its bytes never change. */
+export interface Signed {
+  readonly offer: PaymentRequirements;
+  /** The `PAYMENT-SIGNATURE` header. */
+  readonly header: string;
+  readonly usd: string;
+  readonly currency: string;
+  /** Gives the amount back to the budget. */
+  readonly release: () => void;
+}
+
+export interface PayOptions {
+  readonly resource: string;
+  readonly idempotencyKey: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly payer: Payer | undefined;
+  readonly budget: Budget;
+  /** The published price of this input, or the upper bound of a quoted one. `undefined`: not published. */
+  readonly price: Money | undefined;
+  /** The call's own ceiling. */
+  readonly maxPrice: Money | undefined;
+  readonly trusted: readonly TrustedAsset[];
+  readonly onChallenge: (offer: PaymentRequirements, usd: string, currency: string) => void;
+}
+
+/** The only place that spends: every rule that could refuse comes first, then one signature. */
+export async function pay(options: PayOptions): Promise<Signed> {
+  const facts: ErrorFacts = {
+    resource: options.resource,
+    charged: "no",
+    idempotencyKey: options.idempotencyKey,
+  };
+  const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
+    new ResourceError("payment_refused", message, {
+      ...facts,
+      reason,
+      ...(cause === undefined ? {} : { cause }),
+    });
+
+  const required = readPaymentRequired(decodeHeader(options.headers.get(HEADERS.paymentRequired) ?? ""));
+  if (!required) {
+    throw new ResourceError("protocol", "the 402 carries no x402 v2 challenge that can be read", {
+      ...facts,
+      status: 402,
+    });
+  }
+  if (!sameResource(required.resource.url, options.url)) {
+    throw refuse("other_resource", `the challenge is for ${required.resource.url}, not for ${options.url}`);
+  }
+
+  const offers = payable(required, options, refuse);
+  const first = offers[0];
+  if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
+  options.onChallenge(first.offer, formatUsd(first.amount), first.currency);
+  if (!options.payer) {
+    throw refuse(
+      "no_payer",
+      `costs $${formatUsd(first.amount)}, and the client has no payer; pass one to createClient`,
+    );
+  }
+
+  // The payer may choose among the offers, so the dearest is set aside until it has.
+  const dearest = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  const release = options.budget.reserve(dearest);
+  if (!release) {
+    throw refuse("over_budget", `costs $${formatUsd(dearest)}, which is more than is left of budget.total`);
+  }
+  try {
+    const signed = await options.payer.createPaymentPayload({
+      ...required,
+      accepts: offers.map(({ offer }) => offer),
+    });
+    const payload = readPayload(signed);
+    const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
+    if (!payload || !chosen)
+      throw refuse("payer_failed", "the payer signed something else than it was asked to");
+    return {
+      offer: chosen.offer,
+      header: encodeHeader(withIdentifier(payload, required, options.idempotencyKey)),
+      usd: formatUsd(chosen.amount),
+      currency: chosen.currency,
+      release,
+    };
+  } catch (error) {
+    release();
+    if (error instanceof ResourceError) throw error;
+    throw refuse("payer_failed", "the payer could not sign", error);
+  }
+}
+
+interface Payable {
+  readonly offer: PaymentRequirements;
+  readonly amount: Money;
+  readonly currency: string;
+}
+
+function payable(
+  required: PaymentRequired,
+  options: PayOptions,
+  refuse: (reason: RefusalReason, message: string) => ResourceError,
+): Payable[] {
+  const known = required.accepts
+    .filter((offer) => offer.scheme === "exact")
+    .map((offer) => ({ offer, asset: assetOf(offer, options.trusted) }));
+  const dollars = known.flatMap(({ offer, asset }) =>
+    asset ? [{ offer, amount: fromAtomic(BigInt(offer.amount), asset.decimals), asset }] : [],
+  );
+  const unknown = known.find(({ asset }) => !asset);
+  if (dollars.length === 0 && unknown) {
+    const { asset, network } = unknown.offer;
+    throw refuse(
+      "unknown_asset",
+      `asks for the token ${asset} on ${network}, which this client does not know`,
+    );
+  }
+
+  const rules: [RefusalReason, Money | undefined, string][] = [
+    ["over_price", roundedUp(options.price, dollars), "the published price of this input"],
+    ["over_ceiling", options.maxPrice, "maxPrice"],
+    ["over_ceiling", options.budget.perCall, "budget.perCall"],
+  ];
+  let left = dollars;
+  for (const [reason, limit, name] of rules) {
+    if (limit === undefined || left.length === 0) continue;
+    const within = left.filter(({ amount }) => amount <= limit);
+    const cheapest = left.reduce((least, one) => (one.amount < least.amount ? one : least));
+    if (within.length === 0) {
+      const asked = formatAtomic(BigInt(cheapest.offer.amount), cheapest.asset.decimals);
+      throw refuse(reason, `asks for $${asked}, which is above ${name}, $${formatUsd(limit)}`);
+    }
+    left = within;
+  }
+  return left.map(({ offer, amount, asset }) => ({ offer, amount, currency: asset.symbol }));
+}
+
+/** A price finer than the token's smallest unit is charged rounded up to it. */
+function roundedUp(
+  price: Money | undefined,
+  dollars: readonly { asset: { decimals: number } }[],
+): Money | undefined {
+  if (price === undefined) return undefined;
+  const unit = dollars.reduce((most, { asset }) => {
+    const size = fromAtomic(1n, asset.decimals);
+    return size > most ? size : most;
+  }, 1n);
+  return unit === 0n ? price : ((price + unit - 1n) / unit) * unit;
+}
+
+function assetOf(
+  offer: PaymentRequirements,
+  trusted: readonly TrustedAsset[],
+): { symbol: string; decimals: number } | undefined {
+  const own = trusted.find(
+    (asset) => asset.network === offer.network && asset.address.toLowerCase() === offer.asset.toLowerCase(),
+  );
+  return own ?? findAsset(offer.network, offer.asset);
+}
+
+/** Same host and path. The scheme may differ: behind a proxy a server may not know that it is reached by https. */
+function sameResource(challenged: string, called: string): boolean {
+  try {
+    const [a, b] = [new URL(challenged), new URL(called)];
+    return a.host === b.host && a.pathname === b.pathname;
+  } catch {
+    return false;
+  }
+}
+
+function readPayload(signed: unknown): PaymentPayload | undefined {
+  if (!isRecord(signed) || signed.x402Version !== 2) return undefined;
+  return isRecord(signed.accepted) && isRecord(signed.payload)
+    ? (signed as unknown as PaymentPayload)
+    : undefined;
+}
+
+function isSame(offer: PaymentRequirements, accepted: PaymentRequirements): boolean {
+  const names = ["scheme", "network", "asset", "amount", "payTo", "maxTimeoutSeconds"] as const;
+  return names.every((name) => offer[name] === accepted[name]);
+}
+
+/** Echoes the server's extensions and names the call in `payment-identifier`, where the server has declared it. */
+function withIdentifier(payload: PaymentPayload, required: PaymentRequired, id: string): PaymentPayload {
+  const declared = required.extensions?.[PAYMENT_IDENTIFIER];
+  if (!isRecord(declared) || !/^[a-zA-Z0-9_-]{16,128}$/.test(id)) return payload;
+  const info = isRecord(declared.info) ? declared.info : {};
+  return {
+    ...payload,
+    extensions: { ...required.extensions, [PAYMENT_IDENTIFIER]: { ...declared, info: { ...info, id } } },
+  };
+}

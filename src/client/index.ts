@@ -1,4 +1,4 @@
-export type { Receipt } from "../wire/index.ts";
+export type { JobDocument, JobState, PaymentRequirements, Receipt } from "../wire/index.ts";
 export type { BudgetOptions } from "./budget.ts";
 export {
   type CallDefinition,

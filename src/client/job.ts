@@ -128,7 +128,10 @@ export function createJob<Output>(
    * States until the terminal one: every change, or only what is seen on the way to the end. Lost answers,
    * server errors and unknown words mean waiting on.
    */
-  async function* documents(signal: AbortSignal | undefined, everyChange: boolean): AsyncGenerator<JobDocument> {
+  async function* documents(
+    signal: AbortSignal | undefined,
+    everyChange: boolean,
+  ): AsyncGenerator<JobDocument> {
     const startedAt = performance.now();
     let etag: string | null = null;
     let backoff = FIRST_DELAY_MS;

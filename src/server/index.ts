@@ -18,5 +18,15 @@ export type {
   Store,
   StoredAnswer,
 } from "../store/store.ts";
+export type {
+  JobStatus,
+  Network,
+  PaymentPayload,
+  PaymentPayloadV1,
+  PaymentRequirements,
+  PaymentRequirementsV1,
+  PaymentState,
+  Receipt,
+} from "../wire/index.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";
 export { type PaymentOptions, type Server, type ServerOptions, serve } from "./serve.ts";

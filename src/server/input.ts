@@ -37,15 +37,16 @@ export async function readInput(
   const text = Number.isFinite(length) ? await request.text() : await readLimited(request, maxBytes);
   if (text === undefined) return tooLarge(maxBytes);
   if (text === "") return { kind: "probe", input: fromPath };
-  const type = request.headers.get("content-type");
-  if (type !== null && !/^[a-z]+\/(?:[\w.-]+\+)?json\b/i.test(type)) {
-    return { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
-  }
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    return { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." };
+    // What is JSON is taken as JSON, whatever it is called; what is not gets the error that helps more.
+    const type = request.headers.get("content-type");
+    const claimsJson = type === null || /^[a-z]+\/(?:[\w.-]+\+)?json\b/i.test(type);
+    return claimsJson
+      ? { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." }
+      : { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
   }
   return { kind: "input", input: isRecord(body) ? { ...body, ...fromPath } : body };
 }

@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+/** Source files of a folder, by path from the root. */
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/** What a file imports: paths from the root for our own files, package names for others. */
+function importsOf(file: string): string[] {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(root, file), "utf8"), true, true);
+  return importedFiles.map(({ fileName }) =>
+    fileName.startsWith(".") ? relative(root, join(root, dirname(file), fileName)) : fileName,
+  );
+}
+
+const all = ["schema", "codegen", "src"].flatMap(sources);
+
+/** Files below `from` may import, of our own, only what one of `allowed` matches. */
+function only(from: string, allowed: readonly RegExp[]): string[] {
+  const own = /^(schema|codegen|src|test|examples|bench)\//;
+  return all
+    .filter((file) => file.startsWith(from))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((target) => own.test(target) && !allowed.some((pattern) => pattern.test(target)))
+        .map((target) => `${file} imports ${target}`),
+    );
+}
+
+/** Files for which `from` is true may not import a package that `forbidden` matches. */
+function without(from: (file: string) => boolean, forbidden: RegExp): string[] {
+  return all.filter(from).flatMap((file) =>
+    importsOf(file)
+      .filter((target) => forbidden.test(target))
+      .map((target) => `${file} imports ${target}`),
+  );
+}
+
+describe("imports run one way", () => {
+  it("from the schema nowhere, and to nothing but the Standard Schema types", () => {
+    expect(only("schema/", [/^schema\//])).toEqual([]);
+    expect(without((file) => file.startsWith("schema/"), /^(?!\.|schema\/|@standard-schema\/spec$)/)).toEqual(
+      [],
+    );
+  });
+  it("from the compiler to the schema and the words of the wire", () => {
+    expect(only("codegen/", [/^schema\//, /^src\/wire\//, /^codegen\//])).toEqual([]);
+  });
+  it("from no emitter to another", () => {
+    expect(without((file) => file.startsWith("codegen/emit/"), /^codegen\/emit\//)).toEqual([]);
+  });
+  it("from the wire nowhere", () => {
+    expect(only("src/wire/", [/^src\/wire\//])).toEqual([]);
+    expect(without((file) => file.startsWith("src/wire/"), /^(?!src\/wire\/)/)).toEqual([]);
+  });
+  it("from the client to the wire and the pure parts of the schema", () => {
+    expect(
+      only("src/client/", [/^src\/client\//, /^src\/wire\//, /^schema\/(price|money|duration)\.ts$/]),
+    ).toEqual([]);
+  });
+  it("from the server to every room of the running side but the client's", () => {
+    expect(only("src/server/", [/^src\/(server|payments|jobs|store|observe|wire)\//, /^schema\//])).toEqual(
+      [],
+    );
+  });
+  it("from the rooms beneath the server never up to it", () => {
+    expect(only("src/payments/", [/^src\/(payments|store|observe|wire)\//, /^schema\//])).toEqual([]);
+    expect(only("src/jobs/", [/^src\/(jobs|store|observe|wire)\//, /^schema\//])).toEqual([]);
+    expect(only("src/store/", [/^src\/(store|wire)\//])).toEqual([]);
+    expect(only("src/observe/", [/^src\/observe\//])).toEqual([]);
+  });
+  it("from the test world to nothing of ours", () => {
+    expect(only("src/testing/", [/^src\/testing\//])).toEqual([]);
+  });
+  it("to the compiler from nowhere", () => {
+    expect(without((file) => !file.startsWith("codegen/"), /^codegen\//)).toEqual([]);
+  });
+});
+
+describe("packages stay in their rooms", () => {
+  it("ky in one file", () => {
+    expect(without((file) => file !== "src/client/http.ts", /^ky$/)).toEqual([]);
+  });
+  it("nothing heavy, and nothing of Node, in the client", () => {
+    expect(without((file) => file.startsWith("src/client/"), /^(zod|viem|@x402|hono|node:)/)).toEqual([]);
+  });
+  it("nothing of Node in what runs on Workers", () => {
+    const portable = /^src\/(wire|server|payments|jobs|store|observe|client)\//;
+    expect(without((file) => portable.test(file), /^node:/)).toEqual([]);
+  });
+  it("schema converters in one file", () => {
+    expect(without((file) => file !== "codegen/json-schema.ts", /^(zod|zod-to-json-schema)(\/|$)/)).toEqual(
+      [],
+    );
+  });
+});
+
+it("no file has a name that says nothing", () => {
+  expect(all.filter((file) => /\/(utils?|helpers?|common|misc|types)(\.ts|\/)/.test(file))).toEqual([]);
+});
+
+it("only the command line and the log write to the console", () => {
+  const talkers = all.filter((file) => /\bconsole\./.test(readFileSync(join(root, file), "utf8")));
+  expect(
+    talkers.filter(
+      (file) => !/^(codegen\/cli\/|src\/observe\/log\.ts|src\/testing\/contracts\/compile\.ts)/.test(file),
+    ),
+  ).toEqual([]);
+});

@@ -1,0 +1,205 @@
+import { evmPayer } from "resource402/evm";
+import { describe, expect, it } from "vitest";
+import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
+import { BASE_URL, gate, openShop, post, signedHeaders } from "./shop.ts";
+
+describe.each([
+  ["on a chain", true],
+  ["on a ledger in memory", false],
+])("a purchase %s", (_, chain) => {
+  it("answers in the same request, and moves exactly the price", async () => {
+    await using shop = await openShop({ chain });
+    const events: string[] = [];
+    const client = shop.client({ onEvent: (event) => events.push(event.type) });
+    expect(client.echo.quote({ text: "hello" })).toBe("0.01");
+    expect(await client.echo({ text: "hello", tone: "loud" })).toEqual({ text: "HELLO" });
+    expect(await shop.moved()).toEqual({ paid: 10_000n, received: 10_000n });
+    expect(events).toEqual(["challenged", "signed", "settled"]);
+    expect(shop.requests).toHaveLength(2);
+  });
+
+  it("of a job is settled before the 202, shows progress and delivers the result", async () => {
+    await using shop = await openShop({ chain });
+    const client = shop.client();
+    const job = await client.render.start({ prompt: "a lighthouse", size: "large" });
+    expect(job.receipt).toMatchObject({ amount: "0.10", currency: "USDC", payTo: shop.world.seller.address });
+    expect(await shop.moved()).toEqual({ paid: 100_000n, received: 100_000n });
+    const seen: number[] = [];
+    for await (const update of job) seen.push(update.progress);
+    expect(seen.at(-1)).toBe(100);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(await job.result()).toEqual({ url: "https://pictures.test/large", note: "a lighthouse" });
+    expect(await shop.moved()).toEqual({ paid: 100_000n, received: 100_000n });
+    expect(shop.runs.render).toBe(1);
+  });
+});
+
+describe("prices", () => {
+  it("add up and count units, and the quote is what is charged", async () => {
+    await using shop = await openShop();
+    const client = shop.client();
+    const input = { words: ["one", "two", "three"] };
+    expect(client.translate.quote(input)).toBe("0.0025");
+    expect(await client.translate(input)).toEqual({ count: 3 });
+    expect((await shop.moved()).paid).toBe(2_500n);
+  });
+
+  it("that are quoted stand between the 402 and the payment, and are held inside their bounds", async () => {
+    await using shop = await openShop();
+    let asked = 0;
+    shop.quotes.estimate = () => {
+      asked += 1;
+      return asked === 1 ? "0.25" : "0.30";
+    };
+    const client = shop.client();
+    expect(client.estimate.quote({})).toBeUndefined();
+    expect(await client.estimate({})).toEqual({ done: true });
+    expect((await shop.moved()).paid).toBe(250_000n);
+    shop.quotes.estimate = () => "99";
+    await client.estimate({ load: 2 });
+    expect((await shop.moved()).paid).toBe(250_000n + 500_000n);
+  });
+
+  it("of nothing need no payer", async () => {
+    await using shop = await openShop();
+    expect(
+      await createClient({
+        baseUrl: BASE_URL,
+        fetch: (input, init) => shop.server.fetch(new Request(input, init)),
+      }).ping({}),
+    ).toEqual({ open: true });
+    expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+  });
+});
+
+describe("input of a GET", () => {
+  it("travels in path and query and arrives with the types of the schema", async () => {
+    await using shop = await openShop();
+    const given = { symbol: "A/B ü", days: 7, verbose: true, fields: ["open", "close"] };
+    expect(await shop.client().quoteOf(given)).toEqual(given);
+    expect(await shop.client().quoteOf({ symbol: "BTC" })).toEqual({
+      symbol: "BTC",
+      days: 1,
+      verbose: false,
+      fields: [],
+    });
+    const wrong = await shop.fetch("/v1/prices/BTC?days=many");
+    expect(wrong.status).toBe(400);
+  });
+});
+
+describe("one signature", () => {
+  it("that arrives five times at once runs the handler once, charges once and gets one answer", async () => {
+    await using shop = await openShop();
+    const { opened, open } = gate();
+    shop.handlers.echo = async ({ text }) => {
+      await opened;
+      return { text };
+    };
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "five" }));
+    const asking = Array.from({ length: 5 }, () => shop.fetch("/v1/echo", post({ text: "five" }, headers)));
+    setTimeout(open, 50);
+    const answers = await Promise.all(asking);
+    const bodies = await Promise.all(answers.map((answer) => answer.text()));
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200]);
+    expect(new Set(bodies).size).toBe(1);
+    expect(answers.filter((answer) => answer.headers.get("idempotent-replayed") === "true")).toHaveLength(4);
+    expect(shop.runs.echo).toBe(1);
+    expect(shop.asked.settle).toBe(1);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("that arrives again later gets the same answer, byte for byte, and pays nothing", async () => {
+    await using shop = await openShop();
+    for (const [path, body, buy] of [
+      ["/v1/echo", { text: "again" }, (client: Client) => client.echo({ text: "again" })],
+      ["/v1/render", { prompt: "again" }, (client: Client) => client.render.start({ prompt: "again" })],
+    ] as const) {
+      const headers = await signedHeaders(shop, buy);
+      const before = await shop.moved();
+      const first = await shop.fetch(path, post(body, headers));
+      const charged = await shop.moved();
+      const second = await shop.fetch(path, post(body, headers));
+      expect(charged.paid).toBeGreaterThan(before.paid);
+      expect(await shop.moved()).toEqual(charged);
+      expect(await second.text()).toBe(await first.text());
+      expect(second.status).toBe(first.status);
+      expect(second.headers.get("payment-response")).toBe(first.headers.get("payment-response"));
+      expect(second.headers.get("idempotent-replayed")).toBe("true");
+    }
+  });
+
+  it("cannot buy another input, another resource, or under another key", async () => {
+    await using shop = await openShop();
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "mine" }));
+    expect((await shop.fetch("/v1/echo", post({ text: "mine" }, headers))).status).toBe(200);
+    const other = await shop.fetch("/v1/echo", post({ text: "other" }, headers));
+    expect([other.status, (await other.json()).code]).toEqual([409, "payment_already_used"]);
+    // The signature is public once it is on the chain; without the key that was sent with it, it opens nothing.
+    const { "idempotency-key": _, ...withoutKey } = headers;
+    const payload = JSON.parse(atob(headers["payment-signature"] ?? ""));
+    const { extensions: __, ...bare } = payload;
+    const forged = { ...withoutKey, "payment-signature": btoa(JSON.stringify(bare)) };
+    const stolen = await shop.fetch("/v1/echo", post({ text: "mine" }, forged));
+    expect([stolen.status, (await stolen.json()).code]).toEqual([409, "payment_already_used"]);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+});
+
+describe("one key", () => {
+  it("with a new signature of the same payer gets the stored answer, and the new payment is not settled", async () => {
+    await using shop = await openShop();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    const first = await shop.client().echo({ text: "once" }, options);
+    expect(await shop.client().echo({ text: "once" }, options)).toEqual(first);
+    expect(shop.asked.settle).toBe(1);
+    expect(shop.runs.echo).toBe(1);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("is refused for another input: 422 when it came in the header, 409 when only in the payment", async () => {
+    await using shop = await openShop();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    await shop.client().echo({ text: "once" }, options);
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "twice" }, options));
+    const byHeader = await shop.fetch("/v1/echo", post({ text: "twice" }, headers));
+    expect([byHeader.status, (await byHeader.json()).code]).toEqual([422, "key_mismatch"]);
+    const { "idempotency-key": _, ...onlyPayment } = headers;
+    const byExtension = await shop.fetch("/v1/echo", post({ text: "twice" }, onlyPayment));
+    expect([byExtension.status, (await byExtension.json()).code]).toEqual([409, "key_conflict"]);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("of another payer is another call", async () => {
+    await using shop = await openShop();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    await shop.client().echo({ text: "once" }, options);
+    const other = await shop.world.account({ usdc: "1" });
+    await shop.client({ payer: evmPayer(other) }).echo({ text: "once" }, options);
+    expect(shop.asked.settle).toBe(2);
+  });
+
+  it("must be one: keys that differ, or that cannot be keys, are refused before any money moves", async () => {
+    await using shop = await openShop();
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
+    const differ = await shop.fetch(
+      "/v1/echo",
+      post({ text: "x" }, { ...headers, "x-idempotency-key": "another" }),
+    );
+    expect([differ.status, (await differ.json()).code]).toEqual([400, "malformed_key"]);
+    const bad = await shop.fetch("/v1/echo", post({ text: "x" }, { "idempotency-key": "a b" }));
+    expect(bad.status).toBe(400);
+    expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+  });
+
+  it("makes a free call run once", async () => {
+    await using shop = await openShop();
+    const headers = { "idempotency-key": "the-same-key" };
+    const [a, b] = await Promise.all([
+      shop.fetch("/v1/ping", { headers }),
+      shop.fetch("/v1/ping", { headers }),
+    ]);
+    expect(await a.text()).toBe(await b.text());
+    expect(shop.runs.ping).toBe(1);
+  });
+});

@@ -1,0 +1,190 @@
+import fc from "fast-check";
+import { evmPayer } from "resource402/evm";
+import { describe, expect, it } from "vitest";
+import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
+import { openShop, type Shop } from "./shop.ts";
+
+/** Lets the server speak, and changes what it asks for. */
+function tamper(shop: Shop, change: (required: PaymentRequired) => unknown): void {
+  shop.network = async (request) => {
+    const answer = await shop.server.fetch(request);
+    const header = answer.headers.get("payment-required");
+    if (header === null) return answer;
+    const headers = new Headers(answer.headers);
+    headers.set("payment-required", encodeHeader(change(decodeHeader(header) as PaymentRequired)));
+    return new Response(await answer.text(), { status: answer.status, headers });
+  };
+}
+
+/** A payer that must not be asked. */
+function watched(shop: Shop): { payer: ReturnType<typeof evmPayer>; signatures: () => number } {
+  const real = evmPayer(shop.world.buyer);
+  let count = 0;
+  return {
+    payer: {
+      createPaymentPayload(required) {
+        count += 1;
+        return real.createPaymentPayload(required);
+      },
+    },
+    signatures: () => count,
+  };
+}
+
+const offer = (change: object) => (required: PaymentRequired) => ({
+  ...required,
+  accepts: required.accepts.map((one) => ({ ...one, ...change })),
+});
+
+describe("the client signs nothing for a challenge", () => {
+  it.each([
+    ["above the price that the schema gives for this input", offer({ amount: "10001" }), "over_price"],
+    [
+      "in a token that it does not know",
+      offer({ asset: "0x00000000000000000000000000000000000000aa" }),
+      "unknown_asset",
+    ],
+    ["on a network where it knows no token", offer({ network: "eip155:31337" }), "unknown_asset"],
+    ["of a scheme that it does not know", offer({ scheme: "deferred" }), "no_offer"],
+    ["without any offer", (required: PaymentRequired) => ({ ...required, accepts: [] }), "no_offer"],
+    [
+      "for another resource",
+      (required: PaymentRequired) => ({ ...required, resource: { url: "http://shop.test/v1/render" } }),
+      "other_resource",
+    ],
+    [
+      "of another host",
+      (required: PaymentRequired) => ({ ...required, resource: { url: "http://evil.test/v1/echo" } }),
+      "other_resource",
+    ],
+  ] as const)("%s", async (_, change, reason) => {
+    await using shop = await openShop();
+    const { payer, signatures } = watched(shop);
+    tamper(shop, change);
+    const error = await shop
+      .client({ payer })
+      .echo({ text: "x" })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "payment_refused", reason, charged: "no", resource: "echo" });
+    expect(signatures()).toBe(0);
+    expect((await shop.moved()).paid).toBe(0n);
+  });
+
+  it("that cannot be read", async () => {
+    await using shop = await openShop();
+    tamper(shop, () => "nonsense");
+    const error = await shop
+      .client()
+      .echo({ text: "x" })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "protocol", charged: "no", status: 402 });
+  });
+
+  it("above the call's or the client's ceiling", async () => {
+    await using shop = await openShop();
+    const { payer, signatures } = watched(shop);
+    const capped = shop.client({ payer, budget: { perCall: "0.05" } });
+    const over = await capped.render.start({ prompt: "x", size: "large" }).catch((thrown: unknown) => thrown);
+    expect(over).toMatchObject({ code: "payment_refused", reason: "over_ceiling" });
+    const own = await shop
+      .client({ payer })
+      .echo({ text: "x" }, { maxPrice: "0.001" })
+      .catch((thrown: unknown) => thrown);
+    expect(own).toMatchObject({ code: "payment_refused", reason: "over_ceiling" });
+    expect(signatures()).toBe(0);
+    await capped.render.start({ prompt: "x", size: "small" });
+    expect((await shop.moved()).paid).toBe(20_000n);
+  });
+
+  it("when it has no payer, and says what the call would cost", async () => {
+    await using shop = await openShop();
+    const error = await shop
+      .client({ payer: undefined as never })
+      .echo({ text: "x" })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "payment_refused",
+      reason: "no_payer",
+      message: expect.stringContaining("$0.01"),
+    });
+  });
+});
+
+describe("a cheaper challenge", () => {
+  it("is taken", async () => {
+    await using shop = await openShop();
+    const asked: string[] = [];
+    tamper(shop, offer({ amount: "5000" }));
+    // The server does not know the lower price, so the payment fits none of its offers: it is not settled.
+    const client = shop.client({ onEvent: (event) => event.type === "signed" && asked.push(event.usd) });
+    const error = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(asked).toEqual(["0.005"]);
+    expect(error).toMatchObject({ code: "payment_rejected", charged: "no" });
+  });
+});
+
+describe("a payer that signs something else than asked", () => {
+  it("is found out before anything is sent", async () => {
+    await using shop = await openShop();
+    const real = evmPayer(shop.world.buyer);
+    const payer = {
+      async createPaymentPayload(required: PaymentRequired) {
+        return real.createPaymentPayload({
+          ...required,
+          accepts: required.accepts.map((one) => ({ ...one, amount: "900000" })),
+        });
+      },
+    };
+    const error = await shop
+      .client({ payer })
+      .echo({ text: "x" })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "payment_refused", reason: "payer_failed" });
+    expect(shop.requests.every((request) => !request.headers.has("payment-signature"))).toBe(true);
+  });
+});
+
+describe("budget.total", () => {
+  it("is never overspent by concurrent calls, and a refused call gives its share back", async () => {
+    await using shop = await openShop();
+    const client = shop.client({ budget: { total: "0.05" } });
+    const calls = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, n) => client.echo({ text: `call ${n}` })),
+    );
+    expect(calls.filter((call) => call.status === "fulfilled")).toHaveLength(5);
+    expect(
+      calls.filter((call) => call.status === "rejected" && call.reason.reason === "over_budget"),
+    ).toHaveLength(7);
+    expect((await shop.moved()).paid).toBe(50_000n);
+  });
+
+  it("is not used up by calls that were not charged", async () => {
+    await using shop = await openShop();
+    const client = shop.client({ budget: { total: "0.01" } });
+    shop.handlers.echo = (_, ctx) => ctx.fail("refused");
+    await client.echo({ text: "x" }).catch(() => {});
+    shop.handlers.echo = ({ text }) => ({ text });
+    expect(await client.echo({ text: "x" })).toEqual({ text: "x" });
+  });
+});
+
+describe("the offline quote", () => {
+  it("is what the server charges, for any input", async () => {
+    await using shop = await openShop();
+    const client = shop.client();
+    const amountOf = async (path: string, body: unknown) => {
+      const answer = await shop.fetch(path, { method: "POST", body: JSON.stringify(body) });
+      return (await answer.json()).accepts[0].extra.pricing.amount;
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string({ maxLength: 40 }), { maxLength: 50 }), async (words) => {
+        expect(await amountOf("/v1/translate", { words })).toBe(client.translate.quote({ words }));
+      }),
+      { numRuns: 50 },
+    );
+    for (const size of ["small", "large", undefined] as const) {
+      const input = { prompt: "x", ...(size ? { size } : {}) };
+      expect(await amountOf("/v1/render", input)).toBe(client.render.quote(input));
+    }
+  });
+});

@@ -1,0 +1,231 @@
+import { SettleError } from "@x402/core/types";
+import { describe, expect, it } from "vitest";
+import { openShop, post, signedHeaders } from "./shop.ts";
+
+const caught = (thrown: unknown) => thrown;
+
+describe("a facilitator that cannot be reached", () => {
+  it("at verification is a 503, never a 402: nothing is stored and nothing runs", async () => {
+    await using shop = await openShop();
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
+    const real = shop.facilitator.verify;
+    shop.facilitator.verify = async () => {
+      throw new TypeError("fetch failed");
+    };
+    const answer = await shop.fetch("/v1/echo", post({ text: "x" }, headers));
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect(await answer.json()).toMatchObject({
+      code: "facilitator_unavailable",
+      paymentState: "unused",
+      retryable: true,
+    });
+    expect(shop.runs.echo).toBeUndefined();
+    shop.facilitator.verify = real;
+    expect((await shop.fetch("/v1/echo", post({ text: "x" }, headers))).status).toBe(200);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+});
+
+describe("a settlement that is refused", () => {
+  it("withholds the answer, frees the key and says why", async () => {
+    await using shop = await openShop();
+    shop.facilitator.settle = async (_, requirements) => ({
+      success: false,
+      errorReason: "invalid_exact_evm_insufficient_balance",
+      transaction: "",
+      network: requirements.network,
+    });
+    const error = await shop.client().echo({ text: "secret" }).catch(caught);
+    expect(error).toMatchObject({
+      code: "payment_rejected",
+      charged: "no",
+      reason: "invalid_exact_evm_insufficient_balance",
+    });
+    expect(JSON.stringify(error)).not.toContain("secret");
+  });
+
+  it("never starts a job", async () => {
+    await using shop = await openShop();
+    shop.facilitator.settle = async (_, requirements) => {
+      throw new SettleError(400, {
+        success: false,
+        errorReason: "invalid_exact_evm_transaction_failed",
+        transaction: "",
+        network: requirements.network,
+      });
+    };
+    const error = await shop.client().render.start({ prompt: "x" }).catch(caught);
+    expect(error).toMatchObject({ code: "payment_rejected", charged: "no" });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(shop.runs.render).toBeUndefined();
+  });
+});
+
+const doubts = [
+  [
+    "the answer is lost after the money has moved",
+    true,
+    () => {
+      throw new TypeError("socket hang up");
+    },
+  ],
+  [
+    "the facilitator times out before it moves the money",
+    false,
+    () => {
+      throw new Error("timed out");
+    },
+  ],
+  [
+    "it is pending, as HTTP 200",
+    false,
+    (network: `${string}:${string}`) => ({
+      success: false,
+      errorReason: "settlement_pending",
+      transaction: "0xabc",
+      network,
+    }),
+  ],
+  [
+    "it is pending, as HTTP 500",
+    false,
+    (network: `${string}:${string}`) => {
+      throw new SettleError(500, {
+        success: false,
+        errorReason: "settlement_pending",
+        transaction: "0xabc",
+        network,
+      });
+    },
+  ],
+] as const;
+
+describe.each(doubts)("when %s", (_, moves, answer) => {
+  it("a call answered in the same request gets 503, and the same bytes get the answer later, paid once", async () => {
+    await using shop = await openShop();
+    const real = shop.facilitator.settle;
+    shop.facilitator.settle = async (payload, requirements) => {
+      if (moves) await real(payload, requirements);
+      return answer(requirements.network);
+    };
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
+    const first = await shop.fetch("/v1/echo", post({ text: "x" }, headers));
+    expect(first.status).toBe(503);
+    expect(first.headers.has("retry-after")).toBe(true);
+    expect(await first.json()).toMatchObject({
+      code: "settlement_unknown",
+      paymentState: "in_flight",
+      retryable: true,
+    });
+    shop.facilitator.settle = moves ? idempotent(real) : real;
+    const second = await shop.fetch("/v1/echo", post({ text: "x" }, headers));
+    expect([second.status, await second.json()]).toEqual([200, { text: "x" }]);
+    expect(shop.runs.echo).toBe(1);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("a job is accepted as in flight, does not run before there is evidence, and is paid once", async () => {
+    await using shop = await openShop();
+    const real = shop.facilitator.settle;
+    shop.facilitator.settle = async (payload, requirements) => {
+      if (moves) await real(payload, requirements);
+      return answer(requirements.network);
+    };
+    const job = await shop.client().render.start({ prompt: "x" });
+    expect(job.receipt).toBeUndefined();
+    const status = await (await shop.fetch(`/v1/jobs/${job.id}`)).json();
+    expect(status).toMatchObject({
+      state: "processing",
+      status: "awaiting_payment",
+      paymentState: "in_flight",
+    });
+    expect(shop.runs.render).toBeUndefined();
+    shop.facilitator.settle = moves ? idempotent(real) : real;
+    await shop.server.start();
+    expect(await job.result()).toMatchObject({ note: "x" });
+    expect(job.receipt).toMatchObject({ amount: "0.02" });
+    expect((await shop.moved()).paid).toBe(20_000n);
+  });
+});
+
+/** A facilitator that answers a settlement that it has made already with the same success. */
+function idempotent<F extends (...args: never[]) => Promise<{ success: boolean }>>(settle: F): F {
+  return (async (...args: Parameters<F>) => {
+    const answer = await settle(...args);
+    return answer.success
+      ? answer
+      : { ...answer, success: true, errorReason: undefined, transaction: "0xfound" };
+  }) as unknown as F;
+}
+
+describe("a lost answer between client and server", () => {
+  it.each([
+    [
+      "is cut",
+      () => {
+        throw new TypeError("fetch failed");
+      },
+    ],
+    ["becomes a 502 of a proxy", () => new Response("<html>Bad gateway</html>", { status: 502 })],
+    ["becomes a 500 without a word", () => new Response("", { status: 500 })],
+  ] as const)(
+    "that %s is asked for again with the same bytes: one signature, one run, one charge",
+    async (_, broken) => {
+      await using shop = await openShop();
+      let lost = 0;
+      shop.network = async (request) => {
+        const answer = await shop.server.fetch(request);
+        if (request.headers.has("payment-signature") && lost < 2) {
+          lost += 1;
+          return broken();
+        }
+        return answer;
+      };
+      expect(await shop.client().echo({ text: "x" })).toEqual({ text: "x" });
+      const sent = shop.requests
+        .map((request) => request.headers.get("payment-signature"))
+        .filter((one) => one !== null);
+      expect(sent).toHaveLength(3);
+      expect(new Set(sent).size).toBe(1);
+      expect(new Set(shop.requests.map((request) => request.headers.get("idempotency-key"))).size).toBe(1);
+      expect(shop.runs.echo).toBe(1);
+      expect((await shop.moved()).paid).toBe(10_000n);
+    },
+  );
+
+  it("that never comes is an error that says that the charge is unknown, and carries the key to ask again", async () => {
+    await using shop = await openShop();
+    shop.network = async (request) => {
+      const answer = await shop.server.fetch(request);
+      if (request.headers.has("payment-signature")) throw new TypeError("fetch failed");
+      return answer;
+    };
+    const error = await shop.client({ retries: 1 }).echo({ text: "x" }).catch(caught);
+    expect(error).toMatchObject({ code: "network", charged: "unknown" });
+    shop.network = (request) => shop.server.fetch(request);
+    const { idempotencyKey } = error as { idempotencyKey: string };
+    expect(await shop.client().echo({ text: "x" }, { idempotencyKey })).toEqual({ text: "x" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("before anything was signed is an error that says that nothing was charged", async () => {
+    await using shop = await openShop();
+    shop.network = async () => {
+      throw new TypeError("fetch failed");
+    };
+    const error = await shop.client({ retries: 0 }).echo({ text: "x" }).catch(caught);
+    expect(error).toMatchObject({ code: "network", charged: "no" });
+  });
+
+  it("by a redirect is not followed with the signature", async () => {
+    await using shop = await openShop();
+    shop.network = async (request) =>
+      request.headers.has("payment-signature")
+        ? new Response(null, { status: 307, headers: { location: "http://evil.test/" } })
+        : shop.server.fetch(request);
+    const error = await shop.client().echo({ text: "x" }).catch(caught);
+    expect(error).toMatchObject({ code: "protocol", charged: "unknown" });
+    expect(shop.requests.every((request) => new URL(request.url).host === "shop.test")).toBe(true);
+  });
+});

@@ -1,0 +1,178 @@
+import type { FacilitatorClient } from "@x402/core/server";
+import type { ClientOptions } from "resource402/client";
+import { evmPayer } from "resource402/evm";
+import { type Logger, memoryStore, type Server, type ServerOptions, type Store } from "resource402/server";
+import { startWorld, type World } from "resource402/testing";
+import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
+import { createServer, type Handlers, type Quotes } from "../fixtures/shop/server.gen.ts";
+
+export const BASE_URL = "http://shop.test";
+
+/** The generated pair of the shop fixture in one process, over a `fetch` that is watched and can be tampered with. */
+export interface Shop {
+  readonly world: World;
+  readonly server: Server;
+  readonly store: Store;
+  /** What the handlers do; replace one to make it fail. */
+  readonly handlers: { -readonly [Name in keyof Handlers]: Handlers[Name] };
+  readonly quotes: { -readonly [Name in keyof Quotes]: Quotes[Name] };
+  /** How often each handler has been started. */
+  readonly runs: Record<string, number>;
+  /** Verify and settle calls that reached the facilitator; replace one to make it misbehave. */
+  readonly facilitator: { verify: FacilitatorClient["verify"]; settle: FacilitatorClient["settle"] };
+  readonly asked: { verify: number; settle: number };
+  /** Every request that a client sent, in order. */
+  readonly requests: Request[];
+  /** The way from client to server; replace it to lose or change answers. */
+  network: (request: Request) => Promise<Response>;
+  readonly logged: { level: string; fields: Record<string, unknown>; message: string }[];
+  client(options?: Partial<ClientOptions>): Client;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Atomic units that have left the buyer, and that have reached the seller. */
+  moved(): Promise<{ paid: bigint; received: bigint }>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function openShop(
+  options: { chain?: boolean } & Partial<ServerOptions<Handlers>> = {},
+): Promise<Shop> {
+  const { chain = false, ...serverOptions } = options;
+  const world = await startWorld({ chain });
+  const start = await world.balanceOf(world.buyer.address);
+  const store = serverOptions.store ?? memoryStore();
+  const runs: Record<string, number> = {};
+  const asked = { verify: 0, settle: 0 };
+  const facilitator = {
+    verify: world.facilitator.verify.bind(world.facilitator),
+    settle: world.facilitator.settle.bind(world.facilitator),
+  };
+  const handlers: Shop["handlers"] = {
+    echo: ({ text, tone }) => ({ text: tone === "loud" ? text.toUpperCase() : text }),
+    render: async ({ prompt, size }, ctx) => {
+      await ctx.steps([() => {}, { title: "colouring", run: () => {} }]);
+      return { url: `https://pictures.test/${size}`, note: prompt };
+    },
+    translate: ({ words }) => ({ count: words.length }),
+    estimate: () => ({ done: true }),
+    quoteOf: (input) => input,
+    ping: () => ({ open: true }),
+  };
+  const quotes: Shop["quotes"] = { estimate: ({ load }) => `${load / 100}` as `${number}` };
+  const counted = Object.fromEntries(
+    Object.keys(handlers).map((name) => [
+      name,
+      (input: never, ctx: never) => {
+        runs[name] = (runs[name] ?? 0) + 1;
+        return (handlers[name as keyof Handlers] as (input: never, ctx: never) => unknown)(input, ctx);
+      },
+    ]),
+  ) as unknown as Handlers;
+  const logged: Shop["logged"] = [];
+  const line =
+    (level: string): Logger["info"] =>
+    (fields, message) => {
+      logged.push({ level, fields: fields as Record<string, unknown>, message });
+    };
+  const server = createServer({
+    handlers: counted,
+    quotes: { estimate: (input) => quotes.estimate(input) },
+    payments: {
+      accepts: [{ network: world.network, payTo: world.seller.address }],
+      facilitator: {
+        getSupported: () => world.facilitator.getSupported(),
+        verify: (...args) => {
+          asked.verify += 1;
+          return facilitator.verify(...args);
+        },
+        settle: (...args) => {
+          asked.settle += 1;
+          return facilitator.settle(...args);
+        },
+      },
+    },
+    log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
+    ...serverOptions,
+    store,
+  });
+  const requests: Request[] = [];
+  const shop: Shop = {
+    world,
+    server,
+    store,
+    handlers,
+    quotes,
+    runs,
+    facilitator,
+    asked,
+    requests,
+    logged,
+    network: (request) => server.fetch(request),
+    client: (more = {}) =>
+      createClient({
+        baseUrl: BASE_URL,
+        payer: evmPayer(world.buyer),
+        fetch: (input, init) => {
+          const request = new Request(input, init);
+          requests.push(request.clone());
+          return untilAborted(request.signal, shop.network(request));
+        },
+        ...more,
+      }),
+    fetch: (path, init) => server.fetch(new Request(BASE_URL + path, init)),
+    async moved() {
+      return {
+        paid: start - (await world.balanceOf(world.buyer.address)),
+        received: await world.balanceOf(world.seller.address),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop(0);
+      await world.stop();
+    },
+  };
+  return shop;
+}
+
+/** As a real network does it: an abort ends the wait, whatever becomes of the request. */
+function untilAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([answer, aborted]);
+}
+
+export function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/** The headers of a paid request that was signed but has not reached the server. */
+export async function signedHeaders(
+  shop: Shop,
+  buy: (client: Client) => Promise<unknown>,
+): Promise<Record<string, string>> {
+  const through = shop.network;
+  let paid: Headers | undefined;
+  shop.network = async (request) => {
+    if (!request.headers.has("payment-signature")) return through(request);
+    paid = request.headers;
+    return new Response(null, { status: 418 });
+  };
+  await buy(shop.client()).catch(() => {});
+  shop.network = through;
+  if (!paid) throw new Error("the client sent no payment");
+  const names = ["payment-signature", "idempotency-key"];
+  return Object.fromEntries(names.map((name) => [name, paid?.get(name) ?? ""]));
+}
+
+/** A promise with its key. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

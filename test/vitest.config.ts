@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+export default defineConfig({
+  root: at(""),
+  resolve: {
+    alias: [
+      { find: /^resource402$/, replacement: at("schema/index.ts") },
+      { find: /^resource402\/(client|server|node|testing)$/, replacement: at("src/$1/index.ts") },
+      { find: /^resource402\/evm$/, replacement: at("src/client/evm.ts") },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -1,20 +1,11 @@
-import { formatAtomic, formatUsd, type Money, parseUsd, type Usd } from "../../schema/money.ts";
-import { type Price, priceOf } from "../../schema/price.ts";
-import {
-  decodeHeader,
-  findAsset,
-  HEADERS,
-  isRecord,
-  type PaymentRequirements,
-  quoteKey,
-  type Receipt,
-  readSettleResponse,
-} from "../wire/index.ts";
+import { parseUsd, type Usd } from "../../schema/money.ts";
+import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../wire/index.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
-import { type Charged, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
-import { createSend, type HttpAnswer } from "./http.ts";
+import { type CallDefinition, priceCeiling, quote, requestOf } from "./definition.ts";
+import { createSend } from "./http.ts";
 import { createJob, type Job, type JobUpdate, readAccepted, type SavedJob, type WaitOptions } from "./job.ts";
-import { type Payer, pay, type Signed, type TrustedAsset } from "./pay.ts";
+import { type Exchanged, lost, receiptOf, refusal } from "./outcome.ts";
+import { type Payer, pay, type TrustedAsset } from "./pay.ts";
 
 export interface ClientOptions {
   /** Where the API is served: `https://api.example.com`. */
@@ -98,17 +89,6 @@ export interface JobResource<Input, Output> {
   resume(saved: string | SavedJob): Job<Output>;
 }
 
-/** What the generated client says of a resource. */
-export interface CallDefinition {
-  readonly name: string;
-  readonly method: "GET" | "POST";
-  /** With `:name` for path parameters. */
-  readonly path: string;
-  readonly price: Price;
-  /** Defaults of the fields that the price looks at. */
-  readonly defaults?: Readonly<Record<string, unknown>>;
-}
-
 export interface Connection {
   resource<Input extends object, Output>(definition: CallDefinition): Resource<Input, Output>;
   jobResource<Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output>;
@@ -173,7 +153,7 @@ export function connect(options: ClientOptions): Connection {
   ): Promise<Output> {
     const exchanged = await exchange(definition, input, call);
     if (exchanged.answer.status === 200) return exchanged.answer.body as Output;
-    throw refusal(definition, exchanged);
+    throw refusal(definition.name, exchanged);
   }
 
   async function start<Output>(
@@ -183,7 +163,7 @@ export function connect(options: ClientOptions): Connection {
   ): Promise<Job<Output>> {
     const exchanged = await exchange(definition, input, call);
     const accepted = exchanged.answer.status === 202 ? readAccepted(exchanged.answer.body) : undefined;
-    if (!accepted) throw refusal(definition, exchanged);
+    if (!accepted) throw refusal(definition.name, exchanged);
     const { jobId } = accepted;
     const statusUrl = new URL(accepted.statusUrl, `${baseUrl}/`).href;
     emit({ type: "accepted", resource: definition.name, jobId, statusUrl });
@@ -236,152 +216,6 @@ export function connect(options: ClientOptions): Connection {
     const statusUrl = `${baseUrl}/v1/jobs/${encodeURIComponent(jobId)}`;
     return { resource: definition.name, jobId, statusUrl, idempotencyKey: "" };
   }
-}
-
-interface Exchanged {
-  readonly answer: HttpAnswer;
-  readonly idempotencyKey: string;
-  readonly signed: Signed | undefined;
-  readonly receipt: Receipt | undefined;
-}
-
-/** The exact price, or `undefined` when it is quoted by the server. */
-function priced(definition: CallDefinition, input: object): Money | undefined {
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-  return priceOf(definition.price, { ...definition.defaults, ...given });
-}
-
-function quote(definition: CallDefinition, input: object): string | undefined {
-  const amount = priced(definition, input);
-  return amount === undefined ? undefined : formatUsd(amount);
-}
-
-/** The most that the published price allows for this input. An input without a price is left to the server to refuse. */
-function priceCeiling(definition: CallDefinition, input: object): Money | undefined {
-  const { price } = definition;
-  if (price.kind === "quoted") return parseUsd(price.max);
-  try {
-    return priced(definition, input);
-  } catch {
-    return 0n;
-  }
-}
-
-function requestOf(
-  baseUrl: string,
-  { method, path }: CallDefinition,
-  input: object,
-): { url: string; headers: Record<string, string>; body: string | undefined } {
-  const rest: Record<string, unknown> = { ...input };
-  const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
-    const value = rest[name];
-    delete rest[name];
-    return encodeURIComponent(String(value));
-  });
-  const headers = { accept: "application/json" };
-  if (method === "POST") {
-    const body = JSON.stringify(rest);
-    return { url: baseUrl + filled, headers: { ...headers, "content-type": "application/json" }, body };
-  }
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(rest)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined) query.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
-    }
-  }
-  const text = query.toString();
-  return { url: baseUrl + filled + (text === "" ? "" : `?${text}`), headers, body: undefined };
-}
-
-/** An answer that is neither output nor job, as an error that says what happened to the money. */
-function refusal(
-  definition: CallDefinition,
-  { answer, idempotencyKey, signed, receipt }: Exchanged,
-): ResourceError {
-  const problem = readProblem(answer.body);
-  const charged = chargedOf(problem.paymentState, signed, receipt);
-  if (charged === "no") signed?.release();
-  const facts: ErrorFacts = {
-    resource: definition.name,
-    charged,
-    idempotencyKey,
-    status: answer.status,
-    ...(receipt === undefined ? {} : { receipt }),
-    ...(problem.requestId === undefined ? {} : { requestId: problem.requestId }),
-  };
-  const detail = problem.detail ?? `the server answered ${answer.status}`;
-  if (answer.status === 402) {
-    const reason = rejectionOf(answer) ?? detail;
-    return new ResourceError("payment_rejected", `the seller did not take the payment: ${reason}`, {
-      ...facts,
-      reason,
-    });
-  }
-  if (answer.status >= 200 && answer.status < 400) {
-    return new ResourceError(
-      "protocol",
-      `the server answered ${answer.status}, which is neither output nor job`,
-      facts,
-    );
-  }
-  if (problem.code === "invalid_input" || answer.status === 400) {
-    const issues = problem.details ?? [];
-    return new ResourceError("invalid_input", detail, { ...facts, issues });
-  }
-  if (
-    problem.code !== undefined &&
-    (answer.status === 422 || answer.status === 500 || answer.status === 504)
-  ) {
-    if (problem.code === "key_mismatch") return new ResourceError("http", detail, facts);
-    return new ResourceError("failed", detail, { ...facts, failure: problem.code });
-  }
-  return new ResourceError("http", detail, facts);
-}
-
-function chargedOf(
-  state: string | undefined,
-  signed: Signed | undefined,
-  receipt: Receipt | undefined,
-): Charged {
-  if (!signed) return "no";
-  if (receipt || state === "settled") return "yes";
-  return state === "unused" ? "no" : "unknown";
-}
-
-/** The word with which a payment was turned down: from the v2 challenge, the receipt header, or the body. */
-function rejectionOf(answer: HttpAnswer): string | undefined {
-  for (const name of [HEADERS.paymentRequired, HEADERS.paymentResponse]) {
-    const document = decodeHeader(answer.headers.get(name) ?? "");
-    if (!isRecord(document)) continue;
-    if (typeof document.error === "string") return document.error;
-    if (typeof document.errorReason === "string") return document.errorReason;
-  }
-  return undefined;
-}
-
-function receiptOf(answer: HttpAnswer, signed: Signed): Receipt | undefined {
-  const settled = readSettleResponse(decodeHeader(answer.headers.get(HEADERS.paymentResponse) ?? ""));
-  if (!settled?.success) return undefined;
-  const { offer } = signed;
-  const decimals = findAsset(offer.network, offer.asset)?.decimals;
-  return {
-    amount: decimals === undefined ? signed.usd : formatAtomic(BigInt(offer.amount), decimals),
-    currency: signed.currency,
-    atomicAmount: offer.amount,
-    asset: offer.asset,
-    network: offer.network,
-    transaction: settled.transaction,
-    payer: settled.payer ?? "",
-    payTo: offer.payTo,
-    settledAt: new Date().toISOString(),
-  };
-}
-
-function lost(cause: unknown, signal: AbortSignal | undefined, facts: ErrorFacts): unknown {
-  if (signal?.aborted) return signal.reason;
-  const message =
-    facts.charged === "no" ? "the server could not be reached" : "the paid request was not answered";
-  return new ResourceError("network", message, { ...facts, cause });
 }
 
 /** Fits an idempotency key and the `payment-identifier` extension alike. */

@@ -1,7 +1,6 @@
 export type { JobDocument, JobState, PaymentRequirements, Receipt } from "../wire/index.ts";
 export type { BudgetOptions } from "./budget.ts";
 export {
-  type CallDefinition,
   type CallOptions,
   type ClientEvent,
   type ClientOptions,

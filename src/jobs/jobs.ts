@@ -1,7 +1,7 @@
 import { type Schema, validate } from "../../schema/standard.ts";
 import { childLogger, type Logger } from "../observe/log.ts";
-import type { JobRecord, Store } from "../store/store.ts";
-import { type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
+import type { CallRecord, JobRecord, Store } from "../store/store.ts";
+import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
 import { type Runnable, run } from "./run.ts";
 
 /** What is needed to run a resource's jobs. */
@@ -29,7 +29,54 @@ export interface Jobs {
 }
 
 /** How soon a poller should ask again. */
-export const RETRY_AFTER_SECONDS = 1;
+const RETRY_AFTER_SECONDS = 1;
+
+/** The id is a capability: 128 random bits. */
+export function newJobId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `job_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** The record of a call's job, before its payment is settled; `undefined` when the call has none. */
+export function newJob(call: CallRecord, input: unknown): JobRecord | undefined {
+  if (call.jobId === undefined) return undefined;
+  return {
+    id: call.jobId,
+    resource: call.resource,
+    callId: call.id,
+    payer: call.payment ? call.identity.payer : undefined,
+    input,
+    status: "awaiting_payment",
+    progress: 0,
+    message: undefined,
+    result: undefined,
+    failure: undefined,
+    paymentState: call.payment ? "in_flight" : undefined,
+    receipt: undefined,
+    createdAt: call.createdAt,
+    updatedAt: call.createdAt,
+    expiresAt: undefined,
+  };
+}
+
+/** The body of the 202. The receipt is added once the payment is settled. */
+export function acceptedJob(
+  call: CallRecord,
+  jobId: string,
+  statusUrl: string,
+  resource: Pick<JobResource, "timeoutMs" | "retentionMs">,
+): JobAccepted {
+  return {
+    success: true,
+    jobId,
+    statusUrl,
+    state: "processing",
+    status: call.payment ? "awaiting_payment" : "queued",
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    expiresAt: new Date(call.createdAt + resource.timeoutMs + resource.retentionMs).toISOString(),
+    ...(call.payment ? { paymentState: "in_flight" } : {}),
+  };
+}
 
 export function createJobs(resources: ReadonlyMap<string, JobResource>, store: Store, log: Logger): Jobs {
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();

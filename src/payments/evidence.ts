@@ -37,20 +37,28 @@ export interface Key {
   readonly from: "header" | "extension";
 }
 
-/** The buyer's key from headers and extension; `"disagree"` or `"malformed"` when they cannot be used. */
-export function readKey(headers: Headers, payment: Presented | undefined): Key | "disagree" | "malformed" {
+const MALFORMED_KEY = {
+  problem:
+    "An idempotency key has 1 to 255 visible ASCII characters; a payment identifier 16 to 128 letters, digits, _ or -.",
+};
+
+/** The buyer's key from headers and extension, or in words why they cannot be used. */
+export function readKey(
+  headers: Headers,
+  payment: Presented | undefined,
+): Key | { readonly problem: string } {
   const fromHeaders: string[] = [];
   for (const name of [HEADERS.idempotencyKey, HEADERS.xIdempotencyKey]) {
     const text = headers.get(name);
     if (text === null) continue;
     const key = unquoteKey(text);
-    if (key === undefined) return "malformed";
+    if (key === undefined) return MALFORMED_KEY;
     fromHeaders.push(key);
   }
   const identifier = payment?.version === 2 ? paymentIdentifier(payment.payload) : undefined;
-  if (identifier === "invalid") return "malformed";
+  if (identifier === "invalid") return MALFORMED_KEY;
   const all = new Set(identifier === undefined ? fromHeaders : [...fromHeaders, identifier]);
-  if (all.size > 1) return "disagree";
+  if (all.size > 1) return { problem: "The idempotency keys of the headers and of the payment differ." };
   return { value: [...all][0], from: fromHeaders.length > 0 ? "header" : "extension" };
 }
 
@@ -71,17 +79,24 @@ export function identify(payment: SignedPayment, bytes: string): PaymentIdentity
   return { network: payment.network, payer, nonce, bytesHash: hash(bytes), validBefore };
 }
 
+/** A free call has no payment to be known by: its key, or nothing, tells it apart. */
+export function anonymous(key: Key, requestId: string): PaymentIdentity {
+  const nonce = key.value === undefined ? requestId : `key:${key.value}`;
+  return { network: "", payer: "", nonce, bytesHash: nonce, validBefore: 0 };
+}
+
 /** Hash of what is asked for. Two requests with the same fingerprint ask for the same thing. */
 export function fingerprint(resource: string, input: unknown): string {
   return hash(`${resource}\n${canonical(input)}`);
 }
 
+/** SHA-256 in hexadecimal. */
 export function hash(text: string): string {
   return bytesToHex(sha256(utf8ToBytes(text)));
 }
 
 /** JSON with sorted keys, so that equal values have equal text. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
   );

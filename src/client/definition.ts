@@ -1,0 +1,63 @@
+import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
+import { type Price, priceOf } from "../../schema/price.ts";
+
+/** What the generated client says of a resource. */
+export interface CallDefinition {
+  readonly name: string;
+  readonly method: "GET" | "POST";
+  /** With `:name` for path parameters. */
+  readonly path: string;
+  readonly price: Price;
+  /** Defaults of the fields that the price looks at. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
+}
+
+/** The exact price, or `undefined` when it is quoted by the server. */
+function priced(definition: CallDefinition, input: object): Money | undefined {
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  return priceOf(definition.price, { ...definition.defaults, ...given });
+}
+
+/** The exact price in US dollars, or `undefined` when it is quoted by the server. @throws RangeError for an input without a price */
+export function quote(definition: CallDefinition, input: object): string | undefined {
+  const amount = priced(definition, input);
+  return amount === undefined ? undefined : formatUsd(amount);
+}
+
+/** The most that the published price allows for this input. An input without a price is left to the server to refuse. */
+export function priceCeiling(definition: CallDefinition, input: object): Money | undefined {
+  const { price } = definition;
+  if (price.kind === "quoted") return parseUsd(price.max);
+  try {
+    return priced(definition, input);
+  } catch {
+    return 0n;
+  }
+}
+
+/** The call as an HTTP request: path parameters filled in, the rest as query or JSON body. */
+export function requestOf(
+  baseUrl: string,
+  { method, path }: CallDefinition,
+  input: object,
+): { url: string; headers: Record<string, string>; body: string | undefined } {
+  const rest: Record<string, unknown> = { ...input };
+  const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
+    const value = rest[name];
+    delete rest[name];
+    return encodeURIComponent(String(value));
+  });
+  const headers = { accept: "application/json" };
+  if (method === "POST") {
+    const body = JSON.stringify(rest);
+    return { url: baseUrl + filled, headers: { ...headers, "content-type": "application/json" }, body };
+  }
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(rest)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined) query.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
+    }
+  }
+  const text = query.toString();
+  return { url: baseUrl + filled + (text === "" ? "" : `?${text}`), headers, body: undefined };
+}

@@ -1,0 +1,225 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const fixture = fileURLToPath(new URL("./fixture/", import.meta.url));
+let project = "";
+
+/** Runs a command in the project where the packed package is installed. Never throws: exit code and text. */
+async function command(file: string, ...args: string[]): Promise<{ code: number; text: string }> {
+  const env = { ...process.env, NO_COLOR: "1" };
+  try {
+    const { stdout, stderr } = await run(file, args, { cwd: project, env });
+    return { code: 0, text: stdout + stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, text: stdout + stderr };
+  }
+}
+
+const generate = (...args: string[]) => command("npx", "--no-install", "resource402", "generate", ...args);
+const typecheck = () => command("npx", "--no-install", "tsc", "-p", ".");
+
+/** The strictest settings that a user may have. */
+const STRICTEST = {
+  compilerOptions: {
+    target: "es2023",
+    lib: ["es2023", "dom", "dom.iterable", "dom.asynciterable"],
+    module: "nodenext",
+    moduleResolution: "nodenext",
+    types: ["node"],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    noImplicitOverride: true,
+    noImplicitReturns: true,
+    noPropertyAccessFromIndexSignature: true,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: false,
+    noEmit: true,
+  },
+  include: ["*.ts", "handlers"],
+};
+
+async function emptyProject(): Promise<void> {
+  for (const entry of await readdir(project)) {
+    if (!["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry)) {
+      await rm(join(project, entry), { recursive: true });
+    }
+  }
+}
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), "resource402-installed-"));
+  await run("npm", ["pack", "--silent", "--pack-destination", project], { cwd: root });
+  const tarball = (await readdir(project)).find((name) => name.endsWith(".tgz")) ?? "";
+  await writeFile(
+    join(project, "package.json"),
+    JSON.stringify({ name: "word-house", private: true, type: "module" }),
+  );
+  await writeFile(join(project, "tsconfig.json"), JSON.stringify(STRICTEST));
+  const { devDependencies, dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  const own = [
+    `./${tarball}`,
+    `zod@${devDependencies.zod}`,
+    `viem@${dependencies.viem}`,
+    `@types/node@${devDependencies["@types/node"]}`,
+  ];
+  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", ...own], {
+    cwd: project,
+  });
+}, 300_000);
+
+afterAll(() => rm(project, { recursive: true, force: true }));
+
+describe("an API written from scratch with the installed package", () => {
+  it("is generated, filled in, type-checked under the strictest settings, and bought from on a chain", async () => {
+    await emptyProject();
+    for (const name of ["resources.ts", "buy.ts"]) await cp(join(fixture, name), join(project, name));
+    const first = await generate();
+    expect(first).toMatchObject({ code: 0 });
+    const stubs = await readdir(join(project, "handlers"));
+    expect(stubs.sort()).toEqual(["countSyllables.ts", "rhymes.ts", "writePoem.ts"]);
+    expect(await typecheck()).toEqual({ code: 0, text: "" });
+
+    // Filling in: each stub's body by a function, the generated files untouched.
+    const handlers = await readFile(join(fixture, "handlers.ts"), "utf8");
+    for (const name of ["countSyllables", "rhymes", "writePoem"]) {
+      const body = new RegExp(`export const ${name}[\\s\\S]*?\\n\\}?\\)?;\\n`).exec(handlers)?.[0] ?? "";
+      const text = `import type { Handlers } from "../server.gen.js";\n\n${body}`;
+      await writeFile(join(project, "handlers", `${name}.ts`), text);
+    }
+    expect(await typecheck()).toEqual({ code: 0, text: "" });
+    expect(await generate("--check")).toMatchObject({ code: 0 });
+
+    const anvil = join(root, "node_modules/.bin/anvil");
+    const bought = await run("node", ["buy.ts"], {
+      cwd: project,
+      env: { ...process.env, RESOURCE402_ANVIL: anvil },
+    });
+    expect(JSON.parse(bought.stdout)).toEqual({
+      quotes: ["0.01", "0.004", "0.14"],
+      syllables: [3],
+      rhymes: ["hat", "mat"],
+      poem: [0, 1, 2, 3].map((n) => `rain ${n} (sonnet)`).join("\n"),
+      title: "Untitled",
+      failure: "failed no_muse yes",
+      received: String(10_000 + 4_000 + 140_000 + 50_000),
+    });
+  });
+
+  it.each([
+    [
+      "a deleted description",
+      '.describe("The word to rhyme with.")',
+      "",
+      "resources.rhymes.input.word",
+      "describe(",
+    ],
+    ["a mistyped price", '"0.004"', '"0,004"', "resources.rhymes.price", '"0.05"'],
+    ["a renamed path parameter", "/v1/rhymes/:word", "/v1/rhymes/:term", "resources.rhymes.path", "term"],
+  ])(
+    "%s makes generate fail, naming the place and the mend, and writes nothing",
+    async (_, from, to, place, mend) => {
+      await emptyProject();
+      const source = await readFile(join(fixture, "resources.ts"), "utf8");
+      expect(source).toContain(from);
+      await writeFile(join(project, "resources.ts"), source.replace(from, to));
+      const { code, text } = await generate();
+      expect(code).toBe(1);
+      expect(text).toContain(place);
+      expect(text).toContain("mend");
+      expect(text).toContain(mend);
+      expect((await readdir(project)).filter((name) => name.endsWith(".gen.ts"))).toEqual([]);
+    },
+  );
+
+  it("a renamed path makes --check fail with the difference, and the buyer's types follow a renamed field", async () => {
+    await emptyProject();
+    await cp(join(fixture, "resources.ts"), join(project, "resources.ts"));
+    await cp(join(fixture, "buy.ts"), join(project, "buy.ts"));
+    await generate();
+    const source = await readFile(join(fixture, "resources.ts"), "utf8");
+    await writeFile(
+      join(project, "resources.ts"),
+      source
+        .replace("/v1/rhymes/", "/v2/rhymes/")
+        .replace("words: z", "terms: z")
+        .replace('perUnit("words"', 'perUnit("terms"'),
+    );
+    const check = await generate("--check");
+    expect(check.code).toBe(1);
+    expect(check.text).toContain("+    rhymes: resource({");
+    await generate();
+    const types = await typecheck();
+    expect(types.code).not.toBe(0);
+    expect(types.text).toMatch(
+      /buy\.ts\(\d+,\d+\): error TS\d+: .*'words' does not exist in type 'CountSyllablesInput'/,
+    );
+  });
+});
+
+describe("the README", () => {
+  it("compiles, block by block, against what its own definition generates", async () => {
+    await emptyProject();
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const blocks = [...readme.matchAll(/```ts (\S+)\n([\s\S]*?)```/g)];
+    expect(blocks.map((block) => block[1])).toEqual(["resources.ts", "buyer.ts", "server.ts"]);
+    expect(readme.match(/```ts/g)).toHaveLength(blocks.length);
+    for (const [, name = "", text = ""] of blocks) await writeFile(join(project, name), text);
+    expect(await generate()).toMatchObject({ code: 0 });
+    expect(await typecheck()).toEqual({ code: 0, text: "" });
+  });
+});
+
+describe("the client in a browser", () => {
+  async function bundle(code: string): Promise<{ inputs: string[]; gzip: number; text: string }> {
+    const result = await build({
+      stdin: { contents: code, resolveDir: project },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      platform: "browser",
+      target: "es2022",
+      metafile: true,
+      write: false,
+      logLevel: "silent",
+    });
+    const text = result.outputFiles[0]?.text ?? "";
+    return {
+      inputs: Object.keys(result.metafile.inputs),
+      gzip: gzipSync(text, { level: 9 }).byteLength,
+      text,
+    };
+  }
+
+  it("pulls in neither zod nor viem nor anything of Node, and stays below 15 KiB, ky included", async () => {
+    const { inputs, gzip } = await bundle('export * from "resource402/client";');
+    const packages = new Set(inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]));
+    expect([...packages].filter((name) => name !== undefined).sort()).toEqual(["ky", "resource402"]);
+    expect(gzip).toBeLessThan(15 * 1024);
+  });
+
+  it("with the EVM payer adds no package", async () => {
+    const { inputs } = await bundle('export * from "resource402/client"; export * from "resource402/evm";');
+    expect(inputs.filter((path) => /node_modules\/(?!ky|resource402)/.test(path))).toEqual([]);
+  });
+});
+
+it("the package carries what runs, and nothing else", async () => {
+  const files = await readdir(join(project, "node_modules/resource402"), { recursive: true });
+  const folders = new Set(files.map((file) => dirname(file).split("/")[0]));
+  expect([...folders].sort()).toEqual([".", "dist"]);
+});

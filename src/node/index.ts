@@ -39,9 +39,11 @@ export async function listen(server: Listenable, options: ListenOptions = {}): P
     port,
     async close(graceMs = 10_000) {
       const closed = new Promise<void>((resolve) => node.close(() => resolve()));
-      await server.stop(graceMs);
-      if ("closeAllConnections" in node) node.closeAllConnections();
-      await closed;
+      const force = setTimeout(() => {
+        if ("closeAllConnections" in node) node.closeAllConnections();
+      }, graceMs);
+      await Promise.all([closed, server.stop(graceMs)]);
+      clearTimeout(force);
     },
   };
 }

@@ -131,7 +131,6 @@ function contextOf(
           await step.run();
         }
       }
-      progress(100);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import jdenticon from "jdenticon";
+import { toPng } from "jdenticon";
 import { gallery, PALETTES } from "../gallery.ts";
 import type { Handlers } from "../server.gen.js";
 
@@ -19,7 +19,7 @@ export const generateImage: Handlers["generateImage"] = async ({ prompt, quality
     {
       title: "colouring",
       run: async () => {
-        png = jdenticon.toPng(`${palette}: ${prompt}`, width, {
+        png = toPng(`${palette}: ${prompt}`, width, {
           backColor: PALETTES[palette][3],
           hues: palette === "dusk" ? [300] : palette === "meadow" ? [130] : [20],
         });

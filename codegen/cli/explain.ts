@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Mistake } from "../mistake.ts";
+
+/** Says of an error that reading a definition has thrown where it is and how to mend it. No stack. */
+export function explain(error: unknown, file: string): Mistake {
+  if (!(error instanceof Error)) {
+    return mistake(file, undefined, `throws ${String(error)}`, "let it define the API and nothing else");
+  }
+  const { code } = error as { readonly code?: string };
+  if (code === "ERR_MODULE_NOT_FOUND") return missing(error.message, file);
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
+    return mistake(
+      file,
+      undefined,
+      "is TypeScript, which this Node.js cannot read",
+      "use Node.js 22.18 or later",
+    );
+  }
+  if (error instanceof SyntaxError) {
+    // Node writes the place of a syntax error in the first line of the stack.
+    const [, place = file, line] = /^(?:(.+):(\d+)\n)?/.exec(error.stack ?? "") ?? [];
+    return mistake(place, line, error.message, mendOf(error.message, code));
+  }
+  const { place, line } = frameOf(error.stack ?? "", file);
+  const mend = "see what it needs there; a definition only describes, it opens and fetches nothing";
+  return mistake(place, line, error.message || error.name, mend);
+}
+
+function mistake(file: string, line: string | number | undefined, problem: string, mend: string): Mistake {
+  const path = file.startsWith("file:") ? fileURLToPath(file) : file;
+  const place = relative(process.cwd(), path) || path;
+  return { path: line === undefined ? place : `${place}:${line}`, problem, mend, severity: "error" };
+}
+
+function mendOf(message: string, code: string | undefined): string {
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return "Node.js only removes types: use an object or a union instead of enum, namespace or parameter property";
+  }
+  if (message.includes("does not provide an export named")) return "import a name that the module exports";
+  if (message.includes("outside a module"))
+    return 'set "type": "module" in package.json, or name the file .mts';
+  return "correct this line, or the one before";
+}
+
+function missing(message: string, file: string): Mistake {
+  const [, kind, name = "", from = file] =
+    /^Cannot find (\w+) '(.+?)' imported from (.+)$/s.exec(message) ?? [];
+  const written = kind === "package" ? name : undefined;
+  const line = lineOf(from, written ?? name.split("/").at(-1) ?? name);
+  const problem = `cannot find ${kind === "package" ? `the package "${name}"` : relative(process.cwd(), name)}`;
+  const mend =
+    written === undefined
+      ? 'check the path; it is written with its extension, ".ts"'
+      : `npm install ${written}`;
+  return mistake(from, line, problem, mend);
+}
+
+/** The first line of a file that holds `text` in an import. */
+function lineOf(file: string, text: string): number | undefined {
+  try {
+    const lines = readFileSync(file, "utf8").split("\n");
+    const index = lines.findIndex((line) => /\b(?:from|import)\b/.test(line) && line.includes(text));
+    return index < 0 ? undefined : index + 1;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The innermost line of the definition on the stack, or else of any file that is no package. */
+function frameOf(stack: string, file: string): { place: string; line: string | undefined } {
+  const frames = [...stack.matchAll(/(?:\(|at (?:async )?)(file:.+?):(\d+):\d+\)?$/gm)].map(
+    ([, url = "", line]) => ({ place: fileURLToPath(url), line }),
+  );
+  const own = frames.filter(({ place }) => !place.includes("/node_modules/"));
+  return own.find(({ place }) => place === file) ?? own[0] ?? { place: file, line: undefined };
+}

@@ -1,0 +1,16 @@
+import type ts from "typescript";
+
+/**
+ * The extension with which generated code imports the definition: `ts` where the nearest tsconfig.json
+ * allows it or there is none (Node.js then runs the file as it is), else `js`.
+ */
+export async function importExtension(folder: string): Promise<"ts" | "js"> {
+  const { default: typescript } = await import("typescript");
+  const file = typescript.findConfigFile(folder, typescript.sys.fileExists);
+  if (file === undefined) return "ts";
+  const { config } = typescript.readConfigFile(file, typescript.sys.readFile);
+  // Only the options are asked for; listing the project's files would take longer than all the rest.
+  const host: ts.ParseConfigHost = { ...typescript.sys, readDirectory: () => [] };
+  const { options } = typescript.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, file);
+  return options.allowImportingTsExtensions || options.rewriteRelativeImportExtensions ? "ts" : "js";
+}

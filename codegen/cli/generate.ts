@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { emitAll, type GeneratedFile, prepare } from "../files.ts";
+import type { Mistake } from "../mistake.ts";
+import { importExtension } from "./extension.ts";
+import { load } from "./load.ts";
+import { counted, sayDiff, sayDone, sayError, sayMistakes } from "./say.ts";
+import { type Stale, staleFiles, writeFiles } from "./write.ts";
+
+export interface GenerateOptions {
+  /** Absolute path of the definition. */
+  readonly file: string;
+  /** Absolute path of the folder that is written to. @default the definition's folder */
+  readonly out?: string;
+  /** Say what is stale, and write nothing. */
+  readonly check?: boolean;
+  /** Extension with which `server.gen.ts` imports the definition. @default as the nearest tsconfig.json asks for */
+  readonly ext?: "ts" | "js";
+  /** The file that runs in the reading thread. */
+  readonly entry: URL;
+}
+
+/** What one run came to. */
+export interface Outcome {
+  /** 0, or 1 when the definition has mistakes or something is stale. */
+  readonly exitCode: 0 | 1;
+  /** The definition and what it imports: the files to watch. */
+  readonly files: readonly string[];
+}
+
+/** Generates everything from a definition, or says why not. */
+export async function generate(options: GenerateOptions): Promise<Outcome> {
+  const { file, out = dirname(file), entry } = options;
+  const source = relative(out, file).split(sep).join("/");
+  prepare();
+  const [{ compilation, files }, extension] = await Promise.all([
+    load({ file, source }, entry),
+    options.ext ?? importExtension(dirname(file)),
+  ]);
+  sayMistakes(compilation.advice);
+  if ("mistakes" in compilation) {
+    sayMistakes(compilation.mistakes);
+    sayError(summaryOf(compilation.mistakes));
+    return { exitCode: 1, files };
+  }
+  const definition = source.startsWith(".") ? source : `./${source}`;
+  const specifier = extension === "ts" ? definition : definition.replace(/ts$/, "js");
+  const generated = await emitAll(compilation.model, specifier);
+  const stale = await staleFiles(out, generated.files);
+  if (options.check) {
+    if (stale.length > 0) await sayStale(stale);
+    else sayDone(`Up to date: ${counted(generated.files.length, "file")}.`);
+    return { exitCode: stale.length > 0 ? 1 : 0, files };
+  }
+  const stubs = generated.stubs.filter(({ path }) => !existsSync(join(out, path)));
+  await writeFiles(out, [...stale, ...stubs]);
+  sayDone(resultOf(stale, stubs, generated.files.length - stale.length));
+  return { exitCode: 0, files };
+}
+
+function resultOf(
+  written: readonly GeneratedFile[],
+  stubs: readonly GeneratedFile[],
+  unchanged: number,
+): string {
+  if (written.length === 0 && stubs.length === 0) return `Up to date: ${counted(unchanged, "file")}.`;
+  const todo = `${counted(stubs.length, "new handler")} to fill in: ${stubs.map(({ path }) => path).join(", ")}`;
+  const parts = [
+    `Wrote ${counted(written.length, "file")}`,
+    ...(unchanged > 0 ? [`${unchanged} unchanged`] : []),
+    ...(stubs.length > 0 ? [todo] : []),
+  ];
+  return `${parts.join(", ")}.`;
+}
+
+function summaryOf(mistakes: readonly Mistake[]): string {
+  return `${counted(mistakes.length, "mistake")}. Nothing was written.`;
+}
+
+async function sayStale(stale: readonly Stale[]): Promise<void> {
+  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
+  for (const { path, text, before } of stale) {
+    const was = before === undefined ? "/dev/null" : `a/${path}`;
+    const headerOptions = FILE_HEADERS_ONLY;
+    sayDiff(
+      createTwoFilesPatch(was, `b/${path}`, before ?? "", text, undefined, undefined, { headerOptions }),
+    );
+  }
+  sayError(`Stale: ${stale.map(({ path }) => path).join(", ")}. Run \`resource402 generate\`.`);
+}

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError, Option } from "commander";
+import type { GenerateOptions } from "./generate.ts";
+import { sayError } from "./say.ts";
+
+const USAGE = 2;
+
+/** Where a definition is looked for when none is named. */
+const PLACES = ["resources.ts", "schema/resources.ts", "src/resources.ts"];
+
+const EXAMPLES = `
+Examples:
+  $ resource402 generate                         generate beside resources.ts
+  $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
+  $ resource402 generate --check                 say what is stale, and fail if anything is
+  $ resource402 generate --watch                 generate again on every change
+
+Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.`;
+
+interface Flags {
+  readonly out?: string;
+  readonly check?: boolean;
+  readonly watch?: boolean;
+  readonly ext?: "ts" | "js";
+}
+
+/** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */
+export async function run(words: readonly string[], entry: URL): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("resource402")
+    .description("Turns a definition of what an API sells into server, client and documents.")
+    .version(version(), "-v, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .addHelpText("after", EXAMPLES)
+    .exitOverride();
+  program
+    .command("generate")
+    .description("Write types, client, server, openapi.json and API.md, and a stub for each new handler.")
+    .argument("[file]", `the definition (default: ${PLACES.join(", ")}, whichever is there)`)
+    .option("-o, --out <folder>", "where to write (default: the definition's folder)")
+    .addOption(new Option("-c, --check", "write nothing; print what is stale as a diff").conflicts("watch"))
+    .option("-w, --watch", "generate again on every change")
+    .addOption(
+      new Option(
+        "-e, --ext <ext>",
+        "how server.gen.ts imports the definition (default: as tsconfig.json asks)",
+      ).choices(["ts", "js"]),
+    )
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .action(async (named: string | undefined, flags: Flags) => {
+      const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
+      if (file === undefined) {
+        sayError(
+          `There is no ${named ?? PLACES.join(", ")}. Name the definition: resource402 generate <file>`,
+        );
+        exitCode = USAGE;
+        return;
+      }
+      exitCode = await start(file, flags, entry);
+    });
+  try {
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : USAGE;
+  }
+  return exitCode;
+}
+
+async function start(file: string, flags: Flags, entry: URL): Promise<number> {
+  const { generate } = await import("./generate.ts");
+  const { out, check = false, ext } = flags;
+  const options: GenerateOptions = {
+    file,
+    check,
+    entry,
+    ...(out === undefined ? {} : { out: resolve(out) }),
+    ...(ext === undefined ? {} : { ext }),
+  };
+  if (!flags.watch) return (await generate(options)).exitCode;
+  const { rerun } = await import("./watch.ts");
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  process.once("SIGTERM", () => interrupted.abort());
+  await rerun(() => generate(options), interrupted.signal);
+  return 0;
+}
+
+function version(): string {
+  const file = fileURLToPath(import.meta.resolve("resource402/package.json"));
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
+}

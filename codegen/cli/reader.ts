@@ -1,0 +1,47 @@
+import { registerHooks } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parentPort, workerData } from "node:worker_threads";
+import { type Compilation, compile } from "../compile.ts";
+import { explain } from "./explain.ts";
+
+/** What the thread is asked to read. */
+export interface Question {
+  /** Absolute path of the definition. */
+  readonly file: string;
+  /** How it is named in what is generated. */
+  readonly source: string;
+}
+
+/** What the thread answers, as JSON text. */
+export interface Answer {
+  readonly compilation: Compilation;
+  /** The definition and all that it imports, but not packages. Absolute paths. */
+  readonly files: readonly string[];
+}
+
+/** Reads and compiles the definition in this thread, whose modules are all fresh. */
+export async function answer(): Promise<void> {
+  const { file, source } = workerData as Question;
+  const files = new Set([file]);
+  registerHooks({
+    resolve(specifier, context, next) {
+      const resolved = next(specifier, context);
+      if (resolved.url.startsWith("file:") && !resolved.url.includes("/node_modules/")) {
+        files.add(fileURLToPath(resolved.url));
+      }
+      return resolved;
+    },
+  });
+  const compilation = await read(file, source);
+  parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies Answer));
+}
+
+async function read(file: string, source: string): Promise<Compilation> {
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (error) {
+    return { mistakes: [explain(error, file)], advice: [] };
+  }
+  return compile(module.default, { source });
+}

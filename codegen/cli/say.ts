@@ -1,0 +1,37 @@
+import { styleText } from "node:util";
+import type { Mistake } from "../mistake.ts";
+
+/** What the command says. Colours only on a terminal, and not where NO_COLOR is set. */
+
+/** Prints mistakes to standard error: place and problem in one line, the mend in the next. */
+export function sayMistakes(mistakes: readonly Mistake[]): void {
+  for (const { path, problem, mend, severity } of mistakes) {
+    const colour = severity === "error" ? "red" : "yellow";
+    const word = styleText(colour, severity, { stream: process.stderr });
+    const place = path === "" ? "" : `  ${styleText("bold", path, { stream: process.stderr })}`;
+    console.error(`${word}${place}  ${problem}`);
+    console.error(`${" ".repeat(severity.length)}  mend: ${mend}`);
+  }
+}
+
+export function sayError(text: string): void {
+  console.error(styleText("red", text, { stream: process.stderr }));
+}
+
+export function sayDone(text: string): void {
+  console.log(styleText("green", text, { stream: process.stdout }));
+}
+
+/** Prints a unified diff to standard output. */
+export function sayDiff(diff: string): void {
+  for (const line of diff.trimEnd().split("\n")) {
+    const mark = line.charAt(0);
+    const colour = mark === "+" ? "green" : mark === "-" ? "red" : undefined;
+    console.log(colour === undefined ? line : styleText(colour, line, { stream: process.stdout }));
+  }
+}
+
+/** `1 file`, `2 files`. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,243 @@
+import { type ApiDefinition, isApiDefinition, type ResourceDefinition } from "../schema/api.ts";
+import { parseDuration } from "../schema/duration.ts";
+import { formatUsd } from "../schema/money.ts";
+import { perWhat, pricedFields, priceSentence } from "../schema/price.ts";
+import { type Components, createComponents } from "./components.ts";
+import { checkExamples } from "./examples.ts";
+import { type Conversion, toJsonSchema } from "./json-schema.ts";
+import { lint } from "./lint.ts";
+import { type Mistake, type Report, reporter } from "./mistake.ts";
+import {
+  type ApiModel,
+  compareText,
+  fieldsOf,
+  type JsonSchema,
+  type ResourceModel,
+  refTo,
+  resolve,
+  type Schemas,
+} from "./model.ts";
+import { checkNames, kebabCase, pascalCase } from "./names.ts";
+import { checkPrice } from "./pricing.ts";
+import { checkCarriers, checkRoutes, pathParams } from "./routes.ts";
+import { walk } from "./walk.ts";
+import { checkHead, checkJob, checkResource, isText } from "./wording.ts";
+
+export type Compilation = (
+  | { readonly model: ApiModel }
+  | {
+      /** Everything that is wrong, at once. */
+      readonly mistakes: readonly Mistake[];
+    }
+) & {
+  /** What could be better. */
+  readonly advice: readonly Mistake[];
+};
+
+export interface CompileOptions {
+  /** How the definition is named in the first line of what is generated. @default "resources.ts" */
+  readonly source?: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_RETENTION_MS = 86_400_000;
+
+/** Turns a definition into the model that everything is generated from, or says what is wrong with it. */
+export async function compile(api: unknown, options: CompileOptions = {}): Promise<Compilation> {
+  const mistakes: Mistake[] = [];
+  const advice: Mistake[] = [];
+  const report = reporter("error", mistakes);
+  if (!isApiDefinition(api)) {
+    const problem = api === undefined ? "there is no default export" : "the default export is no definition";
+    report("", problem, "write: export default defineApi({ … })");
+    return { mistakes, advice };
+  }
+  checkHead(api, report);
+  const definitions: Readonly<Record<string, ResourceDefinition>> = api.resources ?? {};
+  if (Object.keys(definitions).length === 0) report("resources", "is missing or empty", "add a resource");
+
+  const components = createComponents(report);
+  const drafts: Draft[] = [];
+  for (const name of checkNames(Object.keys(definitions), report).sort(compareText)) {
+    const definition = definitions[name] as ResourceDefinition;
+    if (!checkResource(`resources.${name}`, definition, report)) continue;
+    drafts.push(await draft(name, definition, components, report));
+  }
+  const published = drafts.flatMap(({ faces }) => faces);
+  const { schemas, handlerSchemas } = components.finish(published);
+  checkRoutes(drafts, report);
+  checkDescriptions(drafts, schemas, report);
+  const resources: ResourceModel[] = [];
+  for (const one of drafts) {
+    const resource = await complete(one, schemas, report);
+    if (resource === undefined) continue;
+    resources.push(resource);
+    lint(resource, one, schemas, reporter("warning", advice));
+  }
+  if (mistakes.length > 0) return { mistakes, advice };
+  return { model: { ...head(api, options), resources, schemas, handlerSchemas }, advice };
+}
+
+/** A resource whose schemas have been converted but not looked into. */
+export interface Draft {
+  readonly name: string;
+  readonly typeName: string;
+  readonly definition: ResourceDefinition;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** The names of those public faces that could be written down. */
+  readonly faces: readonly string[];
+  readonly inferred: readonly ("Args" | "Result")[];
+  /** Fields of the input whose default differs from call to call. */
+  readonly volatile: readonly string[];
+}
+
+async function draft(
+  name: string,
+  definition: ResourceDefinition,
+  components: Components,
+  report: Report,
+): Promise<Draft> {
+  const typeName = pascalCase(name);
+  const faces: string[] = [];
+  const inferred: ("Args" | "Result")[] = [];
+
+  /** The public face of a schema under one name, and what the handler sees of it under another. */
+  async function convert(
+    member: "input" | "output",
+    publicFace: "Input" | "Output",
+    inner: "Args" | "Result",
+  ): Promise<Conversion> {
+    const path = `resources.${name}.${member}`;
+    const outward = await toJsonSchema(definition[member], member);
+    for (const gap of outward.gaps) {
+      report(gap.path === "" ? path : `${path}.${gap.path}`, gap.problem, gap.mend);
+    }
+    if (outward.gaps.length > 0) return outward;
+    const other = member === "input" ? "output" : "input";
+    const inward = outward.oneFaced ? outward : await toJsonSchema(definition[member], other);
+    const same = outward.oneFaced || JSON.stringify(inward.schema) === JSON.stringify(outward.schema);
+    try {
+      components.add(typeName + publicFace, outward, member, path);
+      faces.push(typeName + publicFace);
+      if (inward.gaps.length > 0) inferred.push(inner);
+      else if (same) components.alias(typeName + inner, typeName + publicFace);
+      else components.add(typeName + inner, inward, other, path);
+    } catch (error) {
+      report(path, (error as Error).message, "use a schema that refers to itself by a getter or z.lazy");
+    }
+    return outward;
+  }
+
+  const { volatile } = await convert("input", "Input", "Args");
+  await convert("output", "Output", "Result");
+  return {
+    name,
+    typeName,
+    definition,
+    method: definition.method ?? "POST",
+    path: String(definition.path ?? `/v1/${kebabCase(name)}`),
+    faces,
+    inferred,
+    volatile,
+  };
+}
+
+function checkDescriptions(drafts: readonly Draft[], schemas: Schemas, report: Report): void {
+  const seen = new Set<string>();
+  for (const { name, typeName } of drafts) {
+    for (const face of ["Input", "Output"] as const) {
+      const root = schemas[typeName + face];
+      if (root === undefined) continue;
+      const visit = ({ path, schema }: { readonly path: string; readonly schema: JsonSchema }): void => {
+        if (isText(resolve(schemas, schema).description)) return;
+        const place = `resources.${name}.${face.toLowerCase()}.${path}`;
+        report(place, "has no description", 'add .describe("…")');
+      };
+      walk(schemas, { $ref: refTo(typeName + face) }, visit, seen);
+    }
+  }
+}
+
+/** Looks into a resource as a whole; `undefined` when its schemas or its price cannot be used. */
+async function complete(draft: Draft, schemas: Schemas, report: Report): Promise<ResourceModel | undefined> {
+  const { name, typeName, definition, inferred } = draft;
+  const path = `resources.${name}`;
+  const input = schemas[`${typeName}Input`];
+  const output = schemas[`${typeName}Output`];
+  if (output !== undefined) checkJob(path, definition.job, schemas, output, report);
+  if (input === undefined || output === undefined) return undefined;
+  if (!isObject(schemas, input)) {
+    report(`${path}.input`, "is not an object", "wrap it: z.object({ … })");
+    return undefined;
+  }
+  checkCarriers(draft, schemas, input, report);
+  const fields = fieldsOf(schemas, input);
+  const bounds = checkPrice({ path, definition, fields, schemas }, report);
+  if (bounds === undefined) return undefined;
+  await checkExamples(path, definition, !inferred.includes("Result"), report);
+
+  const { price, description, deprecated, job } = definition;
+  const defaults = pricedFields(price).flatMap((name): [string, unknown][] => {
+    const field = fields?.find((field) => field.name === name);
+    if (draft.volatile.includes(name)) {
+      const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
+      report(`${path}.price`, problem, "use a fixed default");
+    }
+    const { default: value } = field ? resolve(schemas, field.schema) : {};
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    name,
+    typeName,
+    summary: definition.summary,
+    ...(isText(description) ? { description: description.trim() } : {}),
+    method: draft.method,
+    path: draft.path,
+    pathParams: pathParams(draft.path),
+    tags: definition.tags ?? [],
+    ...(deprecated === undefined || deprecated === false ? {} : { deprecated }),
+    inferred,
+    price,
+    priceBounds: { min: formatUsd(bounds.min), max: formatUsd(bounds.max) },
+    priceSentence: priceSentence(price),
+    per: perWhat(price),
+    pricedDefaults: Object.fromEntries(defaults),
+    timeoutMs: parseDuration(definition.timeout) ?? DEFAULT_TIMEOUT_MS,
+    ...(job === undefined
+      ? {}
+      : {
+          job: {
+            timeoutMs: parseDuration(job.timeout) ?? DEFAULT_TIMEOUT_MS,
+            retentionMs: parseDuration(job.retention) ?? DEFAULT_RETENTION_MS,
+            ...(job.artifactUrl === undefined ? {} : { artifactUrl: job.artifactUrl }),
+            ...(job.response === undefined ? {} : { response: job.response }),
+          },
+        }),
+    errors: Object.entries(definition.errors ?? {})
+      .map(([code, text]) => ({ code, text }))
+      .sort((a, b) => compareText(a.code, b.code)),
+    examples: (definition.examples ?? []).map(({ input, output }) => ({ input, output })),
+  };
+}
+
+/** Whether every value of a schema is an object. */
+function isObject(schemas: Schemas, schema: JsonSchema): boolean {
+  const { type, anyOf, oneOf, allOf } = resolve(schemas, schema);
+  const options = anyOf ?? oneOf;
+  if (options !== undefined) return options.every((option) => isObject(schemas, option));
+  return type === "object" || (allOf?.some((part) => isObject(schemas, part)) ?? false);
+}
+
+function head(api: ApiDefinition, { source = "resources.ts" }: CompileOptions) {
+  const { title, version, description, contact, license, servers = [] } = api;
+  return {
+    source,
+    title,
+    version,
+    description,
+    ...(contact === undefined ? {} : { contact }),
+    ...(license === undefined ? {} : { license }),
+    servers,
+  };
+}

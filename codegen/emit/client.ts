@@ -1,0 +1,54 @@
+import type { ApiModel, ResourceModel } from "../model.ts";
+import { banner, jsdoc, key, literal } from "../print.ts";
+import { aboutResource, insteadOf } from "../prose.ts";
+
+/** `client.gen.ts`: what a buyer imports. */
+export function emitClient(model: ApiModel): string {
+  const { resources } = model;
+  const kinds = new Set(resources.map(kindOf));
+  const imports = [
+    "type ClientOptions",
+    "connect",
+    ...(kinds.has("jobResource") ? ["type JobResource"] : []),
+    ...(kinds.has("resource") ? ["type Resource"] : []),
+  ];
+  const factories = ["jobResource", "resource"].filter((kind) => kinds.has(kind));
+  const names = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
+  return `// ${banner(model.source)}
+import { ${imports.join(", ")} } from "resource402/client";
+import type {
+${names.map((name) => `  ${name},\n`).join("")}} from "./types.gen.js";
+
+export type * from "./types.gen.js";
+
+${jsdoc([model.description])}export interface Client {
+${resources.map(member).join("\n")}}
+
+${jsdoc([`Connects to ${model.title}. The options say where it is, who pays, and how much at most.`])}export function createClient(options: ClientOptions): Client {
+  const { ${factories.join(", ")} } = connect(options);
+  return {
+${resources.map(construction).join("")}  };
+}
+`;
+}
+
+function kindOf({ job }: ResourceModel): string {
+  return job === undefined ? "resource" : "jobResource";
+}
+
+function member(resource: ResourceModel): string {
+  const { name, typeName, summary, errors, deprecated } = resource;
+  const type = resource.job === undefined ? "Resource" : "JobResource";
+  const fails = errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`);
+  const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
+  const doc = jsdoc([summary, "", ...aboutResource(resource), ...fails, ...tag], "  ");
+  return `${doc}  readonly ${name}: ${type}<${typeName}Input, ${typeName}Output>;\n`;
+}
+
+function construction(resource: ResourceModel): string {
+  const { name, method, path, price, pricedDefaults } = resource;
+  const hasDefaults = Object.keys(pricedDefaults).length > 0;
+  const options = { name, method, path, price, ...(hasDefaults ? { defaults: pricedDefaults } : {}) };
+  const before = `${key(name)}: ${kindOf(resource)}(`;
+  return `    ${before}${literal(options, "    ", `${before})`)}),\n`;
+}

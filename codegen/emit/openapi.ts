@@ -1,0 +1,228 @@
+import { HEADERS } from "../../src/wire/headers.ts";
+import {
+  type ApiModel,
+  compareText,
+  type Field,
+  fieldsOf,
+  type JsonSchema,
+  type ResourceModel,
+  refTo,
+  resolve,
+} from "../model.ts";
+import { banner, json } from "../print.ts";
+import { aboutResource, insteadOf } from "../prose.ts";
+import { JOB_PATH } from "../routes.ts";
+import {
+  codesOf,
+  HEADER_COMPONENTS,
+  headers,
+  type Json,
+  PARAMETERS,
+  problemResponse,
+  RESPONSES,
+} from "../wire-answers.ts";
+import { wireSchemas } from "../wire-schemas.ts";
+
+const DEFAULT_TAG = "resources";
+const JOB_TAG = "jobs";
+
+/** `openapi.json`, version 3.1: the published document, for people's tools and for agents. */
+export function emitOpenapi(model: ApiModel): string {
+  const { resources, title, version, description, contact, license, servers } = model;
+  const jobs = resources.filter(({ job }) => job !== undefined);
+  const paths = new Map<string, Json>();
+  for (const resource of resources) {
+    const path = template(resource.path);
+    paths.set(path, { ...paths.get(path), [resource.method.toLowerCase()]: operation(resource, model) });
+  }
+  if (jobs.length > 0) paths.set(template(JOB_PATH), jobOperations());
+  const codes = resources.flatMap(({ errors }) => errors.map(({ code }) => code));
+  const results = jobs.map(({ typeName }) => ({ $ref: refTo(`${typeName}Output`) }));
+  return json({
+    "x-generated": banner(model.source),
+    openapi: "3.1.0",
+    info: { title, version, description, contact, license },
+    servers: servers.length > 0 ? servers : [{ url: "/" }],
+    security: [],
+    tags: tags(resources),
+    paths: Object.fromEntries(paths),
+    components: used(paths, {
+      schemas: { ...model.schemas, ...wireSchemas([...new Set(codes)].sort(compareText), results) },
+      responses: RESPONSES,
+      parameters: PARAMETERS,
+      headers: HEADER_COMPONENTS,
+    }),
+  });
+}
+
+function tags(resources: readonly ResourceModel[]): Json[] {
+  const names = new Set(resources.flatMap(({ tags }) => (tags.length > 0 ? tags : [DEFAULT_TAG])));
+  if (resources.some(({ job }) => job !== undefined)) names.add(JOB_TAG);
+  const about: Readonly<Record<string, string>> = {
+    [DEFAULT_TAG]: "What is for sale.",
+    [JOB_TAG]: "How jobs that have been started stand.",
+  };
+  return [...names]
+    .sort(compareText)
+    .map((name) => ({ name, description: about[name] ?? `All about ${name}.` }));
+}
+
+function operation(resource: ResourceModel, model: ApiModel): Json {
+  const { name, typeName, summary, method, pathParams, tags, deprecated, job } = resource;
+  const fields = fieldsOf(model.schemas, { $ref: refTo(`${typeName}Input`) }) ?? [];
+  const inAddress = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
+  const parameters = inAddress.map((field) => parameter(field, resource, model));
+  if (method === "POST") parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
+  return {
+    operationId: name,
+    summary,
+    description: [
+      ...(deprecated === undefined || insteadOf(deprecated) === "" ? [] : [insteadOf(deprecated), ""]),
+      ...aboutResource(resource),
+    ].join("\n"),
+    tags: tags.length > 0 ? tags : [DEFAULT_TAG],
+    ...(deprecated === undefined ? {} : { deprecated: true }),
+    "x-payment-info": paymentInfo(resource),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(method === "POST" ? { requestBody: requestBody(resource, model, fields) } : {}),
+    responses: {
+      ...(job === undefined
+        ? { 200: success(resource) }
+        : { 202: { $ref: "#/components/responses/JobAccepted" } }),
+      ...failures(resource),
+    },
+  };
+}
+
+function paymentInfo({ price, priceBounds: { min, max } }: ResourceModel): Json | undefined {
+  if (price.kind === "free") return undefined;
+  const amount = min === max ? { mode: "fixed", currency: "USD", amount: min } : undefined;
+  return { price: amount ?? { mode: "dynamic", currency: "USD", min, max }, protocols: [{ x402: {} }] };
+}
+
+function parameter({ name, schema, required }: Field, resource: ResourceModel, model: ApiModel): Json {
+  const { description, deprecated, ...rest } = resolve(model.schemas, schema);
+  const values = resource.examples.map(({ input }) => (input as Json)[name]);
+  const given = values.flatMap((value, index) =>
+    value === undefined ? [] : [[`example${index + 1}`, { value }]],
+  );
+  return {
+    name,
+    in: resource.pathParams.includes(name) ? "path" : "query",
+    required,
+    description,
+    deprecated,
+    schema: rest,
+    examples: given.length === 0 ? undefined : Object.fromEntries(given),
+  };
+}
+
+function requestBody(resource: ResourceModel, model: ApiModel, fields: readonly Field[]): Json | undefined {
+  const { typeName, pathParams, examples } = resource;
+  const inBody = fields.filter(({ name }) => !pathParams.includes(name));
+  if (pathParams.length > 0 && inBody.length === 0) return undefined;
+  const { properties, required, ...rest } = resolve(model.schemas, { $ref: refTo(`${typeName}Input`) });
+  const schema: JsonSchema =
+    pathParams.length === 0
+      ? { $ref: refTo(`${typeName}Input`) }
+      : {
+          ...rest,
+          properties: Object.fromEntries(inBody.map(({ name, schema }) => [name, schema])),
+          required: inBody.filter(({ required }) => required).map(({ name }) => name),
+        };
+  const bodies = examples.map(({ input }) =>
+    Object.fromEntries(Object.entries(input as Json).filter(([name]) => !pathParams.includes(name))),
+  );
+  return { required: true, content: { "application/json": { schema, examples: named(bodies) } } };
+}
+
+function success({ typeName, method, price, examples }: ResourceModel): Json {
+  const outputs = named(examples.map(({ output }) => output));
+  const paid = price.kind === "free" ? [] : [HEADERS.paymentResponse];
+  const names = method === "GET" && paid.length === 0 ? [] : [...paid, HEADERS.idempotentReplayed];
+  return {
+    description: "The output.",
+    headers: headers(...names),
+    content: { "application/json": { schema: { $ref: refTo(`${typeName}Output`) }, examples: outputs } },
+  };
+}
+
+function named(values: readonly unknown[]): Json | undefined {
+  if (values.length === 0) return undefined;
+  return Object.fromEntries(values.map((value, index) => [`example${index + 1}`, { value }]));
+}
+
+function failures({ method, price, job, errors }: ResourceModel): Json {
+  const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+  const posts = method === "POST";
+  const declared = errors.map(({ code, text }) => `- \`${code}\`: ${text}`);
+  return {
+    400: ref("BadRequest"),
+    ...(price.kind === "free" ? {} : { 402: ref("PaymentRequired") }),
+    ...(posts || price.kind !== "free" ? { 409: ref("Conflict") } : {}),
+    ...(posts ? { 413: ref("TooLarge"), 415: ref("UnsupportedMediaType") } : {}),
+    ...(job === undefined && declared.length > 0
+      ? { 422: problemResponse([...(posts ? codesOf(422) : []), ...declared].join("\n")) }
+      : posts
+        ? { 422: ref("Unprocessable") }
+        : {}),
+    500: ref("InternalError"),
+    503: ref("Unavailable"),
+    ...(job === undefined ? { 504: ref("Timeout") } : {}),
+  };
+}
+
+function jobOperations(): Json {
+  const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+  const ok = (description: string, more: readonly string[]): Json => ({
+    description,
+    headers: headers(...more),
+    content: { "application/json": { schema: { $ref: refTo("JobDocument") } } },
+  });
+  const absent = { 404: ref("NotFound"), 410: ref("Gone"), 500: ref("InternalError") };
+  return {
+    parameters: [{ $ref: "#/components/parameters/JobId" }],
+    get: {
+      operationId: "getJob",
+      summary: "Ask how a job stands, and for its result.",
+      description:
+        "Always 200 while the job is known. `Prefer: wait=20` holds the answer until the job has changed.",
+      tags: [JOB_TAG],
+      parameters: [{ $ref: "#/components/parameters/Prefer" }],
+      responses: { 200: ok("The job.", [HEADERS.retryAfter]), ...absent },
+    },
+    delete: {
+      operationId: "cancelJob",
+      summary: "Cancel a job.",
+      description:
+        "Stops a job that has not ended. What was paid for it is refunded as the seller's policy says.",
+      tags: [JOB_TAG],
+      responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
+    },
+  };
+}
+
+function template(path: string): string {
+  return path.replace(/:([A-Za-z0-9_]+)/g, "{$1}");
+}
+
+/** The components that the paths need, directly or not, sorted by name. */
+function used(paths: ReadonlyMap<string, Json>, components: Readonly<Record<string, Json>>): Json {
+  const needed = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const { $ref } = value as { readonly $ref?: unknown };
+    if (typeof $ref === "string" && !needed.has($ref)) {
+      needed.add($ref);
+      const [, , group = "", name = ""] = $ref.split("/");
+      visit(components[group]?.[name]);
+    }
+    for (const member of Object.values(value)) visit(member);
+  };
+  for (const item of paths.values()) visit(item);
+  const groups = Object.entries(components).map(([group, members]): [string, object] => {
+    const kept = Object.entries(members).filter(([name]) => needed.has(`#/components/${group}/${name}`));
+    return [group, Object.fromEntries(kept.sort(([a], [b]) => compareText(a, b)))];
+  });
+  return Object.fromEntries(groups.filter(([, members]) => Object.keys(members).length > 0));
+}

@@ -1,0 +1,196 @@
+import { durationText } from "../../schema/duration.ts";
+import { parseUsd } from "../../schema/money.ts";
+import { boundsText, type Price } from "../../schema/price.ts";
+import { PROBLEMS } from "../../src/wire/problem.ts";
+import {
+  type ApiModel,
+  type JsonSchema,
+  type ResourceModel,
+  refTo,
+  resolve,
+  type Schemas,
+} from "../model.ts";
+import { banner, cell, code, literal, shell } from "../print.ts";
+import { insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
+import { walk } from "../walk.ts";
+
+/** `API.md`: one page for people. */
+export function emitReference(model: ApiModel): string {
+  const { title, version, description, resources } = model;
+  const overview = resources.map((resource) => [
+    `[${resource.name}](#${resource.name.toLowerCase()})`,
+    resource.summary,
+    priceRange(resource),
+    resource.job === undefined ? "in the same request" : `job, up to ${durationText(resource.job.timeoutMs)}`,
+  ]);
+  return blocks(
+    `<!-- ${banner(model.source)} -->`,
+    `# ${title}`,
+    description,
+    `Version ${version}.`,
+    "## How paying works",
+    PAYING,
+    REPEATING,
+    "## Resources",
+    table(["Resource", "What you get", "Price", "Answer"], overview),
+    ...resources.map((resource) => section(resource, model)),
+    "## Errors",
+    ERRORS,
+    table(["Status", "Code", "Meaning", "Try again"], libraryErrors()),
+  );
+}
+
+const PAYING =
+  "A call without a payment is answered `402 Payment Required`, which says what the call costs and how to pay " +
+  "it (x402, versions 1 and 2). Nothing has been charged by then, and nothing has run. Sign one of the offered " +
+  "payments and send the same request again with the signature in the header `PAYMENT-SIGNATURE`. Input that is " +
+  "not valid is refused with 400, free of charge.";
+
+const REPEATING =
+  "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +
+  "answer and is charged once. The generated TypeScript client does all of this by itself: it pays, repeats and waits.";
+
+const ERRORS =
+  "Errors are problem documents (RFC 9457) with `code`, `detail`, `retryable` and `paymentState`, which says what " +
+  "has become of the payment that came with the call: `unused`, `in_flight` or `settled`.";
+
+function section(resource: ResourceModel, model: ApiModel): string {
+  const { name, typeName, summary, description, deprecated, method, path, priceSentence, errors } = resource;
+  const output = { $ref: refTo(`${typeName}Output`) };
+  return blocks(
+    `## ${name}`,
+    deprecated === undefined ? "" : `**Deprecated.** ${insteadOf(deprecated)}`,
+    summary,
+    description ?? "",
+    code(`${method} ${path}`),
+    priceSentence,
+    ...priceTables(resource.price),
+    running(resource),
+    ...request(resource, model),
+    "### Input",
+    inputTable(resource, model.schemas),
+    "### Output",
+    table(["Field", "Type", "Description"], outputRows(output, model.schemas)),
+    ...(errors.length === 0
+      ? []
+      : [
+          "### Error codes",
+          table(
+            ["Code", "Meaning"],
+            errors.map(({ code: word, text }) => [code(word), text]),
+          ),
+        ]),
+  );
+}
+
+function priceRange({ price, priceBounds: { min, max } }: ResourceModel): string {
+  return price.kind === "free" ? "free" : boundsText({ min: parseUsd(min), max: parseUsd(max) });
+}
+
+function priceTables(price: Price): string[] {
+  const parts = price.kind === "sum" ? price.parts : [price];
+  return parts.flatMap((part) => {
+    if (part.kind !== "byChoice") return [];
+    const rows = Object.entries(part.table).map(([choice, usd]) => [code(choice), `$${usd}`]);
+    return [table([code(part.field), `Price per ${part.per}`], rows)];
+  });
+}
+
+function running({ job, timeoutMs }: ResourceModel): string {
+  if (job === undefined) return `Answers in the same request, within ${durationText(timeoutMs)}.`;
+  const filled = [
+    job.artifactUrl === undefined ? "" : ` \`artifactUrl\` is the output's ${code(job.artifactUrl)}.`,
+    job.response === undefined ? "" : ` \`response\` is the output's ${code(job.response)}.`,
+  ].join("");
+  return (
+    "Runs as a job: the answer is `202` with a `statusUrl`, where `GET` tells the state, the progress and, in the " +
+    `end, the output as \`result\`.${filled} A job may run for ${durationText(job.timeoutMs)}; its result is kept ` +
+    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it.`
+  );
+}
+
+function request(resource: ResourceModel, { schemas, servers }: ApiModel): string[] {
+  const { name, typeName, method, path, pathParams, examples } = resource;
+  const input = (examples[0]?.input ?? sampleOf(schemas, { $ref: refTo(`${typeName}Input`) })) as object;
+  const values = new Map<string, unknown>(Object.entries(input));
+  const take = (name: string): string => {
+    const value = values.get(name);
+    values.delete(name);
+    return encodeURIComponent(String(value));
+  };
+  const address = pathParams.reduce((path, name) => path.replace(`:${name}`, () => take(name)), path);
+  const query = [...values].flatMap(([name, value]) =>
+    [value].flat().map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(String(one))}`),
+  );
+  const url = (servers[0]?.url ?? "https://api.example.com").replace(/\/$/, "") + address;
+  const command =
+    method === "GET"
+      ? `curl ${shell(query.length === 0 ? url : `${url}?${query.join("&")}`)}`
+      : `curl ${shell(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${shell(JSON.stringify(Object.fromEntries(values)))}`;
+  const call = `const output = await client.${name}(`;
+  return ["### Request", fenced("sh", command), fenced("ts", `${call}${literal(input, "", `${call});`)});`)];
+}
+
+function inputTable({ typeName }: ResourceModel, schemas: Schemas): string {
+  const rows: string[][] = [];
+  walk(schemas, { $ref: refTo(`${typeName}Input`) }, ({ path, schema, required }) => {
+    const { default: fallback, ...own } = resolve(schemas, schema);
+    const given = fallback === undefined ? "" : code(JSON.stringify(fallback));
+    rows.push([
+      code(path),
+      code(typeText(schemas, schema)),
+      required ? "yes" : "no",
+      given,
+      limitsText(schemas, own),
+      describe(own),
+    ]);
+  });
+  return table(["Field", "Type", "Required", "Default", "Limits", "Description"], rows);
+}
+
+function outputRows(output: JsonSchema, schemas: Schemas): string[][] {
+  const rows: string[][] = [];
+  walk(schemas, output, ({ path, schema, required }) => {
+    const type = code(typeText(schemas, schema));
+    rows.push([code(path), required ? type : `${type}, optional`, describe(resolve(schemas, schema))]);
+  });
+  return rows;
+}
+
+function describe({ description = "", deprecated }: JsonSchema): string {
+  return deprecated === true ? `Deprecated. ${description}` : description;
+}
+
+function libraryErrors(): string[][] {
+  return Object.entries(PROBLEMS).map(([word, [status, title, retryable]]) => [
+    String(status),
+    code(word),
+    title,
+    retryable ? "yes" : "no",
+  ]);
+}
+
+function fenced(language: string, text: string): string {
+  const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+/** A Markdown table without the columns that hold nothing. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "None.";
+  const kept = head.map((_, column) => rows.some((row) => row[column] !== ""));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells
+      .filter((_, column) => kept[column])
+      .map(cell)
+      .join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function blocks(...parts: readonly string[]): string {
+  return `${parts
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .join("\n\n")}\n`;
+}

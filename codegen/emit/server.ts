@@ -1,0 +1,120 @@
+import { durationText } from "../../schema/duration.ts";
+import { type ApiModel, choicesOf, fieldsOf, type ResourceModel, resolve, type Schemas } from "../model.ts";
+import { banner, jsdoc, key, literal, string } from "../print.ts";
+import { insteadOf, kindText } from "../prose.ts";
+import { textKind } from "../routes.ts";
+
+/** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
+export function emitServer(model: ApiModel, definition: string): string {
+  const { resources } = model;
+  const quoted = resources.filter(({ price }) => price.kind === "quoted");
+  const inferring = resources.flatMap(({ inferred }) => inferred);
+  const library = [
+    "type Documents",
+    ...(resources.some(({ job }) => job === undefined) ? ["type Handler"] : []),
+    ...(resources.some(({ job }) => job !== undefined) ? ["type JobHandler"] : []),
+    ...(quoted.length > 0 ? ["type Quote"] : []),
+    "type Server",
+    "type ServerOptions",
+    "serve",
+  ];
+  const fromDefinition = [
+    ...(inferring.includes("Result") ? ["InputOf"] : []),
+    ...(inferring.includes("Args") ? ["OutputOf"] : []),
+  ];
+  const printed = resources.flatMap(({ typeName, inferred }) =>
+    (["Args", "Result"] as const).filter((face) => !inferred.includes(face)).map((face) => typeName + face),
+  );
+  const options =
+    quoted.length > 0 ? "ServerOptions<Handlers> & { readonly quotes: Quotes }" : "ServerOptions<Handlers>";
+  return `// ${banner(model.source)}
+${fromDefinition.length > 0 ? `import type { ${fromDefinition.join(", ")} } from "resource402";\n` : ""}import {
+${library.map((name) => `  ${name},\n`).join("")}} from "resource402/server";
+import api from ${string(definition)};
+${printed.length > 0 ? `import type {\n${printed.map((name) => `  ${name},\n`).join("")}} from "./types.gen.js";\n` : ""}
+${resources.map(inferredTypes).join("")}${jsdoc(["One function for each resource."])}export interface Handlers {
+${resources.map(handler).join("\n")}}
+
+${quoted.length > 0 ? quotes(quoted) : ""}${jsdoc([`Serves ${model.title}. The options say how it is paid and where calls are kept.`])}export function createServer(options: ${options}): Server {
+  return serve(api, documents, options);
+}
+
+const documents: Documents = {
+${resources.map((resource) => document(resource, model.schemas)).join("")}};
+`;
+}
+
+/** Types that only the definition itself can tell. */
+function inferredTypes({ name, typeName, inferred }: ResourceModel): string {
+  const of = `(typeof api)["resources"][${string(name)}]`;
+  const args = `${jsdoc([`What the handler of \`${name}\` is given: validated, with defaults filled in.`])}export type ${typeName}Args = OutputOf<${of}["input"]>;\n\n`;
+  const result = `${jsdoc([`What the handler of \`${name}\` returns.`])}export type ${typeName}Result = InputOf<${of}["output"]>;\n\n`;
+  return (inferred.includes("Args") ? args : "") + (inferred.includes("Result") ? result : "");
+}
+
+function handler({ name, typeName, summary, job, price, errors, deprecated }: ResourceModel): string {
+  const codes = errors.map(({ code }) => string(code));
+  const paid = price.kind === "free" ? "Free of charge." : "Charged only when it returns.";
+  const run = job && `Runs as a job, for at most ${durationText(job.timeoutMs)}, once it has been paid.`;
+  const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
+  const type = job === undefined ? "Handler" : "JobHandler";
+  const parameters = [
+    `${typeName}Args`,
+    `${typeName}Result`,
+    ...(codes.length > 0 ? [codes.join(" | ")] : []),
+  ];
+  const doc = jsdoc([summary, "", run ?? paid, ...tag], "  ");
+  return `${doc}  readonly ${name}: ${type}<${parameters.join(", ")}>;\n`;
+}
+
+function quotes(resources: readonly ResourceModel[]): string {
+  const members = resources.map(({ name, typeName, priceBounds }) => {
+    const held = `Computes the price in US dollars, held inside $${priceBounds.min} to $${priceBounds.max}.`;
+    return `${jsdoc([held], "  ")}  readonly ${name}: Quote<${typeName}Args>;\n`;
+  });
+  return `${jsdoc(["One function for each price that the server computes."])}export interface Quotes {\n${members.join("\n")}}\n\n`;
+}
+
+function document(resource: ResourceModel, schemas: Schemas): string {
+  const { name, typeName, method, path, pathParams, priceBounds } = resource;
+  const fields = fieldsOf(schemas, schemas[`${typeName}Input`] ?? {}) ?? [];
+  const asText = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
+  const kinds = asText.map(({ name, schema }) => [name, textKind(schemas, schema)]);
+  const described = fields.map(({ name, schema, required }): [string, object] => {
+    const { description, default: fallback } = resolve(schemas, schema);
+    const choices = choicesOf(schemas, schema);
+    const type = kindText(schemas, schema);
+    return [
+      name,
+      { type, required, description, default: fallback, enum: type === "boolean" ? undefined : choices },
+    ];
+  });
+  const group = (inPath: boolean): object | undefined => {
+    const chosen = described.filter(([name]) => pathParams.includes(name) === inPath);
+    return chosen.length === 0 ? undefined : Object.fromEntries(chosen);
+  };
+  const output = fieldsOf(schemas, schemas[`${typeName}Output`] ?? {}) ?? [];
+  const document = {
+    method,
+    path,
+    maxPrice: priceBounds.max,
+    fields: kinds.length === 0 ? undefined : Object.fromEntries(kinds),
+    outputSchema: {
+      input: {
+        type: "http",
+        method,
+        pathParams: group(true),
+        ...(method === "GET"
+          ? { queryParams: group(false) }
+          : { bodyType: "json", bodyFields: group(false) }),
+      },
+      output: Object.fromEntries(
+        output.map(({ name, schema }): [string, object] => {
+          const { description } = resolve(schemas, schema);
+          return [name, { type: kindText(schemas, schema), description }];
+        }),
+      ),
+    },
+  };
+  return `  ${key(name)}: ${literal(document, "  ", `${key(name)}: `)},\n`;
+}

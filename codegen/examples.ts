@@ -1,0 +1,47 @@
+import type { ResourceDefinition } from "../schema/api.ts";
+import { pricedFields, priceOf } from "../schema/price.ts";
+import { type Schema, validate } from "../schema/standard.ts";
+import type { Report } from "./mistake.ts";
+
+/**
+ * Runs the examples through the schemas, as the server would. `outputs`: whether an output can be checked
+ * that way, which it cannot when the handler returns something else than the buyer receives.
+ */
+export async function checkExamples(
+  path: string,
+  { input, output, price, examples = [] }: ResourceDefinition,
+  outputs: boolean,
+  report: Report,
+): Promise<void> {
+  for (const [index, example] of examples.entries()) {
+    const at = `${path}.examples.${index}`;
+    const value = await checkValue(`${at}.input`, input, example.input, report);
+    if (outputs) await checkValue(`${at}.output`, output, example.output, report);
+    if (typeof value !== "object" || value === null) continue;
+    for (const field of pricedFields(price)) {
+      const written = (example.input as Readonly<Record<string, unknown>>)[field];
+      const validated = (value as Readonly<Record<string, unknown>>)[field];
+      if (written === undefined || JSON.stringify(written) === JSON.stringify(validated)) continue;
+      const problem = `validation changes "${field}", so buyers cannot compute the price of what they write`;
+      report(`${path}.price`, problem, "price by a field that validation leaves as it is");
+    }
+    try {
+      priceOf(price, value);
+    } catch (error) {
+      report(`${at}.input`, `has no price: ${(error as Error).message}`, "mend the example or the price");
+    }
+  }
+}
+
+async function checkValue(path: string, schema: Schema, value: unknown, report: Report): Promise<unknown> {
+  const result = await validate(schema, value);
+  if ("value" in result) return result.value;
+  for (const issue of result.issues) {
+    report(
+      issue.path === "" ? path : `${path}.${issue.path}`,
+      issue.message,
+      "mend the example or the schema",
+    );
+  }
+  return undefined;
+}

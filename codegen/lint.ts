@@ -1,0 +1,98 @@
+import type { ResourceDefinition } from "../schema/api.ts";
+import { parseUsd } from "../schema/money.ts";
+import type { Price } from "../schema/price.ts";
+import type { Report } from "./mistake.ts";
+import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "./model.ts";
+import { type Place, walk } from "./walk.ts";
+
+const LONGEST_SUMMARY = 120;
+const PLACEHOLDER = /^(|todo|tbd|fixme|xxx|foo|bar|baz|test|unit|thing|item|\?+|\.+|…|-)$/i;
+
+/** What the model no longer shows of a definition. */
+interface Source {
+  readonly definition: ResourceDefinition;
+  /** Fields whose default differs from call to call. */
+  readonly volatile: readonly string[];
+}
+
+/** The advice that a good resource follows. Nothing here keeps it from working. */
+export function lint(resource: ResourceModel, source: Source, schemas: Schemas, advise: Report): void {
+  const { name, typeName, summary, price, job, errors } = resource;
+  const path = `resources.${name}`;
+  if (summary.length > LONGEST_SUMMARY) {
+    const mend = `keep it to ${LONGEST_SUMMARY} and say the rest in the description`;
+    advise(`${path}.summary`, `has ${summary.length} characters`, mend);
+  }
+  if (!summary.trimEnd().endsWith("."))
+    advise(`${path}.summary`, "does not end with a period", "write a sentence");
+  if (job === undefined && source.definition.timeout === undefined) {
+    advise(`${path}.timeout`, "is not set, so 30 seconds apply", 'say how long it may take: timeout: "20s"');
+  }
+  if (job !== undefined && errors.length === 0) {
+    const mend = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
+    advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", mend);
+  }
+  for (const [at, per] of pers(price)) {
+    const text = String(per ?? "").trim();
+    if (!PLACEHOLDER.test(text)) continue;
+    advise(`${path}.price${at}.per`, `"${text}" does not say what is paid for`, 'write { per: "image" }');
+  }
+  if (price.kind !== "free" && parseUsd(resource.priceBounds.min) === 0n) {
+    const mend = "set a least price, bound the field from below, or use price.free()";
+    advise(`${path}.price`, "can come to $0.00", mend);
+  }
+  for (const field of source.volatile) {
+    const problem = "has a default that differs from call to call, so documents leave it out";
+    advise(`${path}.input.${field}`, problem, "use a fixed default, or .optional()");
+  }
+  walk(schemas, { $ref: refTo(`${typeName}Input`) }, (place) =>
+    lintField(`${path}.input.${place.path}`, place, schemas, advise),
+  );
+}
+
+function pers(price: Price): (readonly [at: string, per: unknown])[] {
+  if (price.kind === "free") return [];
+  if (price.kind !== "sum") return [["", price.per]];
+  return price.parts.map((part, index) => [`.parts.${index}`, part.per]);
+}
+
+function lintField(path: string, place: Place, schemas: Schemas, advise: Report): void {
+  const schema = resolve(schemas, place.schema);
+  const letters = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  if (letters(schema.description ?? "") === letters(place.name)) {
+    advise(path, "has a description that only repeats its name", "say what it means and what to write");
+  }
+  const choices = choicesOf(schemas, schema);
+  if (choices === undefined) lintBounds(path, schema, schemas, advise);
+  else if (!place.required && schema.default === undefined && choices.length > 1) {
+    advise(path, "is an optional choice without a default", "add .default(…)");
+  }
+}
+
+function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: Report): void {
+  const { type, anyOf, items, maxLength, maxItems, ...own } = resolve(schemas, schema);
+  for (const option of anyOf ?? []) lintBounds(path, option, schemas, advise);
+  if (type === "string" && maxLength === undefined && !isBounded(own)) {
+    const unbounded = own.enum === undefined && own.const === undefined;
+    if (unbounded) advise(path, "is a string of any length", "add .max(…)");
+  }
+  if (type === "array") {
+    if (maxItems === undefined) advise(path, "is a list of any length", "add .max(…)");
+    if (typeof items === "object") lintBounds(`${path}[]`, items, schemas, advise);
+  }
+  if (type === "number" || type === "integer") {
+    const below = own.minimum ?? own.exclusiveMinimum ?? own.const;
+    const above = own.maximum ?? own.exclusiveMaximum ?? own.const;
+    if (below === undefined || above === undefined) {
+      advise(path, "is a number without bounds", "add .min(…) and .max(…)");
+    }
+  }
+}
+
+const FIXED_LENGTH = new Set("date-time date time duration uuid ipv4 ipv6 ulid cuid2 nanoid".split(" "));
+
+/** Strings whose form bounds their length. */
+function isBounded({ format, pattern }: Pick<JsonSchema, "format" | "pattern">): boolean {
+  if (format !== undefined && FIXED_LENGTH.has(format)) return true;
+  return pattern !== undefined && /^\^.*\$$/s.test(pattern) && !/[*+]|\{\d+,\}/.test(pattern);
+}

@@ -1,0 +1,154 @@
+import type { Price } from "../schema/price.ts";
+
+/** JSON Schema, draft 2020-12, as far as the compiler and the emitters look into it. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly deprecated?: boolean;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly items?: JsonSchema | boolean;
+  readonly prefixItems?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly propertyNames?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
+  readonly [keyword: string]: unknown;
+}
+
+export type Schemas = Readonly<Record<string, JsonSchema>>;
+
+/**
+ * What an API sells, as plain, sorted JSON: the only thing that emitters read. It holds nothing
+ * that may not be published; `costs` stay behind in the definition.
+ */
+export interface ApiModel {
+  /** The definition's file, relative to the folder that is written to. */
+  readonly source: string;
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  readonly contact?: { readonly name?: string; readonly url?: string; readonly email?: string };
+  readonly license?: { readonly name: string; readonly url?: string };
+  readonly servers: readonly { readonly url: string; readonly description?: string }[];
+  /** Sorted by name. */
+  readonly resources: readonly ResourceModel[];
+  /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */
+  readonly schemas: Schemas;
+  /** What handlers alone see: arguments with defaults filled in, results before the output's own. Sorted. */
+  readonly handlerSchemas: Schemas;
+}
+
+export interface ResourceModel {
+  readonly name: string;
+  /** The name in Pascal case. Its four faces are the schemas `…Input`, `…Output`, `…Args` and `…Result`. */
+  readonly typeName: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly method: "GET" | "POST";
+  /** With `:name` for path parameters. */
+  readonly path: string;
+  readonly pathParams: readonly string[];
+  readonly tags: readonly string[];
+  /** True, or what to use instead. */
+  readonly deprecated?: true | string;
+  /** Faces that no JSON Schema can hold (a `Date`, a class): their types are inferred from the definition. */
+  readonly inferred: readonly ("Args" | "Result")[];
+  readonly price: Price;
+  /** Decimal US dollars. */
+  readonly priceBounds: { readonly min: string; readonly max: string };
+  readonly priceSentence: string;
+  /** What the amount is paid for: "per image". */
+  readonly per: string;
+  /** Defaults of the fields that the price looks at: what a client needs to quote offline. */
+  readonly pricedDefaults: Readonly<Record<string, unknown>>;
+  readonly timeoutMs: number;
+  readonly job?: JobModel;
+  /** Sorted by code. */
+  readonly errors: readonly { readonly code: string; readonly text: string }[];
+  readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
+}
+
+export interface JobModel {
+  readonly timeoutMs: number;
+  readonly retentionMs: number;
+  readonly artifactUrl?: string;
+  readonly response?: string;
+}
+
+/** One member of an object schema. */
+export interface Field {
+  readonly name: string;
+  readonly schema: JsonSchema;
+  readonly required: boolean;
+}
+
+const REF = "#/components/schemas/";
+
+export function refTo(name: string): string {
+  return REF + name;
+}
+
+/** The name behind a `$ref` to a component. */
+export function refName(ref: string): string {
+  return ref.slice(REF.length);
+}
+
+/** Follows references; what stands beside a `$ref` (a description of its own) wins over what it points at. */
+export function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
+  let resolved = schema;
+  for (let hops = 0; resolved.$ref !== undefined && hops < 100; hops += 1) {
+    const { $ref, ...beside } = resolved;
+    resolved = { ...(schemas[refName($ref)] ?? {}), ...beside };
+  }
+  return resolved;
+}
+
+/** The members of a plain object, in the order of the definition; `undefined` for a union or anything else. */
+export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[] | undefined {
+  const { type, properties, required, allOf, anyOf, oneOf } = resolve(schemas, schema);
+  if (anyOf !== undefined || oneOf !== undefined) return undefined;
+  if (type !== "object" && allOf === undefined) return undefined;
+  const inherited = (allOf ?? []).map((part) => fieldsOf(schemas, part));
+  if (inherited.includes(undefined)) return undefined;
+  const own = Object.entries(properties ?? {}).map(([name, schema]) => ({
+    name,
+    schema,
+    required: required?.includes(name) ?? false,
+  }));
+  return [...inherited.flatMap((fields) => fields ?? []), ...own];
+}
+
+/** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */
+export function choicesOf(schemas: Schemas, schema: JsonSchema): readonly unknown[] | undefined {
+  const { type, enum: values, const: value, anyOf, oneOf } = resolve(schemas, schema);
+  if (value !== undefined) return [value];
+  if (values !== undefined) return values;
+  if (type === "boolean") return [true, false];
+  if (type === "null") return [null];
+  const options = (anyOf ?? oneOf)?.map((option) => choicesOf(schemas, option));
+  return options === undefined || options.includes(undefined)
+    ? undefined
+    : options.flatMap((choices) => choices ?? []);
+}
+
+/** Order by code unit: the same on every machine, whatever its locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,247 @@
+import type { Costs, ResourceDefinition } from "../schema/api.ts";
+import { formatUsd, isUsd, type Money, parseUsd } from "../schema/money.ts";
+import {
+  amountsIn,
+  type ByChoice,
+  type PerUnit,
+  type Price,
+  type PriceBounds,
+  perUnit,
+  priceOf,
+} from "../schema/price.ts";
+import { countRange } from "./counts.ts";
+import { didYouMean, listOf, type Report } from "./mistake.ts";
+import { choicesOf, type Field, resolve, type Schemas } from "./model.ts";
+import { overwriteOf } from "./overwrites.ts";
+
+/** What a price is checked against. */
+export interface Priced {
+  /** `resources.caption` */
+  readonly path: string;
+  readonly definition: ResourceDefinition;
+  /** What the caller may write; `undefined` when the input is not one plain object. */
+  readonly fields: readonly Field[] | undefined;
+  readonly schemas: Schemas;
+}
+
+/** Reports everything that is wrong with a price; returns its exact bounds when nothing is. */
+export function checkPrice(priced: Priced, report: Report): PriceBounds | undefined {
+  const { path, definition } = priced;
+  let sound = true;
+  const note: Report = (at, problem, mend) => {
+    sound = false;
+    report(`${path}.price${at}`, problem, mend);
+  };
+  const { price } = definition;
+  if (!isPrice(price)) {
+    note(
+      "",
+      "is no price",
+      'use price.fixed("0.01", { per: "image" }), price.byChoice(…), … or price.free()',
+    );
+    return undefined;
+  }
+  for (const { path, usd } of amountsIn(price)) {
+    if (isUsd(usd)) continue;
+    note(
+      `.${path}`,
+      `${JSON.stringify(usd)} is no amount`,
+      'write a plain decimal in quotes, such as "0.05"',
+    );
+  }
+  if (!sound) return undefined;
+  if ((price.kind === "quoted" || price.kind === "perUnit") && over(price.min, price.max)) {
+    note("", `the least, $${price.min}, is more than the most, $${price.max}`, "exchange them, or mend one");
+  }
+  if (price.kind === "sum" && price.parts.length === 0) {
+    note("", "is a sum of nothing", "add a part, or use price.free()");
+  }
+  const parts = price.kind === "sum" ? price.parts : [price];
+  for (const [index, part] of parts.entries()) {
+    const at = price.kind === "sum" ? `.parts.${index}` : "";
+    if (price.kind === "sum" && part.kind === "perUnit" && over(part.min, part.max)) {
+      note(at, `the least, $${part.min}, is more than the most, $${part.max}`, "exchange them, or mend one");
+    }
+    if (part.kind === "byChoice" || part.kind === "perUnit") checkField(part, at, priced, note);
+  }
+  if (!sound) return undefined;
+  const bounds = boundsOf(price, priced);
+  checkCosts(path, definition.costs, bounds, report);
+  return bounds;
+}
+
+// Node runs a definition without checking its types, so anything may stand here.
+function isPrice(value: unknown): value is Price {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, field, table, parts } = value as Readonly<Record<string, unknown>>;
+  switch (kind) {
+    case "fixed":
+    case "quoted":
+    case "free":
+      return true;
+    case "byChoice":
+      return typeof field === "string" && typeof table === "object" && table !== null;
+    case "perUnit":
+      return typeof field === "string";
+    case "sum":
+      return Array.isArray(parts) && parts.every((part) => isPrice(part) && isPart(part));
+    default:
+      return false;
+  }
+}
+
+function isPart(price: Price): boolean {
+  return price.kind === "fixed" || price.kind === "byChoice" || price.kind === "perUnit";
+}
+
+const over = (min: string | undefined, max: string | undefined): boolean =>
+  min !== undefined && max !== undefined && parseUsd(min) > parseUsd(max);
+
+function checkField(part: ByChoice | PerUnit, at: string, priced: Priced, note: Report): void {
+  const field = priced.fields?.find(({ name }) => name === part.field);
+  if (field === undefined) {
+    const names = priced.fields?.map(({ name }) => name) ?? [];
+    const mend = names.length === 0 ? "price by a field of a plain object" : `use one of ${listOf(names)}`;
+    note(`${at}.field`, `there is no field "${part.field}"${didYouMean(part.field, names)}`, mend);
+    return;
+  }
+  const change = overwriteOf(priced.definition.input, part.field);
+  if (change !== undefined) {
+    const problem = `"${part.field}" ${change} by validation, so buyers cannot compute the price of what they write`;
+    note(`${at}.field`, problem, "price by a field that validation leaves as it is");
+  }
+  if (part.kind === "byChoice") checkTable(part, at, field, priced, note);
+  else checkUnits(part, at, field, priced, note);
+}
+
+function checkTable(part: ByChoice, at: string, field: Field, { schemas }: Priced, note: Report): void {
+  const choices = choicesOf(schemas, field.schema);
+  const { default: fallback } = resolve(schemas, field.schema);
+  if (choices === undefined) {
+    note(`${at}.field`, `"${part.field}" has no closed set of values`, "use z.enum([…]), or price.perUnit");
+    return;
+  }
+  if (choices.includes(null) || (!field.required && fallback === undefined)) {
+    note(`${at}.field`, `"${part.field}" may be absent, which has no price`, "give it a default");
+    return;
+  }
+  const wanted = choices.map(String);
+  const rows = Object.keys(part.table);
+  for (const choice of wanted.filter((choice) => !rows.includes(choice))) {
+    note(`${at}.table`, `has no price for ${part.field} = "${choice}"`, `add a row: "${choice}": "0.05"`);
+  }
+  for (const row of rows.filter((row) => !wanted.includes(row))) {
+    const problem = `"${row}" is no choice of ${part.field}${didYouMean(row, wanted)}`;
+    note(`${at}.table.${row}`, problem, `the choices are ${listOf(wanted)}`);
+  }
+  if (fallback !== undefined && !wanted.includes(String(fallback))) {
+    note(`${at}.field`, `the default of "${part.field}" is none of its choices`, "choose one of them");
+  }
+}
+
+function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced, note: Report): void {
+  if (!Number.isFinite(part.unit) || part.unit <= 0) {
+    note(
+      `${at}.unit`,
+      `${String(part.unit)} is no size of a unit`,
+      "write a number above zero, such as 1000",
+    );
+  }
+  const range = countRange(schemas, field);
+  if (range === undefined) {
+    note(`${at}.field`, `"${part.field}" cannot be counted`, "use a number, a string or a list");
+    return;
+  }
+  if (range.min.count < 0) {
+    note(`${at}.field`, `"${part.field}" may be negative, which has no price`, "add .min(0)");
+  }
+  if (range.max === Number.POSITIVE_INFINITY && part.max === undefined) {
+    const mend = `add .max(…) to ${part.field}, or { max: "1.00" } to the price`;
+    note(at, `has no upper bound, as "${part.field}" has none`, mend);
+  }
+}
+
+/**
+ * The least and the most that a call can cost. Parts that look at the same field move together: a closed
+ * set of values is tried value by value; of an open range both ends are taken, as no part ever falls.
+ */
+function boundsOf(price: Price, { fields = [], schemas }: Priced): PriceBounds {
+  if (price.kind === "quoted") return { min: parseUsd(price.min), max: parseUsd(price.max) };
+  const parts = price.kind === "sum" ? price.parts : [price];
+  const byField = new Map<string | undefined, (typeof parts)[number][]>();
+  for (const part of parts) {
+    const field = "field" in part ? part.field : undefined;
+    byField.set(field, [...(byField.get(field) ?? []), part]);
+  }
+  let [min, max] = [0n, 0n];
+  for (const [name, group] of byField) {
+    const field = fields.find((field) => field.name === name);
+    const choices = field && choicesOf(schemas, field.schema);
+    const amounts =
+      field === undefined
+        ? [total(group, {})]
+        : choices !== undefined
+          ? [...choices, ...(field.required ? [] : [resolve(schemas, field.schema).default])].map((value) =>
+              total(group, { [field.name]: value }),
+            )
+          : ends(group, field, schemas);
+    min += amounts.reduce((least, amount) => (amount < least ? amount : least));
+    max += amounts.reduce((most, amount) => (amount > most ? amount : most));
+  }
+  return { min, max };
+}
+
+function total(parts: readonly Price[], input: object): Money {
+  return parts.reduce((sum, part) => sum + (priceOf(part, input) ?? 0n), 0n);
+}
+
+function ends(parts: readonly Price[], field: Field, schemas: Schemas): Money[] {
+  const range = countRange(schemas, field);
+  return (["min", "max"] as const).map((end) =>
+    parts.reduce((sum, part) => {
+      if (part.kind !== "perUnit" || range === undefined) return sum;
+      if (end === "min")
+        return sum + perUnit(part, range.min.above ? nextUp(range.min.count) : range.min.count);
+      return sum + (Number.isFinite(range.max) ? perUnit(part, range.max) : parseUsd(part.max ?? "0"));
+    }, 0n),
+  );
+}
+
+/** A number just above `count`: enough to start the next unit. */
+function nextUp(count: number): number {
+  return count === 0 ? Number.MIN_VALUE : count * (1 + Number.EPSILON);
+}
+
+function checkCosts(path: string, costs: Costs | undefined, { min }: PriceBounds, report: Report): void {
+  if (costs === undefined) return;
+  const { margin = 0, ...amounts } = costs;
+  let spent = 0n;
+  let sound = true;
+  for (const [name, usd] of Object.entries(amounts)) {
+    if (isUsd(usd)) spent += parseUsd(usd);
+    else {
+      sound = false;
+      report(
+        `${path}.costs.${name}`,
+        `${JSON.stringify(usd)} is no amount`,
+        'write a decimal such as "0.008"',
+      );
+    }
+  }
+  if (typeof margin !== "number" || !(margin >= 0 && margin < 1)) {
+    sound = false;
+    report(
+      `${path}.costs.margin`,
+      `${String(margin)} is no share of the price`,
+      "write 0.3 for 30 %; below 1",
+    );
+  }
+  if (!sound) return;
+  const one = parseUsd("1");
+  const rest = one - parseUsd(isUsd(String(margin)) ? String(margin) : margin.toFixed(18));
+  const needed = (spent * one + rest - 1n) / rest;
+  if (min >= needed) return;
+  const missing = formatUsd(needed - min);
+  const problem = `the lowest price, $${formatUsd(min)}, does not cover the costs and the margin: $${missing} is missing`;
+  report(`${path}.costs`, problem, `charge at least $${formatUsd(needed)}`);
+}

@@ -1,0 +1,158 @@
+import { durationText } from "../schema/duration.ts";
+import { type JsonSchema, type ResourceModel, refName, resolve, type Schemas } from "./model.ts";
+
+/** How schemas and resources are put into words, the same in JSDoc and in documents. */
+
+/** What kind of value a schema asks for: `string`, `"draft" | "high"`, `list of Address`. */
+export function typeText(schemas: Schemas, schema: JsonSchema): string {
+  if (schema.$ref !== undefined) {
+    const target = schemas[refName(schema.$ref)] ?? {};
+    return target.type === "object" || target.properties !== undefined
+      ? refName(schema.$ref)
+      : typeText(schemas, target);
+  }
+  const { type, anyOf, oneOf, allOf, prefixItems, items } = schema;
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  const options = anyOf ?? oneOf;
+  if (options !== undefined) {
+    return [...new Set(options.map((option) => typeText(schemas, option)))].join(" | ");
+  }
+  if (Array.isArray(type)) return type.join(" | ");
+  if (prefixItems !== undefined) {
+    const rest = typeof items === "object" ? [`...${typeText(schemas, items)}`] : [];
+    return `[${[...prefixItems.map((item) => typeText(schemas, item)), ...rest].join(", ")}]`;
+  }
+  if (type === "array")
+    return `list of ${typeof items === "object" ? typeText(schemas, items) : "any value"}`;
+  const { properties, additionalProperties: values } = schema;
+  if (type === "object" && properties === undefined && typeof values === "object") {
+    return `map of ${typeText(schemas, values)}`;
+  }
+  if (typeof type === "string") return type;
+  return allOf === undefined ? "any value" : "object";
+}
+
+/** The one JSON word for a kind of value; of a union, that of its first member. */
+export function kindText(schemas: Schemas, schema: JsonSchema): string {
+  const { type, anyOf, oneOf, const: value, enum: values, ...own } = resolve(schemas, schema);
+  const option = (anyOf ?? oneOf)?.find((option) => option.type !== "null");
+  if (option !== undefined) return kindText(schemas, option);
+  const kind = Array.isArray(type) ? type.find((type) => type !== "null") : type;
+  if (typeof kind === "string") return kind;
+  const sample = value ?? values?.[0];
+  return sample === undefined || sample === null
+    ? own.items === undefined
+      ? "object"
+      : "array"
+    : typeof sample;
+}
+
+/** What a value must keep to, as a sentence without its period: `1 to 1,000 characters`; empty when nothing. */
+export function limitsText(schemas: Schemas, schema: JsonSchema): string {
+  const own = resolve(schemas, schema);
+  const options = (own.anyOf ?? own.oneOf ?? []).filter((option) => option.type !== "null");
+  if (options.length === 1 && options[0] !== undefined) return limitsText(schemas, options[0]);
+  const limits = [
+    FORMATS[own.format ?? ""] ?? own.format ?? "",
+    between(own.minLength, own.maxLength, "character"),
+    own.prefixItems === undefined ? between(own.minItems, own.maxItems, "entry", "entries") : "",
+    bounds(own),
+    own.multipleOf === undefined ? "" : `a multiple of ${grouped(own.multipleOf)}`,
+    own.pattern === undefined || own.format !== undefined ? "" : `matches ${own.pattern}`,
+  ];
+  return limits.filter((limit) => limit !== "").join(", ");
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  uri: "a URL",
+  uuid: "a UUID",
+  email: "an e-mail address",
+  "date-time": "an RFC 3339 date and time",
+};
+
+function between(min: number | undefined, max: number | undefined, one: string, many = `${one}s`): string {
+  const count = (value: number): string => `${grouped(value)} ${value === 1 ? one : many}`;
+  if (max === undefined) return min === undefined || min === 0 ? "" : `at least ${count(min)}`;
+  if (min === max) return `exactly ${count(max)}`;
+  return min === undefined || min === 0 ? `at most ${count(max)}` : `${grouped(min)} to ${count(max)}`;
+}
+
+function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  if (minimum !== undefined && maximum !== undefined) return `${grouped(minimum)} to ${grouped(maximum)}`;
+  return [
+    minimum === undefined ? "" : `at least ${grouped(minimum)}`,
+    exclusiveMinimum === undefined ? "" : `above ${grouped(exclusiveMinimum)}`,
+    maximum === undefined ? "" : `at most ${grouped(maximum)}`,
+    exclusiveMaximum === undefined ? "" : `below ${grouped(exclusiveMaximum)}`,
+  ]
+    .filter((bound) => bound !== "")
+    .join(", ");
+}
+
+/** 1000 as `1,000`; not by locale, so that every machine writes the same. */
+function grouped(value: number): string {
+  const [whole = "", ...rest] = String(value).split(/(?=[.e])/);
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + rest.join("");
+}
+
+/** What a caller should know besides the summary: description, price, and how the answer comes. */
+export function aboutResource({ description, priceSentence, job }: ResourceModel): string[] {
+  const answer = job === undefined ? [] : [`Runs as a job, for at most ${durationText(job.timeoutMs)}.`];
+  return [...(description === undefined ? [] : [description, ""]), [priceSentence, ...answer].join(" ")];
+}
+
+/** What to use instead of a deprecated resource; empty when the definition does not say. */
+export function insteadOf(deprecated: true | string): string {
+  if (deprecated === true) return "";
+  return /^[A-Za-z][A-Za-z0-9]*$/.test(deprecated) ? `Use ${deprecated} instead.` : deprecated;
+}
+
+/** A value that a schema accepts, for examples in documents: its own example, its default, or a plain one. */
+export function sampleOf(schemas: Schemas, schema: JsonSchema, depth = 0): unknown {
+  const own = resolve(schemas, schema);
+  if (Array.isArray(own.examples) && own.examples.length > 0) return own.examples[0];
+  if (own.default !== undefined) return own.default;
+  if (own.const !== undefined) return own.const;
+  if (own.enum !== undefined) return own.enum[0];
+  const option = (own.anyOf ?? own.oneOf)?.[0];
+  if (option !== undefined) return sampleOf(schemas, option, depth);
+  switch (Array.isArray(own.type) ? own.type[0] : own.type) {
+    case "string":
+      return sampleText(own);
+    case "integer":
+    case "number":
+      return (
+        own.minimum ?? (own.exclusiveMinimum === undefined ? (own.maximum ?? 1) : own.exclusiveMinimum + 1)
+      );
+    case "boolean":
+      return true;
+    case "array": {
+      if (own.prefixItems !== undefined)
+        return own.prefixItems.map((item) => sampleOf(schemas, item, depth + 1));
+      const empty = (own.minItems ?? 0) === 0 && depth > 3;
+      return empty || typeof own.items !== "object" ? [] : [sampleOf(schemas, own.items, depth + 1)];
+    }
+    case "object": {
+      const members = Object.entries(own.properties ?? {}).filter(([name]) => own.required?.includes(name));
+      return Object.fromEntries(
+        members.map(([name, member]) => [name, sampleOf(schemas, member, depth + 1)]),
+      );
+    }
+    default:
+      return null;
+  }
+}
+
+const SAMPLES: Readonly<Record<string, string>> = {
+  uri: "https://example.com/",
+  email: "someone@example.com",
+  "date-time": "2026-01-31T12:00:00Z",
+  date: "2026-01-31",
+  time: "12:00:00",
+  uuid: "123e4567-e89b-42d3-a456-426614174000",
+};
+
+function sampleText({ format, minLength = 0, maxLength = 3 }: JsonSchema): string {
+  return SAMPLES[format ?? ""] ?? "…".padEnd(Math.min(minLength, maxLength), "…");
+}

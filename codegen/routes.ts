@@ -1,0 +1,111 @@
+import type { Report } from "./mistake.ts";
+import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "./model.ts";
+
+/** The one place of the job routes; they are shared by all resources that run as jobs. */
+export const JOB_PATH = "/v1/jobs/:jobId";
+
+export interface Route {
+  readonly name: string;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+}
+
+const SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+)$/;
+
+/** The names of the `:name` segments. */
+export function pathParams(path: string): string[] {
+  return [...path.matchAll(/:([A-Za-z_][A-Za-z0-9_]*)/g)].map((match) => match[1] ?? "");
+}
+
+/** Reports paths that cannot be served, or at which two resources would answer. */
+export function checkRoutes(routes: readonly Route[], report: Report): void {
+  const accepted: (Route & { readonly segments: readonly string[]; readonly open: boolean })[] = [];
+  for (const route of routes) {
+    const { name, method, path } = route;
+    const at = `resources.${name}.path`;
+    const segments = path.split("/").slice(1);
+    if (!path.startsWith("/") || !segments.every((segment) => SEGMENT.test(segment))) {
+      const mend =
+        'write "/" and segments of letters, digits, ".", "_", "~", "-" or ":name": "/v1/images/:id"';
+      report(at, `"${path}" is no path`, mend);
+      continue;
+    }
+    const params = pathParams(path);
+    if (new Set(params).size < params.length) {
+      report(at, `"${path}" names a parameter twice`, "give each parameter a name of its own");
+    }
+    if (overlap(segments, JOB_PATH.split("/").slice(1))) {
+      report(at, `"${path}" collides with the status of jobs, ${JOB_PATH}`, "choose another path");
+    }
+    const open = params.length > 0;
+    const other = accepted.find((one) => {
+      if (one.method !== method) return false;
+      if (!open && !one.open) return one.path === path;
+      return one.segments.length === segments.length && overlap(one.segments, segments);
+    });
+    if (other !== undefined) {
+      report(at, `${method} ${path} is answered by "${other.name}" too`, "give one of them another path");
+    }
+    accepted.push({ ...route, segments, open });
+  }
+}
+
+/** Whether one address can match both; what follows the last segment of `b` is left out of account. */
+function overlap(a: readonly string[], b: readonly string[]): boolean {
+  return b.every((segment, index) => {
+    const other = a[index];
+    return other === segment || other?.startsWith(":") || (other !== undefined && segment.startsWith(":"));
+  });
+}
+
+/** Reports fields that path or query cannot carry. `input` is the schema of what the caller writes. */
+export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema, report: Report): void {
+  const params = pathParams(route.path);
+  if (route.method === "POST" && params.length === 0) return;
+  const at = `resources.${route.name}`;
+  const fields = fieldsOf(schemas, input);
+  if (fields === undefined) {
+    const what = route.method === "GET" ? "path and query" : "a path";
+    report(`${at}.input`, `is not one plain object, as ${what} can carry it`, "use z.object({ … }), or POST");
+    return;
+  }
+  for (const param of params) {
+    const field = fields.find(({ name }) => name === param);
+    const place = `${at}.path`;
+    if (field === undefined) {
+      report(place, `":${param}" is no field of the input`, `add ${param} to the input`);
+    } else if (
+      textKind(schemas, field.schema) === undefined ||
+      textKind(schemas, field.schema)?.endsWith("[]")
+    ) {
+      report(place, `":${param}" is not one string, number or boolean`, "use a plain field in the path");
+    } else if (!field.required) {
+      report(place, `":${param}" may be absent`, "make the field required, without a default");
+    }
+  }
+  if (route.method === "POST") return;
+  for (const { name, schema } of fields) {
+    if (params.includes(name) || textKind(schemas, schema) !== undefined) continue;
+    const problem = "cannot be carried by a query, which holds strings, numbers, booleans and lists of those";
+    report(`${at}.input.${name}`, problem, 'make it plain, or use method: "POST"');
+  }
+}
+
+/**
+ * How the text of a query or path becomes a value: `string`, `number` or `boolean`, with `[]` for a list.
+ * `undefined` when text cannot say which value is meant.
+ */
+export function textKind(schemas: Schemas, schema: JsonSchema): string | undefined {
+  const { type, anyOf, oneOf, items } = resolve(schemas, schema);
+  if (type === "array") {
+    const item = typeof items === "object" ? textKind(schemas, items) : undefined;
+    return item === undefined || item.endsWith("[]") ? undefined : `${item}[]`;
+  }
+  if (type === "string" || type === "number" || type === "boolean") return type;
+  if (type === "integer") return "number";
+  const choices = choicesOf(schemas, schema)?.map((choice) => typeof choice);
+  const kinds = new Set(choices ?? (anyOf ?? oneOf)?.map((option) => textKind(schemas, option)));
+  const [kind] = kinds;
+  if (kinds.size !== 1 || kind === undefined || kind === "object" || kind.endsWith("[]")) return undefined;
+  return kind;
+}

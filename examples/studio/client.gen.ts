@@ -1,0 +1,71 @@
+// Generated from resources.ts by `resource402 generate`. Do not edit.
+import { type ClientOptions, connect, type JobResource, type Resource } from "resource402/client";
+import type {
+  CaptionInput,
+  CaptionOutput,
+  GenerateImageInput,
+  GenerateImageOutput,
+  PaletteInput,
+  PaletteOutput,
+} from "./types.gen.js";
+
+export type * from "./types.gen.js";
+
+/** Pictures on demand, paid per picture. */
+export interface Client {
+  /**
+   * Describe an image in one sentence.
+   *
+   * Costs $0.01 per caption.
+   * Fails with `unknown_image`: The address is not that of an image drawn by this studio.
+   */
+  readonly caption: Resource<CaptionInput, CaptionOutput>;
+
+  /**
+   * Draw an image from a text prompt.
+   *
+   * The same prompt and palette always give the same image.
+   *
+   * Costs $0.02 when quality is draft, $0.05 when quality is standard, $0.10 when quality is high (per image). Runs as a job, for at most 2 minutes.
+   * Fails with `content_filtered`: The prompt was refused by moderation.
+   */
+  readonly generateImage: JobResource<GenerateImageInput, GenerateImageOutput>;
+
+  /**
+   * List the colours of a palette.
+   *
+   * Free of charge.
+   */
+  readonly palette: Resource<PaletteInput, PaletteOutput>;
+}
+
+/** Connects to Pixel Studio. The options say where it is, who pays, and how much at most. */
+export function createClient(options: ClientOptions): Client {
+  const { jobResource, resource } = connect(options);
+  return {
+    caption: resource({
+      name: "caption",
+      method: "POST",
+      path: "/v1/caption",
+      price: { kind: "fixed", usd: "0.01", per: "caption" },
+    }),
+    generateImage: jobResource({
+      name: "generateImage",
+      method: "POST",
+      path: "/v1/generate-image",
+      price: {
+        kind: "byChoice",
+        field: "quality",
+        table: { draft: "0.02", standard: "0.05", high: "0.10" },
+        per: "image",
+      },
+      defaults: { quality: "standard" },
+    }),
+    palette: resource({
+      name: "palette",
+      method: "GET",
+      path: "/v1/palettes/:name",
+      price: { kind: "free" },
+    }),
+  };
+}

@@ -1,0 +1,135 @@
+// Generated from resources.ts by `resource402 generate`. Do not edit.
+import {
+  type Documents,
+  type Handler,
+  type JobHandler,
+  type Server,
+  type ServerOptions,
+  serve,
+} from "resource402/server";
+import api from "./resources.ts";
+import type {
+  CaptionArgs,
+  CaptionResult,
+  GenerateImageArgs,
+  GenerateImageResult,
+  PaletteArgs,
+  PaletteResult,
+} from "./types.gen.js";
+
+/** One function for each resource. */
+export interface Handlers {
+  /**
+   * Describe an image in one sentence.
+   *
+   * Charged only when it returns.
+   */
+  readonly caption: Handler<CaptionArgs, CaptionResult, "unknown_image">;
+
+  /**
+   * Draw an image from a text prompt.
+   *
+   * Runs as a job, for at most 2 minutes, once it has been paid.
+   */
+  readonly generateImage: JobHandler<GenerateImageArgs, GenerateImageResult, "content_filtered">;
+
+  /**
+   * List the colours of a palette.
+   *
+   * Free of charge.
+   */
+  readonly palette: Handler<PaletteArgs, PaletteResult>;
+}
+
+/** Serves Pixel Studio. The options say how it is paid and where calls are kept. */
+export function createServer(options: ServerOptions<Handlers>): Server {
+  return serve(api, documents, options);
+}
+
+const documents: Documents = {
+  caption: {
+    method: "POST",
+    path: "/v1/caption",
+    maxPrice: "0.01",
+    outputSchema: {
+      input: {
+        type: "http",
+        method: "POST",
+        bodyType: "json",
+        bodyFields: {
+          imageUrl: {
+            type: "string",
+            required: true,
+            description: "Address of an image drawn by this studio.",
+          },
+          tone: {
+            type: "string",
+            required: false,
+            description: "Style of the sentence.",
+            default: "plain",
+            enum: ["plain", "witty"],
+          },
+        },
+      },
+      output: { caption: { type: "string", description: "One sentence." } },
+    },
+  },
+  generateImage: {
+    method: "POST",
+    path: "/v1/generate-image",
+    maxPrice: "0.10",
+    outputSchema: {
+      input: {
+        type: "http",
+        method: "POST",
+        bodyType: "json",
+        bodyFields: {
+          prompt: {
+            type: "string",
+            required: true,
+            description: "What to draw. Be specific about style, colours and composition.",
+          },
+          quality: {
+            type: "string",
+            required: false,
+            description: "Higher quality is larger and takes longer.",
+            default: "standard",
+            enum: ["draft", "standard", "high"],
+          },
+          palette: {
+            type: "string",
+            required: false,
+            description: "Name of the colours to use.",
+            default: "dusk",
+            enum: ["dusk", "meadow", "ember"],
+          },
+        },
+      },
+      output: {
+        imageUrl: { type: "string", description: "Address of the PNG image, kept for 24 hours." },
+        width: { type: "integer", description: "Width and height of the image in pixels." },
+      },
+    },
+  },
+  palette: {
+    method: "GET",
+    path: "/v1/palettes/:name",
+    maxPrice: "0.00",
+    fields: { name: "string" },
+    outputSchema: {
+      input: {
+        type: "http",
+        method: "GET",
+        pathParams: {
+          name: {
+            type: "string",
+            required: true,
+            description: "Name of the palette.",
+            enum: ["dusk", "meadow", "ember"],
+          },
+        },
+      },
+      output: { colours: { type: "array", description: "The colours, dark to light." } },
+    },
+  },
+};

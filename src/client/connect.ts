@@ -167,14 +167,13 @@ export function connect(options: ClientOptions): Connection {
     const { jobId } = accepted;
     const statusUrl = new URL(accepted.statusUrl, `${baseUrl}/`).href;
     emit({ type: "accepted", resource: definition.name, jobId, statusUrl });
-    const receipt = accepted.receipt ?? exchanged.receipt;
     return handle(definition, {
       resource: definition.name,
       jobId,
       statusUrl,
       idempotencyKey: exchanged.idempotencyKey,
-      ...(receipt === undefined ? {} : { receipt }),
-      ...(accepted.expiresAt === undefined ? {} : { expiresAt: accepted.expiresAt }),
+      receipt: accepted.receipt ?? exchanged.receipt,
+      expiresAt: accepted.expiresAt,
     });
   }
 

@@ -1,4 +1,4 @@
-import { isRecord, type Problem, type Receipt } from "../wire/index.ts";
+import { isRecord, type Receipt } from "../wire/index.ts";
 
 /** What went wrong, as one word to switch on. */
 export type ErrorCode =
@@ -44,53 +44,43 @@ export type RefusalReason =
 export interface ErrorFacts {
   readonly resource: string;
   readonly charged: Charged;
+  /** Send it again with the same input, and the call is not charged twice. */
   readonly idempotencyKey: string;
-  readonly reason?: string;
-  readonly issues?: readonly { readonly path: string; readonly message: string }[];
-  readonly failure?: string;
-  readonly status?: number;
-  readonly jobId?: string;
-  readonly requestId?: string;
-  readonly receipt?: Receipt;
-  readonly cause?: unknown;
+  /** Which rule or which of the seller's words is behind `payment_refused` and `payment_rejected`. */
+  readonly reason?: RefusalReason | (string & {}) | undefined;
+  /** What is wrong with the input, field by field. */
+  readonly issues?: readonly { readonly path: string; readonly message: string }[] | undefined;
+  /** The seller's code behind `failed`. */
+  readonly failure?: string | undefined;
+  readonly status?: number | undefined;
+  readonly jobId?: string | undefined;
+  /** Quote it to the seller. */
+  readonly requestId?: string | undefined;
+  readonly receipt?: Receipt | undefined;
 }
 
 const BRAND = Symbol.for("resource402.error");
 
 /** The one error that calls throw, apart from the caller's own abort reason. */
-export class ResourceError extends Error {
+export class ResourceError extends Error implements ErrorFacts {
   override readonly name = "ResourceError";
   readonly code: ErrorCode;
-  readonly charged: Charged;
-  readonly resource: string;
-  /** Send it again with the same input, and the call is not charged twice. */
-  readonly idempotencyKey: string;
-  /** Which rule or which of the seller's words is behind `payment_refused` and `payment_rejected`. */
-  readonly reason: RefusalReason | (string & {}) | undefined;
-  /** What is wrong with the input, field by field. */
-  readonly issues: ErrorFacts["issues"];
-  /** The seller's code behind `failed`. */
-  readonly failure: string | undefined;
-  readonly status: number | undefined;
-  readonly jobId: string | undefined;
-  /** Quote it to the seller. */
-  readonly requestId: string | undefined;
-  readonly receipt: Receipt | undefined;
+  declare readonly resource: string;
+  declare readonly charged: Charged;
+  declare readonly idempotencyKey: string;
+  declare readonly reason: ErrorFacts["reason"];
+  declare readonly issues: ErrorFacts["issues"];
+  declare readonly failure: string | undefined;
+  declare readonly status: number | undefined;
+  declare readonly jobId: string | undefined;
+  declare readonly requestId: string | undefined;
+  declare readonly receipt: Receipt | undefined;
 
-  constructor(code: ErrorCode, message: string, facts: ErrorFacts) {
-    super(`${facts.resource}: ${message}`, facts.cause === undefined ? {} : { cause: facts.cause });
-    Object.defineProperty(this, BRAND, { value: true });
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts, cause?: unknown) {
+    super(`${facts.resource}: ${message}`, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.charged = facts.charged;
-    this.resource = facts.resource;
-    this.idempotencyKey = facts.idempotencyKey;
-    this.reason = facts.reason;
-    this.issues = facts.issues;
-    this.failure = facts.failure;
-    this.status = facts.status;
-    this.jobId = facts.jobId;
-    this.requestId = facts.requestId;
-    this.receipt = facts.receipt;
+    Object.assign(this, facts);
+    Object.defineProperty(this, BRAND, { value: true });
   }
 }
 
@@ -99,25 +89,28 @@ export function isResourceError(error: unknown): error is ResourceError {
   return error instanceof Error && BRAND in error;
 }
 
-/** The problem document in a body, as far as it is one: foreign servers leave members out. */
-export function readProblem(body: unknown): Partial<Problem> {
-  if (!isRecord(body)) return {};
-  const text = (name: string): string | undefined =>
-    typeof body[name] === "string" ? body[name] : undefined;
-  const detail = text("detail") ?? text("error") ?? text("title");
-  const code = text("code");
-  const requestId = text("requestId");
-  const state = text("paymentState");
-  const details = Array.isArray(body.details)
-    ? body.details
-        .filter(isRecord)
-        .map((issue) => ({ path: String(issue.path ?? ""), message: String(issue.message ?? "") }))
-    : undefined;
+/** What can be read of a problem document: foreign servers leave members out. */
+export interface ReadProblem {
+  readonly detail: string | undefined;
+  readonly code: string | undefined;
+  readonly requestId: string | undefined;
+  readonly paymentState: string | undefined;
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+}
+
+export function readProblem(body: unknown): ReadProblem {
+  const problem = isRecord(body) ? body : {};
+  const text = (name: string): string | undefined => {
+    const value = problem[name];
+    return typeof value === "string" ? value : undefined;
+  };
   return {
-    ...(detail === undefined ? {} : { detail }),
-    ...(code === undefined ? {} : { code }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(details === undefined ? {} : { details }),
-    ...(state === "unused" || state === "in_flight" || state === "settled" ? { paymentState: state } : {}),
+    detail: text("detail") ?? text("error") ?? text("title"),
+    code: text("code"),
+    requestId: text("requestId"),
+    paymentState: text("paymentState"),
+    issues: (Array.isArray(problem.details) ? problem.details : [])
+      .filter(isRecord)
+      .map(({ path, message }) => ({ path: String(path ?? ""), message: String(message ?? "") })),
   };
 }

@@ -30,8 +30,8 @@ export interface SavedJob {
   readonly jobId: string;
   readonly statusUrl: string;
   readonly idempotencyKey: string;
-  readonly receipt?: Receipt;
-  readonly expiresAt?: string;
+  readonly receipt?: Receipt | undefined;
+  readonly expiresAt?: string | undefined;
 }
 
 /** A job that has been accepted, and paid where it has a price. Iterate it to see its progress. */
@@ -79,7 +79,7 @@ export function createJob<Output>(
     charged,
     jobId: saved.jobId,
     idempotencyKey: saved.idempotencyKey,
-    ...(receipt === undefined ? {} : { receipt }),
+    receipt,
   });
 
   /** One look at the status. `undefined`: no usable answer this time, which says nothing about the job. */
@@ -198,7 +198,7 @@ export function createJob<Output>(
       if (last?.state === "succeeded") return last.result as Output;
       throw new ResourceError("failed", last?.error ?? "the job failed", {
         ...facts(chargedBy(last?.paymentState, receipt)),
-        ...(last?.code === undefined ? {} : { failure: last.code }),
+        failure: last?.code,
       });
     },
 
@@ -224,7 +224,7 @@ export function createJob<Output>(
       });
     },
 
-    toJSON: () => ({ ...saved, ...(receipt === undefined ? {} : { receipt }) }),
+    toJSON: () => ({ ...saved, receipt }),
 
     [Symbol.asyncIterator]: () => updates(),
   };

@@ -19,41 +19,30 @@ export function refusal(
   const problem = readProblem(answer.body);
   const charged = chargedOf(problem.paymentState, signed, receipt);
   if (charged === "no") signed?.release();
+  const { status } = answer;
   const facts: ErrorFacts = {
     resource,
     charged,
     idempotencyKey,
-    status: answer.status,
-    ...(receipt === undefined ? {} : { receipt }),
-    ...(problem.requestId === undefined ? {} : { requestId: problem.requestId }),
+    status,
+    receipt,
+    requestId: problem.requestId,
   };
-  const detail = problem.detail ?? `the server answered ${answer.status}`;
-  if (answer.status === 402) {
+  const detail = problem.detail ?? `the server answered ${status}`;
+  if (status === 402) {
     const reason = rejectionOf(answer) ?? detail;
-    return new ResourceError("payment_rejected", `the seller did not take the payment: ${reason}`, {
-      ...facts,
-      reason,
-    });
+    const message = `the seller did not take the payment: ${reason}`;
+    return new ResourceError("payment_rejected", message, { ...facts, reason });
   }
-  if (answer.status >= 200 && answer.status < 400) {
-    return new ResourceError(
-      "protocol",
-      `the server answered ${answer.status}, which is neither output nor job`,
-      facts,
-    );
-  }
-  if (problem.code === "invalid_input" || answer.status === 400) {
-    const issues = problem.details ?? [];
-    return new ResourceError("invalid_input", detail, { ...facts, issues });
-  }
-  if (
-    problem.code !== undefined &&
-    (answer.status === 422 || answer.status === 500 || answer.status === 504)
-  ) {
-    if (problem.code === "key_mismatch") return new ResourceError("http", detail, facts);
-    return new ResourceError("failed", detail, { ...facts, failure: problem.code });
-  }
-  return new ResourceError("http", detail, facts);
+  if (status < 400) return new ResourceError("protocol", `${detail}, which is neither output nor job`, facts);
+  if (status === 400) return new ResourceError("invalid_input", detail, { ...facts, issues: problem.issues });
+  const failed =
+    [422, 500, 504].includes(status) && problem.code !== undefined && problem.code !== "key_mismatch";
+  return new ResourceError(
+    failed ? "failed" : "http",
+    detail,
+    failed ? { ...facts, failure: problem.code } : facts,
+  );
 }
 
 function chargedOf(
@@ -100,5 +89,5 @@ export function lost(cause: unknown, signal: AbortSignal | undefined, facts: Err
   if (signal?.aborted) return signal.reason;
   const message =
     facts.charged === "no" ? "the server could not be reached" : "the paid request was not answered";
-  return new ResourceError("network", message, { ...facts, cause });
+  return new ResourceError("network", message, facts, cause);
 }

@@ -10,6 +10,7 @@ import {
   type PaymentRequired,
   type PaymentRequirements,
   readPaymentRequired,
+  sameAddress,
 } from "../wire/index.ts";
 import type { Budget } from "./budget.ts";
 import { type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
@@ -64,11 +65,7 @@ export async function pay(options: PayOptions): Promise<Signed> {
     idempotencyKey: options.idempotencyKey,
   };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
-    new ResourceError("payment_refused", message, {
-      ...facts,
-      reason,
-      ...(cause === undefined ? {} : { cause }),
-    });
+    new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
   const required = readPaymentRequired(decodeHeader(options.headers.get(HEADERS.paymentRequired) ?? ""));
   if (!required) {
@@ -184,7 +181,7 @@ function assetOf(
   trusted: readonly TrustedAsset[],
 ): { symbol: string; decimals: number } | undefined {
   const own = trusted.find(
-    (asset) => asset.network === offer.network && asset.address.toLowerCase() === offer.asset.toLowerCase(),
+    ({ network, address }) => network === offer.network && sameAddress(network, address, offer.asset),
   );
   return own ?? findAsset(offer.network, offer.asset);
 }

@@ -10,6 +10,7 @@ import {
   ASSETS,
   decodeHeader,
   encodeHeader,
+  findAsset,
   PAYMENT_IDENTIFIER,
   PAYMENT_IDENTIFIER_DECLARATION,
   parseRetryAfter,
@@ -63,11 +64,13 @@ describe("the tables and words that are ours", () => {
         .filter((asset) => asset.assetTransferMethod === undefined)
         .map(({ asset, symbol, decimals }) => JSON.stringify([network, asset, symbol, decimals])),
     );
-    const ours = Object.entries(ASSETS)
-      .filter(([network]) => network.startsWith("eip155:"))
-      .flatMap(([network, list]) =>
-        list.map(({ address, symbol, decimals }) => JSON.stringify([network, address, symbol, decimals])),
-      );
+    const ours = Object.entries(ASSETS).flatMap(([symbol, places]) =>
+      Object.entries(places)
+        .filter(([network]) => network.startsWith("eip155:"))
+        .map(([network, address]) =>
+          JSON.stringify([network, address, symbol, findAsset(network, address.toLowerCase())?.decimals]),
+        ),
+    );
     expect(ours.sort()).toEqual(theirs.sort());
   });
 

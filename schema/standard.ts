@@ -10,7 +10,7 @@ export type InputOf<S extends Schema> = StandardSchemaV1.InferInput<S>;
 export type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>;
 
 /** One thing that is wrong with a value. `path` is dotted (`tags.0`); empty for the value as a whole. */
-export interface Issue {
+interface Issue {
   readonly path: string;
   readonly message: string;
 }

@@ -24,7 +24,7 @@ export interface Gallery {
 
 const PREFIX = "/images/";
 
-export function createGallery(folder: string): Gallery {
+function createGallery(folder: string): Gallery {
   let base = "";
   const read = (name: string): Promise<Uint8Array | undefined> =>
     /^[0-9a-f]{16}\.png$/.test(name)

@@ -10,7 +10,7 @@ export interface HttpOptions {
   readonly retries: number;
 }
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

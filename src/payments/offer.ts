@@ -16,6 +16,7 @@ import {
   type PaymentRequiredV1,
   type PaymentRequirements,
   type PaymentRequirementsV1,
+  type Pricing,
 } from "../wire/index.ts";
 import type { Presented } from "./evidence.ts";
 
@@ -117,7 +118,7 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
             amount: formatAtomic(BigInt(atomic), way.asset.decimals),
             currency: way.asset.symbol,
             description: perWhat(resource.price),
-          },
+          } satisfies Pricing,
           refundPolicy: resource.isJob
             ? "Charged when the job is accepted. A job that fails is not refunded automatically."
             : "Charged only when the answer is delivered.",

@@ -92,7 +92,7 @@ function absent(job: "gone" | undefined): StoredAnswer {
 }
 
 /** Seconds of `Prefer: wait=N`, capped; `undefined` when the caller does not want to wait. */
-export function waitOf(request: Request): number | undefined {
+function waitOf(request: Request): number | undefined {
   const match = /(?:^|[,;\s])wait="?(\d{1,6})"?/i.exec(request.headers.get("prefer") ?? "");
   if (!match) return undefined;
   const seconds = Math.min(Number(match[1]), LONGEST_WAIT_SECONDS);

@@ -9,7 +9,7 @@ export const CHAIN_ID = 84532;
 /** The network as x402 v2 spells it (CAIP-2). */
 export const NETWORK = "eip155:84532";
 /** The same network as x402 v1 spells it. */
-export const NETWORK_V1 = "base-sepolia";
+const NETWORK_V1 = "base-sepolia";
 /** Where USDC lives on Base Sepolia, in EIP-55 spelling. */
 export const USDC: Address = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
 /** USDC counts in millionths of a dollar. */

@@ -170,6 +170,30 @@ describe("one key", () => {
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
+  it("does not open the stored answer to a signature that the payer did not make", async () => {
+    await using shop = await openShop();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    await shop.client().echo({ text: "private" }, options);
+    const thief = await shop.world.account({ usdc: "1" });
+    const real = evmPayer(thief);
+    // The thief knows key, input and the payer's address, and signs with a key of their own.
+    const payer = {
+      async createPaymentPayload(required: unknown) {
+        const signed = (await real.createPaymentPayload(required)) as {
+          payload: { authorization: { from: string } };
+        };
+        signed.payload.authorization.from = shop.world.buyer.address;
+        return signed;
+      },
+    };
+    const error = await shop
+      .client({ payer })
+      .echo({ text: "private" }, options)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "payment_rejected", charged: "no" });
+    expect(shop.asked.settle).toBe(1);
+  });
+
   it("of another payer is another call", async () => {
     await using shop = await openShop();
     const options = { idempotencyKey: "pay_0123456789abcdef" };

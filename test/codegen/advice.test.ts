@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { compile } from "../../codegen/compile.ts";
+import { price } from "../../schema/index.ts";
+import { apiWith } from "./definitions.ts";
+
+const input = (field: z.ZodType) => z.object({ field });
+const long = `Draw ${"very ".repeat(30)}much.`;
+
+describe("advice", () => {
+  it.each<[given: string, api: unknown, path: string, problem: string]>([
+    ["a long summary", apiWith({ summary: long }), "summary", `has ${long.length} characters`],
+    ["a summary without a period", apiWith({ summary: "Draw" }), "summary", "does not end with a period"],
+    ["no time-out", apiWith({ timeout: undefined }), "timeout", "is not set, so 30 seconds apply"],
+    [
+      "a job without errors",
+      apiWith({ job: { timeout: "1m" } }),
+      "errors",
+      "is missing, so the job can only fail as internal_error",
+    ],
+    [
+      "a price per nothing",
+      apiWith({ price: price.fixed("1", { per: "" }) }),
+      "price.per",
+      '"" does not say what is paid for',
+    ],
+    [
+      "a placeholder",
+      apiWith({ price: price.fixed("1", { per: "TODO" }) }),
+      "price.per",
+      '"TODO" does not say what is paid for',
+    ],
+    [
+      "a price of nothing",
+      apiWith({ price: price.fixed("0", { per: "image" }) }),
+      "price",
+      "can come to $0.00",
+    ],
+    [
+      "an endless string",
+      apiWith({ input: input(z.string().describe("It.")) }),
+      "input.field",
+      "is a string of any length",
+    ],
+    [
+      "an endless URL",
+      apiWith({ input: input(z.url().describe("It.")) }),
+      "input.field",
+      "is a string of any length",
+    ],
+    [
+      "an endless pattern",
+      apiWith({ input: input(z.string().regex(/^a+$/).describe("It.")) }),
+      "input.field",
+      "is a string of any length",
+    ],
+    [
+      "an endless list",
+      apiWith({ input: input(z.array(z.boolean()).describe("It.")) }),
+      "input.field",
+      "is a list of any length",
+    ],
+    [
+      "endless strings in a list",
+      apiWith({ input: input(z.array(z.string()).max(2).describe("It.")) }),
+      "input.field[]",
+      "is a string of any length",
+    ],
+    [
+      "an endless number",
+      apiWith({ input: input(z.number().min(0).describe("It.")) }),
+      "input.field",
+      "is a number without bounds",
+    ],
+    [
+      "an endless integer",
+      apiWith({ input: input(z.int().describe("It.")) }),
+      "input.field",
+      "is a number without bounds",
+    ],
+    [
+      "an optional choice",
+      apiWith({ input: input(z.enum(["a", "b"]).optional().describe("It.")) }),
+      "input.field",
+      "is an optional choice without a default",
+    ],
+    [
+      "a name for a description",
+      apiWith({ input: input(z.boolean().describe("Field.")) }),
+      "input.field",
+      "has a description that only repeats its name",
+    ],
+    [
+      "a default that differs from call to call",
+      apiWith({
+        input: input(
+          z
+            .int()
+            .min(0)
+            .max(9)
+            .default(() => Math.random())
+            .describe("It."),
+        ),
+      }),
+      "input.field",
+      "has a default that differs from call to call, so documents leave it out",
+    ],
+  ])("is given on %s", async (_, api, path, problem) => {
+    const { advice } = await compile(api);
+    expect(advice).toEqual([
+      { path: `resources.caption.${path}`, problem, mend: expect.stringMatching(/./), severity: "warning" },
+    ]);
+  });
+
+  it.each<[given: string, field: z.ZodType]>([
+    ["a literal", z.literal("a")],
+    ["a choice", z.enum(["a", "b"])],
+    ["a date-time", z.iso.datetime()],
+    ["a UUID", z.uuid()],
+    ["a pattern with an end", z.string().regex(/^[a-z]{2,5}$/)],
+    ["a boolean that may be absent", z.boolean().default(false)],
+    ["a number between bounds", z.number().gt(0).lt(1)],
+  ])("is not given on %s", async (_, field) => {
+    expect((await compile(apiWith({ input: input(field.describe("It.")) }))).advice).toEqual([]);
+  });
+
+  it("is not given on a resource that is wrong, but on the others", async () => {
+    const { advice } = await compile(apiWith({ summary: "", timeout: undefined }));
+    expect(advice).toEqual([]);
+  });
+});

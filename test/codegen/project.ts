@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A seller's project in a folder of its own, in which the command is run as a process. */
+export interface Project {
+  readonly folder: string;
+  write(path: string, text: string): void;
+  read(path: string): string;
+  has(path: string): boolean;
+  /** Runs `resource402` to its end. */
+  run(...words: readonly string[]): Promise<{ code: number | null; out: string; err: string }>;
+  /** Starts `resource402` and leaves it running; `until` waits for a text in what it prints. */
+  start(...words: readonly string[]): { process: ChildProcess; until(text: string): Promise<string> };
+  [Symbol.dispose](): void;
+}
+
+/** Sources stand in for the package: Node reads TypeScript behind a link that leads out of node_modules. */
+export function createProject(files: Readonly<Record<string, string>>): Project {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "resource402-")));
+  const at = (path: string): string => join(folder, path);
+  const write = (path: string, text: string): void => {
+    mkdirSync(dirname(at(path)), { recursive: true });
+    writeFileSync(at(path), text);
+  };
+  const exports = {
+    ".": "./schema/index.ts",
+    "./client": "./src/client/index.ts",
+    "./server": "./src/server/index.ts",
+  };
+  write(
+    "node_modules/resource402/package.json",
+    JSON.stringify({ name: "resource402", type: "module", exports }),
+  );
+  for (const name of ["schema", "src"]) symlinkSync(join(root, name), at(`node_modules/resource402/${name}`));
+  symlinkSync(join(root, "node_modules/zod"), at("node_modules/zod"));
+  write("package.json", JSON.stringify({ type: "module" }));
+  for (const [path, text] of Object.entries(files)) write(path, text);
+
+  const running = new Set<ChildProcess>();
+  const spawned = (words: readonly string[]) => {
+    const child = spawn(process.execPath, [join(root, "codegen/cli/main.ts"), ...words], {
+      cwd: folder,
+      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1" },
+    });
+    running.add(child);
+    const printed = { out: "", err: "" };
+    child.stdout.on("data", (text) => {
+      printed.out += text;
+    });
+    child.stderr.on("data", (text) => {
+      printed.err += text;
+    });
+    return { child, printed };
+  };
+
+  return {
+    folder,
+    write,
+    read: (path) => readFileSync(at(path), "utf8"),
+    has: (path) => existsSync(at(path)),
+    run(...words) {
+      const { child, printed } = spawned(words);
+      return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...printed })));
+    },
+    start(...words) {
+      const { child, printed } = spawned(words);
+      let seen = 0;
+      const until = async (text: string): Promise<string> => {
+        for (const started = Date.now(); ; ) {
+          const fresh = (printed.out + printed.err).slice(seen);
+          if (fresh.includes(text)) {
+            seen += fresh.length;
+            return fresh;
+          }
+          if (Date.now() - started > 20_000) throw new Error(`"${text}" was not printed, but: ${fresh}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      return { process: child, until };
+    },
+    [Symbol.dispose]() {
+      for (const child of running) child.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -106,26 +106,29 @@ export function serve(
   }
 
   let timers: ReturnType<typeof setInterval>[] = [];
-  const every = (ms: number, what: string, work: () => Promise<unknown>): void => {
+  /** Does `work` now and every `ms`, never twice at once, and without keeping the process alive. */
+  const repeat = (ms: number, what: string, work: () => Promise<unknown>): void => {
     let busy = false;
-    const timer = setInterval(async () => {
+    const once = async (): Promise<void> => {
       if (busy) return;
       busy = true;
       await work().catch((error: unknown) => log.error({ error }, `${what} failed`));
       busy = false;
-    }, ms);
+    };
+    const timer = setInterval(once, ms);
     (timer as { unref?: () => void }).unref?.();
     timers.push(timer);
+    void once();
   };
 
   return {
     fetch: async (request) => app.fetch(request),
     async start() {
       if (timers.length > 0) return;
-      every(RECONCILE_EVERY_MS, "reconciliation", async () => {
+      repeat(RECONCILE_EVERY_MS, "reconciliation", async () => {
         for (const doubtful of await store.doubtful(50)) await ledger.reconcile(doubtful);
       });
-      every(SWEEP_EVERY_MS, "clean-up", () => store.sweep(Date.now()));
+      repeat(SWEEP_EVERY_MS, "clean-up", () => store.sweep(Date.now()));
       await offers?.ready();
     },
     async stop(graceMs = 10_000) {

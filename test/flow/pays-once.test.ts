@@ -144,6 +144,20 @@ describe("one signature", () => {
     expect([stolen.status, (await stolen.json()).code]).toEqual([409, "payment_already_used"]);
     expect((await shop.moved()).paid).toBe(10_000n);
   });
+
+  it("of a buyer without a key is known by the bytes that were sent, not by what the chain shows of it", async () => {
+    await using shop = await openShop();
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "mine" }));
+    const { extensions: _, ...bare } = JSON.parse(atob(headers["payment-signature"] ?? ""));
+    const sent = { "payment-signature": btoa(JSON.stringify(bare)) };
+    const first = await shop.fetch("/v1/echo", post({ text: "mine" }, sent));
+    expect(first.status).toBe(200);
+    const rebuilt = { "payment-signature": btoa(JSON.stringify(bare, null, 1)) };
+    const stolen = await shop.fetch("/v1/echo", post({ text: "mine" }, rebuilt));
+    expect([stolen.status, (await stolen.json()).code]).toEqual([409, "payment_already_used"]);
+    const again = await shop.fetch("/v1/echo", post({ text: "mine" }, sent));
+    expect(await again.text()).toBe(await first.text());
+  });
 });
 
 describe("one key", () => {

@@ -158,6 +158,17 @@ describe("one signature", () => {
     const again = await shop.fetch("/v1/echo", post({ text: "mine" }, sent));
     expect(await again.text()).toBe(await first.text());
   });
+
+  it("that came with a key in a header opens nothing without it", async () => {
+    await using shop = await openShop();
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "mine" }));
+    const { extensions: _, ...bare } = JSON.parse(atob(headers["payment-signature"] ?? ""));
+    const payment = { "payment-signature": btoa(JSON.stringify(bare)) };
+    const keyed = { ...payment, "idempotency-key": "only-i-know-this" };
+    expect((await shop.fetch("/v1/echo", post({ text: "mine" }, keyed))).status).toBe(200);
+    expect((await shop.fetch("/v1/echo", post({ text: "mine" }, payment))).status).toBe(409);
+    expect((await shop.fetch("/v1/echo", post({ text: "mine" }, keyed))).status).toBe(200);
+  });
 });
 
 describe("one key", () => {

@@ -20,7 +20,7 @@ import {
 import { checkNames, kebabCase, pascalCase } from "./names.ts";
 import { checkPrice } from "./pricing.ts";
 import { checkCarriers, checkRoutes, pathParams } from "./routes.ts";
-import { walk } from "./walk.ts";
+import { type Place, walk } from "./walk.ts";
 import { checkHead, checkJob, checkResource, isText } from "./wording.ts";
 
 export type Compilation = (
@@ -66,20 +66,21 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
   const published = drafts.flatMap(({ faces }) => faces);
   const { schemas, handlerSchemas } = components.finish(published);
   checkRoutes(drafts, report);
-  checkDescriptions(drafts, schemas, report);
+  checkFields(drafts, schemas, report);
   const resources: ResourceModel[] = [];
   for (const one of drafts) {
     const resource = await complete(one, schemas, report);
-    if (resource === undefined) continue;
-    resources.push(resource);
-    lint(resource, one, schemas, reporter("warning", advice));
+    if (resource !== undefined) resources.push(resource);
+    const path = `resources.${one.name}`;
+    const wrong = mistakes.some((mistake) => mistake.path === path || mistake.path.startsWith(`${path}.`));
+    if (resource !== undefined && !wrong) lint(resource, one, schemas, reporter("warning", advice));
   }
   if (mistakes.length > 0) return { mistakes, advice };
   return { model: { ...head(api, options), resources, schemas, handlerSchemas }, advice };
 }
 
 /** A resource whose schemas have been converted but not looked into. */
-export interface Draft {
+interface Draft {
   readonly name: string;
   readonly typeName: string;
   readonly definition: ResourceDefinition;
@@ -143,16 +144,20 @@ async function draft(
   };
 }
 
-function checkDescriptions(drafts: readonly Draft[], schemas: Schemas, report: Report): void {
+/** Reports fields that are not described or cannot be read, at any depth; a shared schema is entered once. */
+function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report): void {
   const seen = new Set<string>();
   for (const { name, typeName } of drafts) {
     for (const face of ["Input", "Output"] as const) {
-      const root = schemas[typeName + face];
-      if (root === undefined) continue;
-      const visit = ({ path, schema }: { readonly path: string; readonly schema: JsonSchema }): void => {
-        if (isText(resolve(schemas, schema).description)) return;
-        const place = `resources.${name}.${face.toLowerCase()}.${path}`;
-        report(place, "has no description", 'add .describe("…")');
+      if (schemas[typeName + face] === undefined) continue;
+      const at = `resources.${name}.${face.toLowerCase()}`;
+      const visit = ({ path, name, schema }: Place): void => {
+        if (!isText(resolve(schemas, schema).description)) {
+          report(`${at}.${path}`, "has no description", 'add .describe("…")');
+        }
+        if (name in Object.prototype) {
+          report(`${at}.${path}`, "has a name that every JavaScript object inherits", "rename it");
+        }
       };
       walk(schemas, { $ref: refTo(typeName + face) }, visit, seen);
     }

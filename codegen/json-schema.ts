@@ -18,7 +18,7 @@ export interface Conversion {
   readonly oneFaced: boolean;
 }
 
-export interface Gap {
+interface Gap {
   /** Dotted, relative to the schema; empty for the schema as a whole. */
   readonly path: string;
   readonly problem: string;
@@ -37,7 +37,8 @@ export async function toJsonSchema(schema: Schema, face: Face): Promise<Conversi
     const empty = Object.keys(conversion.schema).every((key) => key === "$schema");
     // A schema and the wrappers around it (a description, a default) stand in one place.
     const places = new Map(conversion.gaps.map((gap) => [gap.path, gap]));
-    if (!empty || places.size > 0) return { ...conversion, gaps: [...places.values()] };
+    const volatile = [...new Set(conversion.volatile)];
+    if (!empty || places.size > 0) return { ...conversion, gaps: [...places.values()], volatile };
     return impossible("says nothing of its value", "declare what it holds, such as z.object({ … })");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -85,7 +85,7 @@ export interface ResourceModel {
   readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
 }
 
-export interface JobModel {
+interface JobModel {
   readonly timeoutMs: number;
   readonly retentionMs: number;
   readonly artifactUrl?: string;

@@ -106,6 +106,14 @@ function scalar(value: unknown): string {
 const members = (value: object): [string, unknown][] =>
   Object.entries(value).filter(([, member]) => member !== undefined);
 
+/** An import, on one line if it fits; empty when nothing is imported. `how` is `import` or `import type`. */
+export function imports(how: "import" | "import type", names: readonly string[], from: string): string {
+  if (names.length === 0) return "";
+  const line = `${how} { ${names.join(", ")} } from ${string(from)};\n`;
+  if (line.length <= WIDTH + 1) return line;
+  return `${how} {\n${names.map((name) => `  ${name},\n`).join("")}} from ${string(from)};\n`;
+}
+
 /** Text in a cell of a Markdown table. */
 export function cell(text: string): string {
   return text

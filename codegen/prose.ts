@@ -119,7 +119,7 @@ export function sampleOf(schemas: Schemas, schema: JsonSchema, depth = 0): unkno
   if (option !== undefined) return sampleOf(schemas, option, depth);
   switch (Array.isArray(own.type) ? own.type[0] : own.type) {
     case "string":
-      return sampleText(own);
+      return SAMPLES[own.format ?? ""] ?? "…";
     case "integer":
     case "number":
       return (
@@ -152,7 +152,3 @@ const SAMPLES: Readonly<Record<string, string>> = {
   time: "12:00:00",
   uuid: "123e4567-e89b-42d3-a456-426614174000",
 };
-
-function sampleText({ format, minLength = 0, maxLength = 3 }: JsonSchema): string {
-  return SAMPLES[format ?? ""] ?? "…".padEnd(Math.min(minLength, maxLength), "…");
-}

@@ -29,7 +29,7 @@ const rank = new Map(ORDER.map((key, index) => [key, index]));
 
 /** One schema without its library's noise and draft 7's spelling. Its sub-schemas are left as they are. */
 export function tidy(schema: JsonSchema): JsonSchema {
-  const entries = Object.entries(nullable(tuple(schema))).filter(([key, value]) => {
+  const entries = Object.entries(keyedRecord(nullable(tuple(schema)))).filter(([key, value]) => {
     if (key === "$schema" || key === "$defs" || key === "definitions") return false;
     // What zod adds to every integer: the range in which a double is exact.
     if (key === "maximum") return value !== Number.MAX_SAFE_INTEGER;
@@ -58,4 +58,14 @@ function nullable(schema: JsonSchema): JsonSchema {
     ...schema,
     anyOf: anyOf.map((option) => (option.type === "null" ? option : value)),
   };
+}
+
+/** A record with a closed set of keys is an object with those members, which share what is said of it. */
+function keyedRecord(schema: JsonSchema): JsonSchema {
+  const { propertyNames, additionalProperties, ...rest } = schema;
+  if (propertyNames?.enum === undefined || typeof additionalProperties !== "object") return schema;
+  const { description } = schema;
+  const member = description === undefined ? additionalProperties : { description, ...additionalProperties };
+  const members = propertyNames.enum.map((key): [string, JsonSchema] => [String(key), member]);
+  return { ...rest, properties: Object.fromEntries(members) };
 }

@@ -33,6 +33,11 @@ const object = (
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 
+const oneOf = (description: string, options: readonly JsonSchema[]): JsonSchema => ({
+  description,
+  ...(options.length === 1 ? options[0] : { anyOf: options }),
+});
+
 const time = (description: string): JsonSchema => text(description, { format: "date-time" });
 
 const paymentState = (description: string): JsonSchema =>
@@ -69,7 +74,7 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
         status,
         progress: count("Percent that is done; never goes back.", { maximum: 100 }),
         message: text("What is being done."),
-        result: { description: "The output, once the job has succeeded.", anyOf: results },
+        result: oneOf("The output, once the job has succeeded.", results),
         artifactUrl: text("Address of the product, once the job has succeeded.", { format: "uri" }),
         response: text("The answer as text, once the job has succeeded."),
         error: text("What went wrong, when the job has failed."),

@@ -45,6 +45,10 @@ export function checkResource(path: string, resource: ResourceDefinition, report
       report(at, `"${code}" is a code of this library`, "choose another code");
     if (!isText(text)) report(at, "has no text", "say what buyers read when it happens");
   }
+  for (const name of ["tags", "examples"] as const) {
+    const list: unknown = resource[name];
+    if (list !== undefined && !Array.isArray(list)) report(`${path}.${name}`, "is no list", "write [ … ]");
+  }
   const schemas = (["input", "output"] as const).filter((face) => {
     const schema: unknown = resource[face];
     const fits = (typeof schema === "object" || typeof schema === "function") && schema !== null;
@@ -52,7 +56,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
     report(`${path}.${face}`, "is no schema", "use z.object({ … })");
     return false;
   });
-  return schemas.length === 2;
+  return schemas.length === 2 && [resource.tags ?? [], resource.examples ?? []].every(Array.isArray);
 }
 
 /** Reports fields of the output that the status of a job is to be filled from, but cannot be. */

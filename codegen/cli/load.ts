@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { durationText } from "../../schema/duration.ts";
 import type { Answer, Question } from "./reader.ts";
 
 /** Definitions describe; one that takes longer waits for something that will not come. */
@@ -9,21 +10,14 @@ const PATIENCE_MS = 30_000;
  * throws, hangs or exits takes nothing down. `entry` is the file that runs in the thread.
  */
 export function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): Promise<Answer> {
-  const worker = new Worker(entry, {
-    workerData: question,
-    execArgv: [
-      ...process.execArgv,
-      "--disable-warning=ExperimentalWarning",
-      "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON",
-    ],
-  });
+  const worker = new Worker(entry, { workerData: question });
   const failed = (problem: string, mend: string): Answer => ({
     compilation: { mistakes: [{ path: question.source, problem, mend, severity: "error" }], advice: [] },
     files: [question.file],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";
   const answered = new Promise<Answer>((resolve) => {
-    const late = `has not been read within ${patienceMs / 1000} seconds`;
+    const late = `has not been read within ${durationText(patienceMs)}`;
     const timer = setTimeout(() => resolve(failed(late, describesOnly)), patienceMs);
     worker.once("message", (text: string) => resolve(JSON.parse(text) as Answer));
     worker.once("error", (error: Error) => {

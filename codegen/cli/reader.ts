@@ -22,6 +22,8 @@ export interface Answer {
 /** Reads and compiles the definition in this thread, whose modules are all fresh. */
 export async function answer(): Promise<void> {
   const { file, source } = workerData as Question;
+  // Node's notices on reading TypeScript, and on a package.json without a type, are of no use here.
+  process.removeAllListeners("warning");
   const files = new Set([file]);
   registerHooks({
     resolve(specifier, context, next) {

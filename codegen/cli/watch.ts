@@ -23,12 +23,12 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
     }
     for (const folder of wanted) {
       if (folders.has(folder)) continue;
-      folders.set(
-        folder,
-        watch(folder, (_, name) => {
-          if (name === null || watched.has(join(folder, name))) schedule();
-        }),
-      );
+      const watcher = watch(folder, (_, name) => {
+        if (name === null || watched.has(join(folder, name))) schedule();
+      });
+      // A folder that goes away is watched again when a run names it again.
+      watcher.on("error", () => folders.delete(folder));
+      folders.set(folder, watcher);
     }
   };
   const schedule = (): void => {

@@ -1,30 +1,27 @@
-import type { ApiModel, ResourceModel } from "../model.ts";
-import { banner, jsdoc, key, literal } from "../print.ts";
+import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
+import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
 /** `client.gen.ts`: what a buyer imports. */
 export function emitClient(model: ApiModel): string {
   const { resources } = model;
-  const kinds = new Set(resources.map(kindOf));
-  const imports = [
+  const factories = [...new Set(resources.map(kindOf))].sort(compareText);
+  const library = [
     "type ClientOptions",
     "connect",
-    ...(kinds.has("jobResource") ? ["type JobResource"] : []),
-    ...(kinds.has("resource") ? ["type Resource"] : []),
+    ...(factories.includes("jobResource") ? ["type JobResource"] : []),
+    ...(factories.includes("resource") ? ["type Resource"] : []),
   ];
-  const factories = ["jobResource", "resource"].filter((kind) => kinds.has(kind));
-  const names = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
+  const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
+  const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
-import { ${imports.join(", ")} } from "resource402/client";
-import type {
-${names.map((name) => `  ${name},\n`).join("")}} from "./types.gen.js";
-
+${imports("import", library, "resource402/client")}${imports("import type", faces, "./types.gen.js")}
 export type * from "./types.gen.js";
 
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}}
 
-${jsdoc([`Connects to ${model.title}. The options say where it is, who pays, and how much at most.`])}export function createClient(options: ClientOptions): Client {
+${jsdoc([opening])}export function createClient(options: ClientOptions): Client {
   const { ${factories.join(", ")} } = connect(options);
   return {
 ${resources.map(construction).join("")}  };

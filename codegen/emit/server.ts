@@ -1,12 +1,12 @@
 import { durationText } from "../../schema/duration.ts";
 import { type ApiModel, choicesOf, fieldsOf, type ResourceModel, resolve, type Schemas } from "../model.ts";
-import { banner, jsdoc, key, literal, string } from "../print.ts";
+import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
 import { insteadOf, kindText } from "../prose.ts";
 import { textKind } from "../routes.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {
-  const { resources } = model;
+  const { resources, schemas } = model;
   const quoted = resources.filter(({ price }) => price.kind === "quoted");
   const inferring = resources.flatMap(({ inferred }) => inferred);
   const library = [
@@ -18,38 +18,55 @@ export function emitServer(model: ApiModel, definition: string): string {
     "type ServerOptions",
     "serve",
   ];
-  const fromDefinition = [
+  const language = [
     ...(inferring.includes("Result") ? ["InputOf"] : []),
     ...(inferring.includes("Args") ? ["OutputOf"] : []),
   ];
-  const printed = resources.flatMap(({ typeName, inferred }) =>
+  const faces = resources.flatMap(({ typeName, inferred }) =>
     (["Args", "Result"] as const).filter((face) => !inferred.includes(face)).map((face) => typeName + face),
   );
-  const options =
-    quoted.length > 0 ? "ServerOptions<Handlers> & { readonly quotes: Quotes }" : "ServerOptions<Handlers>";
-  return `// ${banner(model.source)}
-${fromDefinition.length > 0 ? `import type { ${fromDefinition.join(", ")} } from "resource402";\n` : ""}import {
-${library.map((name) => `  ${name},\n`).join("")}} from "resource402/server";
-import api from ${string(definition)};
-${printed.length > 0 ? `import type {\n${printed.map((name) => `  ${name},\n`).join("")}} from "./types.gen.js";\n` : ""}
-${resources.map(inferredTypes).join("")}${jsdoc(["One function for each resource."])}export interface Handlers {
-${resources.map(handler).join("\n")}}
-
-${quoted.length > 0 ? quotes(quoted) : ""}${jsdoc([`Serves ${model.title}. The options say how it is paid and where calls are kept.`])}export function createServer(options: ${options}): Server {
-  return serve(api, documents, options);
+  const header = [
+    `// ${banner(model.source)}\n`,
+    imports("import type", language, "resource402"),
+    imports("import", library, "resource402/server"),
+    `import api from ${string(definition)};\n`,
+    imports("import type", faces, "./types.gen.js"),
+  ].join("");
+  const documents = resources.map((resource) => document(resource, schemas)).join("");
+  return [
+    header,
+    ...resources.flatMap(inferredTypes),
+    `${jsdoc(["One function for each resource."])}export interface Handlers {\n${resources.map(handler).join("\n")}}\n`,
+    ...(quoted.length > 0 ? [quotes(quoted)] : []),
+    factory(model, quoted.length > 0),
+    `const documents: Documents = {\n${documents}};\n`,
+  ].join("\n");
 }
 
-const documents: Documents = {
-${resources.map((resource) => document(resource, model.schemas)).join("")}};
+function factory({ title }: ApiModel, hasQuotes: boolean): string {
+  const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
+  const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
+  return `${doc}export function createServer(options: ${options}): Server {
+  return serve(api, documents, options);
+}
 `;
 }
 
 /** Types that only the definition itself can tell. */
-function inferredTypes({ name, typeName, inferred }: ResourceModel): string {
-  const of = `(typeof api)["resources"][${string(name)}]`;
-  const args = `${jsdoc([`What the handler of \`${name}\` is given: validated, with defaults filled in.`])}export type ${typeName}Args = OutputOf<${of}["input"]>;\n\n`;
-  const result = `${jsdoc([`What the handler of \`${name}\` returns.`])}export type ${typeName}Result = InputOf<${of}["output"]>;\n\n`;
-  return (inferred.includes("Args") ? args : "") + (inferred.includes("Result") ? result : "");
+function inferredTypes({ name, typeName, inferred }: ResourceModel): string[] {
+  const about = {
+    Args: [
+      `What the handler of \`${name}\` is given: validated, with defaults filled in.`,
+      "OutputOf",
+      "input",
+    ],
+    Result: [`What the handler of \`${name}\` returns.`, "InputOf", "output"],
+  } as const;
+  return inferred.map((face) => {
+    const [doc, side, member] = about[face];
+    const type = `${side}<(typeof api)["resources"][${string(name)}]["${member}"]>`;
+    return `${jsdoc([doc])}export type ${typeName}${face} = ${type};\n`;
+  });
 }
 
 function handler({ name, typeName, summary, job, price, errors, deprecated }: ResourceModel): string {
@@ -68,11 +85,12 @@ function handler({ name, typeName, summary, job, price, errors, deprecated }: Re
 }
 
 function quotes(resources: readonly ResourceModel[]): string {
-  const members = resources.map(({ name, typeName, priceBounds }) => {
-    const held = `Computes the price in US dollars, held inside $${priceBounds.min} to $${priceBounds.max}.`;
-    return `${jsdoc([held], "  ")}  readonly ${name}: Quote<${typeName}Args>;\n`;
+  const members = resources.map(({ name, typeName, priceBounds: { min, max } }) => {
+    const doc = jsdoc([`Computes the price in US dollars, held inside $${min} to $${max}.`], "  ");
+    return `${doc}  readonly ${name}: Quote<${typeName}Args>;\n`;
   });
-  return `${jsdoc(["One function for each price that the server computes."])}export interface Quotes {\n${members.join("\n")}}\n\n`;
+  const doc = jsdoc(["One function for each price that the server computes."]);
+  return `${doc}export interface Quotes {\n${members.join("\n")}}\n`;
 }
 
 function document(resource: ResourceModel, schemas: Schemas): string {

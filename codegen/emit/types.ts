@@ -38,26 +38,16 @@ export async function emitTypes(model: ApiModel): Promise<string> {
     injectFooter: footer,
     resolve: <T>(ref: string) => schemas[refName(ref)] as T | undefined,
     postTransform: named,
+    // It knows no optional and no further elements of tuples.
     transform: (schema, options) => {
-      const toType = (schema: JsonSchema): ts.TypeNode =>
-        transformSchemaObject(schema as SchemaObject, options);
-      const { prefixItems, items, minItems = 0, ...own } = schema as JsonSchema;
-      // openapi-typescript knows no optional and no further elements of tuples …
-      if (prefixItems !== undefined) {
-        const elements = prefixItems.map((item, index) =>
-          index < minItems ? toType(item) : ts.factory.createOptionalTypeNode(toType(item)),
-        );
-        const rest = typeof items === "object" ? [ts.factory.createArrayTypeNode(toType(items))] : [];
-        return ts.factory.createTupleTypeNode([...elements, ...rest.map(ts.factory.createRestTypeNode)]);
-      }
-      // … and no records with a closed set of keys.
-      const { propertyNames, additionalProperties, ...object } = own;
-      if (propertyNames?.enum === undefined || typeof additionalProperties !== "object") return undefined;
-      const members = propertyNames.enum.map((key): [string, JsonSchema] => [
-        String(key),
-        additionalProperties,
-      ]);
-      return toType({ ...object, properties: Object.fromEntries(members) });
+      const { prefixItems, items, minItems = 0 } = schema as JsonSchema;
+      if (prefixItems === undefined) return undefined;
+      const toType = (item: JsonSchema): ts.TypeNode => transformSchemaObject(item as SchemaObject, options);
+      const elements = prefixItems.map((item, index) =>
+        index < minItems ? toType(item) : ts.factory.createOptionalTypeNode(toType(item)),
+      );
+      const rest = typeof items === "object" ? [ts.factory.createArrayTypeNode(toType(items))] : [];
+      return ts.factory.createTupleTypeNode([...elements, ...rest.map(ts.factory.createRestTypeNode)]);
     },
     transformProperty: ({ modifiers, name, questionToken, type }, schema) => {
       if (ts.isStringLiteral(name)) ts.setEmitFlags(name, ts.EmitFlags.NoAsciiEscaping);

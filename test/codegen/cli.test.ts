@@ -76,6 +76,11 @@ describe("resource402 generate", () => {
     expect(project.read("server.gen.ts")).toContain(`import api from "./resources.${extension}";`);
   });
 
+  it("reads a definition whose package.json does not say that it is a module, without Node's notice", async () => {
+    using project = createProject({ "resources.ts": definition("Say it."), "package.json": "{}" });
+    expect(await project.run("generate")).toMatchObject({ code: 0, err: "" });
+  });
+
   it("prints advice and goes on", async () => {
     using project = createProject({ "resources.ts": definition("Say it") });
     const { code, err } = await project.run("generate");
@@ -209,7 +214,7 @@ error  resources.echo.output.text  has no description
       new URL("../../codegen/cli/main.ts", import.meta.url),
       1_000,
     );
-    expect(compilation).toMatchObject({ mistakes: [{ problem: "has not been read within 1 seconds" }] });
+    expect(compilation).toMatchObject({ mistakes: [{ problem: "has not been read within 1 second" }] });
   });
 });
 

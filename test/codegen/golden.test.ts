@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { compile } from "../../codegen/compile.ts";
 import { emitAll } from "../../codegen/files.ts";
 import awkward from "../fixtures/awkward/resources.ts";
+import shop from "../fixtures/shop/resources.ts";
 import { modelOf } from "./definitions.ts";
 
 const model = await modelOf(awkward);
@@ -32,6 +33,11 @@ describe("what is generated from the awkward fixture", () => {
       expect(text).toMatch(/[^\n]\n$/);
     },
   );
+});
+
+it("what the flow tests run on is what is generated from the shop fixture", async () => {
+  const shopFiles = (await emitAll(await modelOf(shop), "./resources.ts")).files;
+  for (const { path, text } of shopFiles) await expect(text).toMatchFileSnapshot(`../fixtures/shop/${path}`);
 });
 
 describe("the same definition", () => {

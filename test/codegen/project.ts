@@ -58,12 +58,14 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
     });
     running.add(child);
     const printed = { out: "", err: "" };
-    child.stdout.on("data", (text) => {
-      printed.out += text;
-    });
-    child.stderr.on("data", (text) => {
-      printed.err += text;
-    });
+    for (const [name, stream] of [
+      ["out", child.stdout],
+      ["err", child.stderr],
+    ] as const) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        printed[name] += text;
+      });
+    }
     return { child, printed };
   };
 
@@ -77,14 +79,19 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
       return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...printed })));
     },
     start(...words) {
-      const { child, printed } = spawned(words);
-      let seen = 0;
+      const { child } = spawned(words);
+      let fresh = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (text: string) => {
+          fresh += text;
+        });
+      }
       const until = async (text: string): Promise<string> => {
         for (const started = Date.now(); ; ) {
-          const fresh = (printed.out + printed.err).slice(seen);
           if (fresh.includes(text)) {
-            seen += fresh.length;
-            return fresh;
+            const printed = fresh;
+            fresh = "";
+            return printed;
           }
           if (Date.now() - started > 20_000) throw new Error(`"${text}" was not printed, but: ${fresh}`);
           await new Promise((resolve) => setTimeout(resolve, 20));

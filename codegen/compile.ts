@@ -1,11 +1,22 @@
-import { type ApiDefinition, isApiDefinition, type ResourceDefinition } from "../schema/api.ts";
-import { parseDuration } from "../schema/duration.ts";
+import {
+  type ApiDefinition,
+  DEFAULT_RETENTION,
+  DEFAULT_TIMEOUT,
+  isApiDefinition,
+  type ResourceDefinition,
+} from "../schema/api.ts";
+import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
 import { perWhat, pricedFields, priceSentence } from "../schema/price.ts";
-import { type Components, createComponents } from "./components.ts";
-import { checkExamples } from "./examples.ts";
-import { type Conversion, toJsonSchema } from "./json-schema.ts";
-import { lint } from "./lint.ts";
+import { checkExamples } from "./check/examples.ts";
+import { lint } from "./check/lint.ts";
+import { checkNames, kebabCase, pascalCase } from "./check/names.ts";
+import { checkPrice } from "./check/pricing.ts";
+import { checkCarriers, checkRoutes, pathParams } from "./check/routes.ts";
+import { checkHead, checkJob, checkResource, isText } from "./check/wording.ts";
+import { type Components, createComponents } from "./convert/components.ts";
+import { type Conversion, toJsonSchema } from "./convert/json-schema.ts";
+import { type Place, walk } from "./convert/walk.ts";
 import { type Mistake, type Report, reporter } from "./mistake.ts";
 import {
   type ApiModel,
@@ -17,11 +28,6 @@ import {
   resolve,
   type Schemas,
 } from "./model.ts";
-import { checkNames, kebabCase, pascalCase } from "./names.ts";
-import { checkPrice } from "./pricing.ts";
-import { checkCarriers, checkRoutes, pathParams } from "./routes.ts";
-import { type Place, walk } from "./walk.ts";
-import { checkHead, checkJob, checkResource, isText } from "./wording.ts";
 
 export type Compilation = (
   | { readonly model: ApiModel }
@@ -38,9 +44,6 @@ export interface CompileOptions {
   /** How the definition is named in the first line of what is generated. @default "resources.ts" */
   readonly source?: string;
 }
-
-const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_RETENTION_MS = 86_400_000;
 
 /** Turns a definition into the model that everything is generated from, or says what is wrong with it. */
 export async function compile(api: unknown, options: CompileOptions = {}): Promise<Compilation> {
@@ -208,13 +211,13 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     priceSentence: priceSentence(price),
     per: perWhat(price),
     pricedDefaults: Object.fromEntries(defaults),
-    timeoutMs: parseDuration(definition.timeout) ?? DEFAULT_TIMEOUT_MS,
+    timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
     ...(job === undefined
       ? {}
       : {
           job: {
-            timeoutMs: parseDuration(job.timeout) ?? DEFAULT_TIMEOUT_MS,
-            retentionMs: parseDuration(job.retention) ?? DEFAULT_RETENTION_MS,
+            timeoutMs: durationMs(job.timeout, DEFAULT_TIMEOUT),
+            retentionMs: durationMs(job.retention, DEFAULT_RETENTION),
             ...(job.artifactUrl === undefined ? {} : { artifactUrl: job.artifactUrl }),
             ...(job.response === undefined ? {} : { response: job.response }),
           },
@@ -224,6 +227,11 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
       .sort((a, b) => compareText(a.code, b.code)),
     examples: (definition.examples ?? []).map(({ input, output }) => ({ input, output })),
   };
+}
+
+/** A duration that is wrong has been reported by now; the default keeps the model whole until then. */
+function durationMs(text: unknown, fallback: string): number {
+  return parseDuration(text) ?? milliseconds(fallback);
 }
 
 /** Whether every value of a schema is an object. */

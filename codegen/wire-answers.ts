@@ -1,7 +1,7 @@
 import { HEADERS } from "../src/wire/headers.ts";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from "../src/wire/problem.ts";
+import { pascalCase } from "./check/names.ts";
 import { refTo } from "./model.ts";
-import { pascalCase } from "./names.ts";
 
 /** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
 

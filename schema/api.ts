@@ -3,6 +3,10 @@ import type { Usd } from "./money.ts";
 import type { Price, PriceFor } from "./price.ts";
 import type { InputOf, OutputOf, Schema } from "./standard.ts";
 
+/** What is not said of a resource. */
+export const DEFAULT_TIMEOUT: Duration = "30s";
+export const DEFAULT_RETENTION: Duration = "24h";
+
 /** How a resource that takes longer than one request is run. */
 export interface JobOptions<Output = unknown> {
   /** How long the handler may run; then its signal aborts and the job ends as failed with code `timeout`. */

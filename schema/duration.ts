@@ -11,6 +11,13 @@ export function parseDuration(text: unknown): number | undefined {
   return ms > 0 && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
+/** Milliseconds. @throws RangeError when `text` is not a duration */
+export function milliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RangeError(`"${text}" is not a duration such as "2m"`);
+  return ms;
+}
+
 /** Milliseconds as prose, in the largest unit that fits evenly: "2 minutes", "24 hours". */
 export function durationText(ms: number): string {
   const words = [

@@ -231,7 +231,7 @@ function phrase(price: Exclude<Price, Free>): string {
       return `$${price.usd} per ${price.per}`;
     case "byChoice": {
       const rows = Object.entries(price.table).map(
-        ([choice, usd]) => `$${usd} when ${price.field} is ${choice}`,
+        ([choice, usd]) => `$${usd} when \`${price.field}\` is \`${choice}\``,
       );
       return `${rows.join(", ")} (per ${price.per})`;
     }

@@ -1,4 +1,5 @@
 import { HEADERS } from "../../src/wire/headers.ts";
+import { JOB_PATH } from "../check/routes.ts";
 import {
   type ApiModel,
   compareText,
@@ -11,7 +12,6 @@ import {
 } from "../model.ts";
 import { banner, json } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
-import { JOB_PATH } from "../routes.ts";
 import {
   codesOf,
   HEADER_COMPONENTS,

@@ -2,6 +2,7 @@ import { durationText } from "../../schema/duration.ts";
 import { parseUsd } from "../../schema/money.ts";
 import { boundsText, type Price } from "../../schema/price.ts";
 import { PROBLEMS } from "../../src/wire/problem.ts";
+import { walk } from "../convert/walk.ts";
 import {
   type ApiModel,
   type JsonSchema,
@@ -12,7 +13,6 @@ import {
 } from "../model.ts";
 import { banner, cell, code, literal, shell } from "../print.ts";
 import { insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
-import { walk } from "../walk.ts";
 
 /** `API.md`: one page for people. */
 export function emitReference(model: ApiModel): string {

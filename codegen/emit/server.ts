@@ -1,8 +1,8 @@
 import { durationText } from "../../schema/duration.ts";
+import { textKind } from "../check/routes.ts";
 import { type ApiModel, choicesOf, fieldsOf, type ResourceModel, resolve, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
 import { insteadOf, kindText } from "../prose.ts";
-import { textKind } from "../routes.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {

@@ -26,7 +26,7 @@ export interface Client {
    *
    * The same prompt and palette always give the same image.
    *
-   * Costs $0.02 when quality is draft, $0.05 when quality is standard, $0.10 when quality is high (per image). Runs as a job, for at most 2 minutes.
+   * Costs $0.02 when `quality` is `draft`, $0.05 when `quality` is `standard`, $0.10 when `quality` is `high` (per image). Runs as a job, for at most 2 minutes.
    * Fails with `content_filtered`: The prompt was refused by moderation.
    */
   readonly generateImage: JobResource<GenerateImageInput, GenerateImageOutput>;

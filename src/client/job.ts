@@ -1,4 +1,4 @@
-import { type Duration, parseDuration } from "../../schema/duration.ts";
+import { type Duration, milliseconds } from "../../schema/duration.ts";
 import {
   HEADERS,
   isRecord,
@@ -173,9 +173,7 @@ export function createJob<Output>(
     },
 
     async result(options = {}) {
-      const timeoutMs = options.timeout === undefined ? lifeOf(saved) : parseDuration(options.timeout);
-      if (timeoutMs === undefined)
-        throw new RangeError(`"${options.timeout}" is not a duration such as "2m"`);
+      const timeoutMs = options.timeout === undefined ? lifeOf(saved) : milliseconds(options.timeout);
       const timer = new AbortController();
       const timeout = setTimeout(() => timer.abort(), Math.min(timeoutMs, 2 ** 31 - 1));
       const signal = options.signal ? AbortSignal.any([options.signal, timer.signal]) : timer.signal;

@@ -1,5 +1,5 @@
-import type { ApiDefinition } from "../../schema/api.ts";
-import { parseDuration } from "../../schema/duration.ts";
+import { type ApiDefinition, DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
+import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
@@ -32,9 +32,6 @@ export interface ServedResource extends Priced, JobResource {
   readonly quote: Quote<never> | undefined;
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_RETENTION_MS = 24 * 3_600_000;
-
 /** Puts definition, documents and handlers together. @throws when one of them is missing, naming all of them. */
 export function servedResources(
   api: ApiDefinition,
@@ -59,8 +56,8 @@ export function servedResources(
       output: definition.output,
       errors: definition.errors ?? {},
       isJob: job !== undefined,
-      timeoutMs: parseDuration(job?.timeout ?? definition.timeout) ?? DEFAULT_TIMEOUT_MS,
-      retentionMs: parseDuration(job?.retention) ?? DEFAULT_RETENTION_MS,
+      timeoutMs: milliseconds(job?.timeout ?? definition.timeout ?? DEFAULT_TIMEOUT),
+      retentionMs: milliseconds(job?.retention ?? DEFAULT_RETENTION),
       artifactUrl: job?.artifactUrl,
       response: job?.response,
       document: document as ResourceDocument,

@@ -28,7 +28,7 @@ export interface Client {
    * Two lines,
    * of which one | has a bar.
    *
-   * Costs $0.01 when content-type is a"b, $0.02 when content-type is c`d, $0.001 when content-type is e|f (per name).
+   * Costs $0.01 when `content-type` is `a"b`, $0.02 when `content-type` is `c`d`, $0.001 when `content-type` is `e|f` (per name).
    * Fails with `too_odd`: The name is odd, *\/ even here.
    */
   readonly names: Resource<NamesInput, NamesOutput>;
@@ -45,7 +45,7 @@ export interface Client {
   /**
    * Take values of every shape.
    *
-   * Costs $0.02 when scale is 2, $0.05 when scale is 4 (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, for at most 90 seconds.
+   * Costs $0.02 when `scale` is `2`, $0.05 when `scale` is `4` (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, for at most 90 seconds.
    * Fails with `no_room`: It does not fit.
    */
   readonly shapes: JobResource<ShapesInput, ShapesOutput>;

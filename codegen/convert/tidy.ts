@@ -1,4 +1,4 @@
-import type { JsonSchema, Schemas } from "./model.ts";
+import type { JsonSchema, Schemas } from "../model.ts";
 
 /** Maps one sub-schema; `property` is its name when it is a member of an object. */
 export type MapSchema = (schema: JsonSchema, property?: string) => JsonSchema;

@@ -1,5 +1,5 @@
-import type { Costs, ResourceDefinition } from "../schema/api.ts";
-import { formatUsd, isUsd, type Money, parseUsd } from "../schema/money.ts";
+import type { Costs, ResourceDefinition } from "../../schema/api.ts";
+import { formatUsd, isUsd, type Money, parseUsd } from "../../schema/money.ts";
 import {
   amountsIn,
   type ByChoice,
@@ -8,10 +8,10 @@ import {
   type PriceBounds,
   perUnit,
   priceOf,
-} from "../schema/price.ts";
+} from "../../schema/price.ts";
+import { didYouMean, listOf, type Report } from "../mistake.ts";
+import { choicesOf, type Field, resolve, type Schemas } from "../model.ts";
 import { countRange } from "./counts.ts";
-import { didYouMean, listOf, type Report } from "./mistake.ts";
-import { choicesOf, type Field, resolve, type Schemas } from "./model.ts";
 import { overwriteOf } from "./overwrites.ts";
 
 /** What a price is checked against. */

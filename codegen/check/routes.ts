@@ -1,5 +1,5 @@
-import type { Report } from "./mistake.ts";
-import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "./model.ts";
+import type { Report } from "../mistake.ts";
+import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** The one place of the job routes; they are shared by all resources that run as jobs. */
 export const JOB_PATH = "/v1/jobs/:jobId";

@@ -1,4 +1,4 @@
-import type { Report } from "./mistake.ts";
+import type { Report } from "../mistake.ts";
 
 /** `generateImage` is `GenerateImage`, `content-type` is `ContentType`. */
 export function pascalCase(name: string): string {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Schema } from "../schema/standard.ts";
-import type { JsonSchema } from "./model.ts";
+import type { Schema } from "../../schema/standard.ts";
+import type { JsonSchema } from "../model.ts";
 
 /** The side of a schema: what goes into validation, or what comes out of it. */
 export type Face = "input" | "output";

@@ -1,4 +1,4 @@
-import { type JsonSchema, refName, resolve, type Schemas } from "./model.ts";
+import { type JsonSchema, refName, resolve, type Schemas } from "../model.ts";
 
 /** A member of an object somewhere inside a schema. */
 export interface Place {

@@ -1,7 +1,7 @@
-import type { ResourceDefinition } from "../schema/api.ts";
-import { pricedFields, priceOf } from "../schema/price.ts";
-import { type Schema, validate } from "../schema/standard.ts";
-import type { Report } from "./mistake.ts";
+import type { ResourceDefinition } from "../../schema/api.ts";
+import { pricedFields, priceOf } from "../../schema/price.ts";
+import { type Schema, validate } from "../../schema/standard.ts";
+import type { Report } from "../mistake.ts";
 
 /**
  * Runs the examples through the schemas, as the server would. `outputs`: whether an output can be checked

@@ -1,4 +1,4 @@
-import { choicesOf, type Field, type JsonSchema, resolve, type Schemas } from "./model.ts";
+import { choicesOf, type Field, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** How much a field can hold: the size of a number, the characters of a string, the entries of a list. */
 export interface CountRange {

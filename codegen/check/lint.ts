@@ -1,9 +1,9 @@
-import type { ResourceDefinition } from "../schema/api.ts";
-import { parseUsd } from "../schema/money.ts";
-import type { Price } from "../schema/price.ts";
-import type { Report } from "./mistake.ts";
-import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "./model.ts";
-import { type Place, walk } from "./walk.ts";
+import type { ResourceDefinition } from "../../schema/api.ts";
+import { parseUsd } from "../../schema/money.ts";
+import type { Price } from "../../schema/price.ts";
+import { type Place, walk } from "../convert/walk.ts";
+import type { Report } from "../mistake.ts";
+import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "../model.ts";
 
 const LONGEST_SUMMARY = 120;
 const PLACEHOLDER = /^(|todo|tbd|fixme|xxx|foo|bar|baz|test|unit|thing|item|\?+|\.+|…|-)$/i;

@@ -1,8 +1,8 @@
-import type { ApiDefinition, JobOptions, ResourceDefinition } from "../schema/api.ts";
-import { parseDuration } from "../schema/duration.ts";
-import { PROBLEMS } from "../src/wire/problem.ts";
-import { didYouMean, listOf, type Report } from "./mistake.ts";
-import { fieldsOf, type JsonSchema, type Schemas } from "./model.ts";
+import type { ApiDefinition, JobOptions, ResourceDefinition } from "../../schema/api.ts";
+import { parseDuration } from "../../schema/duration.ts";
+import { PROBLEMS } from "../../src/wire/problem.ts";
+import { didYouMean, listOf, type Report } from "../mistake.ts";
+import { fieldsOf, type JsonSchema, type Schemas } from "../model.ts";
 import { textKind } from "./routes.ts";
 
 /** Checks of what is written in a definition beside schemas and price: texts, durations, codes, field names. */

@@ -1,7 +1,7 @@
+import { pascalCase } from "../check/names.ts";
+import type { Report } from "../mistake.ts";
+import { compareText, type JsonSchema, refName, refTo, type Schemas } from "../model.ts";
 import type { Conversion, Face } from "./json-schema.ts";
-import type { Report } from "./mistake.ts";
-import { compareText, type JsonSchema, refName, refTo, type Schemas } from "./model.ts";
-import { pascalCase } from "./names.ts";
 import { mapChildren, tidy } from "./tidy.ts";
 
 /** Turns schemas that point into themselves into components that point at each other by name. */

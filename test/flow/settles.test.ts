@@ -1,4 +1,5 @@
 import { SettleError } from "@x402/core/types";
+import { listen } from "resource402/node";
 import { describe, expect, it } from "vitest";
 import { openShop, post, signedHeaders } from "./shop.ts";
 
@@ -218,14 +219,34 @@ describe("a lost answer between client and server", () => {
     expect(error).toMatchObject({ code: "network", charged: "no" });
   });
 
-  it("by a redirect is not followed with the signature", async () => {
+  it("by a redirect is not followed: the signature goes to no other host", async () => {
     await using shop = await openShop();
-    shop.network = async (request) =>
-      request.headers.has("payment-signature")
-        ? new Response(null, { status: 307, headers: { location: "http://evil.test/" } })
-        : shop.server.fetch(request);
-    const error = await shop.client().echo({ text: "x" }).catch(caught);
-    expect(error).toMatchObject({ code: "protocol", charged: "unknown" });
-    expect(shop.requests.every((request) => new URL(request.url).host === "shop.test")).toBe(true);
+    const seen: string[] = [];
+    const nothing = { start: async () => {}, stop: async () => {} };
+    const elsewhere = await listen(
+      {
+        ...nothing,
+        fetch: async (request) => {
+          seen.push(request.headers.get("payment-signature") ?? "");
+          return Response.json({ text: "x" });
+        },
+      },
+      { port: 0, hostname: "127.0.0.1" },
+    );
+    const redirecting = await listen(
+      {
+        ...nothing,
+        fetch: async (request) =>
+          request.headers.has("payment-signature")
+            ? new Response(null, { status: 307, headers: { location: elsewhere.url } })
+            : shop.server.fetch(request),
+      },
+      { port: 0, hostname: "127.0.0.1" },
+    );
+    const client = shop.client({ baseUrl: redirecting.url, fetch: globalThis.fetch });
+    const error = await client.echo({ text: "x" }).catch(caught);
+    expect(error).toMatchObject({ code: "protocol", charged: "unknown", status: 307 });
+    expect(seen).toEqual([]);
+    await Promise.all([elsewhere.close(0), redirecting.close(0)]);
   });
 });

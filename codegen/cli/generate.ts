@@ -64,7 +64,9 @@ function resultOf(
   unchanged: number,
 ): string {
   if (written.length === 0 && stubs.length === 0) return `Up to date: ${counted(unchanged, "file")}.`;
-  const todo = `${counted(stubs.length, "new handler")} to fill in: ${stubs.map(({ path }) => path).join(", ")}`;
+  const names = stubs.slice(0, 8).map(({ path }) => path);
+  const more = stubs.length > names.length ? ["…"] : [];
+  const todo = `${counted(stubs.length, "new handler")} to fill in: ${[...names, ...more].join(", ")}`;
   const parts = [
     `Wrote ${counted(written.length, "file")}`,
     ...(unchanged > 0 ? [`${unchanged} unchanged`] : []),

@@ -29,47 +29,80 @@ export type Outcome =
 
 /** Runs a handler to its end or its time-out, whichever comes first. Never throws; a late result is dropped. */
 export async function run(resource: Runnable, options: RunOptions): Promise<Outcome> {
-  const { log } = options;
   const started = performance.now();
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(options.signal?.reason);
-  options.signal?.addEventListener("abort", abort, { once: true });
-  if (options.signal?.aborted) abort();
+  const stop = stopper();
+  const context = contextOf(resource, options, stop);
+  const finished = finish(resource, options, context, stop);
+  const timer = setTimeout(() => {
+    stop.end(TIMED_OUT, new DOMException("The handler took too long", "TimeoutError"));
+  }, resource.timeoutMs);
+  const cancel = (): void => stop.end(CANCELLED, options.signal?.reason);
+  if (options.signal?.aborted) cancel();
+  options.signal?.addEventListener("abort", cancel, { once: true });
 
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let ended = false;
-  const timedOut = new Promise<Outcome>((resolve) => {
-    timer = setTimeout(() => {
-      // Resolved before the abort, whose listener would call it a cancel.
-      resolve({ ok: false, code: "timeout", error: "The request timed out.", declared: false });
-      controller.abort(new DOMException("The handler took too long", "TimeoutError"));
-      log.warn({ timeoutMs: resource.timeoutMs }, "handler timed out");
-    }, resource.timeoutMs);
-  });
-  const aborted = new Promise<Outcome>((resolve) => {
-    controller.signal.addEventListener(
-      "abort",
-      () => resolve({ ok: false, code: "cancelled", error: "The request was cancelled.", declared: false }),
-      { once: true },
-    );
-  });
-
-  const context = contextOf(resource, options, controller.signal, () => ended);
-  const outcome = await Promise.race([timedOut, finish(resource, options, context), aborted]);
-  ended = true;
+  const outcome = await Promise.race([stop.ended, finished]);
+  stop.close();
   clearTimeout(timer);
-  options.signal?.removeEventListener("abort", abort);
-  log.info(
-    { durationMs: Math.round(performance.now() - started), outcome: outcome.ok ? "succeeded" : outcome.code },
-    "handler ended",
-  );
+  options.signal?.removeEventListener("abort", cancel);
+  const durationMs = Math.round(performance.now() - started);
+  options.log.info({ durationMs, outcome: outcome.ok ? "succeeded" : outcome.code }, "handler ended");
   return outcome;
+}
+
+const TIMED_OUT: Outcome = { ok: false, code: "timeout", error: "The request timed out.", declared: false };
+const CANCELLED: Outcome = {
+  ok: false,
+  code: "cancelled",
+  error: "The request was cancelled.",
+  declared: false,
+};
+
+/** Ends a run from outside, once. The signal is made when a handler asks for it: most never do. */
+interface Stopper {
+  readonly signal: AbortSignal;
+  readonly ended: Promise<Outcome>;
+  /** True once the outcome is known, by whichever way. */
+  readonly over: boolean;
+  end(outcome: Outcome, reason: unknown): void;
+  close(): void;
+}
+
+function stopper(): Stopper {
+  let controller: AbortController | undefined;
+  let stopped: { reason: unknown } | undefined;
+  let over = false;
+  let resolve: (outcome: Outcome) => void = () => {};
+  const ended = new Promise<Outcome>((settle) => {
+    resolve = settle;
+  });
+  return {
+    ended,
+    get over() {
+      return over;
+    },
+    get signal() {
+      controller ??= new AbortController();
+      if (stopped) controller.abort(stopped.reason);
+      return controller.signal;
+    },
+    end(outcome, reason) {
+      if (over) return;
+      over = true;
+      stopped = { reason };
+      resolve(outcome);
+      controller?.abort(reason);
+    },
+    close() {
+      over = true;
+    },
+  };
 }
 
 async function finish(
   resource: Runnable,
   options: RunOptions,
   context: JobContext<string>,
+  stop: Stopper,
 ): Promise<Outcome> {
   try {
     const returned: unknown = await resource.handler(options.input as never, context);
@@ -83,8 +116,8 @@ async function finish(
     if (error instanceof DeclaredFailure) {
       return { ok: false, code: error.code, error: error.message, declared: true };
     }
-    // An abort that the handler passes on is the consequence of a time-out or a cancel, which have their own answer.
-    if (!context.signal.aborted) options.log.error({ error }, "the handler threw");
+    // What a stopped handler throws is the consequence of a time-out or a cancel, which have their own answer.
+    if (!stop.over) options.log.error({ error }, "the handler threw");
     return internalError(options.requestId);
   }
 }
@@ -94,20 +127,17 @@ function internalError(requestId: string): Outcome {
   return { ok: false, code: "internal_error", error, declared: false };
 }
 
-function contextOf(
-  resource: Runnable,
-  options: RunOptions,
-  signal: AbortSignal,
-  ended: () => boolean,
-): JobContext<string> {
+function contextOf(resource: Runnable, options: RunOptions, stop: Stopper): JobContext<string> {
   let reported = 0;
   const progress = (percent: number, message?: string): void => {
-    if (ended() || !Number.isFinite(percent)) return;
+    if (stop.over || !Number.isFinite(percent)) return;
     reported = Math.max(reported, Math.min(100, Math.max(0, Math.floor(percent))));
     options.onProgress?.(reported, message);
   };
   return {
-    signal,
+    get signal() {
+      return stop.signal;
+    },
     payer: options.payer,
     requestId: options.requestId,
     jobId: options.jobId,
@@ -121,7 +151,7 @@ function contextOf(
     progress,
     async steps(steps: readonly Step[]) {
       for (const [index, step] of steps.entries()) {
-        signal.throwIfAborted();
+        stop.signal.throwIfAborted();
         const percent = (index / steps.length) * 100;
         if (typeof step === "function") {
           progress(percent);

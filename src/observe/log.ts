@@ -19,12 +19,29 @@ export function jsonLogger(level: (typeof LEVELS)[number] = "info"): Logger {
 
 /** A logger that adds `fields` to every line. */
 export function childLogger(logger: Logger, fields: object): Logger {
-  return {
-    debug: (more, message) => logger.debug({ ...fields, ...more }, message),
-    info: (more, message) => logger.info({ ...fields, ...more }, message),
-    warn: (more, message) => logger.warn({ ...fields, ...more }, message),
-    error: (more, message) => logger.error({ ...fields, ...more }, message),
-  };
+  return new ChildLogger(logger, fields);
+}
+
+// A class, since one is made for every call: its methods are shared, closures would not be.
+class ChildLogger implements Logger {
+  readonly #logger: Logger;
+  readonly #fields: object;
+  constructor(logger: Logger, fields: object) {
+    this.#logger = logger;
+    this.#fields = fields;
+  }
+  debug(fields: object, message: string): void {
+    this.#logger.debug({ ...this.#fields, ...fields }, message);
+  }
+  info(fields: object, message: string): void {
+    this.#logger.info({ ...this.#fields, ...fields }, message);
+  }
+  warn(fields: object, message: string): void {
+    this.#logger.warn({ ...this.#fields, ...fields }, message);
+  }
+  error(fields: object, message: string): void {
+    this.#logger.error({ ...this.#fields, ...fields }, message);
+  }
 }
 
 function plain(fields: object): object {

@@ -71,7 +71,9 @@ export function identify(payment: SignedPayment, bytes: string): PaymentIdentity
   const authorization = [signed.authorization, signed.permit2Authorization].find(isRecord);
   const payer = typeof authorization?.from === "string" ? authorization.from.toLowerCase() : "";
   const nonce =
-    typeof authorization?.nonce === "string" ? authorization.nonce.toLowerCase() : hash(canonical(signed));
+    typeof authorization?.nonce === "string"
+      ? authorization.nonce.toLowerCase()
+      : hash(`${canonical(signed)}`);
   const expiry = Number(authorization?.validBefore ?? authorization?.deadline);
   const validBefore = Number.isSafeInteger(expiry)
     ? expiry
@@ -90,14 +92,28 @@ export function fingerprint(resource: string, input: unknown): string {
   return hash(`${resource}\n${canonical(input)}`);
 }
 
-/** SHA-256 in hexadecimal. */
+interface NativeCrypto {
+  hash?(algorithm: "sha256", text: string, encoding: "hex"): string;
+}
+
+// Node's own is some ten times faster, and synchronous, which Web Crypto is not; other runtimes have no such call.
+const native = (
+  globalThis as { process?: { getBuiltinModule?(name: "node:crypto"): NativeCrypto | undefined } }
+).process?.getBuiltinModule?.("node:crypto");
+
+/** SHA-256 of the UTF-8 bytes, in hexadecimal. */
 export function hash(text: string): string {
-  return bytesToHex(sha256(utf8ToBytes(text)));
+  return native?.hash?.("sha256", text, "hex") ?? bytesToHex(sha256(utf8ToBytes(text)));
 }
 
 /** JSON with sorted keys, so that equal values have equal text. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
-  );
+function canonical(value: unknown): string | undefined {
+  if (Array.isArray(value)) return `[${value.map((part) => canonical(part) ?? "null").join(",")}]`;
+  if (!isRecord(value) || typeof value.toJSON === "function") return JSON.stringify(value);
+  const members: string[] = [];
+  for (const key of Object.keys(value).sort()) {
+    const text = canonical(value[key]);
+    if (text !== undefined) members.push(`${JSON.stringify(key)}:${text}`);
+  }
+  return `{${members.join(",")}}`;
 }

@@ -53,6 +53,8 @@ export interface Priced {
 
 interface Offer {
   readonly v2: PaymentRequirements[];
+  /** Index for index the JSON of `v2`. */
+  readonly texts: readonly string[];
   /** Index for index the same as `v2`; without `resource`, which depends on the URL. */
   readonly v1: readonly (Omit<PaymentRequirementsV1, "resource"> | undefined)[];
 }
@@ -81,7 +83,11 @@ const V1_NAMES = new Map<string, string>(
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
 export function createOffers(accepts: readonly Accept[], facilitator: FacilitatorClient): Offers {
-  const core = new x402ResourceServer(facilitator).register("eip155:*", new ExactEvmScheme());
+  const core = new x402ResourceServer(facilitator);
+  // By name: under a pattern core would build a RegExp for each look-up.
+  for (const network of new Set(accepts.map((accept) => accept.network))) {
+    core.register(network, new ExactEvmScheme());
+  }
   const ways = accepts.map((accept) => ({ ...accept, asset: accept.asset ?? defaultAsset(accept.network) }));
   const offers = new LRUCache<string, Promise<Offer>>({ max: KEPT });
   const challenges = new LRUCache<string, StoredAnswer>({ max: KEPT });
@@ -137,7 +143,11 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
       }),
     );
     const flat = built.flat();
-    return { v2: flat.map((one) => one.v2), v1: flat.map((one) => one.v1) };
+    return {
+      v2: flat.map((one) => one.v2),
+      texts: flat.map((one) => JSON.stringify(one.v2)),
+      v1: flat.map((one) => one.v1),
+    };
   }
 
   return {
@@ -176,8 +186,12 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
     async match(resource, amount, url, payment) {
       const offer = await offerOf(resource, amount);
       if (payment.version === 2) {
+        const { accepted } = payment.payload;
         const payload = payment.payload as Parameters<typeof core.findMatchingRequirements>[1];
-        const requirements = core.findMatchingRequirements(offer.v2, payload);
+        // Nearly every buyer echoes an offer as it was; only other spellings need the tolerant comparison.
+        const text = JSON.stringify(accepted);
+        const requirements =
+          offer.v2[offer.texts.indexOf(text)] ?? core.findMatchingRequirements(offer.v2, payload);
         return (
           requirements && {
             version: 2,

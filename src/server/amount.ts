@@ -19,7 +19,8 @@ export function createAmounts(): Amounts {
   const quotes = new LRUCache<string, Money>({ max: KEPT, ttl: QUOTE_LIFE_MS });
   return {
     async of(resource, input, print) {
-      const { price } = resource;
+      const { price, fixed } = resource;
+      if (fixed !== undefined) return fixed;
       if (price.kind !== "quoted" || !resource.quote) return priceOf(price, input) ?? 0n;
       const id = print();
       const kept = quotes.get(id);

@@ -25,8 +25,8 @@ export interface CallRoom {
   readonly facilitator: FacilitatorClient | undefined;
   readonly log: Logger;
   readonly maxBodyBytes: number;
-  /** Absolute URL of a path of this API, as the caller of `request` sees it. */
-  url(request: Request, path: string): string;
+  /** Absolute URL of a path of this API, as the caller of `request` sees it. @default the request's own path */
+  url(request: Request, path: string | undefined): string;
 }
 
 export type Call = (
@@ -67,7 +67,7 @@ export function createCalls(room: CallRoom): Call {
   return async (resource, request, params) => {
     const requestId = crypto.randomUUID();
     const log = childLogger(room.log, { requestId, resource: resource.name });
-    const url = room.url(request, new URL(request.url).pathname);
+    const url = room.url(request, undefined);
     try {
       return await enter({ resource, request, requestId, log, url }, params);
     } catch (error) {

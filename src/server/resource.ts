@@ -29,6 +29,8 @@ export interface ServedResource extends Priced, JobResource {
   readonly input: Schema;
   readonly document: ResourceDocument;
   readonly maxPrice: Money;
+  /** The price where it is the same for every input. */
+  readonly fixed: Money | undefined;
   readonly quote: Quote<never> | undefined;
 }
 
@@ -63,6 +65,7 @@ export function servedResources(
       document: document as ResourceDocument,
       outputSchema: document?.outputSchema,
       maxPrice: parseUsd(document?.maxPrice ?? "0"),
+      fixed: definition.price.kind === "fixed" ? parseUsd(definition.price.usd) : undefined,
       handler: handler as AnyHandler,
       quote: quote as Quote<never> | undefined,
     };

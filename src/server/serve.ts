@@ -75,7 +75,10 @@ export function serve(
     facilitator,
     log,
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
-    url: (request, path) => (publicUrl ?? new URL(request.url).origin) + path,
+    url: (request, path) => {
+      const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
+      return (publicUrl ?? origin) + (path ?? own);
+    },
   });
 
   const app = new Hono();

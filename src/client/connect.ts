@@ -1,9 +1,18 @@
+import { milliseconds } from "../../schema/duration.ts";
 import { parseUsd, type Usd } from "../../schema/money.ts";
 import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../wire/index.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type CallDefinition, priceCeiling, quote, requestOf } from "./definition.ts";
 import { createSend } from "./http.ts";
-import { createJob, type Job, type JobUpdate, readAccepted, type SavedJob, type WaitOptions } from "./job.ts";
+import {
+  createJob,
+  type Job,
+  type JobUpdate,
+  readAccepted,
+  type SavedJob,
+  tell,
+  type WaitOptions,
+} from "./job.ts";
 import { type Exchanged, lost, receiptOf, refusal } from "./outcome.ts";
 import { type Payer, pay, type TrustedAsset } from "./pay.ts";
 
@@ -16,7 +25,7 @@ export interface ClientOptions {
   readonly budget?: BudgetOptions;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
-  /** Told of every step that has to do with money or waiting. */
+  /** Told of every step that has to do with money or waiting. What it throws is ignored: it must not lose a purchase. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** @default the global fetch */
   readonly fetch?: typeof globalThis.fetch;
@@ -100,20 +109,24 @@ export interface Connection {
  */
 export function connect(options: ClientOptions): Connection {
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  if (!/^https?:\/\/./.test(baseUrl)) {
+    throw new TypeError(`baseUrl "${baseUrl}" is no http address such as "https://api.example.com"`);
+  }
   const send = createSend({
     fetch: options.fetch,
     attemptMs: options.attemptMs ?? 60_000,
     retries: options.retries ?? 4,
   });
   const budget = createBudget(options.budget);
-  const emit = (event: ClientEvent): void => options.onEvent?.(event);
+  const emit = (event: ClientEvent): void => tell(options.onEvent, event);
 
   /** One paid exchange: the answer to the paid request, with what is known of the money. */
   async function exchange(definition: CallDefinition, input: object, call: CallOptions): Promise<Exchanged> {
     const resource = definition.name;
     const idempotencyKey = call.idempotencyKey ?? newKey();
+    const maxPrice = call.maxPrice === undefined ? undefined : parseUsd(call.maxPrice);
     const request = {
-      ...requestOf(baseUrl, definition, input),
+      ...requestOf(baseUrl, definition, input, idempotencyKey),
       method: definition.method,
       signal: call.signal,
     };
@@ -132,7 +145,7 @@ export function connect(options: ClientOptions): Connection {
       payer: options.payer,
       budget,
       price: priceCeiling(definition, input),
-      maxPrice: call.maxPrice === undefined ? undefined : parseUsd(call.maxPrice),
+      maxPrice,
       trusted: options.assets ?? [],
       onChallenge: (offer, usd, currency) => emit({ type: "challenged", resource, offer, usd, currency }),
     });
@@ -141,6 +154,9 @@ export function connect(options: ClientOptions): Connection {
     const answer = await send(paid).catch((cause: unknown) => {
       throw lost(cause, call.signal, { resource, idempotencyKey, charged: "unknown" });
     });
+    // The stored answer to an earlier call under this key: what was signed now has not been used.
+    const replayed = answer.headers.get(HEADERS.idempotentReplayed) === "true" && answer.attempts === 1;
+    if (replayed && !signed.reservation.shared) signed.reservation.release();
     const receipt = receiptOf(answer, signed);
     if (receipt) emit({ type: "settled", resource, receipt });
     return { answer, idempotencyKey, signed, receipt };
@@ -194,6 +210,8 @@ export function connect(options: ClientOptions): Connection {
         input,
         call = {},
       ) => {
+        // What makes no sense is refused before it costs anything.
+        if (call.timeout !== undefined) milliseconds(call.timeout);
         const job = await start<Output>(definition, input, call);
         try {
           return await job.result(call);

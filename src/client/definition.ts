@@ -1,5 +1,6 @@
 import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
+import { ResourceError } from "./errors.ts";
 
 /** What the generated client says of a resource. */
 export interface CallDefinition {
@@ -38,14 +39,26 @@ export function priceCeiling(definition: CallDefinition, input: object): Money |
 /** The call as an HTTP request: path parameters filled in, the rest as query or JSON body. */
 export function requestOf(
   baseUrl: string,
-  { method, path }: CallDefinition,
+  { name: resource, method, path }: CallDefinition,
   input: object,
+  idempotencyKey: string,
 ): { url: string; headers: Record<string, string>; body: string | undefined } {
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
-    const value = rest[name];
+    const text = String(rest[name] ?? "");
     delete rest[name];
-    return encodeURIComponent(String(value));
+    // An address without the segment, or with one that URLs read as "here" or "up", is that of something else.
+    if (/^\.{0,2}$/.test(text)) {
+      const message = `"${text}" cannot stand in a path`;
+      const issues = [{ path: name, message }];
+      throw new ResourceError("invalid_input", `${name}: ${message}`, {
+        resource,
+        charged: "no",
+        idempotencyKey,
+        issues,
+      });
+    }
+    return encodeURIComponent(text);
   });
   const headers = { accept: "application/json" };
   if (method === "POST") {

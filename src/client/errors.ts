@@ -50,7 +50,7 @@ export interface ErrorFacts {
   readonly reason?: RefusalReason | (string & {}) | undefined;
   /** What is wrong with the input, field by field. */
   readonly issues?: readonly { readonly path: string; readonly message: string }[] | undefined;
-  /** The seller's code behind `failed`. */
+  /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
   readonly jobId?: string | undefined;

@@ -27,6 +27,8 @@ export interface HttpAnswer {
   readonly headers: Headers;
   /** The body's JSON, or its text when it is none. */
   readonly body: unknown;
+  /** How often the request was sent until this answer came. */
+  readonly attempts: number;
 }
 
 /** Statuses after which the same bytes may be sent again: the same key and signature cannot charge twice. */
@@ -58,16 +60,26 @@ export function createSend(options: HttpOptions): Send {
   });
 
   return async (request) => {
+    let attempts = 1;
+    const count = (): void => {
+      attempts += 1;
+    };
     try {
       const response = await http(request.url, {
         method: request.method,
         headers: request.headers,
         retry: { limit: request.retries ?? options.retries },
+        hooks: { beforeRetry: [count] },
         timeout: request.attemptMs ?? options.attemptMs,
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
-      return { status: response.status, headers: response.headers, body: parse(await response.text()) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: parse(await response.text()),
+        attempts,
+      };
     } catch (error) {
       if (request.signal?.aborted) throw request.signal.reason;
       if (!isHTTPError(error)) throw error;
@@ -76,6 +88,7 @@ export function createSend(options: HttpOptions): Send {
         status: response.status,
         headers: response.headers,
         body: typeof data === "string" ? parse(data) : data,
+        attempts,
       };
     }
   };

@@ -12,15 +12,23 @@ import { type Charged, type ErrorFacts, ResourceError, readProblem } from "./err
 import type { HttpAnswer, Send } from "./http.ts";
 
 /** What a job says of itself. `status` may be a word that this version does not know: it means keep waiting. */
-export type JobUpdate = Pick<JobDocument, "state" | "progress"> & {
+export interface JobUpdate {
+  readonly state: JobDocument["state"];
   readonly status: string;
-  readonly message?: string;
-};
+  /** Whole percent, 0–100. */
+  readonly progress: number;
+  /** What the handler says of its progress. */
+  readonly message?: string | undefined;
+  /** Why the job failed: safe text and the seller's code. */
+  readonly error?: string | undefined;
+  readonly code?: string | undefined;
+}
 
 export interface WaitOptions {
   /** How long to wait. The job goes on when it has passed. @default until the job's own end at the latest */
   readonly timeout?: Duration;
   readonly signal?: AbortSignal;
+  /** What it throws is ignored. */
   readonly onProgress?: (update: JobUpdate) => void;
 }
 
@@ -114,10 +122,11 @@ export function createJob<Output>(
       return { answer, document };
     }
     if (answer.status === 304) return { answer, document: undefined };
-    const lost =
-      answer.status === 404 ? performance.now() - startedAt > UNKNOWN_GRACE_MS : answer.status === 410;
+    const { detail, code } = readProblem(answer.body);
+    // "not_found" is said by a server that knows its jobs at once.
+    const waited = performance.now() - startedAt > UNKNOWN_GRACE_MS;
+    const lost = answer.status === 404 ? code === "not_found" || waited : answer.status === 410;
     if (!lost) return undefined;
-    const { detail } = readProblem(answer.body);
     throw new ResourceError("http", detail ?? "the server does not know the job", {
       ...facts(receipt ? "yes" : "unknown"),
       status: answer.status,
@@ -183,7 +192,7 @@ export function createJob<Output>(
           last = document;
           const update = updateOf(document);
           onUpdate(update);
-          options.onProgress?.(update);
+          tell(options.onProgress, update);
         }
       } catch (error) {
         if (options.signal?.aborted) throw options.signal.reason;
@@ -235,8 +244,15 @@ function readDocument(body: unknown): JobDocument | undefined {
   return { ...body, progress, status } as unknown as JobDocument;
 }
 
-function updateOf({ state, status, progress, message }: JobDocument): JobUpdate {
-  return { state, status, progress, ...(message === undefined ? {} : { message }) };
+function updateOf({ state, status, progress, message, error, code }: JobDocument): JobUpdate {
+  return { state, status, progress, message, error, code };
+}
+
+/** Calls the caller's own function. What it throws must not lose what has been paid for. */
+export function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
+  try {
+    listener?.(value);
+  } catch {}
 }
 
 function chargedBy(state: PaymentState | undefined, receipt: Receipt | undefined): Charged {

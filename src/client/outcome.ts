@@ -18,7 +18,7 @@ export function refusal(
 ): ResourceError {
   const problem = readProblem(answer.body);
   const charged = chargedOf(problem.paymentState, signed, receipt);
-  if (charged === "no") signed?.release();
+  if (charged === "no") signed?.reservation.release();
   const { status } = answer;
   const facts: ErrorFacts = {
     resource,
@@ -38,11 +38,7 @@ export function refusal(
   if (status === 400) return new ResourceError("invalid_input", detail, { ...facts, issues: problem.issues });
   const failed =
     [422, 500, 504].includes(status) && problem.code !== undefined && problem.code !== "key_mismatch";
-  return new ResourceError(
-    failed ? "failed" : "http",
-    detail,
-    failed ? { ...facts, failure: problem.code } : facts,
-  );
+  return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: problem.code });
 }
 
 function chargedOf(

@@ -12,7 +12,7 @@ import {
   readPaymentRequired,
   sameAddress,
 } from "../wire/index.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, Reservation } from "./budget.ts";
 import { type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
 
 /** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
@@ -38,8 +38,8 @@ export interface Signed {
   readonly header: string;
   readonly usd: string;
   readonly currency: string;
-  /** Gives the amount back to the budget. */
-  readonly release: () => void;
+  /** What the budget has set aside for it. */
+  readonly reservation: Reservation;
 }
 
 export interface PayOptions {
@@ -61,7 +61,8 @@ export interface PayOptions {
 export async function pay(options: PayOptions): Promise<Signed> {
   const facts: ErrorFacts = {
     resource: options.resource,
-    charged: "no",
+    // This attempt signs nothing; an earlier one under the same key may have been charged.
+    charged: options.budget.holds(options.idempotencyKey) ? "unknown" : "no",
     idempotencyKey: options.idempotencyKey,
   };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
@@ -91,8 +92,8 @@ export async function pay(options: PayOptions): Promise<Signed> {
 
   // The payer may choose among the offers, so the dearest is set aside until it has.
   const dearest = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
-  const release = options.budget.reserve(dearest);
-  if (!release) {
+  const reservation = options.budget.reserve(options.idempotencyKey, dearest);
+  if (!reservation) {
     throw refuse("over_budget", `costs $${formatUsd(dearest)}, which is more than is left of budget.total`);
   }
   try {
@@ -109,10 +110,10 @@ export async function pay(options: PayOptions): Promise<Signed> {
       header: encodeHeader(withIdentifier(payload, required, options.idempotencyKey)),
       usd: formatUsd(chosen.amount),
       currency: chosen.currency,
-      release,
+      reservation,
     };
   } catch (error) {
-    release();
+    if (!reservation.shared) reservation.release();
     if (error instanceof ResourceError) throw error;
     throw refuse("payer_failed", "the payer could not sign", error);
   }

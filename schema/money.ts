@@ -16,6 +16,16 @@ export function isUsd(text: unknown): text is Usd {
   return typeof text === "string" && DECIMAL.test(text);
 }
 
+/** Places behind the point that a charge has: the smallest unit of USDC and its like. */
+export const CHARGED_PLACES = 6;
+
+const CHARGED_UNIT = 10n ** BigInt(SCALE - CHARGED_PLACES);
+
+/** Rounds up to what can be charged, a millionth of a dollar. */
+export function chargeable(amount: Money): Money {
+  return ((amount + CHARGED_UNIT - 1n) / CHARGED_UNIT) * CHARGED_UNIT;
+}
+
 /** @throws RangeError when `text` is not a plain decimal such as `"0.05"`. */
 export function parseUsd(text: string): Money {
   const match = DECIMAL.exec(text);

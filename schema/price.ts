@@ -1,4 +1,4 @@
-import { formatUsd, isUsd, type Money, parseUsd, startedUnits, type Usd } from "./money.ts";
+import { chargeable, formatUsd, isUsd, type Money, parseUsd, startedUnits, type Usd } from "./money.ts";
 
 /**
  * Prices are data: the server charges, the client quotes offline and the documents print
@@ -73,7 +73,7 @@ export interface PerUnitOptions {
 /** The price language. Amounts are US dollars, written as decimal strings: `"0.05"`. */
 export const price = {
   /** One price for every call: `price.fixed("0.01", { per: "caption" })`. */
-  fixed: (usd: Usd, options: PerWhat): Fixed => ({ kind: "fixed", usd, per: options.per }),
+  fixed: (usd: Usd, options: PerWhat): Fixed => ({ kind: "fixed", usd, per: perOf(options) }),
 
   /** A price for each choice of a field. The table must name every choice, and no other. */
   byChoice: <const Field extends string, const Table extends { readonly [choice: string]: Usd }>(
@@ -84,7 +84,7 @@ export const price = {
     kind: "byChoice",
     field,
     table,
-    per: options.per,
+    per: perOf(options),
   }),
 
   /** A price for each started unit of a number, of a string's characters or of a list's entries. */
@@ -119,6 +119,11 @@ export const price = {
   /** Nothing is charged. */
   free: (): Free => ({ kind: "free" }),
 } as const;
+
+/** A definition runs before its types are checked: what is missing is left for the compiler to report. */
+function perOf(options: Partial<PerWhat> | undefined): string {
+  return options?.per ?? "";
+}
 
 type Key = string | number | boolean;
 
@@ -185,9 +190,12 @@ export function priceOf(price: Price, input: object): Money | undefined {
   }
 }
 
-/** The price of `count` of what is counted: started units, held inside `min`…`max`. */
+/**
+ * The price of `count` of what is counted: started units, held inside `min`…`max`, and rounded up to a
+ * millionth of a dollar, so that the quote is what is charged.
+ */
 export function perUnit(price: PerUnit, count: number): Money {
-  const amount = parseUsd(price.usd) * startedUnits(count, price.unit);
+  const amount = chargeable(parseUsd(price.usd) * startedUnits(count, price.unit));
   if (price.min !== undefined && amount < parseUsd(price.min)) return parseUsd(price.min);
   if (price.max !== undefined && amount > parseUsd(price.max)) return parseUsd(price.max);
   return amount;
@@ -218,6 +226,16 @@ export function perWhat(price: Price): string {
     default:
       return `per ${price.per}`;
   }
+}
+
+/**
+ * What stands beside the amount of one call in its 402: "per image", or, where the amount is made up of
+ * units, how: "for this call, at $0.002 per word".
+ */
+export function amountDescription(price: Price): string {
+  return price.kind === "perUnit" || price.kind === "sum"
+    ? `for this call, at ${phrase(price)}`
+    : perWhat(price);
 }
 
 /** One sentence that states the price exactly: `Costs $0.02 per image when quality is "draft", …`. */
@@ -282,7 +300,7 @@ export function boundsText({ min, max }: PriceBounds): string {
 /** Holds a quoted amount inside its declared bounds. @throws RangeError when it is not a decimal. */
 export function withinQuote(price: Quoted, usd: string): Money {
   if (!isUsd(usd)) throw new RangeError(`the quote "${usd}" is not a decimal amount`);
-  const [amount, min, max] = [parseUsd(usd), parseUsd(price.min), parseUsd(price.max)];
+  const [amount, min, max] = [chargeable(parseUsd(usd)), parseUsd(price.min), parseUsd(price.max)];
   return amount < min ? min : amount > max ? max : amount;
 }
 

@@ -1,5 +1,5 @@
 import type { Costs, ResourceDefinition } from "../../schema/api.ts";
-import { formatUsd, isUsd, type Money, parseUsd } from "../../schema/money.ts";
+import { CHARGED_PLACES, chargeable, formatUsd, isUsd, type Money, parseUsd } from "../../schema/money.ts";
 import {
   amountsIn,
   type ByChoice,
@@ -42,7 +42,13 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
     return undefined;
   }
   for (const { path, usd } of amountsIn(price)) {
-    if (isUsd(usd)) continue;
+    if (isUsd(usd)) {
+      // The price of a unit may be finer: what is charged is its multiple, rounded up.
+      const ofUnit = path.endsWith("usd") && partAt(price, path)?.kind === "perUnit";
+      if (ofUnit || parseUsd(usd) === chargeable(parseUsd(usd))) continue;
+      note(`.${path}`, `$${usd} is finer than can be charged`, `write at most ${CHARGED_PLACES} places`);
+      continue;
+    }
     note(
       `.${path}`,
       `${JSON.stringify(usd)} is no amount`,
@@ -68,6 +74,11 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
   const bounds = boundsOf(price, priced);
   checkCosts(path, definition.costs, bounds, report);
   return bounds;
+}
+
+/** The part of a price that holds the amount at `path`. */
+function partAt(price: Price, path: string): Price | undefined {
+  return price.kind === "sum" ? price.parts[Number(path.split(".")[1])] : price;
 }
 
 // Node runs a definition without checking its types, so anything may stand here.

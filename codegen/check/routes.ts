@@ -1,4 +1,4 @@
-import type { Report } from "../mistake.ts";
+import { didYouMean, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** The one place of the job routes; they are shared by all resources that run as jobs. */
@@ -73,7 +73,11 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
     const field = fields.find(({ name }) => name === param);
     const place = `${at}.path`;
     if (field === undefined) {
-      report(place, `":${param}" is no field of the input`, `add ${param} to the input`);
+      const near = didYouMean(
+        param,
+        fields.map(({ name }) => name),
+      );
+      report(place, `":${param}" is no field of the input${near}`, `rename it, or add ${param} to the input`);
     } else if (
       textKind(schemas, field.schema) === undefined ||
       textKind(schemas, field.schema)?.endsWith("[]")

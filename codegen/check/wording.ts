@@ -7,6 +7,24 @@ import { textKind } from "./routes.ts";
 
 /** Checks of what is written in a definition beside schemas and price: texts, durations, codes, field names. */
 
+/** Everything that a resource may say of itself. Held complete by the type of the record. */
+const MEMBERS: readonly string[] = Object.keys({
+  summary: 0,
+  description: 0,
+  input: 0,
+  output: 0,
+  price: 0,
+  method: 0,
+  path: 0,
+  timeout: 0,
+  job: 0,
+  errors: 0,
+  costs: 0,
+  tags: 0,
+  deprecated: 0,
+  examples: 0,
+} satisfies Record<keyof ResourceDefinition, 0>);
+
 const DURATION = 'write a number and a unit: "20s", "2m", "24h"';
 
 /** Reports texts of the API itself that are missing. */
@@ -30,9 +48,20 @@ export function checkResource(path: string, resource: ResourceDefinition, report
   }
   const durations = [
     ["timeout", timeout],
-    ["job.timeout", job && (job.timeout ?? null)],
+    ["job.timeout", job?.timeout],
     ["job.retention", job?.retention],
   ] as const;
+  if (job !== undefined && job.timeout === undefined) {
+    report(`${path}.job.timeout`, "is missing", 'say how long the job may run: timeout: "2m"');
+  }
+  for (const name of Object.keys(resource)) {
+    if (MEMBERS.includes(name)) continue;
+    report(
+      `${path}.${name}`,
+      `is not known here${didYouMean(name, MEMBERS)}`,
+      `use one of ${listOf(MEMBERS)}`,
+    );
+  }
   for (const [name, value] of durations) {
     if (value === undefined || parseDuration(value) !== undefined) continue;
     report(`${path}.${name}`, `${JSON.stringify(value)} is no duration`, DURATION);

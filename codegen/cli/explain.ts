@@ -39,8 +39,7 @@ function mendOf(message: string, code: string | undefined): string {
     return "Node.js only removes types: use an object or a union instead of enum, namespace or parameter property";
   }
   if (message.includes("does not provide an export named")) return "import a name that the module exports";
-  if (message.includes("outside a module"))
-    return 'set "type": "module" in package.json, or name the file .mts';
+  if (message.includes("outside a module")) return 'set "type": "module" in package.json';
   return "correct this line, or the one before";
 }
 

@@ -72,7 +72,8 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
   const fields = fieldsOf(model.schemas, { $ref: refTo(`${typeName}Input`) }) ?? [];
   const inAddress = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
   const parameters = inAddress.map((field) => parameter(field, resource, model));
-  if (method === "POST") parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
+  if (method === "POST" || resource.price.kind !== "free")
+    parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
   return {
     operationId: name,
     summary,
@@ -155,15 +156,16 @@ function named(values: readonly unknown[]): Json | undefined {
 function failures({ method, price, job, errors }: ResourceModel): Json {
   const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
   const posts = method === "POST";
+  const keyed = posts || price.kind !== "free";
   const declared = errors.map(({ code, text }) => `- \`${code}\`: ${text}`);
   return {
     400: ref("BadRequest"),
     ...(price.kind === "free" ? {} : { 402: ref("PaymentRequired") }),
-    ...(posts || price.kind !== "free" ? { 409: ref("Conflict") } : {}),
+    ...(keyed ? { 409: ref("Conflict") } : {}),
     ...(posts ? { 413: ref("TooLarge"), 415: ref("UnsupportedMediaType") } : {}),
     ...(job === undefined && declared.length > 0
-      ? { 422: problemResponse([...(posts ? codesOf(422) : []), ...declared].join("\n")) }
-      : posts
+      ? { 422: problemResponse([...(keyed ? codesOf(422) : []), ...declared].join("\n")) }
+      : keyed
         ? { 422: ref("Unprocessable") }
         : {}),
     500: ref("InternalError"),
@@ -194,8 +196,7 @@ function jobOperations(): Json {
     delete: {
       operationId: "cancelJob",
       summary: "Cancel a job.",
-      description:
-        "Stops a job that has not ended. What was paid for it is refunded as the seller's policy says.",
+      description: "Stops a job that has not ended. What was paid for it is not given back by this.",
       tags: [JOB_TAG],
       responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
     },

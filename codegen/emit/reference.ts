@@ -44,7 +44,7 @@ const PAYING =
   "A call without a payment is answered `402 Payment Required`, which says what the call costs and how to pay " +
   "it (x402, versions 1 and 2). Nothing has been charged by then, and nothing has run. Sign one of the offered " +
   "payments and send the same request again with the signature in the header `PAYMENT-SIGNATURE`. Input that is " +
-  "not valid is refused with 400, free of charge.";
+  "not valid is refused with 400, free of charge; a request without any input is answered with the highest price.";
 
 const REPEATING =
   "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +
@@ -96,8 +96,11 @@ function priceTables(price: Price): string[] {
   });
 }
 
-function running({ job, timeoutMs }: ResourceModel): string {
-  if (job === undefined) return `Answers in the same request, within ${durationText(timeoutMs)}.`;
+function running({ job, timeoutMs, price }: ResourceModel): string {
+  if (job === undefined) {
+    const charge = price.kind === "free" ? "" : " Charged only when it succeeds.";
+    return `Answers in the same request, within ${durationText(timeoutMs)}.${charge}`;
+  }
   const filled = [
     job.artifactUrl === undefined ? "" : ` \`artifactUrl\` is the output's ${code(job.artifactUrl)}.`,
     job.response === undefined ? "" : ` \`response\` is the output's ${code(job.response)}.`,
@@ -105,7 +108,8 @@ function running({ job, timeoutMs }: ResourceModel): string {
   return (
     "Runs as a job: the answer is `202` with a `statusUrl`, where `GET` tells the state, the progress and, in the " +
     `end, the output as \`result\`.${filled} A job may run for ${durationText(job.timeoutMs)}; its result is kept ` +
-    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it.`
+    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it. The payment is settled before the \`202\`, and a job ` +
+    "that fails or is cancelled is not refunded automatically."
   );
 }
 

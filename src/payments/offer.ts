@@ -1,10 +1,10 @@
 import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
-import { findDefaultAsset, getDefaultAsset } from "@x402/evm";
+import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { EVM_NETWORK_CHAIN_ID_MAP } from "@x402/evm/v1";
 import { LRUCache } from "lru-cache";
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
-import { type Price, perWhat } from "../../schema/price.ts";
+import { amountDescription, type Price } from "../../schema/price.ts";
 import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import {
   encodeHeader,
@@ -88,18 +88,33 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
   for (const network of new Set(accepts.map((accept) => accept.network))) {
     core.register(network, new ExactEvmScheme());
   }
-  const ways = accepts.map((accept) => ({ ...accept, asset: accept.asset ?? defaultAsset(accept.network) }));
+  const ways = accepts.map((accept, index) => checked(accept, `payments.accepts[${index}]`));
   const offers = new LRUCache<string, Promise<Offer>>({ max: KEPT });
   const challenges = new LRUCache<string, StoredAnswer>({ max: KEPT });
 
   let initialized: Promise<void> | undefined;
   const ready = (): Promise<void> => {
-    initialized ??= core.initialize().catch((error: unknown) => {
+    initialized ??= ask().catch((error: unknown) => {
       initialized = undefined;
       throw error;
     });
     return initialized;
   };
+
+  async function ask(): Promise<void> {
+    const whose = "url" in facilitator ? ` at ${facilitator.url}` : "";
+    try {
+      await core.initialize();
+    } catch (cause) {
+      throw new Error(`payments.facilitator: the facilitator${whose} does not say what it supports`, {
+        cause,
+      });
+    }
+    for (const { network } of ways) {
+      if (core.getSupportedKind(2, network, "exact")) continue;
+      throw new Error(`payments.facilitator: the facilitator${whose} does not support ${network}`);
+    }
+  }
 
   function offerOf(resource: Priced, amount: Money): Promise<Offer> {
     const id = `${resource.name} ${amount}`;
@@ -123,7 +138,7 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
           pricing: {
             amount: formatAtomic(BigInt(atomic), way.asset.decimals),
             currency: way.asset.symbol,
-            description: perWhat(resource.price),
+            description: amountDescription(resource.price),
           } satisfies Pricing,
           refundPolicy: resource.isJob
             ? "Charged when the job is accepted. A job that fails is not refunded automatically."
@@ -243,19 +258,25 @@ function inV1(
   };
 }
 
-function defaultAsset(network: Network): AcceptedAsset {
-  const found = getDefaultAsset(network);
-  const asset = findDefaultAsset(found.asset, network) ?? found;
-  if (asset.assetTransferMethod !== undefined) {
+/** @throws Error with the place, what is wrong and what to write instead. */
+function checked(accept: Accept, place: string): Accept & { readonly asset: AcceptedAsset } {
+  const { network, payTo } = accept;
+  if (!/^eip155:\d+$/.test(network)) {
     throw new Error(
-      `payments.accepts: the default token of ${network} has no EIP-3009; name another in \`asset\``,
+      `${place}.network: "${network}" is no EVM network; write its CAIP-2 id, such as "eip155:8453"`,
     );
   }
-  return {
-    address: asset.asset,
-    symbol: asset.symbol,
-    decimals: asset.decimals,
-    name: asset.name,
-    version: asset.version,
-  };
+  if (!/^0x[0-9a-fA-F]{40}$/.test(payTo)) {
+    throw new Error(`${place}.payTo: "${payTo}" is no address; write 0x and 40 hexadecimal digits`);
+  }
+  return { ...accept, asset: accept.asset ?? defaultAsset(network, place) };
+}
+
+function defaultAsset(network: Network, place: string): AcceptedAsset {
+  const found = DEFAULT_ASSETS[network]?.find(({ assetTransferMethod }) => assetTransferMethod === undefined);
+  if (!found) {
+    throw new Error(`${place}.asset: no dollar token with EIP-3009 is known on ${network}; name one`);
+  }
+  const { asset: address, symbol, decimals, name, version } = found;
+  return { address, symbol, decimals, name, version };
 }

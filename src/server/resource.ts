@@ -1,6 +1,6 @@
 import { type ApiDefinition, DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
 import { milliseconds } from "../../schema/duration.ts";
-import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
+import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
 import type { JobResource } from "../jobs/jobs.ts";
@@ -21,8 +21,11 @@ export interface ResourceDocument {
 
 export type Documents = Readonly<Record<string, ResourceDocument>>;
 
-/** Computes a quoted price in US dollars from the validated input. Held inside the declared bounds. */
-export type Quote<Input> = (input: Input) => Usd | Promise<Usd>;
+/**
+ * Computes a quoted price in US dollars, as a decimal string, from the validated input. Held inside the declared
+ * bounds. It stands for ten minutes for the same input, so that the amount in the 402 is the amount charged.
+ */
+export type Quote<Input> = (input: Input) => string | Promise<string>;
 
 /** A resource as it is served: definition, document and handler put together. */
 export interface ServedResource extends Priced, JobResource {

@@ -121,6 +121,20 @@ suite("of names", [
 
 suite("of texts, durations and codes", [
   [
+    "a member that is not known",
+    apiWith({ cost: { compute: "0.01" } }),
+    "resources.caption.cost",
+    'is not known here (did you mean "costs"?)',
+    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "errors", "costs", "tags", "deprecated" and "examples"',
+  ],
+  [
+    "a price that is finer than can be charged",
+    apiWith({ price: price.fixed("0.0000015", { per: "caption" }) }),
+    "resources.caption.price.usd",
+    "$0.0000015 is finer than can be charged",
+    "write at most 6 places",
+  ],
+  [
     "a missing summary",
     apiWith({ summary: undefined }),
     "resources.caption.summary",
@@ -145,8 +159,8 @@ suite("of texts, durations and codes", [
     "a job without a time-out",
     apiWith({ job: {} }),
     "resources.caption.job.timeout",
-    "null is no duration",
-    'write a number and a unit: "20s", "2m", "24h"',
+    "is missing",
+    'say how long the job may run: timeout: "2m"',
   ],
   [
     "a retention in words",
@@ -628,7 +642,14 @@ suite("of paths", [
     apiWith({ path: "/v1/captions/:id" }),
     "resources.caption.path",
     '":id" is no field of the input',
-    "add id to the input",
+    "rename it, or add id to the input",
+  ],
+  [
+    "a misspelt parameter",
+    apiWith({ path: "/v1/captions/:tonne" }),
+    "resources.caption.path",
+    '":tonne" is no field of the input (did you mean "tone"?)',
+    "rename it, or add tonne to the input",
   ],
   [
     "a parameter that may be absent",

@@ -61,6 +61,17 @@ describe("an unpaid call", () => {
     expect(shop.asked).toEqual({ verify: 0, settle: 0 });
   });
 
+  it("says how an amount is made up that is counted in units", async () => {
+    await using shop = await openShop();
+    const answer = await shop.fetch("/v1/translate", post({ words: ["one", "two"] }));
+    const { accepts } = (await answer.json()) as { accepts: { extra: { pricing: unknown } }[] };
+    expect(accepts[0]?.extra.pricing).toEqual({
+      amount: "0.002",
+      currency: "USDC",
+      description: "for this call, at $0.001 per order plus $0.0005 per word",
+    });
+  });
+
   it("without any input is a probe: priced for {} where that is valid, else at the highest price", async () => {
     await using shop = await openShop();
     const amountOf = async (path: string, init: RequestInit) =>

@@ -115,6 +115,15 @@ describe("coming back to a job", () => {
   });
 });
 
+describe("a job that never was", () => {
+  it("is said so at once", async () => {
+    await using shop = await openShop();
+    const error = await shop.client().render.resume("job_00").result().catch(caught);
+    expect(error).toMatchObject({ code: "http", status: 404, jobId: "job_00" });
+    expect(shop.requests).toHaveLength(1);
+  });
+});
+
 describe("waiting", () => {
   it("stops at its time-out without saying anything of the job", async () => {
     await using shop = await openShop();

@@ -168,6 +168,65 @@ describe("budget.total", () => {
   });
 });
 
+describe("a key in the budget", () => {
+  it("is counted once: after an unknown outcome the same call gets its answer, though nothing is left", async () => {
+    await using shop = await openShop();
+    const client = shop.client({ budget: { total: "0.01" }, retries: 0 });
+    const through = shop.network;
+    shop.network = async (request) => {
+      const answer = await through(request);
+      if (request.headers.has("payment-signature")) throw new TypeError("fetch failed");
+      return answer;
+    };
+    const error = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "network", charged: "unknown" });
+    shop.network = through;
+    const { idempotencyKey } = error as { idempotencyKey: string };
+    expect(await client.echo({ text: "x" }, { idempotencyKey })).toEqual({ text: "x" });
+    expect(await client.echo({ text: "x" }, { idempotencyKey })).toEqual({ text: "x" });
+    const next = await client.echo({ text: "y" }).catch((thrown: unknown) => thrown);
+    expect(next).toMatchObject({ reason: "over_budget", charged: "no" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("of an earlier client's call costs a new client's budget nothing", async () => {
+    await using shop = await openShop();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    await shop.client().echo({ text: "x" }, options);
+    const client = shop.client({ budget: { total: "0.01" } });
+    await client.echo({ text: "x" }, options);
+    expect(await client.echo({ text: "another" })).toEqual({ text: "another" });
+    expect((await shop.moved()).paid).toBe(20_000n);
+  });
+});
+
+describe("what makes no sense", () => {
+  it("is refused before anything is paid: a time-out, a ceiling, an address, a path segment", async () => {
+    await using shop = await openShop();
+    const client = shop.client();
+    await expect(client.render({ prompt: "x" }, { timeout: "0s" })).rejects.toThrow(RangeError);
+    await expect(client.echo({ text: "x" }, { maxPrice: "-1" })).rejects.toThrow(RangeError);
+    expect(() => shop.client({ baseUrl: "api.example.com" })).toThrow(/baseUrl "api\.example\.com"/);
+    for (const symbol of ["", ".", ".."]) {
+      const error = await client.quoteOf({ symbol }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "invalid_input", charged: "no", issues: [{ path: "symbol" }] });
+    }
+    expect(shop.requests).toHaveLength(0);
+  });
+});
+
+describe("a listener that throws", () => {
+  it("loses nothing that was paid for", async () => {
+    await using shop = await openShop();
+    const onEvent = () => {
+      throw new Error("the listener is broken");
+    };
+    const client = shop.client({ onEvent });
+    expect(await client.echo({ text: "x" })).toEqual({ text: "x" });
+    expect(await client.render({ prompt: "x" }, { onProgress: onEvent })).toMatchObject({ note: "x" });
+  });
+});
+
 describe("the offline quote", () => {
   it("is what the server charges, for any input", async () => {
     await using shop = await openShop();

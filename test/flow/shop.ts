@@ -57,7 +57,7 @@ export async function openShop(
     quoteOf: (input) => input,
     ping: () => ({ open: true }),
   };
-  const quotes: Shop["quotes"] = { estimate: ({ load }) => `${load / 100}` as `${number}` };
+  const quotes: Shop["quotes"] = { estimate: ({ load }) => String(load / 100) };
   const counted = Object.fromEntries(
     Object.keys(handlers).map((name) => [
       name,

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatUsd, fromAtomic, isUsd, parseUsd, startedUnits, toAtomic } from "../../schema/money.ts";
+import {
+  chargeable,
+  formatUsd,
+  fromAtomic,
+  isUsd,
+  parseUsd,
+  startedUnits,
+  toAtomic,
+} from "../../schema/money.ts";
 import { price, priceOf } from "../../schema/price.ts";
 
 const decimal = fc
@@ -82,6 +90,16 @@ describe("a price", () => {
     }
   });
 
+  it("per unit is rounded up to a millionth of a dollar: what is quoted can be charged", () => {
+    expect(formatUsd(priceOf(price.perUnit("n", "0.0000004"), { n: 4 }) ?? 0n)).toBe("0.000002");
+    fc.assert(
+      fc.property(decimal, fc.nat(1_000), (usd, n) => {
+        const amount = priceOf(price.perUnit("n", usd as `${number}`), { n }) ?? 0n;
+        expect(fromAtomic(toAtomic(amount, 6), 6)).toBe(amount);
+      }),
+    );
+  });
+
   it("of several parts is their exact sum", () => {
     fc.assert(
       fc.property(decimal, decimal, fc.nat(1_000), (a, b, count) => {
@@ -89,7 +107,7 @@ describe("a price", () => {
           price.fixed(a as `${number}`, { per: "x" }),
           price.perUnit("n", b as `${number}`),
         );
-        expect(priceOf(sum, { n: count })).toBe(parseUsd(a) + parseUsd(b) * BigInt(count));
+        expect(priceOf(sum, { n: count })).toBe(parseUsd(a) + chargeable(parseUsd(b) * BigInt(count)));
       }),
     );
   });

@@ -1,0 +1,81 @@
+import type { PaymentOptions } from "resource402/server";
+import { startWorld } from "resource402/testing";
+import { describe, expect, it } from "vitest";
+import { createServer } from "../fixtures/shop/server.gen.ts";
+import { openShop } from "../flow/shop.ts";
+
+async function serverWith(payments: Partial<PaymentOptions> | undefined) {
+  await using shop = await openShop();
+  const { handlers, quotes, world } = shop;
+  const accepts = [{ network: world.network, payTo: world.seller.address }] as const;
+  const rest = payments && { payments: { accepts, facilitator: world.facilitator, ...payments } };
+  return createServer({ handlers, quotes, ...rest });
+}
+
+const payTo = "0x0000000000000000000000000000000000000402";
+
+describe("settings that cannot work are refused when the server is made", () => {
+  it.each([
+    ["no payments at all", undefined, /some resources have a price; say in `payments`/],
+    ["no way to pay", { accepts: [] }, /payments\.accepts names no way to pay/],
+    [
+      "a v1 network name",
+      { accepts: [{ network: "base" as never, payTo }] },
+      /accepts\[0\]\.network: "base" .* "eip155:8453"/,
+    ],
+    [
+      "a broken address",
+      { accepts: [{ network: "eip155:8453", payTo: "0x123" }] },
+      /accepts\[0\]\.payTo: "0x123"/,
+    ],
+    [
+      "a network without a known token",
+      { accepts: [{ network: "eip155:31337", payTo }] },
+      /accepts\[0\]\.asset: .*eip155:31337/,
+    ],
+  ] as const)("(%s)", async (_, payments, message) => {
+    await expect(serverWith(payments as Partial<PaymentOptions> | undefined)).rejects.toThrow(message);
+  });
+
+  it("and so is a missing handler, by name", async () => {
+    await using shop = await openShop();
+    const { echo: _, ...handlers } = shop.handlers;
+    expect(() => createServer({ handlers: handlers as never, quotes: shop.quotes })).toThrow(
+      /handlers\.echo/,
+    );
+  });
+});
+
+describe("a facilitator that cannot serve is found out at start", () => {
+  it("when it does not support a network", async () => {
+    const server = await serverWith({ accepts: [{ network: "eip155:8453", payTo }] });
+    await expect(server.start()).rejects.toThrow(/does not support eip155:8453/);
+    await server.stop(0);
+  });
+
+  it("when it cannot be reached, by its address", async () => {
+    const server = await serverWith({ facilitator: "http://127.0.0.1:9" });
+    await expect(server.start()).rejects.toThrow(/facilitator at http:\/\/127\.0\.0\.1:9/);
+    await server.stop(0);
+  });
+
+  it("and it is asked again by the next call once it is back", async () => {
+    await using world = await startWorld({ chain: false });
+    let up = false;
+    const facilitator = {
+      ...world.facilitator,
+      verify: world.facilitator.verify.bind(world.facilitator),
+      settle: world.facilitator.settle.bind(world.facilitator),
+      getSupported: async () => {
+        if (!up) throw new TypeError("fetch failed");
+        return world.facilitator.getSupported();
+      },
+    };
+    const server = await serverWith({ facilitator });
+    const ask = () =>
+      server.fetch(new Request("http://shop.test/v1/echo", { method: "POST", body: '{"text":"x"}' }));
+    expect((await ask()).status).toBe(503);
+    up = true;
+    expect((await ask()).status).toBe(402);
+  });
+});

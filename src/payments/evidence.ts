@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { PaymentIdentity, SignedPayment } from "../store/store.ts";
+import type { PaymentIdentity } from "../store/store.ts";
 import {
   decodeHeader,
   HEADERS,
@@ -12,6 +12,7 @@ import {
   readPaymentPayloadV1,
   unquoteKey,
 } from "../wire/index.ts";
+import { networkOfV1 } from "./network.ts";
 
 /** A payment as it came with the request: decoded, not yet matched with an offer or verified. */
 export type Presented =
@@ -62,12 +63,17 @@ export function readKey(
   return { value: [...all][0], from: fromHeaders.length > 0 ? "header" : "extension" };
 }
 
+/** What is assumed of an authorization that does not say until when it can be settled. */
+const UNDATED_SECONDS = 3_600;
+
 /**
- * Tells payments apart. EIP-3009 and Permit2 authorizations have a nonce of their own; a scheme that
- * this library does not know is told apart by the hash of what was signed.
+ * Tells payments apart, from what was sent alone: a payment must be known again even when it fits no offer
+ * any more. EIP-3009 and Permit2 authorizations have a nonce of their own; what else there is, is told apart
+ * by the hash of what was signed.
  */
-export function identify(payment: SignedPayment, bytes: string): PaymentIdentity {
-  const signed = payment.payload.payload;
+export function identify({ version, payload, bytes }: Presented): PaymentIdentity {
+  const signed = payload.payload;
+  const network = version === 2 ? payload.accepted.network : networkOfV1(payload.network);
   const authorization = [signed.authorization, signed.permit2Authorization].find(isRecord);
   const payer = typeof authorization?.from === "string" ? authorization.from.toLowerCase() : "";
   const nonce =
@@ -75,10 +81,8 @@ export function identify(payment: SignedPayment, bytes: string): PaymentIdentity
       ? authorization.nonce.toLowerCase()
       : hash(`${canonical(signed)}`);
   const expiry = Number(authorization?.validBefore ?? authorization?.deadline);
-  const validBefore = Number.isSafeInteger(expiry)
-    ? expiry
-    : Math.ceil(Date.now() / 1000) + payment.requirements.maxTimeoutSeconds;
-  return { network: payment.network, payer, nonce, bytesHash: hash(bytes), validBefore };
+  const validBefore = Number.isSafeInteger(expiry) ? expiry : Math.ceil(Date.now() / 1000) + UNDATED_SECONDS;
+  return { network, payer, nonce, bytesHash: hash(bytes), validBefore };
 }
 
 /** A free call has no payment to be known by: its key, or nothing, tells it apart. */

@@ -1,7 +1,6 @@
 import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
 import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
-import { EVM_NETWORK_CHAIN_ID_MAP } from "@x402/evm/v1";
 import { LRUCache } from "lru-cache";
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
 import { amountDescription, type Price } from "../../schema/price.ts";
@@ -19,6 +18,7 @@ import {
   type Pricing,
 } from "../wire/index.ts";
 import type { Presented } from "./evidence.ts";
+import { nameInV1 } from "./network.ts";
 
 /** One way in which buyers may pay. */
 export interface Accept {
@@ -76,10 +76,6 @@ const KEPT = 2_000;
 const JOB_PAYMENT_SECONDS = 300;
 /** What settling may take after the handler has ended. */
 const SETTLE_SECONDS = 60;
-
-const V1_NAMES = new Map<string, string>(
-  Object.entries(EVM_NETWORK_CHAIN_ID_MAP).map(([name, id]) => [`eip155:${id}`, name]),
-);
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
 export function createOffers(accepts: readonly Accept[], facilitator: FacilitatorClient): Offers {
@@ -236,13 +232,12 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
   };
 }
 
-/** v1 knows networks by plain names; one that has none cannot be offered to v1 buyers. */
 function inV1(
   v2: PaymentRequirements,
   resource: Priced,
   extra: object,
 ): Omit<PaymentRequirementsV1, "resource"> | undefined {
-  const network = V1_NAMES.get(v2.network);
+  const network = nameInV1(v2.network);
   if (network === undefined) return undefined;
   return {
     scheme: v2.scheme,

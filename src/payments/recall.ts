@@ -1,7 +1,6 @@
-import type { FacilitatorClient } from "@x402/core/server";
-import type { CallRecord, PaymentIdentity, SignedPayment } from "../store/store.ts";
+import type { CallRecord, PaymentIdentity } from "../store/store.ts";
 import type { ProblemCode } from "../wire/index.ts";
-import { verify } from "./charge.ts";
+import type { Verdict } from "./charge.ts";
 import type { Key } from "./evidence.ts";
 
 /** A request whose payment or key is known already. */
@@ -10,8 +9,8 @@ export interface Claim {
   readonly fingerprint: string;
   readonly key: Key;
   readonly identity: PaymentIdentity;
-  /** Absent when the resource is free. */
-  readonly payment: SignedPayment | undefined;
+  /** False when the resource is free. */
+  readonly paid: boolean;
 }
 
 export type Ruling =
@@ -23,16 +22,15 @@ export type Ruling =
 
 /**
  * Decides whether a request may have the answer of a call that is known by its payment or its key.
- * Moves no money: a new signature under a known key only proves who asks.
+ * Moves no money: a new signature under a known key only proves who asks, by `prove`.
  */
 export async function recall(
   holder: CallRecord,
-  claim: Claim,
-  facilitator: FacilitatorClient | undefined,
+  { resource, fingerprint, key, identity, paid }: Claim,
+  prove: () => Promise<Verdict>,
 ): Promise<Ruling> {
-  const { identity, key, payment } = claim;
-  const samePrint = holder.resource === claim.resource && holder.fingerprint === claim.fingerprint;
-  if (payment && holder.identity.nonce === identity.nonce) {
+  const samePrint = holder.resource === resource && holder.fingerprint === fingerprint;
+  if (paid && holder.identity.nonce === identity.nonce) {
     // A nonce can be read on the chain once it is settled; the bytes that were sent, with their key, cannot.
     const same = samePrint && holder.identity.bytesHash === identity.bytesHash && holder.key === key.value;
     return same ? { ruling: "entitled" } : { ruling: "conflict", code: "payment_already_used" };
@@ -40,8 +38,8 @@ export async function recall(
   if (!samePrint) {
     return { ruling: "conflict", code: key.from === "extension" ? "key_conflict" : "key_mismatch" };
   }
-  if (!payment || !facilitator) return { ruling: "entitled" };
-  const verdict = await verify(facilitator, payment);
+  if (!paid) return { ruling: "entitled" };
+  const verdict = await prove();
   if (verdict.verdict === "unavailable") return { ruling: "unavailable", cause: verdict.cause };
   if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
   return { ruling: "entitled" };

@@ -5,8 +5,15 @@ import { notImplemented } from "../jobs/handler.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/jobs.ts";
 import { run } from "../jobs/run.ts";
 import { childLogger, type Logger } from "../observe/log.ts";
-import { verify } from "../payments/charge.ts";
-import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
+import { type Verdict, verify } from "../payments/charge.ts";
+import {
+  anonymous,
+  fingerprint,
+  identify,
+  type Presented,
+  readKey,
+  readPayment,
+} from "../payments/evidence.ts";
 import type { Closing, Ledger } from "../payments/ledger.ts";
 import type { Offers } from "../payments/offer.ts";
 import { type Claim, recall } from "../payments/recall.ts";
@@ -49,6 +56,7 @@ interface Visit {
 interface Purchase extends Visit {
   readonly amount: Money;
   readonly claim: Claim;
+  readonly presented: Presented | undefined;
 }
 
 /** A facilitator that is down is asked again after this long. */
@@ -56,7 +64,7 @@ const FACILITATOR_RETRY_SECONDS = 5;
 
 /**
  * Carries one call from the request to its answer. The order is the order of the money rules:
- * validate → challenge → look up → verify → write the intent → run and settle (or settle and queue) → answer.
+ * validate → challenge → look up → match and verify → write the intent → run and settle (or settle and queue) → answer.
  */
 export function createCalls(room: CallRoom): Call {
   const { store, ledger, offers, facilitator } = room;
@@ -109,32 +117,26 @@ export function createCalls(room: CallRoom): Call {
     if ("problem" in key) return problem("malformed_key", requestId, { detail: key.problem });
     if (amount > 0n && !presented) return challenge(visit, amount);
 
-    let payment: SignedPayment | undefined;
-    if (presented) {
-      payment = await offers?.match(resource, amount, visit.url, presented);
-      if (!payment) return challenge(visit, amount, "No matching payment requirements");
-    }
-    const identity = payment && presented ? identify(payment, presented.bytes) : anonymous(key, requestId);
-    const claim = { resource: resource.name, fingerprint: print(), key, identity, payment };
-    return buy({ ...visit, amount, claim }, input.value, reading.input);
+    const identity = presented ? identify(presented) : anonymous(key, requestId);
+    const paid = presented !== undefined;
+    const claim = { resource: resource.name, fingerprint: print(), key, identity, paid };
+    return buy({ ...visit, amount, claim, presented }, input.value, reading.input);
   }
 
   /** Look up, verify, write the intent; then the work. `written` is the input as the caller wrote it. */
   async function buy(purchase: Purchase, input: unknown, written: unknown): Promise<StoredAnswer> {
     const { resource, requestId, log, amount, claim } = purchase;
-    const { key, identity, payment } = claim;
-    if (!payment && !resource.isJob && key.value === undefined) return answerUnrecorded(purchase, input);
+    const { key, identity, paid } = claim;
+    if (!paid && !resource.isJob && key.value === undefined) return answerUnrecorded(purchase, input);
 
     const holder = await store.findCall({ resource: resource.name, identity, key: key.value });
     if (holder) return again(holder, purchase);
 
-    if (payment && facilitator) {
-      const verdict = await verify(facilitator, payment);
-      if (verdict.verdict === "unavailable") return unavailable(purchase, verdict.cause);
-      if (verdict.verdict === "invalid") {
-        log.info({ reason: verdict.reason }, "payment invalid");
-        return challenge(purchase, amount, verdict.reason);
-      }
+    const { payment, verdict } = paid ? await examine(purchase) : {};
+    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
+    if (verdict?.verdict === "invalid") {
+      log.info({ reason: verdict.reason }, "payment invalid");
+      return challenge(purchase, amount, verdict.reason);
     }
 
     const record: CallRecord = {
@@ -160,6 +162,20 @@ export function createCalls(room: CallRoom): Call {
     // Known to twins from the moment it stands in the store.
     inFlight.set(record.id, work);
     return work.finally(() => inFlight.delete(record.id));
+  }
+
+  /** Whether a payment fits an offer at today's price, and whether it is good. Moves nothing. */
+  async function examine(
+    purchase: Purchase,
+  ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
+    const { resource, amount, url, presented } = purchase;
+    try {
+      const payment = presented && (await offers?.match(resource, amount, url, presented));
+      if (payment && facilitator) return { payment, verdict: await verify(facilitator, payment) };
+      return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
+    } catch (cause) {
+      return { verdict: { verdict: "unavailable", cause } };
+    }
   }
 
   /** Nothing to charge and nothing to tell twins apart by: nothing to remember. */
@@ -201,7 +217,7 @@ export function createCalls(room: CallRoom): Call {
   /** A request whose payment or key is known already: the same answer, or a reason why not. Never a second charge. */
   async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const { requestId, amount, claim } = purchase;
-    const ruling = await recall(holder, claim, facilitator);
+    const ruling = await recall(holder, claim, async () => (await examine(purchase)).verdict);
     if (ruling.ruling === "conflict") return problem(ruling.code, requestId);
     if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause);
     if (ruling.ruling === "invalid") return challenge(purchase, amount, ruling.reason);

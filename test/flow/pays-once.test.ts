@@ -1,6 +1,8 @@
 import { evmPayer } from "resource402/evm";
+import { memoryStore } from "resource402/server";
 import { describe, expect, it } from "vitest";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
+import { createServer } from "../fixtures/shop/server.gen.ts";
 import { BASE_URL, gate, openShop, post, signedHeaders } from "./shop.ts";
 
 describe.each([
@@ -157,6 +159,27 @@ describe("one signature", () => {
     expect([stolen.status, (await stolen.json()).code]).toEqual([409, "payment_already_used"]);
     const again = await shop.fetch("/v1/echo", post({ text: "mine" }, sent));
     expect(await again.text()).toBe(await first.text());
+  });
+
+  it("is known again after the price has changed: who has paid is not asked to pay the difference", async () => {
+    const store = memoryStore();
+    await using shop = await openShop({ store });
+    const headers = await signedHeaders(shop, (client) => client.estimate({ load: 20 }));
+    const first = await shop.fetch("/v1/estimate", post({ load: 20 }, headers));
+    expect(first.status).toBe(200);
+    const { handlers, world } = shop;
+    const dearer = createServer({
+      handlers,
+      quotes: { estimate: () => "0.45" },
+      payments: {
+        accepts: [{ network: world.network, payTo: world.seller.address }],
+        facilitator: world.facilitator,
+      },
+      store,
+    });
+    const again = await dearer.fetch(new Request(`${BASE_URL}/v1/estimate`, post({ load: 20 }, headers)));
+    expect([again.status, await again.text()]).toEqual([200, await first.text()]);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
   it("that came with a key in a header opens nothing without it", async () => {

@@ -2,7 +2,7 @@ import type { PaymentOptions } from "resource402/server";
 import { startWorld } from "resource402/testing";
 import { describe, expect, it } from "vitest";
 import { createServer } from "../fixtures/shop/server.gen.ts";
-import { openShop } from "../flow/shop.ts";
+import { openShop, post, signedHeaders } from "../flow/shop.ts";
 
 async function serverWith(payments: Partial<PaymentOptions> | undefined) {
   await using shop = await openShop();
@@ -72,6 +72,10 @@ describe("a facilitator that cannot serve is found out at start", () => {
       },
     };
     const server = await serverWith({ facilitator });
+    await using other = await openShop();
+    const headers = await signedHeaders(other, (client) => client.echo({ text: "x" }));
+    const paid = await server.fetch(new Request("http://shop.test/v1/echo", post({ text: "x" }, headers)));
+    expect([paid.status, (await paid.json()).code]).toEqual([503, "facilitator_unavailable"]);
     const ask = () =>
       server.fetch(new Request("http://shop.test/v1/echo", { method: "POST", body: '{"text":"x"}' }));
     expect((await ask()).status).toBe(503);

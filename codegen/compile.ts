@@ -7,7 +7,8 @@ import {
 } from "../schema/api.ts";
 import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
-import { perWhat, pricedFields, priceSentence } from "../schema/price.ts";
+import { pricedFields } from "../schema/price.ts";
+import { perWhat, priceSentence } from "../schema/price-prose.ts";
 import { checkExamples } from "./check/examples.ts";
 import { lint } from "./check/lint.ts";
 import { checkNames, kebabCase, pascalCase } from "./check/names.ts";

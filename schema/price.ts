@@ -1,4 +1,4 @@
-import { chargeable, formatUsd, isUsd, type Money, parseUsd, startedUnits, type Usd } from "./money.ts";
+import { chargeable, isUsd, type Money, parseUsd, startedUnits, type Usd } from "./money.ts";
 
 /**
  * Prices are data: the server charges, the client quotes offline and the documents print
@@ -214,57 +214,6 @@ export function pricedFields(price: Price): readonly string[] {
   }
 }
 
-/** What the amount is paid for, as the 402 and the documents say it: "per image". */
-export function perWhat(price: Price): string {
-  switch (price.kind) {
-    case "free":
-      return "free";
-    case "sum":
-      return price.parts.map(perWhat).join(" plus ");
-    case "perUnit":
-      return `per ${price.per}`;
-    default:
-      return `per ${price.per}`;
-  }
-}
-
-/**
- * What stands beside the amount of one call in its 402: "per image", or, where the amount is made up of
- * units, how: "for this call, at $0.002 per word".
- */
-export function amountDescription(price: Price): string {
-  return price.kind === "perUnit" || price.kind === "sum"
-    ? `for this call, at ${phrase(price)}`
-    : perWhat(price);
-}
-
-/** One sentence that states the price exactly: `Costs $0.02 per image when quality is "draft", …`. */
-export function priceSentence(price: Price): string {
-  return price.kind === "free" ? "Free of charge." : `Costs ${phrase(price)}.`;
-}
-
-function phrase(price: Exclude<Price, Free>): string {
-  switch (price.kind) {
-    case "fixed":
-      return `$${price.usd} per ${price.per}`;
-    case "byChoice": {
-      const rows = Object.entries(price.table).map(
-        ([choice, usd]) => `$${usd} when \`${price.field}\` is \`${choice}\``,
-      );
-      return `${rows.join(", ")} (per ${price.per})`;
-    }
-    case "perUnit": {
-      const least = price.min === undefined ? "" : `, at least $${price.min}`;
-      const most = price.max === undefined ? "" : `, at most $${price.max}`;
-      return `$${price.usd} per ${price.per}${least}${most}`;
-    }
-    case "quoted":
-      return `between $${price.min} and $${price.max} per ${price.per}, as quoted in the 402`;
-    case "sum":
-      return price.parts.map(phrase).join(" plus ");
-  }
-}
-
 /** Every amount written in the price, with its place: what a check of decimals looks at. */
 export function amountsIn(price: Price): readonly { readonly path: string; readonly usd: unknown }[] {
   switch (price.kind) {
@@ -290,11 +239,6 @@ export function amountsIn(price: Price): readonly { readonly path: string; reado
         amountsIn(part).map(({ path, usd }) => ({ path: `parts.${index}.${path}`, usd })),
       );
   }
-}
-
-/** A range as text: "$0.02 – $0.10", or "$0.05" when both ends are the same. */
-export function boundsText({ min, max }: PriceBounds): string {
-  return min === max ? `$${formatUsd(min)}` : `$${formatUsd(min)} – $${formatUsd(max)}`;
 }
 
 /** Holds a quoted amount inside its declared bounds. @throws RangeError when it is not a decimal. */

@@ -1,6 +1,7 @@
 import { durationText } from "../../schema/duration.ts";
 import { parseUsd } from "../../schema/money.ts";
-import { boundsText, type Price } from "../../schema/price.ts";
+import type { Price } from "../../schema/price.ts";
+import { boundsText } from "../../schema/price-prose.ts";
 import { PROBLEMS } from "../../src/wire/problem.ts";
 import { walk } from "../convert/walk.ts";
 import {

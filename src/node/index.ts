@@ -23,27 +23,36 @@ export interface Listening {
 
 /** Serves an API over HTTP on Node. @throws when the port is taken, or the facilitator cannot be reached. */
 export async function listen(server: Listenable, options: ListenOptions = {}): Promise<Listening> {
-  await server.start();
   const hostname = options.hostname ?? "0.0.0.0";
-  const { node, port } = await new Promise<{ node: ReturnType<typeof serveNode>; port: number }>(
-    (resolve, reject) => {
-      const node = serveNode({ fetch: server.fetch, hostname, port: options.port ?? 3000 }, (info) =>
-        resolve({ node, port: info.port }),
-      );
-      node.once("error", reject);
-    },
-  );
-  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
-  return {
-    url: `http://${host}:${port}`,
-    port,
-    async close(graceMs = 10_000) {
-      const closed = new Promise<void>((resolve) => node.close(() => resolve()));
-      const force = setTimeout(() => {
-        if ("closeAllConnections" in node) node.closeAllConnections();
-      }, graceMs);
-      await Promise.all([closed, server.stop(graceMs)]);
-      clearTimeout(force);
-    },
-  };
+  try {
+    await server.start();
+    const { node, port } = await bind(server.fetch, hostname, options.port ?? 3000);
+    const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+    return {
+      url: `http://${host}:${port}`,
+      port,
+      async close(graceMs = 10_000) {
+        const closed = new Promise<void>((resolve) => node.close(() => resolve()));
+        const force = setTimeout(() => {
+          if ("closeAllConnections" in node) node.closeAllConnections();
+        }, graceMs);
+        await Promise.all([closed, server.stop(graceMs)]);
+        clearTimeout(force);
+      },
+    };
+  } catch (error) {
+    await server.stop(0);
+    throw error;
+  }
+}
+
+function bind(
+  fetch: Listenable["fetch"],
+  hostname: string,
+  port: number,
+): Promise<{ node: ReturnType<typeof serveNode>; port: number }> {
+  return new Promise((resolve, reject) => {
+    const node = serveNode({ fetch, hostname, port }, (info) => resolve({ node, port: info.port }));
+    node.once("error", reject);
+  });
 }

@@ -3,7 +3,8 @@ import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { LRUCache } from "lru-cache";
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
-import { amountDescription, type Price } from "../../schema/price.ts";
+import type { Price } from "../../schema/price.ts";
+import { amountDescription } from "../../schema/price-prose.ts";
 import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import {
   encodeHeader,

@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Outcome } from "./generate.ts";
 
@@ -38,7 +38,13 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
     }, QUIET_MS);
   };
   const once = async (): Promise<void> => {
-    if (!signal.aborted) follow((await run()).files);
+    if (signal.aborted) return;
+    const started = Date.now();
+    const { files } = await run();
+    const unwatched = files.filter((file) => !folders.has(dirname(file)));
+    follow(files);
+    // What has changed since the run began, in a folder that was not watched yet, no watcher will tell.
+    if (unwatched.some((file) => changedSince(file, started))) schedule();
   };
 
   const stopped = new Promise((stop) => signal.addEventListener("abort", stop, { once: true }));
@@ -47,4 +53,12 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
   clearTimeout(timer);
   for (const watcher of folders.values()) watcher.close();
   await running;
+}
+
+/** A file's time is that of the kernel's last tick, which may lie some milliseconds back. */
+const TICK_MS = 20;
+
+function changedSince(file: string, time: number): boolean {
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return mtimeMs !== undefined && mtimeMs > time - TICK_MS;
 }

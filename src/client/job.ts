@@ -159,7 +159,8 @@ export function createJob<Output>(
         await sleep(LEAST_DELAY_MS, signal);
       } else {
         const asked = parseRetryAfter(seen?.answer.headers.get(HEADERS.retryAfter) ?? null, Date.now());
-        await sleep(jittered(Math.max(asked ?? 0, backoff)), signal);
+        // Never before the server has asked for it.
+        await sleep(Math.max(asked ?? 0, jittered(backoff)), signal);
         backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
       }
     }

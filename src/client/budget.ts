@@ -20,30 +20,41 @@ export interface Budget {
 }
 
 export interface Reservation {
-  /** Gives the amount back: only for a payment that the server says it has not used. */
+  /**
+   * Says that this payment has not been used. The amount is given back when that holds for every payment
+   * that was signed under the key.
+   */
   release(): void;
-  /** True when an earlier call under the same key had set it aside. */
+  /** True when another payment under the same key has been made, or may have been. */
   readonly shared: boolean;
 }
 
 /** @throws RangeError when an amount is not a decimal. */
 export function createBudget(options: BudgetOptions = {}): Budget {
   const total = options.total === undefined ? undefined : parseUsd(options.total);
-  const held = new Map<string, Money>();
+  const held = new Map<string, { amount: Money; payments: number }>();
   let reserved: Money = 0n;
   return {
     perCall: options.perCall === undefined ? undefined : parseUsd(options.perCall),
     holds: (key) => held.has(key),
     reserve(key, amount) {
-      const before = held.get(key);
-      const more = amount > (before ?? 0n) ? amount - (before ?? 0n) : 0n;
+      const known = held.get(key);
+      const entry = known ?? { amount: 0n, payments: 0 };
+      const more = amount > entry.amount ? amount - entry.amount : 0n;
       if (total !== undefined && reserved + more > total) return undefined;
       reserved += more;
-      held.set(key, (before ?? 0n) + more);
+      entry.amount += more;
+      entry.payments += 1;
+      held.set(key, entry);
+      let released = false;
       return {
-        shared: before !== undefined,
+        shared: known !== undefined,
         release() {
-          reserved -= held.get(key) ?? 0n;
+          if (released) return;
+          released = true;
+          entry.payments -= 1;
+          if (entry.payments > 0) return;
+          reserved -= entry.amount;
           held.delete(key);
         },
       };

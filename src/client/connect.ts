@@ -156,7 +156,7 @@ export function connect(options: ClientOptions): Connection {
     });
     // The stored answer to an earlier call under this key: what was signed now has not been used.
     const replayed = answer.headers.get(HEADERS.idempotentReplayed) === "true" && answer.attempts === 1;
-    if (replayed && !signed.reservation.shared) signed.reservation.release();
+    if (replayed) signed.reservation.release();
     const receipt = receiptOf(answer, signed);
     if (receipt) emit({ type: "settled", resource, receipt });
     return { answer, idempotencyKey, signed, receipt };

@@ -17,8 +17,10 @@ export function refusal(
   { answer, idempotencyKey, signed, receipt }: Exchanged,
 ): ResourceError {
   const problem = readProblem(answer.body);
-  const charged = chargedOf(problem.paymentState, signed, receipt);
-  if (charged === "no") signed?.reservation.release();
+  const ofThis = chargedOf(problem.paymentState, signed, receipt);
+  if (ofThis === "no") signed?.reservation.release();
+  // Another payment under the same key may have been charged, whatever became of this one.
+  const charged = ofThis === "no" && signed?.reservation.shared ? "unknown" : ofThis;
   const { status } = answer;
   const facts: ErrorFacts = {
     resource,

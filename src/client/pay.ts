@@ -113,7 +113,7 @@ export async function pay(options: PayOptions): Promise<Signed> {
       reservation,
     };
   } catch (error) {
-    if (!reservation.shared) reservation.release();
+    reservation.release();
     if (error instanceof ResourceError) throw error;
     throw refuse("payer_failed", "the payer could not sign", error);
   }

@@ -1,3 +1,5 @@
+import { DEFAULT_RETENTION } from "../../schema/api.ts";
+import { milliseconds } from "../../schema/duration.ts";
 import { type Schema, validate } from "../../schema/standard.ts";
 import { childLogger, type Logger } from "../observe/log.ts";
 import type { CallRecord, JobRecord, Store } from "../store/store.ts";
@@ -149,7 +151,9 @@ export function createJobs(resources: ReadonlyMap<string, JobResource>, store: S
         .catch(async (error: unknown) => {
           log.error({ jobId, error }, "a job could not be run");
           const failure = { code: "internal_error", error: `An internal error occurred in ${jobId}.` };
-          await store.advance(jobId, ["queued", "running"], { status: "failed", failure }, Date.now());
+          const now = Date.now();
+          const expiresAt = now + milliseconds(DEFAULT_RETENTION);
+          await store.advance(jobId, ["queued", "running"], { status: "failed", failure, expiresAt }, now);
         })
         .finally(() => {
           running.delete(jobId);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { evmPayer } from "resource402/evm";
 import { describe, expect, it } from "vitest";
 import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
-import { openShop, type Shop } from "./shop.ts";
+import { gate, openShop, type Shop } from "./shop.ts";
 
 /** Lets the server speak, and changes what it asks for. */
 function tamper(shop: Shop, change: (required: PaymentRequired) => unknown): void {
@@ -186,6 +186,55 @@ describe("a key in the budget", () => {
     expect(await client.echo({ text: "x" }, { idempotencyKey })).toEqual({ text: "x" });
     const next = await client.echo({ text: "y" }).catch((thrown: unknown) => thrown);
     expect(next).toMatchObject({ reason: "over_budget", charged: "no" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("keeps what it has paid for when it is refused for another input", async () => {
+    await using shop = await openShop();
+    const client = shop.client({ budget: { total: "0.01" } });
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    await client.echo({ text: "x" }, options);
+    const mismatch = await client.echo({ text: "y" }, options).catch((thrown: unknown) => thrown);
+    expect(mismatch).toMatchObject({ failure: "key_mismatch", charged: "unknown" });
+    const next = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
+    expect(next).toMatchObject({ reason: "over_budget" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("of two calls at once is given back only when neither has been charged", async () => {
+    await using shop = await openShop();
+    const client = shop.client({ budget: { total: "0.01" } });
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    const signed = gate();
+    const through = shop.network;
+    let paid = 0;
+    // Both have signed before the first is answered; the first fails and frees the key, the second is charged.
+    shop.network = async (request) => {
+      if (!request.headers.has("payment-signature")) return through(request);
+      paid += 1;
+      if (paid === 2) signed.open();
+      await signed.opened;
+      return through(request);
+    };
+    shop.handlers.echo = (_, ctx) => {
+      if (shop.runs.echo === 1) return ctx.fail("refused");
+      return { text: "x" };
+    };
+    const real = shop.facilitator.verify;
+    let asked = 0;
+    shop.facilitator.verify = async (...args) => {
+      asked += 1;
+      // The second one is verified after the first has ended.
+      if (asked === 2) await new Promise((resolve) => setTimeout(resolve, 50));
+      return real(...args);
+    };
+    const both = await Promise.allSettled([
+      client.echo({ text: "x" }, options),
+      client.echo({ text: "x" }, options),
+    ]);
+    expect(both.map((call) => call.status).sort()).toEqual(["fulfilled", "rejected"]);
+    const next = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
+    expect(next).toMatchObject({ reason: "over_budget" });
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 

@@ -55,6 +55,12 @@ export interface ResourceDefinition<
   readonly timeout?: Duration;
   /** Present: the call is answered by 202 and a job. Absent: it is answered in the same request. */
   readonly job?: JobOptions;
+  /**
+   * When the buyer is charged. `"before"`: the payment is settled, then the handler runs; a failure owes a refund.
+   * `"after"`: the handler runs, then the payment is settled, and a failure is free; the authorization must outlive
+   * the work, so only for what takes minutes at most. @default "before" for jobs, "after" for the others
+   */
+  readonly charge?: "before" | "after";
   /** Codes with which the handler may fail on purpose, each with the text that buyers read. */
   readonly errors?: { readonly [code in Code]: string };
   readonly costs?: Costs;
@@ -62,6 +68,11 @@ export interface ResourceDefinition<
   /** True, or what to use instead. */
   readonly deprecated?: boolean | string;
   readonly examples?: readonly Example[];
+}
+
+/** When a resource's buyer is charged, where the definition does not say. */
+export function chargeOf({ charge, job }: Pick<ResourceDefinition, "charge" | "job">): "before" | "after" {
+  return charge ?? (job === undefined ? "after" : "before");
 }
 
 /** An input schema whose value is not an object (a string, a list, …) is not accepted. */

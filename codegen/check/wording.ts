@@ -18,6 +18,7 @@ const MEMBERS: readonly string[] = Object.keys({
   path: 0,
   timeout: 0,
   job: 0,
+  charge: 0,
   errors: 0,
   costs: 0,
   tags: 0,
@@ -40,11 +41,18 @@ export function checkResource(path: string, resource: ResourceDefinition, report
     report(path, "is no resource", "use resource({ summary, input, output, price })");
     return false;
   }
-  const { summary, method, timeout, job, errors } = resource;
+  const { summary, method, timeout, job, charge, errors } = resource;
   if (!isText(summary))
     report(`${path}.summary`, "is missing or empty", "say in one sentence what the buyer gets");
   if (method !== undefined && method !== "GET" && method !== "POST") {
     report(`${path}.method`, `${JSON.stringify(method)} is not supported`, 'use "POST" or "GET"');
+  }
+  if (charge !== undefined && charge !== "before" && charge !== "after") {
+    report(
+      `${path}.charge`,
+      `${JSON.stringify(charge)} is not known`,
+      'write "before" (settle, then run) or "after" (run, then settle)',
+    );
   }
   const durations = [
     ["timeout", timeout],

@@ -18,7 +18,10 @@ export interface Context<Code extends string = never> {
 
 /** What a job's handler gets besides. */
 export interface JobContext<Code extends string = never> extends Context<Code> {
+  /** The same for every attempt: use it as the idempotency key of what you buy elsewhere for this job. */
   readonly jobId: string;
+  /** 1, or more when a server has died or stopped under the job and it is run again. */
+  readonly attempt: number;
   /** Reports progress in percent; rounded down, held inside 0–100, never going back. */
   progress(percent: number, message?: string): void;
   /**
@@ -30,13 +33,13 @@ export interface JobContext<Code extends string = never> extends Context<Code> {
 
 export type Step = (() => unknown) | { readonly title: string; readonly run: () => unknown };
 
-/** Does the work of a resource that answers in the same request. Charged only when it returns. */
+/** Does the work of a resource that answers in the same request. By default charged only when it returns. */
 export type Handler<Input, Result, Code extends string = never> = (
   input: Input,
   ctx: Context<Code>,
 ) => Result | Promise<Result>;
 
-/** Does the work of a job. Charged when the job is accepted, before this runs. */
+/** Does the work of a job. By default charged when the job is accepted, before this runs. */
 export type JobHandler<Input, Result, Code extends string = never> = (
   input: Input,
   ctx: JobContext<Code>,

@@ -1,9 +1,11 @@
 import { DEFAULT_RETENTION } from "../../schema/api.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Schema, validate } from "../../schema/standard.ts";
+import type { Faults } from "../observe/fault.ts";
 import { childLogger, type Logger } from "../observe/log.ts";
-import type { CallRecord, JobRecord, Store } from "../store/store.ts";
-import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
+import type { Presence } from "../store/presence.ts";
+import type { CallRecord, JobEnd, JobRecord, Store } from "../store/store.ts";
+import { type JobAccepted, type JobDocument, type JobStatus, stateOf, TERMINAL } from "../wire/index.ts";
 import { type Runnable, run } from "./run.ts";
 
 /** What is needed to run a resource's jobs. */
@@ -14,9 +16,29 @@ export interface JobResource extends Runnable {
   readonly response: string | undefined;
 }
 
+export interface JobsOptions {
+  readonly resources: ReadonlyMap<string, JobResource>;
+  readonly store: Store;
+  readonly presence: Presence;
+  readonly log: Logger;
+  readonly faults: Faults | undefined;
+  /**
+   * Writes the end of a job, with what it means for the money, while its status is one of `from` and its attempt the
+   * last one; `undefined` when it has moved on.
+   */
+  readonly end: (
+    job: JobRecord,
+    from: readonly JobStatus[],
+    end: JobEnd,
+    retentionMs: number,
+  ) => Promise<JobRecord | undefined>;
+}
+
 export interface Jobs {
-  /** Runs a queued job in the background. A job that is not queued is left alone. */
+  /** Runs a job in the background that waits for a server. One that does not wait is left alone. */
   dispatch(jobId: string): void;
+  /** Once: runs the jobs that wait, among them those that a dead server has left. */
+  recover(): Promise<void>;
   /** The job as soon as it has ended, `reached` is true of it, or `ms` have passed, whichever comes first. */
   when(
     jobId: string,
@@ -26,9 +48,20 @@ export interface Jobs {
   /** Ends a job that has not ended; `undefined` when it has (one conditional update decides). */
   cancel(jobId: string): Promise<JobRecord | undefined>;
   document(job: JobRecord): JobDocument;
-  /** Waits for running handlers, then aborts them. */
+  /** Waits for running handlers, then aborts them and hands their jobs back. */
   stop(graceMs: number): Promise<void>;
 }
+
+/** How often a job is started at most: again after a server has died or stopped under it. */
+const MOST_ATTEMPTS = 3;
+/** What must be left of an authorization that is settled after the work. */
+const SETTLE_MS = 30_000;
+/** How many waiting jobs one recovery starts. */
+const BATCH = 50;
+/** Not while its payment is being settled: nobody could say whether it is to be refunded. */
+const CANCELLABLE: readonly JobStatus[] = ["queued", "running"];
+/** How soon the end of a job is written again when the store has failed. */
+const WRITE_AGAIN_MS = 1_000;
 
 /** How soon a poller should ask again. */
 const RETRY_AFTER_SECONDS = 1;
@@ -48,13 +81,16 @@ export function newJob(call: CallRecord, input: unknown): JobRecord | undefined 
     callId: call.id,
     payer: call.payment ? call.identity.payer : undefined,
     input,
-    status: "awaiting_payment",
+    // What is charged after the work, or not at all, may start at once.
+    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
     progress: 0,
     message: undefined,
     result: undefined,
     failure: undefined,
     paymentState: call.payment ? "in_flight" : undefined,
     receipt: undefined,
+    owner: undefined,
+    attempt: 0,
     createdAt: call.createdAt,
     updatedAt: call.createdAt,
     expiresAt: undefined,
@@ -73,16 +109,17 @@ export function acceptedJob(
     jobId,
     statusUrl,
     state: "processing",
-    status: call.payment ? "awaiting_payment" : "queued",
+    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     expiresAt: new Date(call.createdAt + resource.timeoutMs + resource.retentionMs).toISOString(),
     ...(call.payment ? { paymentState: "in_flight" } : {}),
   };
 }
 
-export function createJobs(resources: ReadonlyMap<string, JobResource>, store: Store, log: Logger): Jobs {
+export function createJobs({ resources, store, presence, log, faults, end }: JobsOptions): Jobs {
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const waiting = new Map<string, Set<() => void>>();
+  let stopped = false;
 
   function announce(jobId: string): void {
     for (const wake of waiting.get(jobId) ?? []) wake();
@@ -105,61 +142,120 @@ export function createJobs(resources: ReadonlyMap<string, JobResource>, store: S
     return { happened, stop };
   }
 
+  /** Takes a job that waits, or that a dead server has left; `undefined` when there is nothing to take. */
+  async function claim(jobId: string): Promise<JobRecord | undefined> {
+    await presence.ensure();
+    const job = await store.job(jobId);
+    if (!job || job === "gone") return undefined;
+    const { attempt } = job;
+    const when =
+      job.status === "queued"
+        ? ({ status: ["queued"], attempt } as const)
+        : ({ status: ["running"], attempt, orphaned: true } as const);
+    const set = { status: "running", owner: presence.owner, attempt: attempt + 1 } as const;
+    return (await store.change({ job: { id: jobId, when, set } }))?.job;
+  }
+
+  /** Milliseconds that the handler may take: less than its time-out when the authorization ends earlier. */
+  async function timeLeft(job: JobRecord, resource: JobResource): Promise<number> {
+    const call = await store.call(job.callId);
+    if (!call?.payment || call.charge === "before") return resource.timeoutMs;
+    return Math.min(resource.timeoutMs, call.identity.validBefore * 1000 - SETTLE_MS - Date.now());
+  }
+
   async function work(jobId: string, controller: AbortController): Promise<void> {
-    const job = await store.advance(jobId, ["queued"], { status: "running" }, Date.now());
+    const job = await claim(jobId);
     const resource = job && resources.get(job.resource);
     if (!resource) return;
     announce(jobId);
-    const jobLog = childLogger(log, { jobId, resource: job.resource });
+    const jobLog = childLogger(log, { jobId, resource: job.resource, attempt: job.attempt });
+    const ended = await outcomeOf(job, resource, jobLog, controller);
+    if (ended === "handed back") {
+      const set = { status: "queued", owner: undefined } as const;
+      await store.change({ job: { id: jobId, when: { status: ["running"], attempt: job.attempt }, set } });
+      return;
+    }
+    if (faults) await faults.reach("job.ran");
+    await written(job, ended, resource.retentionMs, jobLog);
+    if (faults) await faults.reach("job.ended");
+  }
+
+  async function outcomeOf(
+    job: JobRecord,
+    resource: JobResource,
+    jobLog: Logger,
+    controller: AbortController,
+  ): Promise<JobEnd | "handed back"> {
+    if (faults) await faults.reach("job.claimed");
+    if (job.attempt > MOST_ATTEMPTS) {
+      return failed("interrupted", "The job was interrupted too often.");
+    }
+    const timeoutMs = await timeLeft(job, resource);
+    if (timeoutMs <= 0) return failed("payment_failed", "The payment's authorization has expired.");
     const input = await validate(resource.input, job.input);
-    // The same input passed the same schema when the job was accepted.
-    if ("issues" in input) throw new Error("a stored input no longer passes its schema");
+    // The same input passed the same schema when the job was accepted; the schema has changed since.
+    if ("issues" in input) {
+      jobLog.error({ issues: input.issues }, "a stored input no longer passes its schema");
+      return failed("internal_error", `An internal error occurred in ${job.id}.`);
+    }
     jobLog.info({}, "job started");
     // Writes of progress stay in order, and behind none of them does the end of the job overtake.
     let progress: Promise<unknown> = Promise.resolve();
-    const outcome = await run(resource, {
-      input: input.value,
-      payer: job.payer,
-      requestId: jobId,
-      jobId,
-      log: jobLog,
-      signal: controller.signal,
-      onProgress: (percent, message) => {
-        progress = progress
-          .then(() => store.advance(jobId, ["running"], { progress: percent, message }, Date.now()))
-          .then(() => announce(jobId));
+    const when = { status: ["running"], attempt: job.attempt } as const;
+    const outcome = await run(
+      { ...resource, timeoutMs },
+      {
+        input: input.value,
+        payer: job.payer,
+        requestId: job.id,
+        jobId: job.id,
+        attempt: job.attempt,
+        log: jobLog,
+        signal: controller.signal,
+        onProgress: (percent, message) => {
+          progress = progress
+            .then(() => store.change({ job: { id: job.id, when, set: { progress: percent, message } } }))
+            .then(() => announce(job.id))
+            .catch((error: unknown) => jobLog.warn({ error }, "progress could not be written"));
+        },
       },
-    });
-    await progress;
-    const now = Date.now();
-    const expiresAt = now + resource.retentionMs;
-    await store.advance(
-      jobId,
-      ["running"],
-      outcome.ok
-        ? { status: "succeeded", progress: 100, result: outcome.output, expiresAt }
-        : { status: "failed", failure: { code: outcome.code, error: outcome.error }, expiresAt },
-      now,
     );
+    await progress;
+    if (outcome.ok) return { ok: true, result: outcome.output };
+    return controller.signal.reason === STOPPING ? "handed back" : failed(outcome.code, outcome.error);
   }
 
-  return {
+  /** Writes the end of a job; a store that fails is asked again, for as long as this server runs. */
+  async function written(job: JobRecord, ended: JobEnd, retentionMs: number, jobLog: Logger): Promise<void> {
+    for (;;) {
+      try {
+        const after = await end(job, ["running"], ended, retentionMs);
+        if (!after) jobLog.warn({}, "the job has moved on; what this attempt made of it is dropped");
+        return;
+      } catch (error) {
+        jobLog.error({ error }, "the end of a job could not be written");
+        if (stopped) return;
+        await new Promise((resolve) => setTimeout(resolve, WRITE_AGAIN_MS));
+      }
+    }
+  }
+
+  const jobs: Jobs = {
     dispatch(jobId) {
-      if (running.has(jobId)) return;
+      if (stopped || running.has(jobId)) return;
       const controller = new AbortController();
+      // What cannot be claimed or handed back now is found again by the next recovery.
       const done = work(jobId, controller)
-        .catch(async (error: unknown) => {
-          log.error({ jobId, error }, "a job could not be run");
-          const failure = { code: "internal_error", error: `An internal error occurred in ${jobId}.` };
-          const now = Date.now();
-          const expiresAt = now + milliseconds(DEFAULT_RETENTION);
-          await store.advance(jobId, ["queued", "running"], { status: "failed", failure, expiresAt }, now);
-        })
+        .catch((error: unknown) => log.error({ jobId, error }, "a job could not be run"))
         .finally(() => {
           running.delete(jobId);
           announce(jobId);
         });
       running.set(jobId, { controller, done });
+    },
+
+    async recover() {
+      for (const job of await store.openJobs(BATCH)) jobs.dispatch(job.id);
     },
 
     async when(jobId, ms, reached) {
@@ -178,16 +274,16 @@ export function createJobs(resources: ReadonlyMap<string, JobResource>, store: S
     },
 
     async cancel(jobId) {
-      const now = Date.now();
-      const known = await store.job(jobId);
-      const retention = known && known !== "gone" ? resources.get(known.resource)?.retentionMs : undefined;
       const failure = { code: "cancelled", error: "The job was cancelled." };
-      const job = await store.advance(
-        jobId,
-        ["queued", "running"],
-        { status: "cancelled", failure, expiresAt: now + (retention ?? 0) },
-        now,
-      );
+      const cancelled = { ok: false, status: "cancelled", failure } as const;
+      let job: JobRecord | undefined;
+      // Again when the job was taken by a server between the look and the write.
+      for (let tries = 0; tries < 3 && !job; tries += 1) {
+        const known = await store.job(jobId);
+        if (!known || known === "gone" || !CANCELLABLE.includes(known.status)) return undefined;
+        const retentionMs = resources.get(known.resource)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
+        job = await end(known, CANCELLABLE, cancelled, retentionMs);
+      }
       if (!job) return undefined;
       running.get(jobId)?.controller.abort(new DOMException("The job was cancelled", "AbortError"));
       announce(jobId);
@@ -226,13 +322,21 @@ export function createJobs(resources: ReadonlyMap<string, JobResource>, store: S
     },
 
     async stop(graceMs) {
+      stopped = true;
       const all = [...running.values()];
       const timer = setTimeout(() => {
-        for (const { controller } of all)
-          controller.abort(new DOMException("The server is stopping", "AbortError"));
+        for (const { controller } of all) controller.abort(STOPPING);
       }, graceMs);
       await Promise.all(all.map(({ done }) => done));
       clearTimeout(timer);
     },
   };
+  return jobs;
+}
+
+/** Aborts handlers whose jobs are to be run again by another server. */
+const STOPPING = new DOMException("The server is stopping", "AbortError");
+
+function failed(code: string, error: string): JobEnd {
+  return { ok: false, status: "failed", failure: { code, error } };
 }

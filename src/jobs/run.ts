@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly payer: string | undefined;
   readonly requestId: string;
   readonly jobId: string;
+  /** @default 1 */
+  readonly attempt?: number;
   readonly log: Logger;
   /** Aborts the run from outside: a cancelled job, a stopping server. */
   readonly signal?: AbortSignal;
@@ -141,6 +143,7 @@ function contextOf(resource: Runnable, options: RunOptions, stop: Stopper): JobC
     payer: options.payer,
     requestId: options.requestId,
     jobId: options.jobId,
+    attempt: options.attempt ?? 1,
     log: options.log,
     fail(code, message) {
       const declared = Object.hasOwn(resource.errors, code) ? resource.errors[code] : undefined;

@@ -53,11 +53,13 @@ export async function settle(facilitator: FacilitatorClient, payment: SignedPaym
 }
 
 /**
- * A broadcast that is not confirmed may still succeed; a nonce that is used may have been used by
- * this very payment, whose answer was lost. Neither says that the money did not move.
+ * Words that do not say that the money did not move. A broadcast that is not confirmed may still succeed; a nonce that
+ * is used may have been used by this very payment, whose answer was lost; an unexpected error may have come after the
+ * transfer. Facilitators spell them in many ways, down to the revert text of the token.
  */
+const OPEN = /pending|nonce\w*_used|nonce.*already|authorization is used|unexpected|time[d_ -]*out/i;
+
 function classify(errorReason: string | undefined): Settlement {
   const reason = errorReason ?? "settlement_failed";
-  const open = reason === "settlement_pending" || reason.includes("nonce_already_used");
-  return open ? { outcome: "unknown", reason } : { outcome: "refused", reason };
+  return OPEN.test(reason) ? { outcome: "unknown", reason } : { outcome: "refused", reason };
 }

@@ -86,8 +86,8 @@ export function identify({ version, payload, bytes }: Presented): PaymentIdentit
 }
 
 /** A free call has no payment to be known by: its key, or nothing, tells it apart. */
-export function anonymous(key: Key, requestId: string): PaymentIdentity {
-  const nonce = key.value === undefined ? requestId : `key:${key.value}`;
+export function anonymous(resource: string, key: Key, requestId: string): PaymentIdentity {
+  const nonce = key.value === undefined ? requestId : `${resource} ${key.value}`;
   return { network: "", payer: "", nonce, bytesHash: nonce, validBefore: 0 };
 }
 

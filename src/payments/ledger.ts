@@ -1,123 +1,394 @@
 import type { FacilitatorClient } from "@x402/core/server";
 import { formatAtomic } from "../../schema/money.ts";
+import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
-import type { CallRecord, SignedPayment, Store, StoredAnswer } from "../store/store.ts";
-import { encodeHeader, HEADERS, type JobAccepted, type Receipt, type SettleResponse } from "../wire/index.ts";
+import type { Presence } from "../store/presence.ts";
+import { StoreUnavailable } from "../store/steady.ts";
+import type {
+  Begun,
+  CallRecord,
+  JobEnd,
+  JobRecord,
+  Limits,
+  SignedPayment,
+  Step,
+  Store,
+  StoredAnswer,
+} from "../store/store.ts";
+import { encodeHeader, HEADERS, type JobAccepted, type JobStatus, type Receipt } from "../wire/index.ts";
+import type { ChainRecord, Evidence } from "./chain.ts";
 import { type Settlement, settle } from "./charge.ts";
 import type { Offers } from "./offer.ts";
+import { type Refunds, refundOf } from "./refund.ts";
 
-/** How a call's payment ended. `settled` carries the answer that the buyer gets, now and on every replay. */
+/** How the charge for a call ended. */
 export type Closing =
-  | { readonly outcome: "settled"; readonly answer: StoredAnswer }
-  | Exclude<Settlement, { outcome: "settled" }>;
+  /** The money has moved: the call as it stands now. */
+  | { readonly outcome: "settled"; readonly call: CallRecord }
+  /** It has not, and will not; key and payment are free again. */
+  | { readonly outcome: "refused"; readonly reason: string }
+  /** Nobody can tell yet. To be closed by evidence, never by asking for a new payment. */
+  | { readonly outcome: "unknown"; readonly reason: string }
+  /** Another server has taken the call over: what it says counts. */
+  | { readonly outcome: "lost" };
 
+/** The only writer of payments and of the ends that they depend on. Each step is stored before the next one begins. */
 export interface Ledger {
+  /** Names this server in the store. */
+  readonly owner: string;
+  /** Writes the intent, before anything runs or moves. */
+  begin(call: CallRecord, job: JobRecord | undefined, limits?: Limits): Promise<Begun>;
+  /** Takes over a call on which nobody works any more; `undefined` when somebody does, or it has moved on. */
+  take(call: CallRecord): Promise<CallRecord | undefined>;
   /**
-   * Settles a call that has begun and withholds `answer` until the money has moved. A definite refusal
-   * releases key and payment; anything unclear is kept as doubtful, to be closed by {@link Ledger.reconcile}.
+   * Settles a call whose intent says that its money may move. `fresh`: its signed bytes have never been sent before,
+   * so that a definite refusal is believed; later only evidence is.
    */
+  collect(call: CallRecord, fresh: boolean): Promise<Closing>;
+  /** Keeps the answer of a call that is charged after its work, and settles it; what is free is closed by the answer. */
   close(call: CallRecord, answer: StoredAnswer): Promise<Closing>;
-  /** Settles a doubtful call again, with the same signed bytes: they can move the money only once. */
-  reconcile(call: CallRecord): Promise<Closing>;
+  /** Keeps the answer of a call that was charged before its work. A failure owes a refund. */
+  conclude(call: CallRecord, answer: StoredAnswer, failure: string | undefined): Promise<Closing>;
+  /** Forgets a call for which no money was asked: key and payment are free again. */
+  release(call: CallRecord): Promise<void>;
+  /** Ends a job: its result, its charge or its refund in one transaction. `undefined` when it had ended before. */
+  end(
+    job: JobRecord,
+    from: readonly JobStatus[],
+    end: JobEnd,
+    retentionMs: number,
+  ): Promise<JobRecord | undefined>;
+  /** Once: calls in doubt, calls that a dead server has left, refunds that are owed. */
+  recover(): Promise<void>;
+}
+
+export interface LedgerOptions {
+  readonly store: Store;
+  readonly presence: Presence;
+  /** Absent when everything is free. */
+  readonly facilitator: FacilitatorClient | undefined;
+  readonly chain: ChainRecord | undefined;
+  /** Absent when no account is given: refunds stay owed. */
+  readonly refunds: Refunds | undefined;
+  readonly offers: Offers | undefined;
+  readonly log: Logger;
+  readonly faults: Faults | undefined;
+  /** Called when a job may be run. */
+  readonly onQueued: (jobId: string) => void;
+  /** What a call answers that was charged and whose work has been lost. */
+  readonly lostAnswer: (call: CallRecord) => StoredAnswer;
+  /** How long a job of this resource is kept after its end, in milliseconds. */
+  readonly retentionMs: (resource: string) => number;
 }
 
 /** What a facilitator may still do after an authorization has expired: a broadcast that is being mined. */
 const EXPIRY_MARGIN_SECONDS = 600;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+/** How many records one recovery looks at. */
+const BATCH = 50;
+/** How long a job is kept that never ran for lack of money. */
+const UNPAID_RETENTION_MS = 3_600_000;
 
-export interface LedgerOptions {
-  readonly store: Store;
-  /** Absent when everything is free. */
-  readonly facilitator: FacilitatorClient | undefined;
-  readonly offers: Offers | undefined;
-  readonly log: Logger;
-  /** Called after a job's payment has been settled and the job queued. */
-  readonly onQueued: (jobId: string) => void;
-}
+export function createLedger(options: LedgerOptions): Ledger {
+  const { store, presence, facilitator, chain, refunds, offers, log, faults, onQueued } = options;
+  const { owner } = presence;
+  /** Calls that we own and could not hand back, since the store failed. */
+  const left = new Set<string>();
 
-/** The only writer of payments. Each step is stored before the next one begins. */
-export function createLedger({ store, facilitator, offers, log, onQueued }: LedgerOptions): Ledger {
-  async function attempt(call: CallRecord, answer: StoredAnswer): Promise<Closing> {
-    if (!call.payment) {
-      await store.settle(call.id, answer, undefined);
-      if (call.jobId !== undefined) onQueued(call.jobId);
-      return { outcome: "settled", answer };
-    }
+  /** What is known after the facilitator has spoken, and, where it cannot tell, the chain. */
+  async function certain(call: CallRecord, payment: SignedPayment, fresh: boolean): Promise<Settlement> {
     if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
-    const started = performance.now();
-    const settlement = await settle(facilitator, call.payment);
-    const fields = {
-      callId: call.id,
-      resource: call.resource,
-      durationMs: Math.round(performance.now() - started),
-    };
-    if (settlement.outcome === "settled") {
-      const receipt = receiptOf(call, call.payment, settlement.response);
-      const final = withReceipt(call, answer, receipt, settlement.response);
-      await store.settle(call.id, final, receipt);
-      log.info({ ...fields, transaction: receipt.transaction, amount: receipt.amount }, "payment settled");
-      if (call.jobId !== undefined) onQueued(call.jobId);
-      return { outcome: "settled", answer: final };
+    const word = await settle(facilitator, payment);
+    if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
+    const evidence = await look(payment);
+    if (evidence?.state === "transferred") {
+      const { transaction } = evidence;
+      const { network, identity } = { network: payment.network, identity: call.identity };
+      return { outcome: "settled", response: { success: true, transaction, network, payer: identity.payer } };
     }
-    if (settlement.outcome === "refused" && call.paymentState === "unused") {
-      await store.release(call.id);
-      log.warn({ ...fields, reason: settlement.reason }, "payment refused");
-      return settlement;
+    if (evidence?.state === "spent" || evidence?.state === "lapsed") {
+      return { outcome: "refused", reason: `authorization_${evidence.state}` };
     }
-    // Once in doubt, a refusal is no evidence while the first attempt may still be mined.
-    if (
-      settlement.outcome === "refused" &&
-      Date.now() / 1000 > call.identity.validBefore + EXPIRY_MARGIN_SECONDS
-    ) {
-      await store.release(call.id);
-      log.warn(
-        { ...fields, reason: settlement.reason },
-        "payment lapsed: its authorization has expired unused",
-      );
-      return settlement;
-    }
-    await store.doubt(call.id);
-    log.error({ ...fields, reason: settlement.reason }, "settlement not confirmed");
-    return { outcome: "unknown", reason: settlement.reason };
+    // Without a look at the chain, a refusal is no evidence while an earlier attempt may still be mined.
+    const expired = Date.now() / 1000 > call.identity.validBefore + EXPIRY_MARGIN_SECONDS;
+    if (word.outcome === "refused" && expired && evidence === undefined) return word;
+    return { outcome: "unknown", reason: word.reason };
   }
 
-  function receiptOf(call: CallRecord, payment: SignedPayment, response: SettleResponse): Receipt {
-    const { requirements } = payment;
+  async function look(payment: SignedPayment): Promise<Evidence | undefined> {
+    try {
+      return await chain?.lookUp(payment);
+    } catch (error) {
+      log.warn({ error }, "the chain could not be asked about a payment");
+      return undefined;
+    }
+  }
+
+  async function collect(call: CallRecord, fresh: boolean): Promise<Closing> {
+    const { payment } = call;
+    if (!payment) return { outcome: "settled", call };
+    const started = performance.now();
+    if (faults) await faults.reach("settle.before");
+    const settlement = await certain(call, payment, fresh);
+    if (faults) await faults.reach("settle.after");
+    const durationMs = Math.round(performance.now() - started);
+    const fields = { callId: call.id, resource: call.resource, durationMs };
+    let closing: Closing;
+    try {
+      closing = await record(call, payment, settlement);
+    } catch (error) {
+      // The money has been asked for: whatever the store does, this is not the moment to say that it was not.
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.error({ ...fields, error }, "the outcome of a settlement could not be written");
+      left.add(call.id);
+      return { outcome: "unknown", reason: "store_unavailable" };
+    }
+    if (faults) await faults.reach("settle.recorded");
+    if (closing.outcome === "settled") {
+      const { transaction, amount } = closing.call.receipt ?? {};
+      log.info({ ...fields, transaction, amount }, "payment settled");
+      if (call.jobId !== undefined && call.charge === "before") onQueued(call.jobId);
+    } else if (closing.outcome === "refused") {
+      log.warn({ ...fields, reason: closing.reason }, "payment refused");
+    } else if (closing.outcome === "unknown") {
+      log.error({ ...fields, reason: closing.reason }, "settlement not confirmed");
+    }
+    return closing;
+  }
+
+  /** Writes the outcome of a settlement, and what it means for the call's job, in one transaction. */
+  async function record(call: CallRecord, payment: SignedPayment, settlement: Settlement): Promise<Closing> {
+    const { jobId } = call;
+    const mine = { owner, paymentState: ["in_flight"] as const };
+    const waiting = { status: ["awaiting_payment"] as const };
+
+    if (settlement.outcome === "settled") {
+      const { transaction, payer } = settlement.response;
+      const receipt = receiptOf(payment, transaction, payer ?? call.identity.payer);
+      const answer = call.answer && withReceipt(call, call.answer, receipt);
+      // A call that was charged before its work is still being worked on.
+      const working = answer === undefined;
+      const set = { paymentState: "settled", receipt, answer, owner: working ? owner : undefined } as const;
+      const paid = { paymentState: "settled", receipt } as const;
+      const end =
+        call.charge === "before"
+          ? ({ ...paid, status: "queued" } as const)
+          : ({
+              ...paid,
+              status: "succeeded",
+              progress: 100,
+              expiresAt: Date.now() + options.retentionMs(call.resource),
+            } as const);
+      const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: end } };
+      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
+      return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
+    }
+
+    if (settlement.outcome === "refused") {
+      const { reason } = settlement;
+      const failure = { code: "payment_failed", error: "The payment could not be settled." };
+      const expiresAt = Date.now() + UNPAID_RETENTION_MS;
+      const unpaid = {
+        status: "failed",
+        failure,
+        result: undefined,
+        paymentState: "unused",
+        expiresAt,
+      } as const;
+      const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: unpaid } };
+      // Who was told that a job is under way, and asks again, is told of its end; others may use the key anew.
+      const announced = jobId !== undefined && call.charge === "after";
+      const set = announced ? ({ paymentState: "unused", owner: undefined } as const) : "forget";
+      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
+      return stepped ? { outcome: "refused", reason } : recorded(call);
+    }
+
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 10), LONGEST_RETRY_MS);
+    const set = { owner: undefined, tries: call.tries + 1, retryAt: Date.now() + wait };
+    const stepped = await store.change({ call: { id: call.id, when: mine, set } });
+    return stepped ? { outcome: "unknown", reason: settlement.reason } : recorded(call);
+  }
+
+  /** What another server has made of a call that was ours. */
+  async function recorded(call: CallRecord): Promise<Closing> {
+    const now = await store.call(call.id);
+    return now?.paymentState === "settled" ? { outcome: "settled", call: now } : { outcome: "lost" };
+  }
+
+  function receiptOf({ requirements, network }: SignedPayment, transaction: string, payer: string): Receipt {
     const atomic = "amount" in requirements ? requirements.amount : requirements.maxAmountRequired;
-    const asset = offers?.asset(payment.network, requirements.asset);
+    const asset = offers?.asset(network, requirements.asset);
     return {
       amount: formatAtomic(BigInt(atomic), asset?.decimals ?? 0),
       currency: asset?.symbol ?? requirements.asset,
       atomicAmount: atomic,
       asset: requirements.asset,
-      network: payment.network,
-      transaction: response.transaction,
-      payer: response.payer ?? call.identity.payer,
+      network,
+      transaction,
+      payer,
       payTo: requirements.payTo,
       settledAt: new Date().toISOString(),
     };
   }
 
-  return {
-    async close(call, answer) {
-      await store.withhold(call.id, answer);
-      return attempt(call, answer);
+  /** Hands a call back whose work could not be written; a store that fails is asked again at the next recovery. */
+  async function handBack(callId: string): Promise<void> {
+    try {
+      await store.change({ call: { id: callId, when: { owner }, set: { owner: undefined } } });
+      left.delete(callId);
+    } catch {
+      left.add(callId);
+    }
+  }
+
+  const ledger: Ledger = {
+    owner,
+
+    async begin(call, job, limits) {
+      await presence.ensure();
+      const begun = await store.begin(call, job, limits);
+      if (begun.begun && faults) await faults.reach("call.begun");
+      return begun;
     },
-    async reconcile(call) {
-      if (call.paymentState === "settled" && call.answer) return { outcome: "settled", answer: call.answer };
-      if (!call.answer) return { outcome: "unknown", reason: "the call is still being worked on" };
-      return attempt(call, call.answer);
+
+    async take(call) {
+      await presence.ensure();
+      const when = { orphaned: true, paymentState: [call.paymentState] } as const;
+      return (await store.change({ call: { id: call.id, when, set: { owner } } }))?.call;
+    },
+
+    collect,
+
+    async close(call, answer) {
+      const when = { owner, paymentState: ["unused"] } as const;
+      const set = call.payment
+        ? ({ paymentState: "in_flight", answer } as const)
+        : ({ answer, owner: undefined } as const);
+      const stepped = await store.change({ call: { id: call.id, when, set } }).catch((error: unknown) => {
+        left.add(call.id);
+        throw error;
+      });
+      if (!stepped?.call) return recorded(call);
+      return collect(stepped.call, true);
+    },
+
+    async conclude(call, answer, failure) {
+      const final = call.receipt ? withReceipt(call, answer, call.receipt) : answer;
+      const owed = failure === undefined ? undefined : refundOf(call, failure);
+      if (faults) await faults.reach("call.concluding");
+      try {
+        const set = { answer: final, owner: undefined };
+        const when = { owner, paymentState: [call.paymentState] };
+        const refund = owed ? { refund: { add: owed } } : {};
+        const stepped = await store.change({ call: { id: call.id, when, set }, ...refund });
+        return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        log.error({ callId: call.id, resource: call.resource, error }, "an answer could not be written");
+        left.add(call.id);
+        return { outcome: "unknown", reason: "store_unavailable" };
+      }
+    },
+
+    async release(call) {
+      try {
+        const when = { owner, paymentState: ["unused"] } as const;
+        await store.change({ call: { id: call.id, when, set: "forget" } });
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        left.add(call.id);
+      }
+    },
+
+    async end(job, from, end, retentionMs) {
+      const call = await store.call(job.callId);
+      if (!call) throw new Error(`job ${job.id} has no call`);
+      const when = { status: from, attempt: job.attempt };
+      const expiresAt = Date.now() + retentionMs;
+
+      if (end.ok && call.payment && call.charge === "after") {
+        await presence.ensure();
+        const stepped = await store.change({
+          // The job holds the call until here; from here the money may move.
+          call: {
+            id: call.id,
+            when: { orphaned: true, paymentState: ["unused"] },
+            set: { paymentState: "in_flight", owner },
+          },
+          job: {
+            id: job.id,
+            when,
+            set: {
+              status: "awaiting_payment",
+              paymentState: "in_flight",
+              result: end.result,
+              owner: undefined,
+            },
+          },
+        });
+        if (!stepped?.call) return undefined;
+        await collect(stepped.call, true);
+        const now = await store.job(job.id);
+        return now === "gone" ? undefined : now;
+      }
+
+      if (end.ok) {
+        const set = {
+          status: "succeeded",
+          progress: 100,
+          result: end.result,
+          owner: undefined,
+          expiresAt,
+        } as const;
+        return (await store.change({ job: { id: job.id, when, set } }))?.job;
+      }
+      const owed = refundOf(call, end.failure.code);
+      const paymentState = owed ? "refund_owed" : call.payment ? "unused" : undefined;
+      const set = {
+        status: end.status,
+        failure: end.failure,
+        owner: undefined,
+        paymentState,
+        expiresAt,
+      } as const;
+      const step: Step = { job: { id: job.id, when, set }, ...(owed ? { refund: { add: owed } } : {}) };
+      return (await store.change(step))?.job;
+    },
+
+    async recover() {
+      for (const id of left) await handBack(id);
+      for (const open of await store.openCalls(BATCH)) {
+        const call = await ledger.take(open);
+        if (!call) continue;
+        if (call.paymentState === "in_flight") {
+          await collect(call, false);
+        } else if (call.answer !== undefined) {
+          await handBack(call.id);
+        } else if (call.paymentState === "settled") {
+          log.error({ callId: call.id, resource: call.resource }, "the work of a charged call was lost");
+          await ledger.conclude(call, options.lostAnswer(call), "interrupted");
+        } else {
+          await ledger.release(call);
+        }
+      }
+      if (!refunds) return;
+      const due = await store.refunds({ state: "owed", dueAt: Date.now(), limit: BATCH });
+      for (const refund of due) await refunds.pay(refund);
     },
   };
+  return ledger;
 }
 
 /** The final answer: the receipt goes into the header of the buyer's version, and into a job's 202 as well. */
-function withReceipt(
-  call: CallRecord,
-  answer: StoredAnswer,
-  receipt: Receipt,
-  response: SettleResponse,
-): StoredAnswer {
-  const header = call.payment?.version === 1 ? HEADERS.xPaymentResponse : HEADERS.paymentResponse;
+function withReceipt(call: CallRecord, answer: StoredAnswer, receipt: Receipt): StoredAnswer {
+  // The 202 of a job that is charged after its work was given before there was a receipt; its status has it.
+  if (call.jobId !== undefined && call.charge === "after") return answer;
+  const { payment } = call;
+  const header = payment?.version === 1 ? HEADERS.xPaymentResponse : HEADERS.paymentResponse;
+  const network = payment?.version === 1 ? payment.payload.network : receipt.network;
+  const { transaction, payer, atomicAmount } = receipt;
+  const response = { success: true, transaction, network, payer, amount: atomicAmount };
   const headers = { ...answer.headers, [header]: encodeHeader(response) };
   if (call.jobId === undefined) return { ...answer, headers };
   const accepted = JSON.parse(answer.body) as JobAccepted;

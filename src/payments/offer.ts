@@ -29,6 +29,11 @@ export interface Accept {
   readonly payTo: string;
   /** @default the network's default dollar token, as `@x402/evm` knows it (USDC where there is one) */
   readonly asset?: AcceptedAsset;
+  /**
+   * A JSON-RPC node of the network, asked when the facilitator cannot say what has become of a payment. Without it, a
+   * settlement whose answer was lost may stay in doubt for good: most facilitators only say that the nonce is used.
+   */
+  readonly rpcUrl?: string;
 }
 
 /** A dollar token that transfers by EIP-3009. */
@@ -48,6 +53,8 @@ export interface Priced {
   readonly price: Price;
   readonly timeoutMs: number;
   readonly isJob: boolean;
+  /** Whether the payment is settled before the handler runs, or after it has succeeded. */
+  readonly charge: "before" | "after";
   /** x402 v1 `outputSchema`: what to send and what comes back. */
   readonly outputSchema: unknown;
 }
@@ -73,13 +80,33 @@ export interface Offers {
 
 /** How many different amounts, and how many different challenges, are kept ready-made. */
 const KEPT = 2_000;
-/** A job's payment is settled before the 202; this is how long a buyer may take from the 402 to there. */
-const JOB_PAYMENT_SECONDS = 300;
-/** What settling may take after the handler has ended. */
-const SETTLE_SECONDS = 60;
+/** How long a buyer who is charged before the work may take from the 402 to the settlement. */
+const UPFRONT_SECONDS = 300;
+/** What a buyer may take from the 402 to the payment, and settling after the handler has ended. */
+const AROUND_WORK_SECONDS = 60;
+
+export interface OfferOptions {
+  readonly accepts: readonly Accept[];
+  readonly facilitator: FacilitatorClient;
+  /** True when refunds are paid without the seller's hand. */
+  readonly refunds: boolean;
+  /** True when every payment must name its call. */
+  readonly requireKey: boolean;
+}
+
+/** What a buyer may rely on when a call ends without a result. Stands beside the price in the 402. */
+function refundPolicy({ charge, isJob }: Priced, refunds: boolean): string {
+  if (charge === "after") {
+    return isJob ? "Charged only when the job succeeds." : "Charged only when the answer is delivered.";
+  }
+  const when = isJob ? "Charged when the job is accepted." : "Charged before the work begins.";
+  return refunds
+    ? `${when} If it ends without a result, the full amount is sent back to the payer.`
+    : `${when} If it ends without a result, the full amount is owed back to the payer, and paid by the seller by hand.`;
+}
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
-export function createOffers(accepts: readonly Accept[], facilitator: FacilitatorClient): Offers {
+export function createOffers({ accepts, facilitator, refunds, requireKey }: OfferOptions): Offers {
   const core = new x402ResourceServer(facilitator);
   // By name: under a pattern core would build a RegExp for each look-up.
   for (const network of new Set(accepts.map((accept) => accept.network))) {
@@ -126,6 +153,7 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
 
   async function build(resource: Priced, amount: Money): Promise<Offer> {
     await ready();
+    const upfront = resource.charge === "before";
     const built = await Promise.all(
       ways.map(async (way) => {
         const atomic = toAtomic(amount, way.asset.decimals).toString();
@@ -137,19 +165,17 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
             currency: way.asset.symbol,
             description: amountDescription(resource.price),
           } satisfies Pricing,
-          refundPolicy: resource.isJob
-            ? "Charged when the job is accepted. A job that fails is not refunded automatically."
-            : "Charged only when the answer is delivered.",
+          refundPolicy: refundPolicy(resource, refunds),
         };
         const v2 = await core.buildPaymentRequirements({
           scheme: "exact",
           network: way.network,
           payTo: way.payTo,
           price: { asset: way.asset.address, amount: atomic },
-          maxTimeoutSeconds: resource.isJob
-            ? JOB_PAYMENT_SECONDS
-            : Math.ceil(resource.timeoutMs / 1000) + SETTLE_SECONDS,
-          extra: resource.isJob ? { ...extra, paymentFlow: "upfront" } : extra,
+          maxTimeoutSeconds: upfront
+            ? UPFRONT_SECONDS
+            : Math.ceil(resource.timeoutMs / 1000) + AROUND_WORK_SECONDS,
+          extra: upfront ? { ...extra, paymentFlow: "upfront" } : extra,
         });
         return v2.map((requirements) => ({ v2: requirements, v1: inV1(requirements, resource, extra) }));
       }),
@@ -174,7 +200,7 @@ export function createOffers(accepts: readonly Accept[], facilitator: Facilitato
         offer.v2,
         { url, description: resource.summary, mimeType: "application/json" },
         error,
-        { [PAYMENT_IDENTIFIER]: PAYMENT_IDENTIFIER_DECLARATION },
+        { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
       const body: PaymentRequiredV1 = {
         x402Version: 1,

@@ -27,13 +27,17 @@ export function problem(code: ProblemCode, requestId: string, options: ProblemOp
 }
 
 /** A failure of the handler: one of the seller's declared codes, a time-out or an internal error. */
-export function failure(outcome: Extract<Outcome, { ok: false }>, requestId: string): StoredAnswer {
+export function failure(
+  outcome: Extract<Outcome, { ok: false }>,
+  requestId: string,
+  paymentState: PaymentState = "unused",
+): StoredAnswer {
   const own = Object.hasOwn(PROBLEMS, outcome.code) ? PROBLEMS[outcome.code as ProblemCode][0] : 500;
   const status = outcome.declared ? DECLARED_FAILURE_STATUS : own;
   const title = status >= 500 ? "The request could not be carried out" : "The request was refused";
   return problemAnswer(
     { code: outcome.code, status, title, retryable: false, requestId },
-    { detail: outcome.error },
+    { detail: outcome.error, paymentState },
   );
 }
 

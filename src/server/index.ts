@@ -6,15 +6,24 @@ export {
   notImplemented,
   type Step,
 } from "../jobs/handler.ts";
+export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
 export { jsonLogger, type Logger } from "../observe/log.ts";
+export type { ChainRecord, Evidence } from "../payments/chain.ts";
 export type { Accept, AcceptedAsset } from "../payments/offer.ts";
 export { memoryStore } from "../store/memory.ts";
 export type {
+  Begun,
+  CallChange,
   CallRecord,
   JobChange,
   JobRecord,
+  Limits,
   PaymentIdentity,
+  RefundChange,
+  RefundRecord,
   SignedPayment,
+  Step as StoreStep,
+  Stepped,
   Store,
   StoredAnswer,
 } from "../store/store.ts";
@@ -28,5 +37,6 @@ export type {
   PaymentState,
   Receipt,
 } from "../wire/index.ts";
+export type { EvmAccount } from "../wire/transfer.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";
 export { type PaymentOptions, type Server, type ServerOptions, serve } from "./serve.ts";

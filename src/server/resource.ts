@@ -1,4 +1,4 @@
-import { type ApiDefinition, DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
+import { type ApiDefinition, chargeOf, DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
@@ -61,6 +61,7 @@ export function servedResources(
       output: definition.output,
       errors: definition.errors ?? {},
       isJob: job !== undefined,
+      charge: chargeOf(definition),
       timeoutMs: milliseconds(job?.timeout ?? definition.timeout ?? DEFAULT_TIMEOUT),
       retentionMs: milliseconds(job?.retention ?? DEFAULT_RETENTION),
       artifactUrl: job?.artifactUrl,

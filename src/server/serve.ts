@@ -1,12 +1,20 @@
 import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import { Hono } from "hono";
-import type { ApiDefinition } from "../../schema/api.ts";
-import { createJobs } from "../jobs/jobs.ts";
+import { type ApiDefinition, DEFAULT_RETENTION } from "../../schema/api.ts";
+import { type Duration, milliseconds } from "../../schema/duration.ts";
+import { parseUsd, toAtomic, type Usd } from "../../schema/money.ts";
+import { createJobs, type Jobs } from "../jobs/jobs.ts";
+import type { Faults } from "../observe/fault.ts";
 import { jsonLogger, type Logger } from "../observe/log.ts";
+import { type ChainRecord, rpcRecord } from "../payments/chain.ts";
 import { createLedger } from "../payments/ledger.ts";
 import { type Accept, createOffers } from "../payments/offer.ts";
+import { createRefunds } from "../payments/refund.ts";
 import { memoryStore } from "../store/memory.ts";
+import { createPresence } from "../store/presence.ts";
+import { StoreUnavailable, steady } from "../store/steady.ts";
 import type { Store } from "../store/store.ts";
+import type { EvmAccount } from "../wire/transfer.ts";
 import { preflight, problem, respond } from "./answer.ts";
 import { createCalls } from "./call.ts";
 import { type Documents, servedResources } from "./resource.ts";
@@ -17,6 +25,19 @@ export interface PaymentOptions {
   readonly accepts: readonly Accept[];
   /** URL of a facilitator, or a client of one (`HTTPFacilitatorClient` of `@x402/core`, with credentials). */
   readonly facilitator: string | FacilitatorClient;
+  /**
+   * Pays refunds: the account signs transfers of the token from itself to the payer, which go through the same
+   * facilitator, so it needs the token but no gas. A viem `LocalAccount` fits. Without it, refunds stay owed, are
+   * shown as `refund_owed`, and are paid by `resource402 refunds pay`.
+   */
+  readonly refunds?: { readonly account: EvmAccount };
+  /**
+   * What one payer may owe at a time for jobs with `charge: "after"`, in US dollars; more is answered 429. One job is
+   * allowed whatever it costs. @default "5.00"
+   */
+  readonly maxOutstanding?: Usd;
+  /** Where to look up what has become of a payment. @default the nodes at the `rpcUrl` of `accepts` */
+  readonly chain?: ChainRecord;
 }
 
 export interface ServerOptions<Handlers> {
@@ -34,6 +55,25 @@ export interface ServerOptions<Handlers> {
   readonly log?: Logger;
   /** @default 1 MiB */
   readonly maxBodyBytes?: number;
+  /**
+   * Refuse payments without an idempotency key (400). A buyer who signs anew after a lost answer, and names no key,
+   * cannot be told from one who buys twice. Stock x402 clients send none. @default false
+   */
+  readonly requireKey?: boolean;
+  /**
+   * For this long after a purchase, the same input from the same payer without a key is answered 409
+   * `possible_duplicate`, and not charged. @default never
+   */
+  readonly duplicateWindow?: Duration;
+  /** How dead servers are noticed. */
+  readonly recovery?: {
+    /** Between two looks at what is in doubt, owed or left behind, in milliseconds. @default 3000 */
+    readonly everyMs?: number;
+    /** After this long without a sign of life, what a server had begun is taken over, in milliseconds. @default 15000 */
+    readonly leaseMs?: number;
+  };
+  /** For tests: told of every step between two writes. */
+  readonly faults?: Faults;
 }
 
 /** A served API. `fetch` fits Node (through `resource402/node`), Hono, Next, Deno, Bun and Workers. */
@@ -45,8 +85,12 @@ export interface Server {
   stop(graceMs?: number): Promise<void>;
 }
 
-const RECONCILE_EVERY_MS = 3_000;
+const RECOVER_EVERY_MS = 3_000;
+const LEASE_MS = 15_000;
 const SWEEP_EVERY_MS = 60_000;
+const MAX_OUTSTANDING: Usd = "5.00";
+/** Places of a millionth of a dollar. */
+const VALUE_PLACES = 6;
 
 /** Serves an API. Called by the generated `createServer`, which knows the types. */
 export function serve(
@@ -55,17 +99,39 @@ export function serve(
   options: ServerOptions<object> & { readonly quotes?: object },
 ): Server {
   const log = options.log ?? jsonLogger();
-  const store = options.store ?? memoryStore();
+  const store = steady(options.store ?? memoryStore());
   const cors = options.cors ?? true;
   const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
   const charges = resources.some((resource) => resource.price.kind !== "free");
   if (charges && !options.payments) {
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
   }
-  const facilitator = facilitatorOf(options.payments);
-  const offers = options.payments && facilitator && createOffers(options.payments.accepts, facilitator);
-  const jobs = createJobs(new Map(resources.map((one) => [one.name, one])), store, log);
-  const ledger = createLedger({ store, facilitator, offers, log, onQueued: (jobId) => jobs.dispatch(jobId) });
+  const { payments, faults, requireKey = false } = options;
+  const facilitator = facilitatorOf(payments);
+  const chain = payments && (payments.chain ?? chainOf(payments.accepts));
+  const account = payments?.refunds?.account;
+  const offers =
+    payments && facilitator
+      ? createOffers({ accepts: payments.accepts, facilitator, refunds: account !== undefined, requireKey })
+      : undefined;
+  const presence = createPresence(store, options.recovery?.leaseMs ?? LEASE_MS, (error) =>
+    log.error({ error }, "the lease could not be renewed"),
+  );
+  const byName = new Map(resources.map((one) => [one.name, one]));
+  const ledger = createLedger({
+    store,
+    presence,
+    facilitator,
+    chain,
+    refunds: account && facilitator && createRefunds({ store, facilitator, account, chain, log, faults }),
+    offers,
+    log,
+    faults,
+    onQueued: (jobId) => jobs.dispatch(jobId),
+    lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "refund_owed" }),
+    retentionMs: (name) => byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION),
+  });
+  const jobs: Jobs = createJobs({ resources: byName, store, presence, log, faults, end: ledger.end });
   const status = createStatus(store, jobs);
   const publicUrl = options.publicUrl?.replace(/\/+$/, "");
   const call = createCalls({
@@ -74,7 +140,12 @@ export function serve(
     offers,
     facilitator,
     log,
+    faults,
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
+    requireKey,
+    duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
+    maxOutstanding: Number(toAtomic(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING), VALUE_PLACES)),
+    dispatch: (jobId) => jobs.dispatch(jobId),
     url: (request, path) => {
       const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
       return (publicUrl ?? origin) + (path ?? own);
@@ -95,7 +166,11 @@ export function serve(
   app.notFound((c) => respond(elsewhere(c.req.path), cors));
   app.onError((error) => {
     log.error({ error }, "a request could not be answered");
-    return respond(problem("internal_error", crypto.randomUUID()), cors);
+    const code = error instanceof StoreUnavailable ? "unavailable" : "internal_error";
+    return respond(
+      problem(code, crypto.randomUUID(), { paymentState: "in_flight", retryAfterSeconds: 2 }),
+      cors,
+    );
   });
 
   function elsewhere(path: string) {
@@ -128,8 +203,9 @@ export function serve(
     fetch: async (request) => app.fetch(request),
     async start() {
       if (timers.length > 0) return;
-      repeat(RECONCILE_EVERY_MS, "reconciliation", async () => {
-        for (const doubtful of await store.doubtful(50)) await ledger.reconcile(doubtful);
+      repeat(options.recovery?.everyMs ?? RECOVER_EVERY_MS, "recovery", async () => {
+        await jobs.recover();
+        await ledger.recover();
       });
       repeat(SWEEP_EVERY_MS, "clean-up", () => store.sweep(Date.now()));
       await offers?.ready();
@@ -138,8 +214,20 @@ export function serve(
       for (const timer of timers) clearInterval(timer);
       timers = [];
       await jobs.stop(graceMs);
+      await presence.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
     },
   };
+}
+
+/** What is said of a call that was charged and whose server died over the work. */
+const LOST = "The work on this call was lost. Its price is owed back to the payer.";
+
+/** The chains' own nodes, where they are named. */
+function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
+  const urls = accepts.flatMap(({ network, rpcUrl }) =>
+    rpcUrl === undefined ? [] : [[network, rpcUrl] as const],
+  );
+  return urls.length > 0 ? rpcRecord(new Map(urls)) : undefined;
 }
 
 function facilitatorOf(payments: PaymentOptions | undefined): FacilitatorClient | undefined {

@@ -25,7 +25,8 @@ export function createStatus(
     if (kept) return kept;
     const document = jobs.document(job);
     const body = JSON.stringify(document);
-    const terminal = TERMINAL.includes(job.status);
+    // An end whose refund is on its way still changes in that one word.
+    const terminal = TERMINAL.includes(job.status) && job.paymentState !== "refund_owed";
     const lifeSeconds = Math.max(0, Math.floor(((job.expiresAt ?? 0) - Date.now()) / 1000));
     const answer = json(200, body, {
       "referrer-policy": "no-referrer",

@@ -1,127 +1,243 @@
-import type { CallRecord, JobRecord, Store } from "./store.ts";
+import {
+  type Alive,
+  byAge,
+  isOpen,
+  isOrphaned,
+  isOutstanding,
+  isWaiting,
+  maySweepCall,
+  maySweepJob,
+  maySweepRefund,
+  take,
+} from "./rules.ts";
+import type { CallRecord, JobRecord, RefundRecord, Store } from "./store.ts";
+import { TOMBSTONE_LIFE_MS } from "./store.ts";
 
-/** How long a call stays known after it began, whatever its authorization says: a late replay must still be found. */
-const CALL_LIFE_MS = 24 * 3_600_000;
-const AUTHORIZATION_MARGIN_MS = 10 * 60_000;
-/** How long an expired job is remembered as gone (410) rather than unknown (404). */
-const TOMBSTONE_LIFE_MS = 7 * 24 * 3_600_000;
-
-/** Keeps everything in this process. For tests and demos: a restart forgets calls, payments and jobs. */
-export function memoryStore(): Store {
-  const calls = new Map<string, CallRecord>();
-  const byPayment = new Map<string, string>();
-  const byKey = new Map<string, string>();
+/**
+ * Keeps everything in this process. For tests and demos: a restart forgets calls, payments, jobs and owed refunds.
+ * @param options.now The store's clock, in milliseconds since the epoch. Default: `Date.now`.
+ */
+export function memoryStore(options: { readonly now?: () => number } = {}): Store {
+  const now = options.now ?? Date.now;
+  const calls = callTable((id) => jobs.get(id));
   const jobs = new Map<string, JobRecord>();
+  /** Jobs that are queued or running. */
+  const unfinished = new Set<string>();
+  const refunds = new Map<string, RefundRecord>();
+  const owed = new Set<string>();
   const tombstones = new Map<string, number>();
+  const livesUntil = new Map<string, number>();
 
-  const paymentIndex = ({ identity }: Pick<CallRecord, "identity">): string =>
-    JSON.stringify([identity.network, identity.payer, identity.nonce]);
-  const keyIndex = (call: Pick<CallRecord, "resource" | "identity" | "key">): string | undefined =>
-    call.key === undefined ? undefined : JSON.stringify([call.resource, call.identity.payer, call.key]);
+  const alive: Alive = (owner) => (livesUntil.get(owner) ?? 0) > now();
 
-  function holderOf(by: Pick<CallRecord, "resource" | "identity" | "key">): CallRecord | undefined {
-    const key = keyIndex(by);
-    const id = byPayment.get(paymentIndex(by)) ?? (key === undefined ? undefined : byKey.get(key));
-    return id === undefined ? undefined : calls.get(id);
+  function putJob(job: JobRecord): void {
+    jobs.set(job.id, job);
+    mark(unfinished, job.id, job.status === "queued" || job.status === "running");
+    calls.weigh(job.callId);
   }
 
-  function forget(call: CallRecord): void {
-    calls.delete(call.id);
-    byPayment.delete(paymentIndex(call));
-    const key = keyIndex(call);
-    if (key !== undefined) byKey.delete(key);
+  function dropJob(job: JobRecord): void {
+    jobs.delete(job.id);
+    unfinished.delete(job.id);
+    calls.weigh(job.callId);
   }
 
-  function change(callId: string, part: Partial<CallRecord>): CallRecord | undefined {
-    const call = calls.get(callId);
-    if (!call) return undefined;
-    const next = { ...call, ...part };
-    calls.set(callId, next);
-    return next;
+  function putRefund(refund: RefundRecord): void {
+    refunds.set(refund.id, refund);
+    mark(owed, refund.id, refund.state === "owed");
   }
 
   return {
+    async attend(owner, forMs) {
+      if (forMs > 0) livesUntil.set(owner, now() + forMs);
+      else livesUntil.delete(owner);
+    },
+
     async findCall(by) {
-      return holderOf(by);
+      return copy(calls.holder(by));
     },
 
-    async begin(call, job) {
-      const holder = holderOf(call);
-      if (holder) return holder;
-      calls.set(call.id, call);
-      byPayment.set(paymentIndex(call), call.id);
-      const key = keyIndex(call);
-      if (key !== undefined) byKey.set(key, call.id);
-      if (job) jobs.set(job.id, job);
-      return undefined;
+    async call(id) {
+      return copy(calls.get(id));
     },
 
-    async withhold(callId, answer) {
-      change(callId, { answer });
-    },
-
-    async doubt(callId) {
-      const call = change(callId, { paymentState: "in_flight" });
-      const job = call?.jobId === undefined ? undefined : jobs.get(call.jobId);
-      if (job) jobs.set(job.id, { ...job, paymentState: "in_flight" });
-    },
-
-    async settle(callId, answer, receipt) {
-      const call = change(callId, { answer, receipt, paymentState: "settled" });
-      const job = call?.jobId === undefined ? undefined : jobs.get(call.jobId);
-      if (!job) return;
-      const status = job.status === "awaiting_payment" ? "queued" : job.status;
-      jobs.set(job.id, { ...job, status, receipt, paymentState: call?.payment ? "settled" : undefined });
-    },
-
-    async release(callId) {
-      const call = calls.get(callId);
-      if (!call) return;
-      forget(call);
-      if (call.jobId !== undefined) jobs.delete(call.jobId);
-    },
-
-    async doubtful(limit) {
-      const found: CallRecord[] = [];
-      for (const call of calls.values()) {
-        if (call.paymentState === "in_flight" && found.push(call) >= limit) break;
+    async begin(call, job, limits = {}) {
+      const holder = calls.holder(call);
+      if (holder) return { begun: false, because: "taken", holder: copy(holder) };
+      if (limits.duplicateSince !== undefined) {
+        const duplicate = calls.lastAlike(call, limits.duplicateSince);
+        if (duplicate) return { begun: false, because: "duplicate", holder: copy(duplicate) };
       }
-      return found;
+      if (limits.outstanding !== undefined) {
+        if (calls.outstanding(call.identity.payer) + call.value > limits.outstanding) {
+          return { begun: false, because: "outstanding" };
+        }
+      }
+      if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
+      if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
+      if (job) putJob(copy(job));
+      calls.put(copy(call));
+      return { begun: true };
+    },
+
+    async change(step) {
+      const call = step.call && calls.get(step.call.id);
+      const job = step.job && jobs.get(step.job.id);
+      const refund = step.refund && refunds.get("add" in step.refund ? step.refund.add.id : step.refund.id);
+      const found = { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
+      const next = copy(take(step, found, alive, now()));
+      if (!next) return undefined;
+      if (next.call && step.call?.set === "forget") calls.drop(next.call);
+      else if (next.call) calls.put(next.call);
+      if (next.job) putJob(next.job);
+      if (next.refund) putRefund(next.refund);
+      return copy(next);
+    },
+
+    async openCalls(limit) {
+      const at = now();
+      return copy(
+        calls
+          .open()
+          .filter((call) => call.retryAt <= at && isOrphaned(call, alive))
+          .sort((a, b) => a.retryAt - b.retryAt || byAge(a, b))
+          .slice(0, limit),
+      );
+    },
+
+    async openJobs(limit) {
+      const waiting = those(unfinished, jobs).filter((job) => isWaiting(job, alive));
+      return copy(waiting.sort(byAge).slice(0, limit));
     },
 
     async job(id) {
-      return jobs.get(id) ?? (tombstones.has(id) ? "gone" : undefined);
+      return copy(jobs.get(id)) ?? (tombstones.has(id) ? "gone" : undefined);
     },
 
-    async advance(id, from, part, now) {
-      const job = jobs.get(id);
-      if (!job || !from.includes(job.status)) return undefined;
-      const next = { ...job, ...part, updatedAt: now };
-      jobs.set(id, next);
-      return next;
+    async refunds({ state, dueAt, limit }) {
+      const inQuestion =
+        dueAt === undefined && state !== "owed" ? [...refunds.values()] : those(owed, refunds);
+      const found = inQuestion.filter(
+        (refund) =>
+          (state === undefined || refund.state === state) && (dueAt === undefined || refund.retryAt <= dueAt),
+      );
+      return copy(found.sort(byAge).slice(0, limit));
     },
 
-    async sweep(now) {
+    async sweep(at) {
+      const owing = new Set(those(owed, refunds).map((refund) => refund.callId));
       let swept = 0;
       for (const job of jobs.values()) {
-        if (job.expiresAt === undefined || job.expiresAt > now) continue;
-        jobs.delete(job.id);
-        tombstones.set(job.id, now + TOMBSTONE_LIFE_MS);
+        if (!maySweepJob(job, calls.get(job.callId), { owed: owing.has(job.callId) }, at)) continue;
+        dropJob(job);
+        tombstones.set(job.id, at + TOMBSTONE_LIFE_MS);
         swept += 1;
       }
-      for (const call of calls.values()) {
-        // A key outlives its job, and a payment its authorization: a late replay must not charge again.
-        const alive =
-          call.paymentState === "in_flight" ||
-          (call.jobId !== undefined && jobs.has(call.jobId)) ||
-          call.createdAt + CALL_LIFE_MS > now ||
-          call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS > now;
-        if (alive) continue;
-        forget(call);
+      for (const call of calls.all()) {
+        const ties = { owed: owing.has(call.id), job: call.jobId !== undefined && jobs.has(call.jobId) };
+        if (!maySweepCall(call, ties, at)) continue;
+        calls.drop(call);
         swept += 1;
       }
-      for (const [id, until] of tombstones) if (until <= now) tombstones.delete(id);
+      for (const refund of refunds.values()) {
+        if (maySweepRefund(refund, at) && refunds.delete(refund.id)) swept += 1;
+      }
+      for (const [id, until] of tombstones) if (until <= at) tombstones.delete(id);
+      for (const owner of livesUntil.keys()) if (!alive(owner)) livesUntil.delete(owner);
       return swept;
     },
+
+    async close() {},
   };
+}
+
+/** The calls with everything by which they are looked for, so that a begin costs the same among ten and a million. */
+function callTable(jobOf: (id: string) => JobRecord | undefined) {
+  const calls = new Map<string, CallRecord>();
+  const byPayment = new Map<string, string>();
+  const byKey = new Map<string, string>();
+  const alike = new Map<string, Set<string>>();
+  const open = new Set<string>();
+  const unpaid = new Map<string, Set<string>>();
+
+  const paymentOf = ({ identity }: Pick<CallRecord, "identity">) =>
+    JSON.stringify([identity.network, identity.payer, identity.nonce]);
+  const keyOf = ({ resource, identity, key }: Pick<CallRecord, "resource" | "identity" | "key">) =>
+    JSON.stringify([resource, identity.payer, key]);
+  const purchaseOf = ({ identity, fingerprint }: CallRecord) => JSON.stringify([identity.payer, fingerprint]);
+
+  function weigh(id: string): void {
+    const call = calls.get(id);
+    if (!call) return;
+    const job = call.jobId === undefined ? undefined : jobOf(call.jobId);
+    enlist(unpaid, call.identity.payer, id, isOutstanding(call, job));
+  }
+
+  return {
+    get: (id: string) => calls.get(id),
+    all: () => calls.values(),
+    open: () => those(open, calls),
+    /** To be told when the job of a call has changed: whether the call is outstanding depends on it. */
+    weigh,
+
+    put(call: CallRecord): void {
+      calls.set(call.id, call);
+      byPayment.set(paymentOf(call), call.id);
+      if (call.key !== undefined) byKey.set(keyOf(call), call.id);
+      enlist(alike, purchaseOf(call), call.id, true);
+      mark(open, call.id, isOpen(call));
+      weigh(call.id);
+    },
+
+    drop(call: CallRecord): void {
+      calls.delete(call.id);
+      byPayment.delete(paymentOf(call));
+      if (call.key !== undefined) byKey.delete(keyOf(call));
+      enlist(alike, purchaseOf(call), call.id, false);
+      open.delete(call.id);
+      enlist(unpaid, call.identity.payer, call.id, false);
+    },
+
+    holder(by: Pick<CallRecord, "resource" | "identity" | "key">): CallRecord | undefined {
+      const id = byPayment.get(paymentOf(by)) ?? (by.key === undefined ? undefined : byKey.get(keyOf(by)));
+      return id === undefined ? undefined : calls.get(id);
+    },
+
+    /** The last call of this payer with this fingerprint, if it began no earlier than `since`. */
+    lastAlike(call: CallRecord, since: number): CallRecord | undefined {
+      return those(alike.get(purchaseOf(call)) ?? [], calls)
+        .filter((one) => one.createdAt >= since)
+        .sort(byAge)
+        .at(-1);
+    },
+
+    outstanding: (payer: string): number =>
+      those(unpaid.get(payer) ?? [], calls).reduce((sum, call) => sum + call.value, 0),
+  };
+}
+
+/** What is kept and what is handed out must not share parts: either side could change the other's. */
+function copy<T>(value: T): T {
+  return structuredClone(value);
+}
+
+function those<T>(ids: Iterable<string>, records: ReadonlyMap<string, T>): T[] {
+  const found: T[] = [];
+  for (const id of ids) {
+    const record = records.get(id);
+    if (record) found.push(record);
+  }
+  return found;
+}
+
+function mark(set: Set<string>, id: string, present: boolean): void {
+  if (present) set.add(id);
+  else set.delete(id);
+}
+
+function enlist(sets: Map<string, Set<string>>, name: string, id: string, present: boolean): void {
+  const set = sets.get(name) ?? new Set();
+  mark(set, id, present);
+  if (set.size > 0) sets.set(name, set);
+  else sets.delete(name);
 }

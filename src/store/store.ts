@@ -36,7 +36,12 @@ export interface PaymentIdentity {
   readonly validBefore: number;
 }
 
-/** The intent to charge for one call: written before any money moves, kept until after it has expired. */
+/**
+ * The intent to charge for one call: written before any money moves, kept until after its authorization has expired.
+ *
+ * `paymentState` says how far the money is. `unused`: nothing has been asked for. `in_flight`: a settlement may have
+ * been asked for, and its outcome is not recorded. `settled`: it has been paid.
+ */
 export interface CallRecord {
   readonly id: string;
   readonly resource: string;
@@ -47,14 +52,28 @@ export interface CallRecord {
   readonly identity: PaymentIdentity;
   /** Absent when the resource is free. */
   readonly payment: SignedPayment | undefined;
-  readonly paymentState: PaymentState;
-  /** The answer to give once the payment is settled. Written before the settlement. */
+  /** What it costs, in millionths of a US dollar. */
+  readonly value: number;
+  /** Whether the payment is settled before the handler runs, or after it has succeeded. */
+  readonly charge: "before" | "after";
+  readonly paymentState: Extract<PaymentState, "unused" | "in_flight" | "settled">;
+  /** The answer to give once the call is closed. A job's is there from the beginning. */
   readonly answer: StoredAnswer | undefined;
   readonly receipt: Receipt | undefined;
   readonly jobId: string | undefined;
+  /** The server that is working on the call; nobody when it waits for evidence, or for nothing any more. */
+  readonly owner: string | undefined;
+  /** How often evidence has been looked for in vain. */
+  readonly tries: number;
+  /** Not to be looked at again before; milliseconds since the epoch. */
+  readonly retryAt: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }
+
+export type CallChange = Partial<
+  Pick<CallRecord, "paymentState" | "answer" | "receipt" | "owner" | "tries" | "retryAt">
+>;
 
 export interface JobRecord {
   readonly id: string;
@@ -66,11 +85,15 @@ export interface JobRecord {
   readonly status: JobStatus;
   readonly progress: number;
   readonly message: string | undefined;
-  /** JSON text of the validated output. */
+  /** JSON text of the validated output. Not to be shown before the status is `succeeded`. */
   readonly result: string | undefined;
   readonly failure: { readonly code: string; readonly error: string } | undefined;
   readonly paymentState: PaymentState | undefined;
   readonly receipt: Receipt | undefined;
+  /** The server that runs it. */
+  readonly owner: string | undefined;
+  /** How often it has been started: who has not the last number writes nothing any more. */
+  readonly attempt: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -81,15 +104,129 @@ export interface JobRecord {
 export type JobChange = Partial<
   Pick<
     JobRecord,
-    "status" | "progress" | "message" | "result" | "failure" | "paymentState" | "receipt" | "expiresAt"
+    | "status"
+    | "progress"
+    | "message"
+    | "result"
+    | "failure"
+    | "paymentState"
+    | "receipt"
+    | "owner"
+    | "attempt"
+    | "expiresAt"
   >
 >;
 
+/** How a job ended. */
+export type JobEnd =
+  /** JSON text of the validated output. */
+  | { readonly ok: true; readonly result: string }
+  | {
+      readonly ok: false;
+      readonly status: Extract<JobStatus, "failed" | "cancelled" | "expired">;
+      readonly failure: { readonly code: string; readonly error: string };
+    };
+
+/** A payment in the other direction, for a call that was charged and ended without a result. */
+export interface RefundRecord {
+  /** The nonce of the transfer is derived from it, so that it cannot be paid twice. */
+  readonly id: string;
+  readonly callId: string;
+  readonly jobId: string | undefined;
+  readonly resource: string;
+  /** The code with which the call ended. */
+  readonly reason: string;
+  /** The payer of the call, who gets the money back. */
+  readonly to: string;
+  /** CAIP-2. */
+  readonly network: string;
+  readonly asset: string;
+  /** In the asset's smallest units. */
+  readonly atomicAmount: string;
+  /** What a person reads: `"0.05"`, `"USDC"`. */
+  readonly amount: string;
+  readonly currency: string;
+  /** The token's EIP-712 domain. */
+  readonly domain: { readonly name: string; readonly version: string };
+  readonly state: "owed" | "paid";
+  /** The transfer that was signed last. Kept before it is sent. */
+  readonly payment: SignedPayment | undefined;
+  /** Hash of the transaction that paid it, where it is known. */
+  readonly transaction: string | undefined;
+  readonly tries: number;
+  /** Milliseconds since the epoch. */
+  readonly retryAt: number;
+  readonly createdAt: number;
+}
+
+export type RefundChange = Partial<
+  Pick<RefundRecord, "state" | "payment" | "transaction" | "tries" | "retryAt">
+>;
+
 /**
- * The truth about calls and jobs. Each method is one transaction. Implementations hold two unique
- * rules: (network, payer, nonce), and (resource, payer, key) where there is a key.
+ * What is written in one transaction, or not at all. Every guard (`when`) must hold of the record as it stands, and
+ * every record named must exist.
+ */
+export interface Step {
+  readonly call?: {
+    readonly id: string;
+    readonly when?: {
+      readonly owner?: string;
+      /** True: nobody works on it, or a server that does not live any more. */
+      readonly orphaned?: true;
+      readonly paymentState?: readonly CallRecord["paymentState"][];
+    };
+    /** `"forget"` deletes the call: its key and its payment are free again. */
+    readonly set: CallChange | "forget";
+  };
+  readonly job?: {
+    readonly id: string;
+    readonly when?: {
+      readonly status?: readonly JobStatus[];
+      readonly attempt?: number;
+      readonly orphaned?: true;
+    };
+    readonly set: JobChange;
+  };
+  readonly refund?:
+    | { readonly add: RefundRecord }
+    | {
+        readonly id: string;
+        readonly when?: { readonly state?: RefundRecord["state"] };
+        readonly set: RefundChange;
+      };
+}
+
+/** The records as they stand after a step; a forgotten call is the one that went. */
+export interface Stepped {
+  readonly call?: CallRecord;
+  readonly job?: JobRecord;
+  readonly refund?: RefundRecord;
+}
+
+export interface Limits {
+  /** Refuse when the same payer has begun the same fingerprint since then; milliseconds since the epoch. */
+  readonly duplicateSince?: number;
+  /** Refuse when the payer's calls that are charged after the work and are not settled would exceed this sum, in millionths of a US dollar. */
+  readonly outstanding?: number;
+}
+
+export type Begun =
+  | { readonly begun: true }
+  /** Payment or key is taken, or (`duplicate`) the same was bought a moment ago: by this call. Nothing was written. */
+  | { readonly begun: false; readonly because: "taken" | "duplicate"; readonly holder: CallRecord }
+  | { readonly begun: false; readonly because: "outstanding" };
+
+/**
+ * The truth about calls, jobs and refunds. Each method is one transaction, durable when its promise resolves.
+ * Implementations hold two unique rules: (network, payer, nonce), and (resource, payer, key) where there is a key.
+ * What the records mean is the ledger's business: a store only keeps them. It reads the time from its own clock, so
+ * that leases do not depend on the clocks of several machines.
  */
 export interface Store {
+  /** Says that a server lives: for `forMs` from now, or, with 0, not any more. What a dead one owned is orphaned. */
+  attend(owner: string, forMs: number): Promise<void>;
+
   /** The call that holds this payment, or else the one that holds this key. */
   findCall(by: {
     resource: string;
@@ -97,35 +234,49 @@ export interface Store {
     key: string | undefined;
   }): Promise<CallRecord | undefined>;
 
-  /** Writes a call and its job. When payment or key is taken, writes nothing and returns the holder. */
-  begin(call: CallRecord, job: JobRecord | undefined): Promise<CallRecord | undefined>;
+  /** The call of this id. */
+  call(id: string): Promise<CallRecord | undefined>;
 
-  /** Keeps the answer that is to be given once the payment is settled. */
-  withhold(callId: string, answer: StoredAnswer): Promise<void>;
+  /** Writes a call and its job, unless something forbids it. */
+  begin(call: CallRecord, job: JobRecord | undefined, limits?: Limits): Promise<Begun>;
 
-  /** Records that the outcome of the settlement is not known. */
-  doubt(callId: string): Promise<void>;
+  /** Takes a step; `undefined`, and nothing written, when a guard does not hold. */
+  change(step: Step): Promise<Stepped | undefined>;
 
-  /** Records the settlement, the final answer, and puts the call's job, if any, into the queue. */
-  settle(callId: string, answer: StoredAnswer, receipt: Receipt | undefined): Promise<void>;
+  /**
+   * Orphaned calls that are not closed and whose `retryAt` has come, by `retryAt`: in flight, or without an answer.
+   */
+  openCalls(limit: number): Promise<readonly CallRecord[]>;
 
-  /** Forgets a call whose payment was definitely refused or never needed: key and payment are free again. */
-  release(callId: string): Promise<void>;
-
-  /** Calls whose settlement is in doubt, oldest first. */
-  doubtful(limit: number): Promise<readonly CallRecord[]>;
+  /** Jobs that wait for a server: queued, or running under one that does not live any more. Oldest first. */
+  openJobs(limit: number): Promise<readonly JobRecord[]>;
 
   /** The job, `"gone"` after its retention, or `undefined` when it never was. */
   job(id: string): Promise<JobRecord | "gone" | undefined>;
 
-  /** Changes a job only while its status is one of `from`; `undefined` when it is not. */
-  advance(
-    id: string,
-    from: readonly JobStatus[],
-    change: JobChange,
-    now: number,
-  ): Promise<JobRecord | undefined>;
+  /** Refunds, oldest first; with `dueAt` only those that are owed and whose `retryAt` is not later. */
+  refunds(by: {
+    readonly state?: RefundRecord["state"];
+    readonly dueAt?: number;
+    readonly limit: number;
+  }): Promise<readonly RefundRecord[]>;
 
-  /** Deletes what has outlived its use at `now`. Returns how many records went. */
+  /**
+   * Deletes what has outlived its use at `now` (milliseconds since the epoch): jobs past `expiresAt`, which leave a
+   * tombstone; calls past the life of job, key and authorization, never one in flight, nor one whose refund is owed;
+   * refunds that were paid long ago. Returns how many records went.
+   */
   sweep(now: number): Promise<number>;
+
+  /** Lets go of files and connections. The store is not used any more. */
+  close(): Promise<void>;
 }
+
+/** A key and a payment are remembered for at least this long after the call began: a late replay must not charge again. */
+export const CALL_LIFE_MS = 24 * 3_600_000;
+/** ... and for this long after the authorization has expired: a broadcast may still be mined. */
+export const AUTHORIZATION_MARGIN_MS = 10 * 60_000;
+/** How long an expired job is remembered as gone (410) rather than unknown (404). */
+export const TOMBSTONE_LIFE_MS = 7 * 24 * 3_600_000;
+/** How long a refund that was paid is kept. */
+export const REFUND_LIFE_MS = 90 * 24 * 3_600_000;

@@ -96,8 +96,12 @@ export interface Receipt {
   readonly settledAt: string;
 }
 
-/** What is known of the money behind a call. `unused`: the signature has not been and will not be settled. */
-export type PaymentState = "unused" | "in_flight" | "settled";
+/**
+ * What is known of the money behind a call. `unused`: the signature has not been and will not be settled.
+ * `in_flight`: it may have been, or will be; nobody can say yet. `refund_owed` and `refunded`: it was settled, and
+ * the call ended without a result.
+ */
+export type PaymentState = "unused" | "in_flight" | "settled" | "refund_owed" | "refunded";
 
 /** The extension by which a buyer names a call, so that it is paid once. Source: x402 payment-identifier. */
 export const PAYMENT_IDENTIFIER = "payment-identifier";

@@ -1,0 +1,173 @@
+import type { FacilitatorClient } from "@x402/core/server";
+import type { Faults } from "../observe/fault.ts";
+import type { Logger } from "../observe/log.ts";
+import type { CallRecord, RefundRecord, SignedPayment, Store } from "../store/store.ts";
+import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
+import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
+import type { ChainRecord } from "./chain.ts";
+import { settle } from "./charge.ts";
+import { hash } from "./evidence.ts";
+
+/**
+ * The refund of a call that was charged and ends without a result: to be written in the same transaction as that
+ * end. `undefined` when the call was not charged.
+ */
+export function refundOf(call: CallRecord, reason: string): RefundRecord | undefined {
+  const { payment, receipt } = call;
+  if (!payment || !receipt || call.paymentState !== "settled") return undefined;
+  const { name, version } = payment.requirements.extra;
+  return {
+    // One call, one refund.
+    id: `ref_${call.id}`,
+    callId: call.id,
+    jobId: call.jobId,
+    resource: call.resource,
+    reason,
+    to: receipt.payer,
+    network: payment.network,
+    asset: receipt.asset,
+    atomicAmount: receipt.atomicAmount,
+    amount: receipt.amount,
+    currency: receipt.currency,
+    domain: { name: String(name ?? ""), version: String(version ?? "") },
+    state: "owed",
+    payment: undefined,
+    transaction: undefined,
+    tries: 0,
+    retryAt: Date.now(),
+    createdAt: Date.now(),
+  };
+}
+
+export interface Refunds {
+  /** Pays one refund, or finds that it has been paid. What cannot be paid now stays owed, and is tried again later. */
+  pay(refund: RefundRecord): Promise<RefundRecord>;
+}
+
+export interface RefundOptions {
+  readonly store: Store;
+  readonly facilitator: FacilitatorClient;
+  /** Holds the tokens that are sent back. It needs no gas. */
+  readonly account: EvmAccount;
+  readonly chain: ChainRecord | undefined;
+  readonly log: Logger;
+  readonly faults: Faults | undefined;
+}
+
+/** How long a refund's transfer can be settled. */
+const VALID_SECONDS = 3_600;
+/** What is left of it must suffice for a settlement. */
+const SETTLE_SECONDS = 60;
+const FIRST_RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 15 * 60_000;
+
+/**
+ * Pays what is owed. A refund's nonce is derived from its id: however often, and by however many servers, its transfer
+ * is signed and sent, the token executes it once.
+ */
+export function createRefunds({ store, facilitator, account, chain, log, faults }: RefundOptions): Refunds {
+  async function sign(refund: RefundRecord): Promise<SignedPayment> {
+    const { network, asset, domain, to, atomicAmount } = refund;
+    const validBefore = Math.floor(Date.now() / 1000) + VALID_SECONDS;
+    const nonce: `0x${string}` = `0x${hash(`resource402 refund ${refund.id}`)}`;
+    const requirements: PaymentRequirements = {
+      scheme: "exact",
+      network: network as Network,
+      asset,
+      amount: atomicAmount,
+      payTo: to,
+      maxTimeoutSeconds: VALID_SECONDS,
+      extra: { ...domain },
+    };
+    const payload = await signTransfer(account, {
+      network,
+      asset,
+      domain,
+      to,
+      atomicAmount,
+      nonce,
+      validBefore,
+    });
+    return {
+      version: 2,
+      network: requirements.network,
+      payload: { x402Version: 2, accepted: requirements, payload },
+      requirements,
+    };
+  }
+
+  async function paid(refund: RefundRecord, transaction: string | undefined): Promise<RefundRecord> {
+    const set = { state: "paid", transaction, retryAt: 0 } as const;
+    const when = { state: "owed" } as const;
+    const { jobId } = refund;
+    const known = jobId === undefined ? undefined : await store.job(jobId);
+    // A job that has been deleted by now has nobody left to be told.
+    const job =
+      jobId !== undefined && known !== undefined && known !== "gone"
+        ? { job: { id: jobId, set: { paymentState: "refunded" } as const } }
+        : {};
+    const stepped = await store.change({ refund: { id: refund.id, when, set }, ...job });
+    log.info({ refund: refund.id, callId: refund.callId, amount: refund.amount, transaction }, "refund paid");
+    return stepped?.refund ?? { ...refund, ...set };
+  }
+
+  async function postponed(refund: RefundRecord, reason: string): Promise<RefundRecord> {
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries, 20), LONGEST_RETRY_MS);
+    const set = { tries: refund.tries + 1, retryAt: Date.now() + wait };
+    log.error(
+      { refund: refund.id, callId: refund.callId, amount: refund.amount, reason },
+      "refund not paid yet",
+    );
+    const stepped = await store.change({ refund: { id: refund.id, when: { state: "owed" }, set } });
+    return stepped?.refund ?? refund;
+  }
+
+  return {
+    async pay(refund) {
+      if (refund.state === "paid") return refund;
+      const kept = refund.payment && authorizationOf(refund.payment);
+      const own = kept?.from.toLowerCase() === account.address.toLowerCase();
+      if (kept && !own) {
+        // The nonce protects one account only: what another one has signed must be known not to have been paid.
+        const evidence = await look(refund.payment);
+        if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
+        if (evidence?.state !== "lapsed") {
+          return postponed(refund, `${kept.from} has signed its transfer, and may have paid it`);
+        }
+      }
+      const fresh = kept && own && kept.validBefore > Date.now() / 1000 + SETTLE_SECONDS;
+      const payment = fresh && refund.payment ? refund.payment : await sign(refund);
+      if (payment !== refund.payment) {
+        const stepped = await store.change({
+          refund: { id: refund.id, when: { state: "owed" }, set: { payment } },
+        });
+        if (!stepped?.refund) return { ...refund, state: "paid" };
+      }
+      if (faults) await faults.reach("refund.before");
+      const settlement = await settle(facilitator, payment);
+      if (faults) await faults.reach("refund.after");
+      if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
+      const evidence = await look(payment);
+      if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
+      // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid.
+      const used = evidence === undefined && /nonce\w*_used|authorization is used/i.test(settlement.reason);
+      return used ? paid(refund, undefined) : postponed(refund, settlement.reason);
+    },
+  };
+
+  async function look(payment: SignedPayment | undefined) {
+    if (!payment) return undefined;
+    try {
+      return await chain?.lookUp(payment);
+    } catch (error) {
+      log.warn({ error }, "the chain could not be asked about a refund");
+      return undefined;
+    }
+  }
+}
+
+function authorizationOf(payment: SignedPayment): { from: string; validBefore: number } | undefined {
+  const { authorization } = payment.payload.payload;
+  if (!isRecord(authorization)) return undefined;
+  return { from: String(authorization.from), validBefore: Number(authorization.validBefore) };
+}

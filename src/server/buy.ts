@@ -1,0 +1,272 @@
+import { type Money, toAtomic } from "../../schema/money.ts";
+import { acceptedJob, newJob, newJobId } from "../jobs/jobs.ts";
+import { run } from "../jobs/run.ts";
+import { type Verdict, verify } from "../payments/charge.ts";
+import type { Closing } from "../payments/ledger.ts";
+import { recall } from "../payments/recall.ts";
+import { StoreUnavailable } from "../store/steady.ts";
+import type { CallRecord, SignedPayment, StoredAnswer } from "../store/store.ts";
+import { HEADERS } from "../wire/index.ts";
+import { failure, json, problem, replayed } from "./answer.ts";
+import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./call.ts";
+
+/** Places of a millionth of a dollar. */
+const VALUE_PLACES = 6;
+/** What must be left of an authorization after the work, so that it can be settled. */
+const SETTLE_SECONDS = 10;
+
+/**
+ * From a valid, priced request to its answer: look up → verify → write the intent → then, by the resource's way to
+ * charge, run and settle or settle and run.
+ */
+export function createBuying(
+  room: CallRoom,
+  { challenge, unavailable }: Asking,
+): (purchase: Purchase) => Promise<StoredAnswer> {
+  const { store, ledger, offers, facilitator, faults } = room;
+  /** Calls that are being worked on in this process: a concurrent twin waits for the same answer. */
+  const inFlight = new Map<string, Promise<StoredAnswer>>();
+
+  return async (purchase) => {
+    const { resource, requestId, log, amount, claim } = purchase;
+    const { key, paid } = claim;
+    if (!paid && !resource.isJob && key.value === undefined) return answerUnrecorded(purchase);
+
+    const holder = await known(purchase);
+    if (holder === "unreadable") {
+      // Whether this payment has been settled before stands in the store: to say "unused" would be a guess.
+      return problem("unavailable", requestId, {
+        paymentState: paid ? "in_flight" : "unused",
+        retryAfterSeconds: STORE_RETRY_SECONDS,
+      });
+    }
+    if (holder) return again(holder, purchase);
+    if (faults) await faults.reach("call.unknown");
+
+    const { payment, verdict } = paid ? await examine(purchase) : {};
+    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
+    if (verdict?.verdict === "invalid") {
+      log.info({ reason: verdict.reason }, "payment invalid");
+      return challenge(purchase, amount, verdict.reason);
+    }
+    if (faults) await faults.reach("call.verified");
+    const call = newCall(purchase, payment);
+    return working(call.id, () => begin(call, purchase));
+  };
+
+  async function known({ resource, claim, log }: Purchase): Promise<CallRecord | "unreadable" | undefined> {
+    try {
+      const { identity, key } = claim;
+      return await store.findCall({ resource: resource.name, identity, key: key.value });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.error({ error }, "the store is not available");
+      return "unreadable";
+    }
+  }
+
+  /** Makes work known to twins from the moment that its call may stand in the store. */
+  function working(callId: string, work: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
+    const answer = work();
+    inFlight.set(callId, answer);
+    return answer.finally(() => inFlight.delete(callId));
+  }
+
+  /** Whether a payment fits an offer at today's price, and whether it is good. Moves nothing. */
+  async function examine(
+    purchase: Purchase,
+  ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
+    const { resource, amount, url, presented, claim } = purchase;
+    if (resource.charge === "after") {
+      const endsAt = Date.now() / 1000 + resource.timeoutMs / 1000 + SETTLE_SECONDS;
+      if (claim.identity.validBefore < endsAt) {
+        return { verdict: { verdict: "invalid", reason: "authorization_ends_before_the_work" } };
+      }
+    }
+    try {
+      const payment = presented && (await offers?.match(resource, amount, url, presented));
+      if (payment && facilitator) return { payment, verdict: await verify(facilitator, payment) };
+      return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
+    } catch (cause) {
+      return { verdict: { verdict: "unavailable", cause } };
+    }
+  }
+
+  function newCall(purchase: Purchase, payment: SignedPayment | undefined): CallRecord {
+    const { resource, requestId, amount, claim } = purchase;
+    const upfront = payment !== undefined && resource.charge === "before";
+    const jobId = resource.isJob ? newJobId() : undefined;
+    const call: CallRecord = {
+      id: requestId,
+      resource: resource.name,
+      key: claim.key.value,
+      fingerprint: claim.fingerprint,
+      identity: claim.identity,
+      payment,
+      value: payment ? microUsd(amount) : 0,
+      charge: resource.charge,
+      // Who is charged before the work is charged next: the intent says already that the money may move.
+      paymentState: upfront ? "in_flight" : "unused",
+      answer: undefined,
+      receipt: undefined,
+      jobId,
+      // A job that may start at once holds its call itself.
+      owner: jobId === undefined || upfront ? ledger.owner : undefined,
+      tries: 0,
+      retryAt: Date.now(),
+      createdAt: Date.now(),
+    };
+    return jobId === undefined ? call : { ...call, answer: acceptance(call, jobId, purchase) };
+  }
+
+  /** The 202, as it is before the settlement. */
+  function acceptance(call: CallRecord, jobId: string, { request, resource }: Purchase): StoredAnswer {
+    const statusUrl = room.url(request, `/v1/jobs/${jobId}`);
+    const accepted = acceptedJob(call, jobId, statusUrl, resource);
+    return json(202, JSON.stringify(accepted), {
+      "cache-control": "private, no-store",
+      "referrer-policy": "no-referrer",
+      location: statusUrl,
+      [HEADERS.retryAfter]: String(accepted.retryAfterSeconds),
+    });
+  }
+
+  /** Writes the intent; then the work. */
+  async function begin(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    const { requestId, resource, claim, written } = purchase;
+    const guarded = claim.paid && claim.key.value === undefined && room.duplicateWindowMs > 0;
+    const limited = call.payment !== undefined && resource.isJob && resource.charge === "after";
+    const begun = await ledger.begin(call, newJob(call, written), {
+      ...(guarded ? { duplicateSince: Date.now() - room.duplicateWindowMs } : {}),
+      // One at a time is always allowed, whatever it costs.
+      ...(limited ? { outstanding: Math.max(room.maxOutstanding, call.value) } : {}),
+    });
+    if (begun.begun) return carryOut(call, purchase, true);
+    if (begun.because === "taken") return again(begun.holder, purchase);
+    if (begun.because === "duplicate") {
+      const detail =
+        "The same was bought from here a moment ago. To buy it once more, send an Idempotency-Key of its own with each purchase.";
+      return problem("possible_duplicate", requestId, { detail });
+    }
+    const detail =
+      "Earlier jobs of this payer have not been settled yet. Send the same request again when they have ended.";
+    return problem("too_much_outstanding", requestId, { detail, retryAfterSeconds: 5 });
+  }
+
+  /**
+   * Carries a call that is ours from where it stands to its answer. `fresh`: it was begun just now; else a server has
+   * died over it, and the buyer has come back.
+   */
+  async function carryOut(call: CallRecord, purchase: Purchase, fresh: boolean): Promise<StoredAnswer> {
+    if (call.paymentState === "in_flight") {
+      const closing = await ledger.collect(call, fresh);
+      if (closing.outcome !== "settled" || closing.call.answer) return closed(closing, call, purchase);
+      return runAndConclude(closing.call, purchase);
+    }
+    if (call.jobId !== undefined && call.answer) {
+      room.dispatch(call.jobId);
+      return call.answer;
+    }
+    return call.paymentState === "settled" ? runAndConclude(call, purchase) : runAndClose(call, purchase);
+  }
+
+  /** Run, then settle, then answer. A failure of any kind is free, and releases key and payment. */
+  async function runAndClose(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    const outcome = await work(call, purchase);
+    if (!outcome.ok) {
+      await ledger.release(call);
+      return failure(outcome, purchase.requestId);
+    }
+    return closed(await ledger.close(call, output(outcome.output, call)), call, purchase);
+  }
+
+  /** What has been settled: run, then answer. A failure of any kind owes a refund. */
+  async function runAndConclude(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    const outcome = await work(call, purchase);
+    const answer = outcome.ok
+      ? output(outcome.output, call)
+      : failure(outcome, purchase.requestId, "refund_owed");
+    return closed(await ledger.conclude(call, answer, outcome.ok ? undefined : outcome.code), call, purchase);
+  }
+
+  async function work(call: CallRecord, { resource, requestId, log, input }: Purchase) {
+    const payer = call.payment ? call.identity.payer : undefined;
+    const outcome = await run(resource, { input, payer, requestId, jobId: call.id, log });
+    if (faults) await faults.reach("call.ran");
+    return outcome;
+  }
+
+  function output(text: string, call: CallRecord): StoredAnswer {
+    return json(200, text, call.payment ? { "cache-control": "private, no-store" } : {});
+  }
+
+  /** Nothing to charge and nothing to tell twins apart by: nothing to remember. */
+  async function answerUnrecorded({ resource, requestId, log, input }: Purchase): Promise<StoredAnswer> {
+    const outcome = await run(resource, { input, payer: undefined, requestId, jobId: requestId, log });
+    return outcome.ok ? json(200, outcome.output) : failure(outcome, requestId);
+  }
+
+  /** A payment or a key that is known already: the same answer, for who may have it. */
+  async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    const { requestId, log, amount, claim } = purchase;
+    const prove = async (): Promise<Verdict> => (await examine(purchase)).verdict;
+    const ruling = await recall(holder, claim, prove);
+    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause);
+    if (ruling.ruling === "invalid") {
+      log.info({ reason: ruling.reason }, "payment of a replay invalid");
+      return challenge(purchase, amount, ruling.reason);
+    }
+    if (ruling.ruling === "conflict") return problem(ruling.code, requestId);
+
+    const twin = inFlight.get(holder.id);
+    if (twin) return replayed(await twin);
+    if (holder.answer && holder.paymentState !== "in_flight") return replayed(holder.answer);
+    const taken = await ledger.take(holder).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.error({ error }, "the store is not available");
+    });
+    if (taken) return replayed(await working(holder.id, () => carryOut(taken, purchase, false)));
+    // Somebody is at work on it: what it says is not final yet.
+    return pending(holder, purchase);
+  }
+
+  /** What is said of a call whose end nobody knows yet. A job's buyer is sent to its status. */
+  function pending(call: CallRecord, { requestId }: Purchase): StoredAnswer {
+    if (call.jobId !== undefined && call.answer) return replayed(call.answer);
+    if (call.paymentState === "in_flight") return unconfirmed(requestId);
+    const paymentState = call.paymentState === "settled" ? "settled" : "in_flight";
+    return problem("in_progress", requestId, { retryAfterSeconds: 1, paymentState });
+  }
+
+  async function closed(closing: Closing, call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    if (closing.outcome === "settled") {
+      const { answer } = closing.call;
+      if (!answer) return pending(closing.call, purchase);
+      if (faults) await faults.reach("call.answered");
+      return answer;
+    }
+    if (closing.outcome === "refused") return challenge(purchase, purchase.amount, closing.reason);
+    if (closing.outcome === "lost") {
+      const now = await store.call(call.id);
+      return now
+        ? pending(now, purchase)
+        : problem("in_progress", purchase.requestId, { retryAfterSeconds: 1 });
+    }
+    // A job whose settlement is not known yet is under way: its buyer waits at its status.
+    if (call.jobId !== undefined && call.answer) return call.answer;
+    if (call.paymentState === "settled") return pending(call, purchase);
+    return unconfirmed(purchase.requestId);
+  }
+
+  function unconfirmed(requestId: string): StoredAnswer {
+    return problem("settlement_unknown", requestId, {
+      detail: "The payment has not been confirmed yet. Send the same request again; do not pay again.",
+      paymentState: "in_flight",
+      retryAfterSeconds: 2,
+    });
+  }
+}
+
+function microUsd(amount: Money): number {
+  return Number(toAtomic(amount, VALUE_PLACES));
+}

@@ -1,0 +1,126 @@
+import { TERMINAL } from "../wire/index.ts";
+import type { CallRecord, JobRecord, RefundRecord, Step, Stepped } from "./store.ts";
+import { AUTHORIZATION_MARGIN_MS, CALL_LIFE_MS, REFUND_LIFE_MS } from "./store.ts";
+
+/** Whether a server lives, by the store's clock. */
+export type Alive = (owner: string) => boolean;
+
+/** Nobody works on it, or a server that does not live any more. */
+export function isOrphaned(record: { readonly owner: string | undefined }, alive: Alive): boolean {
+  return record.owner === undefined || !alive(record.owner);
+}
+
+/** Somebody has to come back to it: money may be moving, or there is no answer yet. */
+export function isOpen(call: Pick<CallRecord, "paymentState" | "answer">): boolean {
+  return call.paymentState === "in_flight" || call.answer === undefined;
+}
+
+/** Waits for a server: queued, whoever queued it, or running under a dead one. */
+export function isWaiting(job: Pick<JobRecord, "status" | "owner">, alive: Alive): boolean {
+  return job.status === "queued" || (job.status === "running" && isOrphaned(job, alive));
+}
+
+/**
+ * The work is, or will be, done before the money has come. It is not owed any more once the job has ended unpaid; a
+ * job whose record is gone has ended.
+ */
+export function isOutstanding(
+  call: Pick<CallRecord, "charge" | "jobId" | "paymentState">,
+  job: Pick<JobRecord, "status"> | undefined,
+): boolean {
+  if (call.charge !== "after" || call.jobId === undefined || call.paymentState === "settled") return false;
+  return call.paymentState === "in_flight" || (job !== undefined && !TERMINAL.includes(job.status));
+}
+
+/** Order of what is told oldest first; the id decides between two of one millisecond. */
+export function byAge(a: { createdAt: number; id: string }, b: { createdAt: number; id: string }): number {
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}
+
+/**
+ * What the records named in a step become, or `undefined` when one is missing or a guard does not hold. A refund that
+ * is to be added must not be there yet: it is paid once.
+ * @param found The records as they stand; for a refund to be added, the one that has its id already.
+ */
+export function take(step: Step, found: Stepped, alive: Alive, now: number): Stepped | undefined {
+  const call = step.call && takeCall(step.call, found.call, alive);
+  if (step.call && !call) return undefined;
+  const job = step.job && takeJob(step.job, found.job, alive, now);
+  if (step.job && !job) return undefined;
+  const refund = step.refund && takeRefund(step.refund, found.refund);
+  if (step.refund && !refund) return undefined;
+  return { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
+}
+
+function takeCall(
+  { when, set }: NonNullable<Step["call"]>,
+  call: CallRecord | undefined,
+  alive: Alive,
+): CallRecord | undefined {
+  if (!call) return undefined;
+  if (when?.owner !== undefined && call.owner !== when.owner) return undefined;
+  if (when?.orphaned && !isOrphaned(call, alive)) return undefined;
+  if (when?.paymentState && !when.paymentState.includes(call.paymentState)) return undefined;
+  return set === "forget" ? call : { ...call, ...set };
+}
+
+function takeJob(
+  { when, set }: NonNullable<Step["job"]>,
+  job: JobRecord | undefined,
+  alive: Alive,
+  now: number,
+): JobRecord | undefined {
+  if (!job) return undefined;
+  if (when?.status && !when.status.includes(job.status)) return undefined;
+  if (when?.attempt !== undefined && job.attempt !== when.attempt) return undefined;
+  if (when?.orphaned && !isOrphaned(job, alive)) return undefined;
+  return { ...job, ...set, updatedAt: now };
+}
+
+function takeRefund(
+  refund: NonNullable<Step["refund"]>,
+  found: RefundRecord | undefined,
+): RefundRecord | undefined {
+  if ("add" in refund) return found ? undefined : refund.add;
+  if (!found || (refund.when?.state !== undefined && found.state !== refund.when.state)) return undefined;
+  return { ...found, ...refund.set };
+}
+
+/** What else is there of a call, as far as sweeping asks. */
+export interface Ties {
+  /** A refund of it is still owed. */
+  readonly owed: boolean;
+  /** The record of its job is still there. */
+  readonly job: boolean;
+}
+
+/** A key outlives its job, and a payment its authorization: a late replay must not charge again. */
+export function maySweepCall(
+  call: Pick<CallRecord, "paymentState" | "createdAt"> & { identity: { validBefore: number } },
+  ties: Ties,
+  now: number,
+): boolean {
+  return (
+    call.paymentState !== "in_flight" &&
+    !ties.owed &&
+    !ties.job &&
+    call.createdAt + CALL_LIFE_MS <= now &&
+    call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS <= now
+  );
+}
+
+/** A job is kept as long as its money is not where it belongs: whoever brings it there writes to the job too. */
+export function maySweepJob(
+  job: Pick<JobRecord, "expiresAt">,
+  call: Pick<CallRecord, "paymentState"> | undefined,
+  ties: Pick<Ties, "owed">,
+  now: number,
+): boolean {
+  return (
+    job.expiresAt !== undefined && job.expiresAt <= now && !ties.owed && call?.paymentState !== "in_flight"
+  );
+}
+
+export function maySweepRefund(refund: Pick<RefundRecord, "state" | "createdAt">, now: number): boolean {
+  return refund.state === "paid" && refund.createdAt + REFUND_LIFE_MS <= now;
+}

@@ -1,0 +1,32 @@
+import type { Store } from "./store.ts";
+
+/** The store could not do what it was asked to: the disk is full, the file is locked, the connection is gone. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** The same store, whose failures can be told from mistakes in the code: each is a {@link StoreUnavailable}. */
+export function steady(store: Store): Store {
+  const guarded =
+    <Args extends unknown[], Result>(name: keyof Store, work: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      try {
+        return await work.apply(store, args);
+      } catch (cause) {
+        throw new StoreUnavailable(`the store failed: ${name}`, { cause });
+      }
+    };
+  return {
+    attend: guarded("attend", store.attend),
+    findCall: guarded("findCall", store.findCall),
+    call: guarded("call", store.call),
+    begin: guarded("begin", store.begin),
+    change: guarded("change", store.change),
+    openCalls: guarded("openCalls", store.openCalls),
+    openJobs: guarded("openJobs", store.openJobs),
+    job: guarded("job", store.job),
+    refunds: guarded("refunds", store.refunds),
+    sweep: guarded("sweep", store.sweep),
+    close: guarded("close", store.close),
+  };
+}

@@ -1,5 +1,6 @@
 import {
   type ApiDefinition,
+  chargeOf,
   DEFAULT_RETENTION,
   DEFAULT_TIMEOUT,
   isApiDefinition,
@@ -213,6 +214,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     per: perWhat(price),
     pricedDefaults: Object.fromEntries(defaults),
     timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
+    charge: chargeOf(definition),
     ...(job === undefined
       ? {}
       : {

@@ -79,6 +79,8 @@ export interface ResourceModel {
   /** Defaults of the fields that the price looks at: what a client needs to quote offline. */
   readonly pricedDefaults: Readonly<Record<string, unknown>>;
   readonly timeoutMs: number;
+  /** Whether the payment is settled before the handler runs, or after it has succeeded. */
+  readonly charge: "before" | "after";
   readonly job?: JobModel;
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];

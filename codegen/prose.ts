@@ -96,10 +96,20 @@ function grouped(value: number): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",") + rest.join("");
 }
 
+/** When the buyer is charged, and what becomes of the money when there is no result; empty when it is free. */
+export function chargeText({ price, charge, job }: ResourceModel): string {
+  if (price.kind === "free") return "";
+  if (charge === "after") return "Charged only when it succeeds.";
+  const when = job === undefined ? "Charged before the work begins" : "Charged when it is accepted";
+  return `${when}; when it ends without a result, the price is owed back to the payer.`;
+}
+
 /** What a caller should know besides the summary: description, price, and how the answer comes. */
-export function aboutResource({ description, priceSentence, job }: ResourceModel): string[] {
-  const answer = job === undefined ? [] : [`Runs as a job, for at most ${durationText(job.timeoutMs)}.`];
-  return [...(description === undefined ? [] : [description, ""]), [priceSentence, ...answer].join(" ")];
+export function aboutResource(resource: ResourceModel): string[] {
+  const { description, priceSentence, job } = resource;
+  const answer = job === undefined ? "" : `Runs as a job, for at most ${durationText(job.timeoutMs)}.`;
+  const about = [priceSentence, answer, chargeText(resource)].filter((sentence) => sentence !== "").join(" ");
+  return [...(description === undefined ? [] : [description, ""]), about];
 }
 
 /** What to use instead of a deprecated resource; empty when the definition does not say. */

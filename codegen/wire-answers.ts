@@ -90,6 +90,7 @@ export const RESPONSES: Json = {
   },
   Timeout: problemsOf(504),
   TooLarge: problemsOf(413),
+  TooMuchOutstanding: problemsOf(429, HEADERS.retryAfter),
   Unavailable: problemsOf(503, HEADERS.retryAfter),
   Unprocessable: problemsOf(422),
   UnsupportedMediaType: problemsOf(415),

@@ -41,7 +41,7 @@ const oneOf = (description: string, options: readonly JsonSchema[]): JsonSchema 
 const time = (description: string): JsonSchema => text(description, { format: "date-time" });
 
 const paymentState = (description: string): JsonSchema =>
-  text(description, { enum: ["unused", "in_flight", "settled"] });
+  text(description, { enum: ["unused", "in_flight", "settled", "refund_owed", "refunded"] });
 
 const status = text("The finer word behind `state`. A word that is not known means: keep waiting.", {
   enum: ["awaiting_payment", "queued", "running", ...TERMINAL],

@@ -153,7 +153,7 @@ function named(values: readonly unknown[]): Json | undefined {
   return Object.fromEntries(values.map((value, index) => [`example${index + 1}`, { value }]));
 }
 
-function failures({ method, price, job, errors }: ResourceModel): Json {
+function failures({ method, price, charge, job, errors }: ResourceModel): Json {
   const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
   const posts = method === "POST";
   const keyed = posts || price.kind !== "free";
@@ -168,6 +168,9 @@ function failures({ method, price, job, errors }: ResourceModel): Json {
       : keyed
         ? { 422: ref("Unprocessable") }
         : {}),
+    ...(job !== undefined && price.kind !== "free" && charge === "after"
+      ? { 429: ref("TooMuchOutstanding") }
+      : {}),
     500: ref("InternalError"),
     503: ref("Unavailable"),
     ...(job === undefined ? { 504: ref("Timeout") } : {}),
@@ -196,7 +199,7 @@ function jobOperations(): Json {
     delete: {
       operationId: "cancelJob",
       summary: "Cancel a job.",
-      description: "Stops a job that has not ended. What was paid for it is not given back by this.",
+      description: "Stops a job that has not ended. What was paid for it is owed back to the payer.",
       tags: [JOB_TAG],
       responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
     },

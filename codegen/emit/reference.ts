@@ -13,7 +13,7 @@ import {
   type Schemas,
 } from "../model.ts";
 import { banner, cell, code, literal, shell } from "../print.ts";
-import { insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
+import { chargeText, insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
 
 /** `API.md`: one page for people. */
 export function emitReference(model: ApiModel): string {
@@ -97,11 +97,11 @@ function priceTables(price: Price): string[] {
   });
 }
 
-function running({ job, timeoutMs, price }: ResourceModel): string {
-  if (job === undefined) {
-    const charge = price.kind === "free" ? "" : " Charged only when it succeeds.";
-    return `Answers in the same request, within ${durationText(timeoutMs)}.${charge}`;
-  }
+function running(resource: ResourceModel): string {
+  const { job, timeoutMs } = resource;
+  const charge = chargeText(resource);
+  if (job === undefined)
+    return `Answers in the same request, within ${durationText(timeoutMs)}. ${charge}`.trim();
   const filled = [
     job.artifactUrl === undefined ? "" : ` \`artifactUrl\` is the output's ${code(job.artifactUrl)}.`,
     job.response === undefined ? "" : ` \`response\` is the output's ${code(job.response)}.`,
@@ -109,9 +109,8 @@ function running({ job, timeoutMs, price }: ResourceModel): string {
   return (
     "Runs as a job: the answer is `202` with a `statusUrl`, where `GET` tells the state, the progress and, in the " +
     `end, the output as \`result\`.${filled} A job may run for ${durationText(job.timeoutMs)}; its result is kept ` +
-    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it. The payment is settled before the \`202\`, and a job ` +
-    "that fails or is cancelled is not refunded automatically."
-  );
+    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it. ${charge}`
+  ).trim();
 }
 
 function request(resource: ResourceModel, { schemas, servers }: ApiModel): string[] {

@@ -69,10 +69,15 @@ function inferredTypes({ name, typeName, inferred }: ResourceModel): string[] {
   });
 }
 
-function handler({ name, typeName, summary, job, price, errors, deprecated }: ResourceModel): string {
+function handler({ name, typeName, summary, job, price, charge, errors, deprecated }: ResourceModel): string {
   const codes = errors.map(({ code }) => string(code));
-  const paid = price.kind === "free" ? "Free of charge." : "Charged only when it returns.";
-  const run = job && `Runs as a job, for at most ${durationText(job.timeoutMs)}, once it has been paid.`;
+  const paid =
+    price.kind === "free"
+      ? "Free of charge."
+      : charge === "after"
+        ? "Charged only when it returns."
+        : "Runs once it has been paid; when it fails, a refund is owed.";
+  const run = job && `Runs as a job, for at most ${durationText(job.timeoutMs)}. ${paid}`;
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const type = job === undefined ? "Handler" : "JobHandler";
   const parameters = [

@@ -16,7 +16,7 @@ export interface Client {
   /**
    * Describe an image in one sentence.
    *
-   * Costs $0.01 per caption.
+   * Costs $0.01 per caption. Charged only when it succeeds.
    * Fails with `unknown_image`: The address is not that of an image drawn by this studio.
    */
   readonly caption: Resource<CaptionInput, CaptionOutput>;
@@ -26,7 +26,7 @@ export interface Client {
    *
    * The same prompt and palette always give the same image.
    *
-   * Costs $0.02 when `quality` is `draft`, $0.05 when `quality` is `standard`, $0.10 when `quality` is `high` (per image). Runs as a job, for at most 2 minutes.
+   * Costs $0.02 when `quality` is `draft`, $0.05 when `quality` is `standard`, $0.10 when `quality` is `high` (per image). Runs as a job, for at most 2 minutes. Charged when it is accepted; when it ends without a result, the price is owed back to the payer.
    * Fails with `content_filtered`: The prompt was refused by moderation.
    */
   readonly generateImage: JobResource<GenerateImageInput, GenerateImageOutput>;

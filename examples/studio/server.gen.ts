@@ -29,7 +29,7 @@ export interface Handlers {
   /**
    * Draw an image from a text prompt.
    *
-   * Runs as a job, for at most 2 minutes, once it has been paid.
+   * Runs as a job, for at most 2 minutes. Runs once it has been paid; when it fails, a refund is owed.
    */
   readonly generateImage: JobHandler<GenerateImageArgs, GenerateImageResult, "content_filtered">;
 

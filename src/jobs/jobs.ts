@@ -37,6 +37,8 @@ export interface JobsOptions {
 export interface Jobs {
   /** Runs a job in the background that waits for a server. One that does not wait is left alone. */
   dispatch(jobId: string): void;
+  /** Tells those who wait for a job that it has changed. */
+  announce(jobId: string): void;
   /** Once: runs the jobs that wait, among them those that a dead server has left. */
   recover(): Promise<void>;
   /** The job as soon as it has ended, `reached` is true of it, or `ms` have passed, whichever comes first. */
@@ -241,6 +243,8 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
   }
 
   const jobs: Jobs = {
+    announce,
+
     dispatch(jobId) {
       if (stopped || running.has(jobId)) return;
       const controller = new AbortController();
@@ -293,8 +297,9 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
     document(job) {
       const resource = resources.get(job.resource);
       const ended = TERMINAL.includes(job.status);
-      const result =
-        job.result === undefined ? undefined : (JSON.parse(job.result) as Record<string, unknown>);
+      // A result whose payment is not settled yet is nobody's.
+      const shown = job.status === "succeeded" ? job.result : undefined;
+      const result = shown === undefined ? undefined : (JSON.parse(shown) as Record<string, unknown>);
       const field = (name: string | undefined): string | undefined => {
         const value = name === undefined ? undefined : result?.[name];
         return typeof value === "string" ? value : undefined;

@@ -75,6 +75,8 @@ export interface LedgerOptions {
   readonly faults: Faults | undefined;
   /** Called when a job may be run. */
   readonly onQueued: (jobId: string) => void;
+  /** Called when what is known of a job has changed. */
+  readonly onChanged: (jobId: string) => void;
   /** What a call answers that was charged and whose work has been lost. */
   readonly lostAnswer: (call: CallRecord) => StoredAnswer;
   /** How long a job of this resource is kept after its end, in milliseconds. */
@@ -91,7 +93,7 @@ const BATCH = 50;
 const UNPAID_RETENTION_MS = 3_600_000;
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { store, presence, facilitator, chain, refunds, offers, log, faults, onQueued } = options;
+  const { store, presence, facilitator, chain, refunds, offers, log, faults, onQueued, onChanged } = options;
   const { owner } = presence;
   /** Calls that we own and could not hand back, since the store failed. */
   const left = new Set<string>();
@@ -145,6 +147,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return { outcome: "unknown", reason: "store_unavailable" };
     }
     if (faults) await faults.reach("settle.recorded");
+    if (call.jobId !== undefined) onChanged(call.jobId);
     if (closing.outcome === "settled") {
       const { transaction, amount } = closing.call.receipt ?? {};
       log.info({ ...fields, transaction, amount }, "payment settled");

@@ -128,6 +128,7 @@ export function serve(
     log,
     faults,
     onQueued: (jobId) => jobs.dispatch(jobId),
+    onChanged: (jobId) => jobs.announce(jobId),
     lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "refund_owed" }),
     retentionMs: (name) => byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION),
   });

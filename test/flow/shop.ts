@@ -1,8 +1,19 @@
+import { randomBytes } from "node:crypto";
 import type { FacilitatorClient } from "@x402/core/server";
 import type { ClientOptions } from "resource402/client";
 import { evmPayer } from "resource402/evm";
-import { type Logger, memoryStore, type Server, type ServerOptions, type Store } from "resource402/server";
+import {
+  type Logger,
+  memoryStore,
+  type PaymentOptions,
+  type Server,
+  type ServerOptions,
+  type Store,
+} from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
+import type { LocalAccount } from "viem";
+import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
+import { signTransfer } from "../../src/wire/transfer.ts";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import { createServer, type Handlers, type Quotes } from "../fixtures/shop/server.gen.ts";
 
@@ -33,11 +44,17 @@ export interface Shop {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function openShop(
-  options: { chain?: boolean } & Partial<ServerOptions<Handlers>> = {},
-): Promise<Shop> {
-  const { chain = false, ...serverOptions } = options;
-  const world = await startWorld({ chain });
+export interface ShopOptions extends Partial<Omit<ServerOptions<Handlers>, "payments">> {
+  /** A real chain in a child process, or a ledger in memory. @default false */
+  readonly chain?: boolean;
+  /** The world of another shop, whose buyers and money this one shares. */
+  readonly world?: World;
+  readonly payments?: Partial<PaymentOptions>;
+}
+
+export async function openShop(options: ShopOptions = {}): Promise<Shop> {
+  const { chain = false, world: shared, payments, ...serverOptions } = options;
+  const world = shared ?? (await startWorld({ chain }));
   const start = await world.balanceOf(world.buyer.address);
   const store = serverOptions.store ?? memoryStore();
   const runs: Record<string, number> = {};
@@ -55,6 +72,8 @@ export async function openShop(
     translate: ({ words }) => ({ count: words.length }),
     estimate: () => ({ done: true }),
     quoteOf: (input) => input,
+    brew: ({ cup }) => ({ coffee: `coffee for ${cup}` }),
+    bake: ({ loaf }) => ({ bread: loaf }),
     ping: () => ({ open: true }),
   };
   const quotes: Shop["quotes"] = { estimate: ({ load }) => String(load / 100) };
@@ -77,7 +96,14 @@ export async function openShop(
     handlers: counted,
     quotes: { estimate: (input) => quotes.estimate(input) },
     payments: {
-      accepts: [{ network: world.network, payTo: world.seller.address }],
+      accepts: [
+        {
+          network: world.network,
+          payTo: world.seller.address,
+          ...(world.rpcUrl === undefined ? {} : { rpcUrl: world.rpcUrl }),
+        },
+      ],
+      ...(world.chain === undefined ? {} : { chain: world.chain }),
       facilitator: {
         getSupported: () => world.facilitator.getSupported(),
         verify: (...args) => {
@@ -89,6 +115,7 @@ export async function openShop(
           return facilitator.settle(...args);
         },
       },
+      ...payments,
     },
     log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
     ...serverOptions,
@@ -127,7 +154,7 @@ export async function openShop(
     },
     async [Symbol.asyncDispose]() {
       await server.stop(0);
-      await world.stop();
+      if (!shared) await world.stop();
     },
   };
   return shop;
@@ -175,4 +202,52 @@ export function gate(): { opened: Promise<void>; open: () => void } {
     open = resolve;
   });
   return { opened, open };
+}
+
+/** A payment signed by hand, as a buyer with a client of its own does it: no client of ours takes part. */
+export async function signedByHand(
+  shop: Shop,
+  path: string,
+  body: unknown,
+  by: {
+    readonly account?: LocalAccount;
+    readonly key?: string;
+    readonly nonce?: `0x${string}`;
+    /** Seconds from now until which it can be settled. @default as the offer says */
+    readonly seconds?: number;
+  } = {},
+): Promise<{ headers: Record<string, string>; authorization: Record<string, string> }> {
+  const asked = await shop.fetch(path, post(body));
+  const required = decodeHeader(asked.headers.get("payment-required") ?? "") as PaymentRequired;
+  const accepted = required.accepts[0];
+  if (!accepted) throw new Error(`no offer for ${path}: ${asked.status}`);
+  const { name, version } = accepted.extra as { name: string; version: string };
+  const payload = await signTransfer(by.account ?? shop.world.buyer, {
+    network: accepted.network,
+    asset: accepted.asset,
+    domain: { name, version },
+    to: accepted.payTo,
+    atomicAmount: accepted.amount,
+    nonce: by.nonce ?? `0x${randomBytes(32).toString("hex")}`,
+    validBefore: Math.floor(Date.now() / 1000) + (by.seconds ?? accepted.maxTimeoutSeconds),
+  });
+  const payment = { x402Version: 2, resource: required.resource, accepted, payload };
+  return {
+    headers: {
+      "payment-signature": encodeHeader(payment),
+      ...(by.key === undefined ? {} : { "idempotency-key": by.key }),
+    },
+    authorization: payload.authorization,
+  };
+}
+
+/** Asks until `done` is true of the answer; at most five seconds. */
+export async function until<T>(ask: () => Promise<T>, done: (value: T) => boolean): Promise<T> {
+  const end = Date.now() + 5_000;
+  for (;;) {
+    const value = await ask();
+    if (done(value)) return value;
+    if (Date.now() > end) throw new Error(`not within five seconds: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

@@ -1,0 +1,150 @@
+import { memoryStore, type RefundRecord } from "resource402/server";
+import { describe, expect, it } from "vitest";
+import { openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+
+const RECOVERY = { everyMs: 20, leaseMs: 200 };
+
+/** Buys a picture whose drawing fails, and waits for the end of the job. */
+async function failedPicture(shop: Shop, key: string): Promise<() => Promise<Record<string, unknown>>> {
+  shop.handlers.render = (_, ctx) => ctx.fail("refused");
+  const body = { prompt: key, size: "large" };
+  const { headers } = await signedByHand(shop, "/v1/render", body, { key });
+  const accepted = await shop.fetch("/v1/render", post(body, headers));
+  const { statusUrl } = (await accepted.json()) as { statusUrl: string };
+  const status = async () =>
+    (await shop.fetch(new URL(statusUrl).pathname)).json() as Promise<Record<string, unknown>>;
+  await until(status, ({ state }) => state === "failed");
+  return status;
+}
+
+const refundsOf = (shop: Shop): Promise<readonly RefundRecord[]> => shop.store.refunds({ limit: 100 });
+
+describe.each([
+  ["on a chain", true],
+  ["on a ledger in memory", false],
+])("a refund %s", (_, chain) => {
+  it("is paid from the seller's account to the payer, once, and shows in the status", async () => {
+    await using till = await openShop({ chain });
+    const account = await till.world.account({ usdc: "1" });
+    await using shop = await openShop({
+      world: till.world,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    const before = await shop.world.balanceOf(shop.world.buyer.address);
+    const status = await failedPicture(shop, "to-be-refunded");
+    expect(await status()).toMatchObject({ code: "refused", paymentState: "refund_owed" });
+    expect(await shop.world.balanceOf(shop.world.buyer.address)).toBe(before - 100_000n);
+    await shop.server.start();
+    const document = await until(status, ({ paymentState }) => paymentState === "refunded");
+    expect(document).toMatchObject({ state: "failed", code: "refused" });
+    expect(await shop.world.balanceOf(shop.world.buyer.address)).toBe(before);
+    expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
+    const [refund, ...more] = await refundsOf(shop);
+    expect(more).toEqual([]);
+    expect(refund).toMatchObject({ state: "paid", transaction: expect.stringMatching(/^0x/) });
+  });
+
+  it("whose transfer was answered by silence is not paid a second time", async () => {
+    await using till = await openShop({ chain });
+    const account = await till.world.account({ usdc: "1" });
+    await using shop = await openShop({
+      world: till.world,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    await failedPicture(shop, "silent-refund");
+    const settle = shop.facilitator.settle;
+    let silent = 0;
+    shop.facilitator.settle = async (...args) => {
+      const answer = await settle(...args);
+      silent += 1;
+      if (silent === 1) throw new Error("socket hang up");
+      return answer;
+    };
+    // The transfer is looked up on the chain where that is known; else its nonce says that it has been paid.
+    await shop.server.start();
+    await until(
+      () => refundsOf(shop),
+      ([refund]) => refund?.state === "paid",
+    );
+    expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
+  });
+});
+
+describe("refunds that are owed", () => {
+  it("stay owed and visible where no account pays them, and their job is not deleted", async () => {
+    let now = Date.now();
+    await using shop = await openShop({ store: memoryStore({ now: () => now }) });
+    const status = await failedPicture(shop, "nobody-pays");
+    now += 48 * 3_600_000;
+    await shop.store.sweep(now);
+    expect(await status()).toMatchObject({ paymentState: "refund_owed" });
+    expect(await refundsOf(shop)).toMatchObject([{ state: "owed", amount: "0.10", currency: "USDC" }]);
+  });
+
+  it("are tried again when the account is empty, and paid when it is not any more", async () => {
+    await using till = await openShop();
+    const account = await till.world.account();
+    await using shop = await openShop({
+      world: till.world,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    const status = await failedPicture(shop, "empty-account");
+    await shop.server.start();
+    const [tried] = await until(
+      () => refundsOf(shop),
+      ([refund]) => (refund?.tries ?? 0) > 0,
+    );
+    expect(tried?.state).toBe("owed");
+    await shop.world.fund(account.address, "1");
+    await until(status, ({ paymentState }) => paymentState === "refunded");
+    expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
+  });
+
+  it("by two servers at once move the money once", async () => {
+    await using till = await openShop();
+    const account = await till.world.account({ usdc: "5" });
+    const payments = { refunds: { account } };
+    await using one = await openShop({ world: till.world, store: till.store, recovery: RECOVERY, payments });
+    await using two = await openShop({ world: till.world, store: till.store, recovery: RECOVERY, payments });
+    for (const key of ["both-1", "both-2", "both-3"]) await failedPicture(one, key);
+    await Promise.all([one.server.start(), two.server.start()]);
+    await until(
+      () => refundsOf(one),
+      (refunds) => refunds.every(({ state }) => state === "paid"),
+    );
+    expect(await till.world.balanceOf(account.address)).toBe(4_700_000n);
+  });
+
+  it("are owed for a charged job that is cancelled, in the same moment", async () => {
+    await using shop = await openShop();
+    shop.handlers.render = (_, { signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    const body = { prompt: "endless", size: "small" };
+    const { headers } = await signedByHand(shop, "/v1/render", body, { key: "cancelled-one" });
+    const accepted = await shop.fetch("/v1/render", post(body, headers));
+    const { statusUrl } = (await accepted.json()) as { statusUrl: string };
+    const cancelled = await shop.fetch(new URL(statusUrl).pathname, { method: "DELETE" });
+    expect(await cancelled.json()).toMatchObject({ status: "cancelled", paymentState: "refund_owed" });
+    expect(await refundsOf(shop)).toMatchObject([{ state: "owed", reason: "cancelled" }]);
+  });
+
+  it("are never owed for a job that has delivered", async () => {
+    await using shop = await openShop();
+    const body = { prompt: "delivered", size: "small" };
+    const { headers } = await signedByHand(shop, "/v1/render", body, { key: "delivered-one" });
+    const accepted = await shop.fetch("/v1/render", post(body, headers));
+    const { statusUrl } = (await accepted.json()) as { statusUrl: string };
+    const path = new URL(statusUrl).pathname;
+    await until(
+      async () => (await shop.fetch(path)).json() as Promise<{ state: string }>,
+      ({ state }) => state === "succeeded",
+    );
+    expect((await shop.fetch(path, { method: "DELETE" })).status).toBe(409);
+    expect(await refundsOf(shop)).toEqual([]);
+  });
+});

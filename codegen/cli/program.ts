@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError, Option } from "commander";
 import type { GenerateOptions } from "./generate.ts";
+import type { ListOptions, PayOptions } from "./refunds.ts";
 import { sayError } from "./say.ts";
 
 const USAGE = 2;
@@ -10,7 +11,7 @@ const USAGE = 2;
 /** Where a definition is looked for when none is named. */
 const PLACES = ["resources.ts", "schema/resources.ts", "src/resources.ts"];
 
-const EXAMPLES = `
+const GENERATE_EXAMPLES = `
 Examples:
   $ resource402 generate                         generate beside resources.ts
   $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
@@ -18,6 +19,18 @@ Examples:
   $ resource402 generate --watch                 generate again on every change
 
 Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.`;
+
+const REFUND_EXAMPLES = `
+Examples:
+  $ resource402 refunds list --store studio.db            what is owed to buyers
+  $ resource402 refunds list --store studio.db --all      and what was paid
+  $ resource402 refunds pay --store studio.db \\
+      --facilitator https://facilitator.example.com       pay all of it, after a question
+
+The account that pays is read from the environment variable RESOURCE402_REFUND_KEY (a private key). It needs
+the token, and no gas. A refund cannot be paid twice: the nonce of its transfer is derived from its id.
+
+Exit codes: 0 all is well, 1 something is still owed or cannot be read, 2 the command is wrong.`;
 
 interface Flags {
   readonly out?: string;
@@ -30,11 +43,13 @@ interface Flags {
 export async function run(words: readonly string[], entry: URL): Promise<number> {
   let exitCode = 0;
   const program = new Command("resource402")
-    .description("Turns a definition of what an API sells into server, client and documents.")
+    .description(
+      "Turns a definition of what an API sells into server, client and documents; looks after its money.",
+    )
     .version(version(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", GENERATE_EXAMPLES)
     .exitOverride();
   program
     .command("generate")
@@ -49,7 +64,7 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
         "how server.gen.ts imports the definition (default: as tsconfig.json asks)",
       ).choices(["ts", "js"]),
     )
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", GENERATE_EXAMPLES)
     .exitOverride()
     .action(async (named: string | undefined, flags: Flags) => {
       const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
@@ -61,6 +76,38 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
         return;
       }
       exitCode = await start(file, flags, entry);
+    });
+  const refunds = program
+    .command("refunds")
+    .description("See and pay what is owed to buyers whose calls were charged and ended without a result.")
+    .helpCommand(false)
+    .addHelpText("after", REFUND_EXAMPLES)
+    .exitOverride();
+  const STORE = ["-s, --store <file>", "the SQLite file that the server writes"] as const;
+  refunds
+    .command("list")
+    .description("List refunds that are owed, oldest first.")
+    .requiredOption(...STORE)
+    .option("-a, --all", "list those that were paid too")
+    .option("--json", "print JSON")
+    .exitOverride()
+    .action(async (options: ListOptions) => {
+      const { listRefunds } = await import("./refunds.ts");
+      exitCode = await listRefunds(options);
+    });
+  refunds
+    .command("pay")
+    .description("Pay refunds that are owed: those named, or all.")
+    .argument("[ids...]", "refunds to pay (default: all that are owed)")
+    .requiredOption(...STORE)
+    .requiredOption("-f, --facilitator <url>", "the facilitator that settles the transfers")
+    .option("-r, --rpc <network=url...>", "a node to look at when the facilitator cannot tell")
+    .option("-y, --yes", "do not ask")
+    .addHelpText("after", REFUND_EXAMPLES)
+    .exitOverride()
+    .action(async (ids: string[], options: PayOptions) => {
+      const { payRefunds } = await import("./refunds.ts");
+      exitCode = await payRefunds(ids, options);
     });
   try {
     await program.parseAsync(words, { from: "user" });

@@ -2,6 +2,9 @@ import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
+const PENDING =
+  "Calls that were paid for and have not ended, to be resumed without paying again: after a crash, or an unclear answer.";
+
 /** `client.gen.ts`: what a buyer imports. */
 export function emitClient(model: ApiModel): string {
   const { resources } = model;
@@ -10,6 +13,7 @@ export function emitClient(model: ApiModel): string {
     "type ClientOptions",
     "connect",
     ...(factories.includes("jobResource") ? ["type JobResource"] : []),
+    "type PendingCall",
     ...(factories.includes("resource") ? ["type Resource"] : []),
   ];
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
@@ -19,12 +23,15 @@ ${imports("import", library, "resource402/client")}${imports("import type", face
 export type * from "./types.gen.js";
 
 ${jsdoc([model.description])}export interface Client {
-${resources.map(member).join("\n")}}
+${resources.map(member).join("\n")}
+${jsdoc([PENDING], "  ")}  pending(): Promise<readonly PendingCall[]>;
+}
 
 ${jsdoc([opening])}export function createClient(options: ClientOptions): Client {
-  const { ${factories.join(", ")} } = connect(options);
+  const { ${[...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
   return {
-${resources.map(construction).join("")}  };
+${resources.map(construction).join("")}    pending,
+  };
 }
 `;
 }

@@ -121,6 +121,8 @@ export function acceptedJob(
 export function createJobs({ resources, store, presence, log, faults, end }: JobsOptions): Jobs {
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const waiting = new Map<string, Set<() => void>>();
+  /** Jobs that we may own and do not run, since the store failed. */
+  const left = new Set<string>();
   let stopped = false;
 
   function announce(jobId: string): void {
@@ -250,7 +252,10 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
       const controller = new AbortController();
       // What cannot be claimed or handed back now is found again by the next recovery.
       const done = work(jobId, controller)
-        .catch((error: unknown) => log.error({ jobId, error }, "a job could not be run"))
+        .catch((error: unknown) => {
+          left.add(jobId);
+          log.error({ jobId, error }, "a job could not be run");
+        })
         .finally(() => {
           running.delete(jobId);
           announce(jobId);
@@ -259,6 +264,11 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
     },
 
     async recover() {
+      for (const id of left) {
+        const when = { status: ["running"], owner: presence.owner } as const;
+        await store.change({ job: { id, when, set: { status: "queued", owner: undefined } } });
+        left.delete(id);
+      }
       for (const job of await store.openJobs(BATCH)) jobs.dispatch(job.id);
     },
 

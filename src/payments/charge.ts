@@ -18,6 +18,23 @@ export type Settlement =
 type Payload = Parameters<FacilitatorClient["verify"]>[0];
 type Requirements = Parameters<FacilitatorClient["verify"]>[1];
 
+/**
+ * The same facilitator, given up on after `ms` milliseconds without an answer. What it does later is found out by
+ * evidence.
+ */
+export function bounded(facilitator: FacilitatorClient, ms: number): FacilitatorClient {
+  const within = <T>(answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no answer in ${ms / 1000} seconds`)), ms);
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  return {
+    getSupported: () => within(facilitator.getSupported()),
+    verify: (...args) => within(facilitator.verify(...args)),
+    settle: (...args) => within(facilitator.settle(...args)),
+  };
+}
+
 /** Asks the facilitator whether a payment could be settled. Moves nothing. */
 export async function verify(facilitator: FacilitatorClient, payment: SignedPayment): Promise<Verdict> {
   try {

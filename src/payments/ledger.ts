@@ -3,9 +3,10 @@ import { formatAtomic } from "../../schema/money.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Presence } from "../store/presence.ts";
-import { StoreUnavailable } from "../store/steady.ts";
+import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type {
   Begun,
+  CallChange,
   CallRecord,
   JobEnd,
   JobRecord,
@@ -79,6 +80,8 @@ export interface LedgerOptions {
   readonly onChanged: (jobId: string) => void;
   /** What a call answers that was charged and whose work has been lost. */
   readonly lostAnswer: (call: CallRecord) => StoredAnswer;
+  /** How long a buyer whose work was lost after the charge may come back for it, before it is refunded; milliseconds. */
+  readonly comeBackMs: number;
   /** How long a job of this resource is kept after its end, in milliseconds. */
   readonly retentionMs: (resource: string) => number;
 }
@@ -172,7 +175,13 @@ export function createLedger(options: LedgerOptions): Ledger {
       const answer = call.answer && withReceipt(call, call.answer, receipt);
       // A call that was charged before its work is still being worked on.
       const working = answer === undefined;
-      const set = { paymentState: "settled", receipt, answer, owner: working ? owner : undefined } as const;
+      const set = {
+        paymentState: "settled",
+        receipt,
+        answer,
+        owner: working ? owner : undefined,
+        tries: 0,
+      } as const;
       const paid = { paymentState: "settled", receipt } as const;
       const end =
         call.charge === "before"
@@ -235,10 +244,20 @@ export function createLedger(options: LedgerOptions): Ledger {
     };
   }
 
-  /** Hands a call back whose work could not be written; a store that fails is asked again at the next recovery. */
-  async function handBack(callId: string): Promise<void> {
+  /** A change by which a call becomes or stays ours: when it cannot be told whether it was written, it is handed back. */
+  async function owning<T>(callId: string, work: Promise<T>): Promise<T> {
     try {
-      await store.change({ call: { id: callId, when: { owner }, set: { owner: undefined } } });
+      return await work;
+    } catch (error) {
+      left.add(callId);
+      throw error;
+    }
+  }
+
+  /** Lets go of a call on which we do not work any more; a store that fails is asked again at the next recovery. */
+  async function handBack(callId: string, set: CallChange = {}): Promise<void> {
+    try {
+      await store.change({ call: { id: callId, when: { owner }, set: { ...set, owner: undefined } } });
       left.delete(callId);
     } catch {
       left.add(callId);
@@ -250,7 +269,17 @@ export function createLedger(options: LedgerOptions): Ledger {
 
     async begin(call, job, limits) {
       await presence.ensure();
-      const begun = await store.begin(call, job, limits);
+      const begun = await store.begin(call, job, limits).catch(async (error: unknown): Promise<Begun> => {
+        // The answer may have been lost after the write: only what is known not to stand there is not used.
+        const written = await owning(
+          call.id,
+          store
+            .call(call.id)
+            .catch(() => Promise.reject(new Uncertain("whether a call has begun", { cause: error }))),
+        );
+        if (!written) throw error;
+        return { begun: true };
+      });
       if (begun.begun && faults) await faults.reach("call.begun");
       return begun;
     },
@@ -258,7 +287,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     async take(call) {
       await presence.ensure();
       const when = { orphaned: true, paymentState: [call.paymentState] } as const;
-      return (await store.change({ call: { id: call.id, when, set: { owner } } }))?.call;
+      return (await owning(call.id, store.change({ call: { id: call.id, when, set: { owner } } })))?.call;
     },
 
     collect,
@@ -268,10 +297,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       const set = call.payment
         ? ({ paymentState: "in_flight", answer } as const)
         : ({ answer, owner: undefined } as const);
-      const stepped = await store.change({ call: { id: call.id, when, set } }).catch((error: unknown) => {
-        left.add(call.id);
-        throw error;
-      });
+      const stepped = await owning(call.id, store.change({ call: { id: call.id, when, set } }));
       if (!stepped?.call) return recorded(call);
       return collect(stepped.call, true);
     },
@@ -312,24 +338,24 @@ export function createLedger(options: LedgerOptions): Ledger {
 
       if (end.ok && call.payment && call.charge === "after") {
         await presence.ensure();
-        const stepped = await store.change({
-          // The job holds the call until here; from here the money may move.
-          call: {
-            id: call.id,
-            when: { orphaned: true, paymentState: ["unused"] },
-            set: { paymentState: "in_flight", owner },
-          },
-          job: {
-            id: job.id,
-            when,
-            set: {
-              status: "awaiting_payment",
-              paymentState: "in_flight",
-              result: end.result,
-              owner: undefined,
+        const submitted = {
+          status: "awaiting_payment",
+          paymentState: "in_flight",
+          result: end.result,
+          owner: undefined,
+        } as const;
+        const stepped = await owning(
+          call.id,
+          store.change({
+            // The job holds the call until here; from here the money may move.
+            call: {
+              id: call.id,
+              when: { orphaned: true, paymentState: ["unused"] },
+              set: { paymentState: "in_flight", owner },
             },
-          },
-        });
+            job: { id: job.id, when, set: submitted },
+          }),
+        );
         if (!stepped?.call) return undefined;
         await collect(stepped.call, true);
         const now = await store.job(job.id);
@@ -365,9 +391,13 @@ export function createLedger(options: LedgerOptions): Ledger {
         const call = await ledger.take(open);
         if (!call) continue;
         if (call.paymentState === "in_flight") {
-          await collect(call, false);
+          const closing = await collect(call, false);
+          const unworked = closing.outcome === "settled" && closing.call.answer === undefined;
+          if (unworked) await handBack(call.id, { tries: 1, retryAt: Date.now() + options.comeBackMs });
         } else if (call.answer !== undefined) {
           await handBack(call.id);
+        } else if (call.paymentState === "settled" && call.tries === 0) {
+          await handBack(call.id, { tries: 1, retryAt: Date.now() + options.comeBackMs });
         } else if (call.paymentState === "settled") {
           log.error({ callId: call.id, resource: call.resource }, "the work of a charged call was lost");
           await ledger.conclude(call, options.lostAnswer(call), "interrupted");

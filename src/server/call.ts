@@ -15,7 +15,7 @@ import {
 import type { Ledger } from "../payments/ledger.ts";
 import type { Offers } from "../payments/offer.ts";
 import type { Claim } from "../payments/recall.ts";
-import { StoreUnavailable } from "../store/steady.ts";
+import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
 import { createAmounts } from "./amount.ts";
 import { problem } from "./answer.ts";
@@ -114,9 +114,13 @@ export function createCalls(room: CallRoom): Call {
       return await enter({ resource, request, requestId, log, url }, params);
     } catch (error) {
       if (error instanceof StoreUnavailable) {
-        // The ledger keeps to itself what fails after the money has been asked for: here nothing has moved.
+        // The ledger keeps to itself what fails after the money has been asked for: here nothing has moved, and
+        // unless the intent may stand in the store nothing will.
         log.error({ error }, "the store is not available");
-        return problem("unavailable", requestId, { retryAfterSeconds: STORE_RETRY_SECONDS });
+        return problem("unavailable", requestId, {
+          paymentState: error instanceof Uncertain ? "in_flight" : "unused",
+          retryAfterSeconds: STORE_RETRY_SECONDS,
+        });
       }
       log.error({ error }, "the call could not be answered");
       const detail = `An internal error occurred. If you report it, quote ${requestId}.`;

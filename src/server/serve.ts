@@ -7,6 +7,7 @@ import { createJobs, type Jobs } from "../jobs/jobs.ts";
 import type { Faults } from "../observe/fault.ts";
 import { jsonLogger, type Logger } from "../observe/log.ts";
 import { type ChainRecord, rpcRecord } from "../payments/chain.ts";
+import { bounded } from "../payments/charge.ts";
 import { createLedger } from "../payments/ledger.ts";
 import { type Accept, createOffers } from "../payments/offer.ts";
 import { createRefunds } from "../payments/refund.ts";
@@ -25,6 +26,8 @@ export interface PaymentOptions {
   readonly accepts: readonly Accept[];
   /** URL of a facilitator, or a client of one (`HTTPFacilitatorClient` of `@x402/core`, with credentials). */
   readonly facilitator: string | FacilitatorClient;
+  /** How long the facilitator may take for one answer; then the settlement is in doubt. @default "60s" */
+  readonly facilitatorTimeout?: Duration;
   /**
    * Pays refunds: the account signs transfers of the token from itself to the payer, which go through the same
    * facilitator, so it needs the token but no gas. A viem `LocalAccount` fits. Without it, refunds stay owed, are
@@ -71,6 +74,11 @@ export interface ServerOptions<Handlers> {
     readonly everyMs?: number;
     /** After this long without a sign of life, what a server had begun is taken over, in milliseconds. @default 15000 */
     readonly leaseMs?: number;
+    /**
+     * A call without a job that was charged before its work, and whose server died over it, is done when its buyer
+     * comes back in this time; then it is refunded. In milliseconds. @default 60000
+     */
+    readonly comeBackMs?: number;
   };
   /** For tests: told of every step between two writes. */
   readonly faults?: Faults;
@@ -87,7 +95,9 @@ export interface Server {
 
 const RECOVER_EVERY_MS = 3_000;
 const LEASE_MS = 15_000;
+const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
+const FACILITATOR_TIMEOUT: Duration = "60s";
 const MAX_OUTSTANDING: Usd = "5.00";
 /** Places of a millionth of a dollar. */
 const VALUE_PLACES = 6;
@@ -107,12 +117,19 @@ export function serve(
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
   }
   const { payments, faults, requireKey = false } = options;
-  const facilitator = facilitatorOf(payments);
+  const named = facilitatorOf(payments);
+  const facilitator =
+    named && bounded(named, milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT));
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
   const offers =
-    payments && facilitator
-      ? createOffers({ accepts: payments.accepts, facilitator, refunds: account !== undefined, requireKey })
+    payments && named
+      ? createOffers({
+          accepts: payments.accepts,
+          facilitator: named,
+          refunds: account !== undefined,
+          requireKey,
+        })
       : undefined;
   const presence = createPresence(store, options.recovery?.leaseMs ?? LEASE_MS, (error) =>
     log.error({ error }, "the lease could not be renewed"),
@@ -130,6 +147,7 @@ export function serve(
     onQueued: (jobId) => jobs.dispatch(jobId),
     onChanged: (jobId) => jobs.announce(jobId),
     lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "refund_owed" }),
+    comeBackMs: options.recovery?.comeBackMs ?? COME_BACK_MS,
     retentionMs: (name) => byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION),
   });
   const jobs: Jobs = createJobs({ resources: byName, store, presence, log, faults, end: ledger.end });

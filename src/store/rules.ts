@@ -73,6 +73,7 @@ function takeJob(
   if (!job) return undefined;
   if (when?.status && !when.status.includes(job.status)) return undefined;
   if (when?.attempt !== undefined && job.attempt !== when.attempt) return undefined;
+  if (when?.owner !== undefined && job.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(job, alive)) return undefined;
   return { ...job, ...set, updatedAt: now };
 }

@@ -5,6 +5,9 @@ export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
+/** The store failed, and it cannot be told whether it has written what it was asked to. */
+export class Uncertain extends StoreUnavailable {}
+
 /** The same store, whose failures can be told from mistakes in the code: each is a {@link StoreUnavailable}. */
 export function steady(store: Store): Store {
   const guarded =

@@ -184,6 +184,7 @@ export interface Step {
     readonly when?: {
       readonly status?: readonly JobStatus[];
       readonly attempt?: number;
+      readonly owner?: string;
       readonly orphaned?: true;
     };
     readonly set: JobChange;

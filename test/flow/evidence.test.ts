@@ -73,7 +73,7 @@ describe.each([
   ["the record of a ledger in memory", false],
 ])("a settlement whose answer was lost is closed by %s:", (_, chain) => {
   it("as paid when the transfer stands there, although the facilitator only says that the nonce is used", async () => {
-    await using shop = await openShop({ chain });
+    await using shop = await openShop({ chain, evidence: true });
     const settle = shop.world.facilitator.settle.bind(shop.world.facilitator);
     loseAnswers(shop, settle);
     const body = { text: "really paid" };
@@ -89,7 +89,7 @@ describe.each([
   });
 
   it("as unpaid when its nonce was spent on something else, and nothing is delivered", async () => {
-    await using shop = await openShop({ chain });
+    await using shop = await openShop({ chain, evidence: true });
     loseAnswers(shop, (payment) => spendOnSomethingElse(shop, payment));
     const body = { text: "stolen" };
     const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "spent-elsewhere" });
@@ -104,7 +104,7 @@ describe.each([
   });
 
   it("not at all while the transfer is neither done nor expired; nobody is asked to pay again", async () => {
-    await using shop = await openShop({ chain });
+    await using shop = await openShop({ chain, evidence: true });
     shop.facilitator.settle = async () => {
       throw new Error("socket hang up");
     };
@@ -149,7 +149,11 @@ async function cancelOnChain(shop: Shop, nonce: `0x${string}`): Promise<void> {
 
 describe("on a chain", () => {
   it("a settlement in doubt lapses when the chain's time has passed the authorization, and its job ends unpaid", async () => {
-    await using shop = await openShop({ chain: true, recovery: { everyMs: 20, leaseMs: 500 } });
+    await using shop = await openShop({
+      chain: true,
+      evidence: true,
+      recovery: { everyMs: 20, leaseMs: 500 },
+    });
     shop.facilitator.settle = async () => {
       throw new Error("socket hang up");
     };
@@ -170,7 +174,7 @@ describe("on a chain", () => {
   });
 
   it("a payer who cancels the authorization after it was verified gets nothing", async () => {
-    await using shop = await openShop({ chain: true });
+    await using shop = await openShop({ chain: true, evidence: true });
     const body = { text: "cancelled" };
     const { headers, authorization } = await signedByHand(shop, "/v1/echo", body, { key: "cancelled-one" });
     loseAnswers(shop, () => cancelOnChain(shop, authorization.nonce as `0x${string}`));

@@ -20,14 +20,17 @@ async function failedPicture(shop: Shop, key: string): Promise<() => Promise<Rec
 const refundsOf = (shop: Shop): Promise<readonly RefundRecord[]> => shop.store.refunds({ limit: 100 });
 
 describe.each([
-  ["on a chain", true],
-  ["on a ledger in memory", false],
-])("a refund %s", (_, chain) => {
+  ["on a chain", true, false],
+  ["on a chain that is looked at", true, true],
+  ["on a ledger in memory", false, false],
+  ["on a ledger in memory that is looked at", false, true],
+])("a refund %s", (_, chain, evidence) => {
   it("is paid from the seller's account to the payer, once, and shows in the status", async () => {
     await using till = await openShop({ chain });
     const account = await till.world.account({ usdc: "1" });
     await using shop = await openShop({
       world: till.world,
+      evidence,
       recovery: RECOVERY,
       payments: { refunds: { account } },
     });
@@ -50,6 +53,7 @@ describe.each([
     const account = await till.world.account({ usdc: "1" });
     await using shop = await openShop({
       world: till.world,
+      evidence,
       recovery: RECOVERY,
       payments: { refunds: { account } },
     });

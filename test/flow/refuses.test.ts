@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { evmPayer } from "resource402/evm";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
 import { gate, openShop, type Shop } from "./shop.ts";
 
@@ -29,6 +29,16 @@ function watched(shop: Shop): { payer: ReturnType<typeof evmPayer>; signatures: 
     },
     signatures: () => count,
   };
+}
+
+/** When no payment that was signed before can be settled any more. */
+async function later(work: () => Promise<unknown>): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 24 * 3_600_000 });
+  try {
+    await work();
+  } finally {
+    vi.useRealTimers();
+  }
 }
 
 const offer = (change: object) => (required: PaymentRequired) => ({
@@ -158,13 +168,17 @@ describe("budget.total", () => {
     expect((await shop.moved()).paid).toBe(50_000n);
   });
 
-  it("is not used up by calls that were not charged", async () => {
+  it("is not used up by a call that was not charged, once its payment can no longer be settled", async () => {
     await using shop = await openShop();
     const client = shop.client({ budget: { total: "0.01" } });
     shop.handlers.echo = (_, ctx) => ctx.fail("refused");
     await client.echo({ text: "x" }).catch(() => {});
     shop.handlers.echo = ({ text }) => ({ text });
-    expect(await client.echo({ text: "x" })).toEqual({ text: "x" });
+    // The server says that it has not used the payment; it still could.
+    const tooEarly = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(tooEarly).toMatchObject({ reason: "over_budget", charged: "no" });
+    await later(() => client.echo({ text: "x" }));
+    expect((await shop.moved()).paid).toBe(10_000n);
   });
 });
 
@@ -194,57 +208,75 @@ describe("a key in the budget", () => {
     const client = shop.client({ budget: { total: "0.01" } });
     const options = { idempotencyKey: "pay_0123456789abcdef" };
     await client.echo({ text: "x" }, options);
+    const sent = shop.requests.length;
     const mismatch = await client.echo({ text: "y" }, options).catch((thrown: unknown) => thrown);
-    expect(mismatch).toMatchObject({ failure: "key_mismatch", charged: "unknown" });
+    expect(mismatch).toMatchObject({
+      code: "payment_refused",
+      reason: "key_mismatch",
+      charged: "unknown",
+    });
+    expect(shop.requests).toHaveLength(sent);
     const next = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
     expect(next).toMatchObject({ reason: "over_budget" });
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
-  it("of two calls at once is given back only when neither has been charged", async () => {
+  it("of two calls at once is one payment, and is given back only when neither call has been charged", async () => {
     await using shop = await openShop();
     const client = shop.client({ budget: { total: "0.01" } });
     const options = { idempotencyKey: "pay_0123456789abcdef" };
-    const signed = gate();
-    const through = shop.network;
-    let paid = 0;
-    // Both have signed before the first is answered; the first fails and frees the key, the second is charged.
-    shop.network = async (request) => {
-      if (!request.headers.has("payment-signature")) return through(request);
-      paid += 1;
-      if (paid === 2) signed.open();
-      await signed.opened;
-      return through(request);
-    };
+    // The first fails and frees the key at the server; the second is charged, by the same bytes.
     shop.handlers.echo = (_, ctx) => {
       if (shop.runs.echo === 1) return ctx.fail("refused");
       return { text: "x" };
-    };
-    const real = shop.facilitator.verify;
-    let asked = 0;
-    shop.facilitator.verify = async (...args) => {
-      asked += 1;
-      // The second one is verified after the first has ended.
-      if (asked === 2) await new Promise((resolve) => setTimeout(resolve, 50));
-      return real(...args);
     };
     const both = await Promise.allSettled([
       client.echo({ text: "x" }, options),
       client.echo({ text: "x" }, options),
     ]);
-    expect(both.map((call) => call.status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(both.map((call) => call.status)).toEqual(["rejected", "fulfilled"]);
+    const payments = shop.requests.map((request) => request.headers.get("payment-signature"));
+    expect(new Set(payments.filter((one) => one !== null)).size).toBe(1);
     const next = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
     expect(next).toMatchObject({ reason: "over_budget" });
+    await later(async () => {
+      const evenThen = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
+      expect(evenThen).toMatchObject({ reason: "over_budget" });
+    });
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
-  it("of an earlier client's call costs a new client's budget nothing", async () => {
+  it("that waits for an earlier call under it stops waiting when it is told to", async () => {
+    await using shop = await openShop();
+    const { opened, open } = gate();
+    shop.handlers.echo = async ({ text }) => {
+      await opened;
+      return { text };
+    };
+    const client = shop.client();
+    const options = { idempotencyKey: "pay_0123456789abcdef" };
+    const first = client.echo({ text: "x" }, options);
+    const stop = new AbortController();
+    const second = client.echo({ text: "x" }, { ...options, signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(second).rejects.toThrow("enough");
+    open();
+    expect(await first).toEqual({ text: "x" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("of an earlier client's call costs a new client's budget nothing in the end", async () => {
     await using shop = await openShop();
     const options = { idempotencyKey: "pay_0123456789abcdef" };
     await shop.client().echo({ text: "x" }, options);
     const client = shop.client({ budget: { total: "0.01" } });
+    // It signs to show who asks for the answer. The signature is not used, but it could be.
     await client.echo({ text: "x" }, options);
-    expect(await client.echo({ text: "another" })).toEqual({ text: "another" });
+    const tooEarly = await client.echo({ text: "another" }).catch((thrown: unknown) => thrown);
+    expect(tooEarly).toMatchObject({ reason: "over_budget" });
+    await later(async () => {
+      expect(await client.echo({ text: "another" })).toEqual({ text: "another" });
+    });
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 });

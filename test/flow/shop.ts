@@ -47,13 +47,15 @@ export interface Shop {
 export interface ShopOptions extends Partial<Omit<ServerOptions<Handlers>, "payments">> {
   /** A real chain in a child process, or a ledger in memory. @default false */
   readonly chain?: boolean;
+  /** Whether the server may look at the chain's own record. @default false: it has the facilitator's word alone */
+  readonly evidence?: boolean;
   /** The world of another shop, whose buyers and money this one shares. */
   readonly world?: World;
   readonly payments?: Partial<PaymentOptions>;
 }
 
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { chain = false, world: shared, payments, ...serverOptions } = options;
+  const { chain = false, evidence = false, world: shared, payments, ...serverOptions } = options;
   const world = shared ?? (await startWorld({ chain }));
   const start = await world.balanceOf(world.buyer.address);
   const store = serverOptions.store ?? memoryStore();
@@ -100,10 +102,10 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
         {
           network: world.network,
           payTo: world.seller.address,
-          ...(world.rpcUrl === undefined ? {} : { rpcUrl: world.rpcUrl }),
+          ...(evidence && world.rpcUrl !== undefined ? { rpcUrl: world.rpcUrl } : {}),
         },
       ],
-      ...(world.chain === undefined ? {} : { chain: world.chain }),
+      ...(evidence && world.chain !== undefined ? { chain: world.chain } : {}),
       facilitator: {
         getSupported: () => world.facilitator.getSupported(),
         verify: (...args) => {

@@ -1,0 +1,193 @@
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { HTTPFacilitatorClient } from "@x402/core/server";
+import { formatUsd, parseUsd } from "../../schema/money.ts";
+import type { Logger } from "../../src/observe/log.ts";
+import { rpcRecord } from "../../src/payments/chain.ts";
+import { createRefunds } from "../../src/payments/refund.ts";
+import { sqliteStore } from "../../src/store/sqlite.ts";
+import type { RefundRecord, Store } from "../../src/store/store.ts";
+import type { Network } from "../../src/wire/index.ts";
+import { counted, sayDone, sayError } from "./say.ts";
+
+/** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
+export const REFUND_KEY = "RESOURCE402_REFUND_KEY";
+
+/** More refunds than any person reads. */
+const MOST = 10_000;
+
+export interface ListOptions {
+  /** Path of the SQLite file. */
+  readonly store: string;
+  /** Show what was paid too. */
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+export interface PayOptions {
+  readonly store: string;
+  readonly facilitator: string;
+  /** `eip155:8453=https://…` */
+  readonly rpc?: readonly string[];
+  readonly yes?: boolean;
+}
+
+/** Lists refunds. Returns the exit code: 0, or 1 when the store cannot be read. */
+export async function listRefunds(options: ListOptions): Promise<number> {
+  return withStore(options.store, async (store) => {
+    const by = options.all ? { limit: MOST } : ({ state: "owed", limit: MOST } as const);
+    const refunds = await store.refunds(by);
+    if (options.json) {
+      console.log(JSON.stringify(refunds.map(published), undefined, 2));
+      return 0;
+    }
+    if (refunds.length === 0) {
+      sayDone(options.all ? "There are no refunds." : "No refund is owed.");
+      return 0;
+    }
+    console.log(tableOf(refunds));
+    return 0;
+  });
+}
+
+/** Pays owed refunds: all, or those named. Returns the exit code: 0 when all of them are paid. */
+export async function payRefunds(ids: readonly string[], options: PayOptions): Promise<number> {
+  const key = process.env[REFUND_KEY] ?? "";
+  if (!/^0x[0-9a-fA-F]{64}$/.test(key)) {
+    const wrong = key === "" ? "is not set" : "is no private key";
+    sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
+    return 2;
+  }
+  const urls = new Map<Network, string>();
+  for (const pair of options.rpc ?? []) {
+    const [, network, url] = /^(eip155:\d+)=(https?:\/\/.+)$/.exec(pair) ?? [];
+    if (network === undefined || url === undefined) {
+      sayError(`--rpc "${pair}" is no node. Write network=URL: --rpc eip155:8453=https://node.example.com`);
+      return 2;
+    }
+    urls.set(network as Network, url);
+  }
+  const { privateKeyToAccount } = await import("viem/accounts");
+  const account = privateKeyToAccount(key as `0x${string}`);
+  return withStore(options.store, async (store) => {
+    const owed = await store.refunds({ state: "owed", limit: MOST });
+    const unknown = ids.filter((id) => !owed.some((refund) => refund.id === id));
+    if (unknown.length > 0) {
+      sayError(`No refund is owed under ${unknown.join(", ")}. See: resource402 refunds list`);
+      return 1;
+    }
+    const chosen = ids.length === 0 ? owed : owed.filter(({ id }) => ids.includes(id));
+    if (chosen.length === 0) {
+      sayDone("No refund is owed.");
+      return 0;
+    }
+    console.log(tableOf(chosen));
+    const what = `${counted(chosen.length, "refund")}, ${sums(chosen)}, from ${account.address}`;
+    if (!options.yes && !(await confirmed(`Pay ${what}?`))) return 1;
+    const refunds = createRefunds({
+      store,
+      facilitator: new HTTPFacilitatorClient({ url: options.facilitator }),
+      account,
+      chain: rpcRecord(urls),
+      log: reasons,
+      faults: undefined,
+    });
+    let open = 0;
+    for (const [index, refund] of chosen.entries()) {
+      const { state, transaction } = await refunds.pay(refund);
+      if (state === "owed") open += 1;
+      const end = state === "paid" ? (transaction ?? "paid before") : "still owed";
+      console.log(`${index + 1}/${chosen.length}  ${refund.id}  ${refund.amount} ${refund.currency}  ${end}`);
+    }
+    if (open === 0) sayDone(`Paid ${counted(chosen.length, "refund")}.`);
+    else
+      sayError(`${counted(open, "refund")} could not be paid and stays owed. Run the command again later.`);
+    return open === 0 ? 0 : 1;
+  });
+}
+
+/** Tells why a refund could not be paid; the rest is in what the command prints itself. */
+const reasons: Logger = {
+  debug() {},
+  info() {},
+  warn: (fields, message) => sayError(`${message}: ${reasonOf(fields)}`),
+  error: (fields, message) => sayError(`${message}: ${reasonOf(fields)}`),
+};
+
+function reasonOf(fields: object): string {
+  const { reason, error } = fields as { reason?: string; error?: Error };
+  return reason ?? error?.message ?? "no reason was given";
+}
+
+async function withStore(path: string, work: (store: Store) => Promise<number>): Promise<number> {
+  if (!existsSync(path)) {
+    sayError(`There is no store at ${path}. Name the file that the server writes: --store studio.db`);
+    return 1;
+  }
+  let store: Store;
+  try {
+    store = sqliteStore(path);
+  } catch (error) {
+    sayError(`The store at ${path} cannot be opened: ${error instanceof Error ? error.message : error}`);
+    return 1;
+  }
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    sayError("There is nobody to ask. Add --yes to pay without a question.");
+    return false;
+  }
+  const asking = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } catch {
+    return false;
+  } finally {
+    asking.close();
+  }
+}
+
+/** What may be seen of a refund: not its signed transfer. */
+function published({ payment: _, domain: __, ...refund }: RefundRecord): object {
+  return { ...refund, createdAt: new Date(refund.createdAt).toISOString() };
+}
+
+function tableOf(refunds: readonly RefundRecord[]): string {
+  const rows = refunds.map((refund) => [
+    refund.id,
+    new Date(refund.createdAt).toISOString().slice(0, 16).replace("T", " "),
+    refund.resource,
+    refund.reason,
+    `${refund.amount} ${refund.currency}`,
+    refund.network,
+    refund.to,
+    refund.state === "owed" ? `owed, tried ${refund.tries}×` : (refund.transaction ?? "paid"),
+  ]);
+  const head = ["Refund", "Since (UTC)", "Resource", "Reason", "Amount", "Network", "To", "State"];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** `1.20 USDC and 0.05 EURC`. */
+function sums(refunds: readonly RefundRecord[]): string {
+  const totals = new Map<string, bigint>();
+  for (const { currency, amount } of refunds) {
+    totals.set(currency, (totals.get(currency) ?? 0n) + parseUsd(amount));
+  }
+  return Array.from(totals, ([currency, total]) => `${formatUsd(total)} ${currency}`).join(" and ");
+}

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { sqliteStore } from "resource402/sqlite";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { afterEach, describe, expect, it } from "vitest";
+import { openShop, post, signedByHand, until } from "../flow/shop.ts";
+import { createProject } from "./project.ts";
+
+const KEY = "RESOURCE402_REFUND_KEY";
+
+afterEach(() => {
+  delete process.env[KEY];
+});
+
+/** A shop with a store in `folder` that owes for as many pictures. */
+async function indebted(folder: string, pictures: number) {
+  const shop = await openShop({ chain: true, store: sqliteStore(join(folder, "shop.db")) });
+  shop.handlers.render = (_, ctx) => ctx.fail("refused");
+  for (let count = 0; count < pictures; count += 1) {
+    const body = { prompt: `picture ${count}`, size: "large" };
+    const { headers } = await signedByHand(shop, "/v1/render", body, { key: `picture-${count}` });
+    expect((await shop.fetch("/v1/render", post(body, headers))).status).toBe(202);
+  }
+  await until(
+    () => shop.store.refunds({ limit: 100 }),
+    (refunds) => refunds.length === pictures,
+  );
+  return shop;
+}
+
+describe("resource402 refunds", () => {
+  it("lists what is owed while the server runs on the same file, pays it once, and lists it as paid", async () => {
+    using project = createProject({});
+    await using shop = await indebted(project.folder, 2);
+    const key = generatePrivateKey();
+    const account = privateKeyToAccount(key);
+    await shop.world.fund(account.address, "1");
+    const before = await shop.world.balanceOf(shop.world.buyer.address);
+    const listed = await project.run("refunds", "list", "--store", "shop.db");
+    expect(listed.code).toBe(0);
+    expect(listed.out.split("\n")[1]).toMatch(/^ref_\S+ +\S+ \S+ +render +refused +0\.10 USDC/);
+
+    process.env[KEY] = key;
+    const { url } = await shop.world.startFacilitatorServer();
+    const pay = ["refunds", "pay", "--store", "shop.db", "--facilitator", url];
+    const unasked = await project.run(...pay);
+    expect(unasked).toMatchObject({ code: 1, err: expect.stringContaining("--yes") });
+    expect(await shop.world.balanceOf(account.address)).toBe(1_000_000n);
+
+    const rpc = `${shop.world.network}=${shop.world.rpcUrl}`;
+    const paid = await project.run(...pay, "--yes", "--rpc", rpc);
+    expect(paid).toMatchObject({ code: 0, out: expect.stringContaining("Paid 2 refunds."), err: "" });
+    expect(await shop.world.balanceOf(account.address)).toBe(800_000n);
+    expect(await shop.world.balanceOf(shop.world.buyer.address)).toBe(before + 200_000n);
+
+    expect((await project.run(...pay, "--yes")).out).toBe("No refund is owed.\n");
+    const all = await project.run("refunds", "list", "--store", "shop.db", "--all", "--json");
+    const refunds = JSON.parse(all.out) as Record<string, unknown>[];
+    expect(refunds).toHaveLength(2);
+    for (const refund of refunds) {
+      expect(refund).toMatchObject({ state: "paid", transaction: expect.stringMatching(/^0x/) });
+      expect(refund).not.toHaveProperty("payment");
+    }
+  });
+
+  it("leaves owed what the account cannot pay, says why, and fails", async () => {
+    using project = createProject({});
+    await using shop = await indebted(project.folder, 1);
+    process.env[KEY] = generatePrivateKey();
+    const { url } = await shop.world.startFacilitatorServer();
+    const result = await project.run("refunds", "pay", "--yes", "-s", "shop.db", "-f", url);
+    expect(result.code).toBe(1);
+    expect(result.err).toMatch(/insufficient|balance|transaction/);
+    expect(result.err).toContain("1 refund could not be paid and stays owed");
+    expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
+  });
+
+  it("names what is missing or wrong, with the mend, before anything is paid", async () => {
+    using project = createProject({ "not-a-store.db": "this is text" });
+    const pay = ["refunds", "pay", "--facilitator", "http://127.0.0.1:9", "--store", "shop.db"];
+    expect(await project.run("refunds", "list")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--store <file>"),
+    });
+    expect(await project.run("refunds", "list", "--store", "shop.db")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("There is no store at shop.db"),
+    });
+    expect(project.has("shop.db")).toBe(false);
+    expect(await project.run(...pay)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${KEY} is not set`),
+    });
+    process.env[KEY] = "secret";
+    const wrong = await project.run(...pay);
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("is no private key") });
+    expect(wrong.err).not.toContain("secret");
+    process.env[KEY] = generatePrivateKey();
+    expect(await project.run(...pay, "--rpc", "base")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("network=URL"),
+    });
+    expect(await project.run("refunds", "list", "--store", "not-a-store.db")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("cannot be opened"),
+    });
+    expect((await project.run("refunds", "--help")).out).toContain(KEY);
+  });
+
+  it("refuses an id under which nothing is owed, and pays nothing", async () => {
+    using project = createProject({});
+    await using shop = await indebted(project.folder, 1);
+    process.env[KEY] = generatePrivateKey();
+    const { url } = await shop.world.startFacilitatorServer();
+    const result = await project.run("refunds", "pay", "ref_unknown", "--yes", "-s", "shop.db", "-f", url);
+    expect(result).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("No refund is owed under ref_unknown"),
+    });
+    const [refund] = await shop.store.refunds({ limit: 9 });
+    expect(refund?.tries).toBe(0);
+  });
+});

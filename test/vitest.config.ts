@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^resource402$/, replacement: at("schema/index.ts") },
       { find: /^resource402\/(client|server|node|testing)$/, replacement: at("src/$1/index.ts") },
       { find: /^resource402\/evm$/, replacement: at("src/client/evm.ts") },
+      { find: /^resource402\/sqlite$/, replacement: at("src/store/sqlite.ts") },
     ],
   },
   test: {

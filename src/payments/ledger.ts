@@ -91,7 +91,7 @@ const EXPIRY_MARGIN_SECONDS = 600;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 /** How many records one recovery looks at. */
-const BATCH = 50;
+const BATCH = 20;
 /** How long a job is kept that never ran for lack of money. */
 const UNPAID_RETENTION_MS = 3_600_000;
 
@@ -264,6 +264,27 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
   }
 
+  /** Brings one call that nobody works on a step further. */
+  async function reopen(open: CallRecord): Promise<void> {
+    const call = await ledger.take(open);
+    if (!call) return;
+    const waiting = { tries: 1, retryAt: Date.now() + options.comeBackMs };
+    if (call.paymentState === "in_flight") {
+      const closing = await collect(call, false);
+      const unworked = closing.outcome === "settled" && closing.call.answer === undefined;
+      if (unworked) await handBack(call.id, waiting);
+    } else if (call.answer !== undefined) {
+      await handBack(call.id);
+    } else if (call.paymentState === "unused") {
+      await ledger.release(call);
+    } else if (call.tries === 0) {
+      await handBack(call.id, waiting);
+    } else {
+      log.error({ callId: call.id, resource: call.resource }, "the work of a charged call was lost");
+      await ledger.conclude(call, options.lostAnswer(call), "interrupted");
+    }
+  }
+
   const ledger: Ledger = {
     owner,
 
@@ -387,27 +408,10 @@ export function createLedger(options: LedgerOptions): Ledger {
 
     async recover() {
       for (const id of left) await handBack(id);
-      for (const open of await store.openCalls(BATCH)) {
-        const call = await ledger.take(open);
-        if (!call) continue;
-        if (call.paymentState === "in_flight") {
-          const closing = await collect(call, false);
-          const unworked = closing.outcome === "settled" && closing.call.answer === undefined;
-          if (unworked) await handBack(call.id, { tries: 1, retryAt: Date.now() + options.comeBackMs });
-        } else if (call.answer !== undefined) {
-          await handBack(call.id);
-        } else if (call.paymentState === "settled" && call.tries === 0) {
-          await handBack(call.id, { tries: 1, retryAt: Date.now() + options.comeBackMs });
-        } else if (call.paymentState === "settled") {
-          log.error({ callId: call.id, resource: call.resource }, "the work of a charged call was lost");
-          await ledger.conclude(call, options.lostAnswer(call), "interrupted");
-        } else {
-          await ledger.release(call);
-        }
-      }
+      await Promise.all((await store.openCalls(BATCH)).map(reopen));
       if (!refunds) return;
       const due = await store.refunds({ state: "owed", dueAt: Date.now(), limit: BATCH });
-      for (const refund of due) await refunds.pay(refund);
+      await Promise.all(due.map((refund) => refunds.pay(refund)));
     },
   };
   return ledger;

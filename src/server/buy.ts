@@ -5,15 +5,17 @@ import { type Verdict, verify } from "../payments/charge.ts";
 import type { Closing } from "../payments/ledger.ts";
 import { recall } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
-import type { CallRecord, SignedPayment, StoredAnswer } from "../store/store.ts";
+import type { CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
 import { failure, json, problem, replayed } from "./answer.ts";
 import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./call.ts";
+import type { ServedResource } from "./resource.ts";
 
 /** Places of a millionth of a dollar. */
 const VALUE_PLACES = 6;
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;
+const TOO_SHORT = "authorization_ends_before_the_work";
 
 /**
  * From a valid, priced request to its answer: look up → verify → write the intent → then, by the resource's way to
@@ -77,11 +79,8 @@ export function createBuying(
     purchase: Purchase,
   ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
     const { resource, amount, url, presented, claim } = purchase;
-    if (resource.charge === "after") {
-      const endsAt = Date.now() / 1000 + resource.timeoutMs / 1000 + SETTLE_SECONDS;
-      if (claim.identity.validBefore < endsAt) {
-        return { verdict: { verdict: "invalid", reason: "authorization_ends_before_the_work" } };
-      }
+    if (endsBeforeWork(claim.identity, resource)) {
+      return { verdict: { verdict: "invalid", reason: TOO_SHORT } };
     }
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
@@ -167,7 +166,12 @@ export function createBuying(
       room.dispatch(call.jobId);
       return call.answer;
     }
-    return call.paymentState === "settled" ? runAndConclude(call, purchase) : runAndClose(call, purchase);
+    if (call.paymentState === "settled") return runAndConclude(call, purchase);
+    if (!fresh && call.payment && endsBeforeWork(call.identity, purchase.resource)) {
+      await ledger.release(call);
+      return challenge(purchase, purchase.amount, TOO_SHORT);
+    }
+    return runAndClose(call, purchase);
   }
 
   /** Run, then settle, then answer. A failure of any kind is free, and releases key and payment. */
@@ -265,6 +269,12 @@ export function createBuying(
       retryAfterSeconds: 2,
     });
   }
+}
+
+/** True when an authorization that is settled after the work may have expired by then. */
+function endsBeforeWork({ validBefore }: PaymentIdentity, resource: ServedResource): boolean {
+  if (resource.charge === "before") return false;
+  return validBefore < (Date.now() + resource.timeoutMs) / 1000 + SETTLE_SECONDS;
 }
 
 function microUsd(amount: Money): number {

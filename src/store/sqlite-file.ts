@@ -1,0 +1,218 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setImmediate, setTimeout } from "node:timers/promises";
+
+/** A SQLite file that several processes write, and this one in groups. */
+export interface SqliteFile {
+  readonly db: DatabaseSync;
+  /** Runs one reading statement. */
+  read<T>(work: () => T): Promise<T>;
+  /**
+   * Runs `work` in a transaction and resolves once that is on the disk. A commit waits for the disk, and all other
+   * work of this process with it; so what is written in the same turn of the event loop goes in one commit. Each
+   * `work` still is all or nothing: when it throws, only its own writes are undone, unless the disk gave up.
+   */
+  write<T>(work: () => T): Promise<T>;
+  /** Waits for the writes that were asked for, then closes the file. */
+  close(): Promise<void>;
+}
+
+/** "x402", in the header of the file: tells our files from those of other programs. */
+const APPLICATION_ID = 0x78343032;
+
+/**
+ * Opens or creates a file.
+ * @param busyMs How long another process may keep the file locked before reads and writes fail, in milliseconds.
+ * @param migrations SQL by which a file grows from one version to the next. Only ever appended to.
+ * @throws when the file cannot be read and written, is not ours, or was written by a newer version of this program.
+ */
+export function openSqliteFile(path: string, busyMs: number, migrations: readonly string[]): SqliteFile {
+  const failed = (cause: unknown): unknown => (isSqliteError(cause) ? failure(path, cause) : cause);
+  const over = () => new Error(`store ${path}: it has been closed`);
+  const db = open(path, busyMs, migrations);
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const rollback = db.prepare("ROLLBACK");
+  const savepoint = db.prepare("SAVEPOINT writer");
+  const undo = db.prepare("ROLLBACK TO writer");
+  const release = db.prepare("RELEASE writer");
+
+  interface Writer {
+    work(): unknown;
+    resolve(value: unknown): void;
+    reject(error: unknown): void;
+  }
+  const waiting: Writer[] = [];
+  let draining: Promise<void> | undefined;
+  let closed = false;
+
+  // SQLite's own waiting would stop the event loop, and with it every request and every sign of life.
+  async function whenFree<T>(attempt: () => T): Promise<T> {
+    const end = performance.now() + busyMs;
+    for (;;) {
+      try {
+        return attempt();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= end) throw failed(error);
+      }
+      await setTimeout(1 + Math.random() * 9);
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (waiting.length > 0) {
+      await setImmediate();
+      try {
+        await whenFree(() => {
+          begin.run();
+          writeTogether(waiting.splice(0));
+        });
+      } catch (error) {
+        for (const { reject } of waiting.splice(0)) reject(error);
+      }
+    }
+    draining = undefined;
+  }
+
+  function writeTogether(writers: readonly Writer[]): void {
+    const outcomes: (() => void)[] = [];
+    try {
+      for (const { work, resolve, reject } of writers) {
+        savepoint.run();
+        try {
+          const value = work();
+          outcomes.push(() => resolve(value));
+        } catch (cause) {
+          // A full disk ends the transaction of all.
+          if (!db.isTransaction) throw cause;
+          undo.run();
+          outcomes.push(() => reject(failed(cause)));
+        }
+        release.run();
+      }
+      commit.run();
+    } catch (cause) {
+      const error = failed(cause);
+      for (const { reject } of writers) reject(error);
+      if (db.isTransaction) rollback.run();
+      return;
+    }
+    for (const tell of outcomes) tell();
+  }
+
+  return {
+    db,
+    async read(work) {
+      if (closed) throw over();
+      return whenFree(work);
+    },
+    async write<T>(work: () => T) {
+      if (closed) throw over();
+      return new Promise<T>((resolve, reject) => {
+        waiting.push({ work, resolve: resolve as Writer["resolve"], reject });
+        draining ??= drain();
+      });
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await draining;
+      db.close();
+    },
+  };
+}
+
+function open(path: string, busyMs: number, migrations: readonly string[]): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    // While opening SQLite may wait by itself: nothing is served yet.
+    db = new DatabaseSync(path, { timeout: busyMs });
+    versionOf(db, path, migrations.length);
+    useWal(db, busyMs);
+    db.exec("PRAGMA synchronous = FULL");
+    migrate(db, path, migrations);
+    db.exec("PRAGMA busy_timeout = 0");
+    return db;
+  } catch (error) {
+    db?.close();
+    if (!isSqliteError(error)) throw error;
+    const folder = dirname(resolve(path));
+    if (!existsSync(folder))
+      throw new Error(`store ${path}: make the folder ${folder} first`, { cause: error });
+    throw failure(path, error);
+  }
+}
+
+/** The version of the file, 0 when it is new. */
+function versionOf(db: DatabaseSync, path: string, known: number): number {
+  const pragma = (name: string) => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  const version = pragma("user_version");
+  const empty = db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+  if (!empty && pragma("application_id") !== APPLICATION_ID) {
+    throw new Error(`store ${path}: the file belongs to another program; give the store a file of its own`);
+  }
+  if (version > known) {
+    throw new Error(
+      `store ${path}: the file has version ${version}, this resource402 knows up to ${known}; ` +
+        "install the release that wrote it, or a later one",
+    );
+  }
+  return version;
+}
+
+/** Two processes that do this to a new file at once: SQLite tells one that it is busy, without waiting. */
+function useWal(db: DatabaseSync, busyMs: number): void {
+  const end = performance.now() + busyMs;
+  for (;;) {
+    try {
+      db.exec("PRAGMA journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= end) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
+}
+
+/** Also when there is nothing to migrate it takes the write lock: what cannot be written is found out here. */
+function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
+  db.exec("BEGIN IMMEDIATE");
+  const version = versionOf(db, path, migrations.length);
+  for (const sql of migrations.slice(version)) db.exec(sql);
+  if (version < migrations.length) {
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${migrations.length}`);
+  }
+  db.exec("COMMIT");
+}
+
+interface SqliteError extends Error {
+  readonly errcode: number;
+}
+
+function isSqliteError(error: unknown): error is SqliteError {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number";
+}
+
+/** The low byte of an error code says the kind. Source: sqlite.org/rescode.html */
+const kindOf = (error: SqliteError): number => error.errcode & 0xff;
+const BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && kindOf(error) === BUSY;
+}
+
+/** What a person can do something about, by kind. */
+const CAUSES: Readonly<Record<number, string>> = {
+  5: "another process keeps it locked",
+  8: "this process may not write the file or its folder",
+  10: "reading or writing the disk failed",
+  13: "the disk is full",
+  14: "this process may not open or make the file",
+  26: "the file is not a SQLite database",
+};
+
+function failure(path: string, cause: SqliteError): Error {
+  const why = CAUSES[kindOf(cause)];
+  return new Error(`store ${path}: ${why ? `${why} (${cause.message})` : cause.message}`, { cause });
+}

@@ -1,0 +1,270 @@
+import type { SQLInputValue } from "node:sqlite";
+import { type Alive, isOutstanding, maySweepCall, maySweepJob, maySweepRefund, take } from "./rules.ts";
+import { openSqliteFile } from "./sqlite-file.ts";
+import {
+  type CallRow,
+  callOf,
+  callRow,
+  type JobRow,
+  jobOf,
+  jobRow,
+  MIGRATIONS,
+  type RefundRow,
+  refundOf,
+  refundRow,
+} from "./sqlite-rows.ts";
+import type { CallRecord, Store } from "./store.ts";
+import { CALL_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
+
+const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
+const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state = 'owed' AND refunds.call_id";
+
+export interface SqliteStoreOptions {
+  /** The store's clock, in milliseconds since the epoch. @default Date.now */
+  readonly now?: () => number;
+  /**
+   * How long another process may keep the file locked before a method fails, in milliseconds. Waiting does not stop
+   * the event loop, except while the file is opened. @default 5000
+   */
+  readonly busyMs?: number;
+}
+
+/**
+ * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What a method
+ * has resolved is on the disk: it survives a crash of the process, and of the machine as far as its disk keeps its
+ * word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
+ * trusted. `":memory:"` keeps everything in this process instead.
+ *
+ * A method rejects when the disk is full, the file is locked for longer than `busyMs`, or reading and writing fail;
+ * nothing of it is written then, and the store can be used on. The error's `cause` is SQLite's.
+ * @throws when the folder is missing, the file may not be written, or a newer release of resource402 has written it.
+ */
+export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
+  const now = options.now ?? Date.now;
+  const file = openSqliteFile(path, options.busyMs ?? 5000, MIGRATIONS);
+  const prepare = <Row>(sql: string): Statement<Row> => file.db.prepare(sql) as unknown as Statement<Row>;
+  /** Writes a row, or of one that is there already what may change in it. */
+  const put = (table: string, columns: string, changing: readonly string[]) =>
+    prepare<never>(
+      `INSERT INTO ${table} (${columns}) VALUES (${columns.replaceAll(/\w+/g, ":$&")})
+       ON CONFLICT (id) DO UPDATE SET ${changing.map((name) => `${name} = excluded.${name}`).join(", ")}`,
+    );
+
+  const servers = {
+    put: prepare("INSERT OR REPLACE INTO servers VALUES (?, ?)"),
+    delete: prepare("DELETE FROM servers WHERE owner = ?"),
+    alive: prepare("SELECT 1 FROM servers WHERE owner = ? AND until > ?"),
+    sweep: prepare("DELETE FROM servers WHERE until <= ?"),
+  };
+  const calls = {
+    put: put(
+      "calls",
+      `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, payment_state, job_id,
+       owner, retry_at, created_at, open, rest`,
+      ["payment_state", "owner", "retry_at", "open", "rest"],
+    ),
+    delete: prepare("DELETE FROM calls WHERE id = ?"),
+    get: prepare<CallRow>("SELECT * FROM calls WHERE id = ?"),
+    holder: prepare<CallRow>(
+      `SELECT *, 1 AS choice FROM calls WHERE network = :network AND payer = :payer AND nonce = :nonce
+       UNION ALL SELECT *, 2 FROM calls WHERE resource = :resource AND payer = :payer AND key = :key
+       ORDER BY choice LIMIT 1`,
+    ),
+    lastAlike: prepare<CallRow>(
+      `SELECT * FROM calls WHERE payer = ? AND fingerprint = ? AND created_at >= ?
+       ORDER BY created_at DESC, id DESC LIMIT 1`,
+    ),
+    unpaid: prepare<
+      Pick<CallRow, "value" | "payment_state" | "job_id"> & { status: JobRow["status"] | null }
+    >(
+      `SELECT value, payment_state, job_id, jobs.status FROM calls LEFT JOIN jobs ON jobs.id = job_id
+       WHERE payer = ? AND charge = 'after' AND payment_state <> 'settled'`,
+    ),
+    open: prepare<CallRow>(
+      `SELECT * FROM calls WHERE open = 1 AND retry_at <= :now AND ${ORPHANED}
+       ORDER BY retry_at, created_at, id LIMIT :limit`,
+    ),
+    old: prepare<CallRow & { owed: number; job: number }>(
+      `SELECT id, payment_state, created_at, valid_before, ${OWED} = calls.id) AS owed,
+         EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id) AS job
+       FROM calls WHERE created_at <= ?`,
+    ),
+  };
+  const jobs = {
+    put: put("jobs", "id, call_id, status, owner, created_at, expires_at, rest", [
+      "status",
+      "owner",
+      "expires_at",
+      "rest",
+    ]),
+    delete: prepare("DELETE FROM jobs WHERE id = ?"),
+    get: prepare<JobRow>("SELECT * FROM jobs WHERE id = ?"),
+    open: prepare<JobRow>(
+      `SELECT * FROM jobs WHERE status IN ('queued', 'running') AND (status = 'queued' OR ${ORPHANED})
+       ORDER BY created_at, id LIMIT :limit`,
+    ),
+    expired: prepare<
+      Pick<JobRow, "id"> & { expires_at: number; state: CallRow["payment_state"] | null; owed: number }
+    >(
+      `SELECT jobs.id, expires_at, calls.payment_state AS state, ${OWED} = jobs.call_id) AS owed
+       FROM jobs LEFT JOIN calls ON calls.id = call_id WHERE expires_at <= ?`,
+    ),
+    bury: prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)"),
+    buried: prepare("SELECT 1 FROM tombstones WHERE id = ?"),
+    forget: prepare("DELETE FROM tombstones WHERE until <= ?"),
+  };
+  const refunds = {
+    put: put("refunds", "id, call_id, state, retry_at, created_at, rest", ["state", "retry_at", "rest"]),
+    delete: prepare("DELETE FROM refunds WHERE id = ?"),
+    get: prepare<RefundRow>("SELECT * FROM refunds WHERE id = ?"),
+    list: prepare<RefundRow>(
+      `SELECT * FROM refunds WHERE :state IS NULL OR state = :state ORDER BY created_at, id LIMIT :limit`,
+    ),
+    due: prepare<RefundRow>(
+      `SELECT * FROM refunds WHERE state = 'owed' AND retry_at <= :dueAt ORDER BY created_at, id LIMIT :limit`,
+    ),
+    paid: prepare<RefundRow>("SELECT id, state, created_at FROM refunds WHERE state = 'paid'"),
+  };
+
+  const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
+  const callById = (id: string) => record(calls.get.get(id), callOf);
+  const jobById = (id: string) => record(jobs.get.get(id), jobOf);
+  const refundById = (id: string) => record(refunds.get.get(id), refundOf);
+
+  function holderOf(by: Pick<CallRecord, "resource" | "identity" | "key">): CallRecord | undefined {
+    const { network, payer, nonce } = by.identity;
+    return record(
+      calls.holder.get({ network, payer, nonce, resource: by.resource, key: by.key ?? null }),
+      callOf,
+    );
+  }
+
+  function outstanding(payer: string): number {
+    return calls.unpaid
+      .all(payer)
+      .filter(({ payment_state: paymentState, job_id, status }) =>
+        isOutstanding(
+          { charge: "after", jobId: job_id ?? undefined, paymentState },
+          status ? { status } : undefined,
+        ),
+      )
+      .reduce((sum, { value }) => sum + value, 0);
+  }
+
+  return {
+    attend(owner, forMs) {
+      return file.write(() => {
+        if (forMs > 0) servers.put.run(owner, now() + forMs);
+        else servers.delete.run(owner);
+      });
+    },
+
+    findCall(by) {
+      return file.read(() => holderOf(by));
+    },
+
+    call(id) {
+      return file.read(() => callById(id));
+    },
+
+    begin(call, job, limits = {}) {
+      return file.write(() => {
+        const holder = holderOf(call);
+        if (holder) return { begun: false, because: "taken", holder };
+        const { payer } = call.identity;
+        if (limits.duplicateSince !== undefined) {
+          const duplicate = calls.lastAlike.get(payer, call.fingerprint, limits.duplicateSince);
+          if (duplicate) return { begun: false, because: "duplicate", holder: callOf(duplicate) };
+        }
+        if (limits.outstanding !== undefined && outstanding(payer) + call.value > limits.outstanding) {
+          return { begun: false, because: "outstanding" };
+        }
+        if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
+        if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
+        calls.put.run(callRow(call));
+        if (job) jobs.put.run(jobRow(job));
+        return { begun: true };
+      });
+    },
+
+    change(step) {
+      return file.write(() => {
+        const call = step.call && callById(step.call.id);
+        const job = step.job && jobById(step.job.id);
+        const refund = step.refund && refundById("add" in step.refund ? step.refund.add.id : step.refund.id);
+        const found = { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
+        const next = take(step, found, alive, now());
+        if (!next) return undefined;
+        if (next.call && step.call?.set === "forget") calls.delete.run(next.call.id);
+        else if (next.call) calls.put.run(callRow(next.call));
+        if (next.job) jobs.put.run(jobRow(next.job));
+        if (next.refund) refunds.put.run(refundRow(next.refund));
+        return next;
+      });
+    },
+
+    openCalls(limit) {
+      return file.read(() => calls.open.all({ now: now(), limit }).map(callOf));
+    },
+
+    openJobs(limit) {
+      return file.read(() => jobs.open.all({ now: now(), limit }).map(jobOf));
+    },
+
+    job(id) {
+      // In this order: between the two another process may bury the job, but it never digs one up.
+      return file.read(() => jobById(id) ?? (jobs.buried.get(id) ? "gone" : undefined));
+    },
+
+    refunds({ state, dueAt, limit }) {
+      return file.read(() => {
+        if (dueAt === undefined) return refunds.list.all({ state: state ?? null, limit }).map(refundOf);
+        return state === "paid" ? [] : refunds.due.all({ dueAt, limit }).map(refundOf);
+      });
+    },
+
+    sweep(at) {
+      return file.write(() => {
+        const expired = jobs.expired
+          .all(at)
+          .filter(({ expires_at: expiresAt, state, owed }) =>
+            maySweepJob({ expiresAt }, state ? { paymentState: state } : undefined, { owed: owed === 1 }, at),
+          );
+        for (const { id } of expired) {
+          jobs.delete.run(id);
+          jobs.bury.run(id, at + TOMBSTONE_LIFE_MS);
+        }
+        const old = calls.old.all(at - CALL_LIFE_MS).filter((row) => {
+          const identity = { validBefore: row.valid_before };
+          const call = { paymentState: row.payment_state, createdAt: row.created_at, identity };
+          return maySweepCall(call, { owed: row.owed === 1, job: row.job === 1 }, at);
+        });
+        for (const { id } of old) calls.delete.run(id);
+        const paid = refunds.paid
+          .all()
+          .filter(({ state, created_at: createdAt }) => maySweepRefund({ state, createdAt }, at));
+        for (const { id } of paid) refunds.delete.run(id);
+        jobs.forget.run(at);
+        servers.sweep.run(now());
+        return expired.length + old.length + paid.length;
+      });
+    },
+
+    close() {
+      return file.close();
+    },
+  };
+}
+
+type Value = SQLInputValue | Record<string, SQLInputValue>;
+
+/** A prepared statement that knows what its rows look like. */
+interface Statement<Row> {
+  get(...values: Value[]): Row | undefined;
+  all(...values: Value[]): Row[];
+  run(...values: Value[]): unknown;
+}
+
+function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {
+  return row === undefined ? undefined : decode(row);
+}

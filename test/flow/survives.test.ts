@@ -1,0 +1,301 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryStore, type Store } from "resource402/server";
+import { sqliteStore } from "resource402/sqlite";
+import { afterAll, describe, expect, it } from "vitest";
+import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+
+const RECOVERY = { everyMs: 20, leaseMs: 100 };
+const folder = mkdtempSync(join(tmpdir(), "resource402-survives-"));
+let files = 0;
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const newFile = (): string => {
+  files += 1;
+  return join(folder, `${files}.db`);
+};
+
+/** A store whose methods fail when told to: before they do anything, or after, so that only their answer is lost. */
+function flaky(store: Store): { store: Store; fail: Map<keyof Store, "before" | "after"> } {
+  const fail = new Map<keyof Store, "before" | "after">();
+  const wrapped = new Proxy(store, {
+    get(target, name: keyof Store) {
+      return async (...args: unknown[]) => {
+        const when = fail.get(name);
+        if (when === "before") throw new Error("database or disk is full");
+        const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+        if (when === "after") throw new Error("disk I/O error");
+        return result;
+      };
+    },
+  });
+  return { store: wrapped, fail };
+}
+
+async function render(shop: Shop, key: string): Promise<() => Promise<Record<string, unknown>>> {
+  const body = { prompt: key, size: "small" };
+  const { headers } = await signedByHand(shop, "/v1/render", body, { key });
+  const accepted = await shop.fetch("/v1/render", post(body, headers));
+  expect(accepted.status).toBe(202);
+  const { statusUrl } = (await accepted.json()) as { statusUrl: string };
+  return async () =>
+    (await shop.fetch(new URL(statusUrl).pathname)).json() as Promise<Record<string, unknown>>;
+}
+
+describe("a restart on the same file", () => {
+  it("gives a replay the stored answer, byte for byte, and runs and charges nothing again", async () => {
+    const file = newFile();
+    await using before = await openShop({ store: sqliteStore(file) });
+    const body = { text: "kept" };
+    const { headers } = await signedByHand(before, "/v1/echo", body, { key: "kept-over-restart" });
+    const first = await before.fetch("/v1/echo", post(body, headers));
+    const receipt = first.headers.get("payment-response");
+    const text = await first.text();
+    await before.server.stop();
+    await before.store.close();
+    await using after = await openShop({ world: before.world, store: sqliteStore(file) });
+    const again = await after.fetch("/v1/echo", post(body, headers));
+    expect([again.status, await again.text(), again.headers.get("payment-response")]).toEqual([
+      200,
+      text,
+      receipt,
+    ]);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    expect(after.runs.echo).toBeUndefined();
+    expect(after.asked).toEqual({ verify: 0, settle: 0 });
+  });
+
+  it("runs the jobs that were waiting or running, and delivers them", async () => {
+    const file = newFile();
+    await using before = await openShop({ store: sqliteStore(file), recovery: RECOVERY });
+    const never = new Promise<never>(() => {});
+    before.handlers.render = () => never;
+    const paths = await Promise.all(["one", "two", "three"].map((key) => render(before, `restart-${key}`)));
+    expect(paths).toHaveLength(3);
+    await before.server.stop(0);
+    await using after = await openShop({ world: before.world, store: sqliteStore(file), recovery: RECOVERY });
+    await after.server.start();
+    for (const status of paths) await until(status, ({ state }) => state === "succeeded");
+    expect(after.runs.render).toBe(3);
+    expect((await after.moved()).paid).toBe(0n);
+  });
+});
+
+describe("a server that dies over a job", () => {
+  it("is replaced after its lease: the job runs again as the next attempt, and what the first one makes is dropped", async () => {
+    await using shop = await openShop({ recovery: RECOVERY });
+    const { opened, open } = gate();
+    const attempts: number[] = [];
+    const zombie = await openShop({
+      world: shop.world,
+      store: shop.store,
+      recovery: RECOVERY,
+      // It goes on, but says no more that it lives, as a process does that was frozen.
+      faults: { reach: (point) => (point === "job.ran" ? opened : Promise.resolve()) },
+    });
+    zombie.handlers.render = (_, ctx) => {
+      attempts.push(ctx.attempt);
+      return { url: "https://pictures.test/zombie", note: "too late" };
+    };
+    shop.handlers.render = (_, ctx) => {
+      attempts.push(ctx.attempt);
+      return { url: "https://pictures.test/second", note: "in time" };
+    };
+    const status = await render(zombie, "left-behind");
+    await until(
+      async () => attempts,
+      (attempts) => attempts.length === 1,
+    );
+    await zombie.store.attend(await ownerOf(zombie, await status()), 0);
+    await shop.server.start();
+    const document = await until(status, ({ state }) => state === "succeeded");
+    open();
+    await zombie.server.stop();
+    expect(attempts).toEqual([1, 2]);
+    expect(document.result).toEqual({ url: "https://pictures.test/second", note: "in time" });
+    expect(await status()).toEqual(document);
+    expect((await shop.moved()).paid).toBe(20_000n);
+  });
+
+  it("again and again ends the job as failed after three attempts, and owes a refund", async () => {
+    await using shop = await openShop();
+    const never = new Promise<never>(() => {});
+    const dying = () =>
+      openShop({
+        world: shop.world,
+        store: shop.store,
+        recovery: RECOVERY,
+        faults: { reach: (point) => (point === "job.claimed" ? never : Promise.resolve()) },
+      });
+    const status = await render(await dying(), "cursed");
+    for (let death = 1; death <= 3; death += 1) {
+      const owner = await until(
+        async () => ownerOf(shop, await status()).catch(() => ""),
+        (owner) => owner !== "",
+      );
+      await shop.store.attend(owner, 0);
+      if (death < 3) await (await dying()).server.start();
+      await until(
+        async () => ownerOf(shop, await status()).catch(() => ""),
+        (now) => death === 3 || now !== owner,
+      );
+    }
+    await using last = await openShop({ world: shop.world, store: shop.store, recovery: RECOVERY });
+    await last.server.start();
+    const document = await until(status, ({ state }) => state === "failed");
+    expect(document).toMatchObject({ code: "interrupted", paymentState: "refund_owed" });
+    expect(await shop.store.refunds({ limit: 9 })).toMatchObject([{ reason: "interrupted", state: "owed" }]);
+    expect(last.runs.render).toBeUndefined();
+  });
+
+  it("is not needed for a stop: a server that stops hands its jobs back at once", async () => {
+    await using shop = await openShop({ recovery: { everyMs: 20, leaseMs: 60_000 } });
+    const stopping = await openShop({ world: shop.world, store: shop.store });
+    stopping.handlers.render = (_, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const status = await render(stopping, "handed-back");
+    await until(
+      async () => stopping.runs.render,
+      (runs) => runs === 1,
+    );
+    await stopping.server.stop(0);
+    expect(await status()).toMatchObject({ status: "queued" });
+    await shop.server.start();
+    await until(status, ({ state }) => state === "succeeded");
+  });
+});
+
+async function ownerOf(shop: Shop, document: Record<string, unknown>): Promise<string> {
+  const job = await shop.store.job(String(document.jobId));
+  if (!job || job === "gone" || job.owner === undefined) throw new Error("nobody runs the job");
+  return job.owner;
+}
+
+describe("a store that fails", () => {
+  it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and nobody is asked to settle", async () => {
+    const { store, fail } = flaky(memoryStore());
+    await using shop = await openShop({ store });
+    for (const [path, body] of [
+      ["/v1/echo", { text: "full" }],
+      ["/v1/render", { prompt: "full" }],
+      ["/v1/brew", { cup: "full" }],
+      ["/v1/bake", { loaf: "full" }],
+    ] as const) {
+      const { headers } = await signedByHand(shop, path, body, { key: "disk-is-full" });
+      fail.set("begin", "before");
+      const answer = await shop.fetch(path, post(body, headers));
+      expect([path, answer.status, answer.headers.has("retry-after")]).toEqual([path, 503, true]);
+      expect(await answer.json()).toMatchObject({ code: "unavailable", paymentState: "unused" });
+      fail.clear();
+      const again = await shop.fetch(path, post(body, headers));
+      expect(again.status).toBeLessThan(300);
+      expect(again.headers.get("idempotent-replayed")).toBeNull();
+    }
+    expect(shop.asked.settle).toBe(3);
+  });
+
+  it("after it has written the intent goes on with it, as long as it can still be read", async () => {
+    const { store, fail } = flaky(memoryStore());
+    await using shop = await openShop({ store });
+    const body = { text: "answer lost" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "answer-lost-1" });
+    fail.set("begin", "after");
+    expect((await shop.fetch("/v1/echo", post(body, headers))).status).toBe(200);
+    fail.set("call", "before");
+    const other = await signedByHand(shop, "/v1/echo", body, { key: "answer-lost-2" });
+    const uncertain = await shop.fetch("/v1/echo", post(body, other.headers));
+    expect(uncertain.status).toBe(503);
+    expect(await uncertain.json()).toMatchObject({ paymentState: "in_flight" });
+  });
+
+  it("once the money has moved never says that it has not, and delivers when it works again", async () => {
+    const { store, fail } = flaky(memoryStore());
+    await using shop = await openShop({ store, evidence: true, recovery: RECOVERY });
+    const settle = shop.facilitator.settle;
+    shop.facilitator.settle = async (...args) => {
+      const settled = await settle(...args);
+      fail.set("change", "before");
+      return settled;
+    };
+    const body = { text: "moved" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "money-has-moved" });
+    const first = await shop.fetch("/v1/echo", post(body, headers));
+    expect(first.status).toBe(503);
+    expect(await first.json()).toMatchObject({ code: "settlement_unknown", paymentState: "in_flight" });
+    const second = await shop.fetch("/v1/echo", post(body, headers));
+    expect(second.status).toBe(503);
+    expect(await second.json()).toMatchObject({ paymentState: "in_flight" });
+    shop.facilitator.settle = settle;
+    fail.clear();
+    await shop.server.start();
+    const answer = await until(
+      () => shop.fetch("/v1/echo", post(body, headers)),
+      ({ status }) => status === 200,
+    );
+    expect(await answer.json()).toEqual(body);
+    expect(shop.runs.echo).toBe(1);
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("to be read says of a payment that it may have been used", async () => {
+    const { store, fail } = flaky(memoryStore());
+    await using shop = await openShop({ store });
+    const body = { text: "unreadable" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "unreadable-1" });
+    expect((await shop.fetch("/v1/echo", post(body, headers))).status).toBe(200);
+    fail.set("findCall", "before");
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ code: "unavailable", paymentState: "in_flight" });
+  });
+
+  it("at the end of a job is written to again until it takes it", async () => {
+    const { store, fail } = flaky(memoryStore());
+    await using shop = await openShop({ store });
+    shop.handlers.render = ({ prompt }) => {
+      fail.set("change", "before");
+      return { url: "https://pictures.test/x", note: prompt };
+    };
+    const status = await render(shop, "written-late");
+    await until(
+      async () => shop.logged.some(({ message }) => message === "the end of a job could not be written"),
+      (failed) => failed,
+    );
+    fail.clear();
+    expect(await until(status, ({ state }) => state === "succeeded")).toMatchObject({
+      result: { note: "written-late" },
+    });
+    expect(shop.runs.render).toBe(1);
+  });
+});
+
+describe("a facilitator that never answers", () => {
+  const never = new Promise<never>(() => {});
+
+  it("is given up on: its settlement is in doubt, and closed when it answers again", async () => {
+    await using shop = await openShop({ payments: { facilitatorTimeout: "100ms" } });
+    const settle = shop.facilitator.settle;
+    shop.facilitator.settle = () => never;
+    const body = { text: "silence" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "silent-settle" });
+    const first = await shop.fetch("/v1/echo", post(body, headers));
+    expect(first.status).toBe(503);
+    expect(await first.json()).toMatchObject({ code: "settlement_unknown", paymentState: "in_flight" });
+    shop.facilitator.settle = settle;
+    expect((await shop.fetch("/v1/echo", post(body, headers))).status).toBe(200);
+    expect(shop.runs.echo).toBe(1);
+  });
+
+  it("to a question whether a payment is good is taken for one that is not there: 503, nothing kept", async () => {
+    await using shop = await openShop({ payments: { facilitatorTimeout: "100ms" } });
+    shop.facilitator.verify = () => never;
+    const body = { text: "silence" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "silent-verify" });
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ code: "facilitator_unavailable", paymentState: "unused" });
+    expect(shop.runs.echo).toBeUndefined();
+  });
+});

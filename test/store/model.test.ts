@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import { memoryStore } from "resource402/server";
+import { sqliteStore } from "resource402/sqlite";
+import { expect, it } from "vitest";
+import type { CallRecord, Limits, Step, Store } from "../../src/store/store.ts";
+import { TERMINAL } from "../../src/wire/index.ts";
+import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
+
+/** What is done to a store. `told` says it in short, for the report of a failure. */
+interface Command {
+  readonly told: string;
+  run(store: Store, now: number): Promise<unknown>;
+}
+
+// Few names, so that commands meet each other's records.
+const callId = fc.constantFrom("c0", "c1", "c2", "c3");
+const refundId = fc.constantFrom("r0", "r1");
+const owner = fc.constantFrom("s0", "s1");
+const paymentState = fc.constantFrom<CallRecord["paymentState"]>("unused", "in_flight", "settled");
+const status = fc.constantFrom("awaiting_payment", "queued", "running", ...TERMINAL);
+const soon = fc.constantFrom(0, 1, 500, 1000, 26 * HOUR);
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined });
+const some = <T>(value: fc.Arbitrary<T>) => fc.uniqueArray(value, { minLength: 1, maxLength: 3 });
+
+const begin = fc.record({
+  id: callId,
+  payer: fc.constantFrom("0xalice", "0xbob"),
+  nonce: fc.constantFrom("n0", "n1", "n2", "n3", "n4", "n5"),
+  key: maybe(fc.constantFrom("k0", "k1", "k2")),
+  fingerprint: fc.constantFrom("f0", "f1"),
+  value: fc.constantFrom(0, 30, 50),
+  charge: fc.constantFrom("before" as const, "after" as const),
+  paymentState,
+  owner: maybe(owner),
+  answered: fc.boolean(),
+  job: maybe(fc.record({ status, owner: maybe(owner), input: fc.json().map((text) => JSON.parse(text)) })),
+  retryIn: soon,
+  validFor: soon,
+  duplicateFor: maybe(soon),
+  outstanding: maybe(fc.constantFrom(30, 60, 100)),
+});
+
+const step = fc.record(
+  {
+    call: fc.record({
+      id: callId,
+      when: fc.record(
+        { owner, orphaned: fc.constant(true as const), paymentState: some(paymentState) },
+        { requiredKeys: [] },
+      ),
+      set: fc.oneof(
+        { weight: 1, arbitrary: fc.constant("forget" as const) },
+        {
+          weight: 5,
+          arbitrary: fc.record(
+            {
+              paymentState,
+              answer: fc.constantFrom(answer, undefined),
+              receipt: fc.constantFrom(receipt, undefined),
+              owner: maybe(owner),
+              tries: fc.nat(3),
+              retryAt: soon.map((ms) => START + ms),
+            },
+            { requiredKeys: [] },
+          ),
+        },
+      ),
+    }),
+    job: fc.record({
+      id: callId.map((id) => `job of ${id}`),
+      when: fc.record(
+        { status: some(status), attempt: fc.nat(1), orphaned: fc.constant(true as const) },
+        { requiredKeys: [] },
+      ),
+      set: fc.record(
+        {
+          status,
+          progress: fc.nat(100),
+          message: maybe(fc.string()),
+          result: maybe(fc.json()),
+          owner: maybe(owner),
+          attempt: fc.nat(1),
+          expiresAt: maybe(soon.map((ms) => START + ms)),
+        },
+        { requiredKeys: [] },
+      ),
+    }),
+    refund: fc.oneof(
+      fc.record({ id: refundId, callId, retryIn: soon }).map(({ id, callId, retryIn }) => ({
+        add: refund(id, callId, { retryAt: START + retryIn }),
+      })),
+      fc.record({
+        id: refundId,
+        when: fc.record({ state: fc.constantFrom("owed" as const, "paid" as const) }, { requiredKeys: [] }),
+        set: fc.record(
+          {
+            state: fc.constantFrom("owed" as const, "paid" as const),
+            transaction: maybe(fc.constant("0x1")),
+            retryAt: soon.map((ms) => START + ms),
+          },
+          { requiredKeys: [] },
+        ),
+      }),
+    ),
+  },
+  { requiredKeys: [] },
+) as fc.Arbitrary<Step>;
+
+const limit = fc.constantFrom(0, 1, 9);
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 6, arbitrary: begin.map(beginning) },
+  { weight: 8, arbitrary: step.map((one) => told("change", one, (store) => store.change(one))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(owner, fc.constantFrom(0, 600, 1500))
+      .map((args) => told("attend", args, (store) => store.attend(...args))),
+  },
+  { weight: 1, arbitrary: limit.map((n) => told("openCalls", n, (store) => store.openCalls(n))) },
+  { weight: 1, arbitrary: limit.map((n) => told("openJobs", n, (store) => store.openJobs(n))) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record(
+        { state: fc.constantFrom("owed" as const, "paid" as const), dueIn: soon, limit },
+        { requiredKeys: ["limit"] },
+      )
+      .map(({ dueIn, ...by }) => {
+        const all = { ...by, ...(dueIn !== undefined && { dueAt: START + dueIn }) };
+        return told("refunds", all, (store) => store.refunds(all));
+      }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(0, 1000, 26 * HOUR, 8 * 24 * HOUR, 91 * 24 * HOUR)
+      .map((ms) => told("sweep", ms, (store, now) => store.sweep(now + ms))),
+  },
+);
+
+function told(name: string, argument: unknown, run: Command["run"]): Command {
+  return { told: `${name} ${JSON.stringify(argument)}`, run };
+}
+
+function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never): Command {
+  return told("begin", made, (store, now) => {
+    const {
+      payer,
+      nonce,
+      validFor,
+      retryIn,
+      answered,
+      job: itsJob,
+      duplicateFor,
+      outstanding,
+      ...part
+    } = made;
+    const jobId = itsJob && `job of ${made.id}`;
+    const record = call(made.id, {
+      ...part,
+      jobId,
+      answer: answered ? answer : undefined,
+      retryAt: now + retryIn,
+      createdAt: now,
+      identity: { payer, nonce, validBefore: Math.floor((now + validFor) / 1000) },
+    });
+    const limits: Limits = {
+      ...(duplicateFor !== undefined && { duplicateSince: now - duplicateFor }),
+      ...(outstanding !== undefined && { outstanding }),
+    };
+    return store.begin(
+      record,
+      itsJob && job(`job of ${made.id}`, made.id, { ...itsJob, createdAt: now }),
+      limits,
+    );
+  });
+}
+
+/** All that can be seen of a store. */
+async function everything(store: Store): Promise<unknown> {
+  const ids = ["c0", "c1", "c2", "c3"];
+  return {
+    calls: await Promise.all(ids.map((id) => store.call(id))),
+    jobs: await Promise.all(ids.map((id) => store.job(`job of ${id}`))),
+    refunds: await store.refunds({ limit: 9 }),
+    openCalls: await store.openCalls(9),
+    openJobs: await store.openJobs(9),
+  };
+}
+
+const outcome = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    (value) => ({ value }),
+    (error: Error) => ({ error: error.message }),
+  );
+
+it("both stores do the same, whatever is asked of them", async () => {
+  const commands = fc.array(fc.tuple(command, soon), { maxLength: 40, size: "max" });
+  await fc.assert(
+    fc.asyncProperty(
+      commands.map((list) =>
+        Object.assign(list, {
+          [fc.toStringMethod]: () => list.map(([{ told }, ms]) => `${told}; +${ms} ms`).join("\n"),
+        }),
+      ),
+      async (list) => {
+        let now = START;
+        const model = memoryStore({ now: () => now });
+        const store = sqliteStore(":memory:", { now: () => now });
+        try {
+          for (const [{ told, run }, ms] of list) {
+            const expected = await outcome(run(model, now));
+            expect(await outcome(run(store, now)), told).toStrictEqual(expected);
+            expect(await everything(store), `after ${told}`).toStrictEqual(await everything(model));
+            now += ms;
+          }
+        } finally {
+          await store.close();
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

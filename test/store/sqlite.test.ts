@@ -1,0 +1,368 @@
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { sqliteStore } from "resource402/sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openSqliteFile } from "../../src/store/sqlite-file.ts";
+import type { Store } from "../../src/store/store.ts";
+import { call, job } from "./records.ts";
+
+const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+let folder = "";
+let path = "";
+let store: Store | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "resource402-sqlite-"));
+  path = join(folder, "store.db");
+});
+afterEach(async () => {
+  await store?.close();
+  store = undefined;
+  await rm(folder, { recursive: true });
+});
+
+function open(options?: Parameters<typeof sqliteStore>[1]): Store {
+  store = sqliteStore(path, options);
+  return store;
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+const start = (...args: string[]): Child =>
+  spawn(process.execPath, [CHILD, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+
+/** The lines that a process says, until it ends. */
+async function heard<T>(child: Child): Promise<T[]> {
+  const lines: T[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    // The last one may be cut off in the middle by a SIGKILL.
+    if (line.endsWith("}") || line.endsWith("]") || line.endsWith('"')) lines.push(JSON.parse(line));
+  }
+  return lines;
+}
+
+async function said<T>(child: Child): Promise<T> {
+  const [line] = await once(createInterface(child.stdout), "line");
+  return JSON.parse(line as string) as T;
+}
+
+/** Looks into the file beside the store. */
+function look<T>(inquire: (db: DatabaseSync) => T): T {
+  const db = new DatabaseSync(path);
+  try {
+    return inquire(db);
+  } finally {
+    db.close();
+  }
+}
+
+const count = (table: string): number =>
+  look((db) => Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n));
+
+describe("a process that is killed", () => {
+  it.each([50, 150, 400])(
+    "in the midst of writing, %i ms after its first, loses nothing that was acknowledged",
+    async (ms) => {
+      const child = start("write forever", path);
+      const hearing = heard<{ begun?: string; settled?: string }>(child);
+      await once(child.stdout, "data");
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      child.kill("SIGKILL");
+      const acknowledged = await hearing;
+      expect(acknowledged.length).toBeGreaterThan(10);
+
+      const reopened = open();
+      for (const { begun, settled } of acknowledged) {
+        const id = begun ?? settled ?? "";
+        const [found, itsJob] = [await reopened.call(id), await reopened.job(id.replace("c", "j"))];
+        expect(found, id).toBeDefined();
+        // Both or neither, also of what was not acknowledged any more.
+        const isSettled = found?.paymentState === "settled";
+        expect(itsJob, id).toMatchObject({ status: isSettled ? "queued" : "awaiting_payment" });
+        if (settled) expect(isSettled, id).toBe(true);
+      }
+      expect(count("calls")).toBe(count("jobs"));
+      expect(look((db) => db.prepare("PRAGMA integrity_check").get())).toEqual({ integrity_check: "ok" });
+      expect(await reopened.begin(call("afterwards"), undefined)).toEqual({ begun: true });
+    },
+  );
+});
+
+describe("several processes on one file", () => {
+  it("may all make it at the same moment", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      path = join(folder, `round-${round}.db`);
+      const at = Date.now() + 500;
+      const children = ["a", "b", "c", "d"].map((id) => start("open at", path, String(at), id));
+      const begun = await Promise.all(children.map((child) => heard(child)));
+      expect(begun).toEqual(Array.from({ length: 4 }, () => [{ begun: true }]));
+      expect(count("calls")).toBe(4);
+    }
+  });
+
+  it("lose nothing, and hold payments, keys and jobs as if they were one", async () => {
+    const mine = open();
+    const things = 300;
+    await Promise.all(
+      Array.from({ length: things }, (_, n) =>
+        mine.begin(call(`call of j${n}`, { jobId: `j${n}` }), job(`j${n}`, `call of j${n}`)),
+      ),
+    );
+    const children = ["up", "down"].map((direction) =>
+      start("compete", path, direction, String(things), direction),
+    );
+    const hearing = children.map((child) => heard<"ready" | string[]>(child));
+    await Promise.all(children.map((child) => once(child.stdout, "data")));
+    for (const child of children) child.stdin.write("go on\n");
+    const won = (await Promise.all(hearing)).map(([, list]) => list as string[]);
+    const all = Array.from({ length: things }, (_, n) => [`payment ${n}`, `key ${n}`, `job ${n}`]).flat();
+    expect(won.flat().sort()).toEqual(all.sort());
+    // They did compete.
+    for (const list of won) expect(list.length).toBeGreaterThan(0);
+    expect(count("calls")).toBe(things * 3);
+    expect(await mine.openCalls(10_000)).toHaveLength(things * 3);
+  });
+
+  it("see each other's leases", async () => {
+    const mine = open();
+    const theirs = sqliteStore(path);
+    await mine.begin(call("c1", { owner: "s1" }), undefined);
+    await mine.attend("s1", 60_000);
+    expect(await theirs.openCalls(9)).toEqual([]);
+    await mine.attend("s1", 0);
+    expect(await theirs.openCalls(9)).toHaveLength(1);
+    await theirs.close();
+  });
+
+  it("are refused two calls for one payment or key by the file itself", async () => {
+    const mine = open();
+    await mine.begin(call("c1"), undefined);
+    const copy = (changes: string) =>
+      look((db) => {
+        db.exec("CREATE TEMP TABLE one AS SELECT * FROM calls");
+        db.exec(`UPDATE one SET id = 'c2', ${changes}`);
+        db.exec("INSERT INTO calls SELECT * FROM one");
+      });
+    expect(() => copy("key = 'other'")).toThrow(
+      "UNIQUE constraint failed: calls.network, calls.payer, calls.nonce",
+    );
+    expect(() => copy("nonce = 'other'")).toThrow(
+      "UNIQUE constraint failed: calls.resource, calls.payer, calls.key",
+    );
+    expect(() => copy("nonce = 'other', key = NULL")).not.toThrow();
+  });
+});
+
+describe("a file that another process keeps locked", () => {
+  it("rejects writes after a while, goes on reading, never stops the event loop, and is written when it is free", async () => {
+    const mine = open({ busyMs: 200 });
+    await mine.begin(call("c1"), undefined);
+    const locker = start("lock", path);
+    await said(locker);
+
+    let ticks = 0;
+    const ticking = setInterval(() => {
+      ticks += 1;
+    }, 10);
+    const failed = mine.begin(call("c2"), undefined);
+    const failing = expect(failed).rejects.toThrow(`store ${path}: another process keeps it locked`);
+    expect(await mine.call("c1")).toBeDefined();
+    await failing;
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(5);
+    await expect(failed).rejects.toMatchObject({ cause: { code: "ERR_SQLITE_ERROR", errcode: 5 } });
+
+    locker.stdin.write("go on\n");
+    await once(locker, "exit");
+    expect(await mine.call("c2")).toBeUndefined();
+    expect(await mine.begin(call("c2"), undefined)).toEqual({ begun: true });
+  });
+
+  it("is written as soon as it is free, if that is soon enough", async () => {
+    const mine = open({ busyMs: 20_000 });
+    const locker = start("lock", path);
+    await said(locker);
+    const writing = Promise.all([mine.begin(call("c1"), undefined), mine.begin(call("c2"), undefined)]);
+    setTimeout(() => locker.stdin.write("go on\n"), 100);
+    expect(await writing).toEqual([{ begun: true }, { begun: true }]);
+  });
+
+  it("cannot be opened, and says so", async () => {
+    await open().close();
+    const locker = start("lock", path);
+    await said(locker);
+    expect(() => open({ busyMs: 50 })).toThrow("another process keeps it locked");
+    locker.stdin.write("go on\n");
+    await once(locker, "exit");
+    open();
+  });
+});
+
+describe("writes of one turn", () => {
+  it("share a commit, and resolve when another connection can see them", async () => {
+    const mine = open();
+    const db = new DatabaseSync(path);
+    const seen = db.prepare("SELECT count(*) AS n FROM calls");
+    const whenResolved = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        await mine.begin(call(`c${n}`), undefined);
+        return seen.get()?.n;
+      }),
+    );
+    expect(whenResolved).toEqual(Array.from({ length: 20 }, () => 20));
+    db.close();
+  });
+
+  it("that fail undo themselves, and nothing else", async () => {
+    const mine = open();
+    const [first, broken, held, last] = await Promise.allSettled([
+      mine.begin(call("c1", { jobId: "j1" }), job("j1", "c1")),
+      // The call has been written when the job turns out not to be JSON.
+      mine.begin(call("c2", { jobId: "j2" }), job("j2", "c2", { input: 1n })),
+      mine.change({ call: { id: "c1", set: { tries: 5 } }, job: { id: "j9", set: {} } }),
+      mine.begin(call("c3"), undefined),
+    ]);
+    expect(first).toEqual({ status: "fulfilled", value: { begun: true } });
+    expect(broken).toMatchObject({ status: "rejected", reason: { message: /BigInt/ } });
+    expect(held).toEqual({ status: "fulfilled", value: undefined });
+    expect(last).toEqual({ status: "fulfilled", value: { begun: true } });
+    expect(await mine.call("c2")).toBeUndefined();
+    expect(await mine.call("c1")).toMatchObject({ tries: 0 });
+    expect(await mine.call("c3")).toBeDefined();
+    expect(count("calls")).toBe(2);
+  });
+
+  it("are finished by closing; what comes later is refused", async () => {
+    const mine = open();
+    const writing = Array.from({ length: 5 }, (_, n) => mine.begin(call(`c${n}`), undefined));
+    await mine.close();
+    expect(await Promise.all(writing)).toHaveLength(5);
+    expect(count("calls")).toBe(5);
+    await expect(mine.begin(call("c9"), undefined)).rejects.toThrow("closed");
+    await expect(mine.call("c1")).rejects.toThrow("closed");
+    await mine.close();
+  });
+
+  it("wait for the disk", () => {
+    const file = openSqliteFile(path, 1000, []);
+    // What a test cannot see without cutting the power: 2 is FULL, a sync at each commit.
+    expect(file.db.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+    expect(file.db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    return file.close();
+  });
+});
+
+/** A way to run a command where it may mount: in a namespace of its own, which takes the mount with it. */
+const APART = ["unshare", "--mount", "--map-root-user", "sh", "-c"] as const;
+const canMount = spawnSync(APART[0], [...APART.slice(1), "mount -t tmpfs none /tmp"]).status === 0;
+const apart = (script: string): Child =>
+  spawn(APART[0], [...APART.slice(1), script], { stdio: ["pipe", "pipe", "inherit"] });
+
+describe("a disk", () => {
+  it.skipIf(!canMount)(
+    "that is full rejects writes, loses none that was acknowledged, and goes on when there is room",
+    async () => {
+      const child = apart(
+        `mount -t tmpfs -o size=1m none ${folder} && exec ${process.execPath} ${CHILD} "fill the disk" ${path}`,
+      );
+      const [word] = await heard<{ kept: string[]; refused: string[]; errors: string[]; found: string[] }>(
+        child,
+      );
+      const { kept = [], refused = [], errors, found } = word ?? {};
+      expect(kept.length).toBeGreaterThan(10);
+      expect(kept.at(-1)).toBe("afterwards");
+      expect(refused.length).toBeGreaterThan(0);
+      expect(errors).toEqual([`store ${path}: the disk is full (database or disk is full)`]);
+      expect(found).toEqual(kept);
+    },
+  );
+
+  it.skipIf(process.platform === "win32")(
+    "that fails rejects writes, and what was acknowledged is there",
+    async () => {
+      const limited = `ulimit -f 1000; exec "$0" ${CHILD} "write to the limit" ${path}`;
+      const child = spawn("sh", ["-c", limited, process.execPath], { stdio: ["pipe", "pipe", "inherit"] });
+      const [word] = await heard<{ kept: string[]; failed: string; readable: boolean }>(child);
+      expect(word?.failed).toMatch(/reading or writing the disk failed|the disk is full/);
+      expect(word?.readable).toBe(true);
+      expect(word?.kept.length).toBeGreaterThan(10);
+      const reopened = open();
+      for (const id of word?.kept ?? []) expect(await reopened.call(id), id).toBeDefined();
+      expect(count("calls")).toBe(word?.kept.length);
+    },
+  );
+
+  it.skipIf(!canMount)("that is read-only is found out when the store is opened", async () => {
+    await open().close();
+    const child = apart(
+      `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder} && ` +
+        `exec ${process.execPath} ${CHILD} "try to write" ${path}`,
+    );
+    const [word] = await heard<{ failed: string }>(child);
+    expect(word?.failed).toMatch(`store ${path}: this process may not`);
+  });
+});
+
+describe("a file", () => {
+  it("that may not be written is refused when the store is opened", async () => {
+    await open().close();
+    await chmod(path, 0o444);
+    await chmod(folder, 0o777);
+    // Root may write everything; nobody may not.
+    const identity = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    const child = spawn(process.execPath, [CHILD, "try to write", path], {
+      stdio: ["pipe", "pipe", "inherit"],
+      ...identity,
+    });
+    const [word] = await heard<{ failed: string }>(child);
+    expect(word?.failed).toMatch(`store ${path}: this process may not write the file`);
+  });
+
+  it("of a newer version is refused and left as it is", async () => {
+    await open().close();
+    look((db) => db.exec("PRAGMA user_version = 99"));
+    expect(() => open()).toThrow(/has version 99, .* knows up to 1; install the release that wrote it/);
+    look((db) => db.exec("PRAGMA user_version = 1"));
+    open();
+  });
+
+  it("of another program is refused and left as it is", () => {
+    look((db) => db.exec("CREATE TABLE customers (name TEXT)"));
+    expect(() => open()).toThrow("belongs to another program");
+    expect(look((db) => db.prepare("PRAGMA journal_mode").get())).toEqual({ journal_mode: "delete" });
+  });
+
+  it("that is no database is refused", async () => {
+    await writeFile(path, "not a database\n".repeat(100));
+    expect(() => open()).toThrow(`store ${path}: the file is not a SQLite database`);
+  });
+
+  it("in a folder that does not exist is refused, naming the folder", () => {
+    const missing = join(folder, "data");
+    expect(() => sqliteStore(join(missing, "store.db"))).toThrow(`make the folder ${missing} first`);
+  });
+
+  it("grows from one version to the next, once, whoever comes first", async () => {
+    const first = ["CREATE TABLE a (n)", "INSERT INTO a VALUES (1)"];
+    await openSqliteFile(path, 1000, first.slice(0, 1)).close();
+    const [one, two] = [openSqliteFile(path, 1000, first), openSqliteFile(path, 1000, first)];
+    expect(two.db.prepare("SELECT n FROM a").all()).toEqual([{ n: 1 }]);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  it("stays at the old version when a migration fails", async () => {
+    const steps = ["CREATE TABLE a (n)", "INSERT INTO a VALUES (1); INSERT INTO missing VALUES (1)"];
+    await openSqliteFile(path, 1000, steps.slice(0, 1)).close();
+    expect(() => openSqliteFile(path, 1000, steps)).toThrow("no such table: missing");
+    const file = openSqliteFile(path, 1000, steps.slice(0, 1));
+    expect(file.db.prepare("SELECT n FROM a").all()).toEqual([]);
+    await file.close();
+  });
+});

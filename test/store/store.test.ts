@@ -1,0 +1,650 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryStore } from "resource402/server";
+import { sqliteStore } from "resource402/sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Begun, CallRecord, JobRecord, Store } from "../../src/store/store.ts";
+import {
+  AUTHORIZATION_MARGIN_MS,
+  CALL_LIFE_MS,
+  REFUND_LIFE_MS,
+  TOMBSTONE_LIFE_MS,
+} from "../../src/store/store.ts";
+import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
+
+/** Every store there is: how it is made, and how what it left behind goes away. */
+const kinds: readonly [string, (now: () => number) => Promise<{ store: Store; dispose(): Promise<void> }>][] =
+  [
+    ["in memory", async (now) => ({ store: memoryStore({ now }), dispose: async () => {} })],
+    [
+      "in SQLite",
+      async (now) => {
+        const folder = await mkdtemp(join(tmpdir(), "resource402-store-"));
+        const store = sqliteStore(join(folder, "store.db"), { now });
+        const dispose = async () => {
+          await store.close();
+          await rm(folder, { recursive: true });
+        };
+        return { store, dispose };
+      },
+    ],
+  ];
+
+describe.each(kinds)("a store %s", (_name, make) => {
+  let store: Store;
+  let dispose: () => Promise<void>;
+  let clock: number;
+
+  beforeEach(async () => {
+    clock = START;
+    ({ store, dispose } = await make(() => clock));
+  });
+  afterEach(() => dispose());
+
+  /** Begins what has to be there before the test begins. */
+  async function given(record: CallRecord, itsJob?: JobRecord): Promise<void> {
+    expect(await store.begin(record, itsJob)).toEqual({ begun: true });
+  }
+  const ids = (records: readonly { id: string }[]): string[] => records.map(({ id }) => id);
+
+  describe("beginning a call", () => {
+    it("keeps call and job as they were given, absent fields included", async () => {
+      const begun = call("c1", { jobId: "j1", owner: "s1", answer, receipt });
+      await given(begun, job("j1", "c1", { input: [null, { deep: ["é", -0.5] }], message: "waiting" }));
+      expect(await store.call("c1")).toStrictEqual(begun);
+      expect(await store.job("j1")).toStrictEqual(
+        job("j1", "c1", { input: [null, { deep: ["é", -0.5] }], message: "waiting" }),
+      );
+      const bare = call("c2", { key: undefined, payment: undefined });
+      await given(bare);
+      expect(await store.call("c2")).toStrictEqual(bare);
+    });
+
+    it("keeps a payment that never expires", async () => {
+      const forever = call("c1", { identity: { validBefore: 9_999_999_999_999_998 } });
+      await given(forever);
+      expect(await store.call("c1")).toStrictEqual(forever);
+    });
+
+    it("shares no part of a record with the caller", async () => {
+      const mine = call("c1", { jobId: "j1", answer: { ...answer, headers: { a: "b" } } });
+      const input = { list: [1] };
+      await given(mine, job("j1", "c1", { input }));
+      input.list.push(2);
+      (mine.answer?.headers as Record<string, string>).a = "changed";
+      const theirs = (await store.job("j1")) as JobRecord;
+      expect(theirs.input).toEqual({ list: [1] });
+      (theirs.input as typeof input).list.push(3);
+      expect(((await store.job("j1")) as JobRecord).input).toEqual({ list: [1] });
+      expect((await store.call("c1"))?.answer?.headers).toEqual({ a: "b" });
+      const ends = { ...answer, headers: { a: "b" } };
+      await store.change({ call: { id: "c1", set: { answer: ends } } });
+      ends.headers.a = "changed";
+      expect((await store.call("c1"))?.answer?.headers).toEqual({ a: "b" });
+    });
+
+    it("is refused when the payment is held, and names the holder", async () => {
+      await given(call("c1"));
+      const again = call("c2", { identity: { nonce: "nonce of c1" } });
+      expect(await store.begin(again, job("j2", "c2"))).toStrictEqual({
+        begun: false,
+        because: "taken",
+        holder: call("c1"),
+      });
+      expect(await store.call("c2")).toBeUndefined();
+      expect(await store.job("j2")).toBeUndefined();
+    });
+
+    it("tells payments apart by network, payer and nonce together", async () => {
+      await given(call("c1", { key: undefined }));
+      const nonce = "nonce of c1";
+      await given(call("c2", { key: undefined, identity: { nonce, network: "eip155:8453" } }));
+      await given(call("c3", { key: undefined, identity: { nonce, payer: "0xbob" } }));
+    });
+
+    it("is refused when the payer has used the key for the resource, and for no other payer or resource", async () => {
+      const key = "same";
+      await given(call("c1", { key }));
+      expect(await store.begin(call("c2", { key }), undefined)).toMatchObject({
+        because: "taken",
+        holder: { id: "c1" },
+      });
+      await given(call("c3", { key, resource: "other" }));
+      await given(call("c4", { key, identity: { payer: "0xbob" } }));
+    });
+
+    it("is never refused for want of a key", async () => {
+      await given(call("c1", { key: undefined }));
+      await given(call("c2", { key: undefined }));
+    });
+
+    it("names the holder of the payment before that of the key", async () => {
+      await given(call("c1"));
+      await given(call("c2"));
+      const both = call("c3", { key: "key of c1", identity: { nonce: "nonce of c2" } });
+      expect(await store.begin(both, undefined)).toMatchObject({ holder: { id: "c2" } });
+      expect((await store.findCall(both))?.id).toBe("c2");
+    });
+
+    it("lets exactly one of many win that come at once with one payment", async () => {
+      const many = Array.from({ length: 20 }, (_, n) =>
+        store.begin(call(`c${n}`, { identity: { nonce: "one" } }), job(`j${n}`, `c${n}`)),
+      );
+      const outcomes = await Promise.all(many);
+      expect(outcomes.filter(({ begun }) => begun)).toHaveLength(1);
+      expect(await store.openJobs(100)).toHaveLength(1);
+    });
+
+    it("fails, and writes nothing, when an id is in use", async () => {
+      await given(call("c1", { jobId: "j1" }), job("j1", "c1"));
+      const sameId = call("c1", { key: "other", identity: { nonce: "other" } });
+      await expect(store.begin(sameId, undefined)).rejects.toThrow("c1");
+      await expect(store.begin(call("c2", { jobId: "j1" }), job("j1", "c2"))).rejects.toThrow("j1");
+      expect(await store.call("c2")).toBeUndefined();
+      expect(await store.call("c1")).toStrictEqual(call("c1", { jobId: "j1" }));
+    });
+  });
+
+  describe("finding a call", () => {
+    it("goes by payment, or else by key", async () => {
+      await given(call("c1"));
+      const { resource, identity, key } = call("c1");
+      expect(await store.findCall({ resource, identity, key: undefined })).toStrictEqual(call("c1"));
+      const otherPayment = { ...identity, nonce: "other" };
+      expect((await store.findCall({ resource, identity: otherPayment, key }))?.id).toBe("c1");
+      expect(await store.findCall({ resource, identity: otherPayment, key: undefined })).toBeUndefined();
+      expect(await store.findCall({ resource: "other", identity: otherPayment, key })).toBeUndefined();
+      expect(await store.call("c9")).toBeUndefined();
+    });
+  });
+
+  describe("a limit on what is bought twice", () => {
+    const since = (duplicateSince: number) => ({ duplicateSince });
+    const same = { fingerprint: "same" };
+
+    it("refuses the same purchase of the same payer since then, and names the last", async () => {
+      await given(call("c1", { ...same, createdAt: START }));
+      await given(call("c2", { ...same, createdAt: START + 10 }));
+      expect(await store.begin(call("c3", same), undefined, since(START + 10))).toStrictEqual({
+        begun: false,
+        because: "duplicate",
+        holder: call("c2", { ...same, createdAt: START + 10 }),
+      });
+      expect(await store.call("c3")).toBeUndefined();
+      expect(await store.begin(call("c3", same), undefined, since(START + 11))).toEqual({ begun: true });
+    });
+
+    it("looks at nobody else's purchases, nor at other ones", async () => {
+      await given(call("c1", same));
+      const bobs = call("c2", { ...same, identity: { payer: "0xbob" } });
+      expect(await store.begin(bobs, undefined, since(START))).toEqual({ begun: true });
+      expect(await store.begin(call("c3"), undefined, since(START))).toEqual({ begun: true });
+    });
+
+    it("comes after the question whether the payment is held", async () => {
+      await given(call("c1", same));
+      expect(await store.begin(call("c1", same), undefined, since(START))).toMatchObject({
+        because: "taken",
+      });
+    });
+
+    it("forgets what was forgotten", async () => {
+      await given(call("c1", same));
+      await store.change({ call: { id: "c1", set: "forget" } });
+      expect(await store.begin(call("c2", same), undefined, since(START))).toEqual({ begun: true });
+    });
+  });
+
+  describe("a limit on what is outstanding", () => {
+    let next = 0;
+    const later = (part: Parameters<typeof call>[1] = {}, status: JobRecord["status"] = "queued") => {
+      next += 1;
+      const id = `c${next}`;
+      return [
+        call(id, { charge: "after", jobId: `j${next}`, value: 40, ...part }),
+        job(`j${next}`, id, { status }),
+      ] as const;
+    };
+    const tryWith = (outstanding: number): Promise<Begun> => store.begin(...later(), { outstanding });
+    const refused = { begun: false, because: "outstanding" };
+    beforeEach(() => {
+      next = 0;
+    });
+
+    it("refuses what would exceed it, the new call counted, and lets pass what reaches it", async () => {
+      expect(await tryWith(39)).toEqual(refused);
+      expect(await store.call("c1")).toBeUndefined();
+      expect(await store.job("j1")).toBeUndefined();
+      expect(await tryWith(40)).toEqual({ begun: true });
+      expect(await tryWith(79)).toEqual(refused);
+      expect(await tryWith(80)).toEqual({ begun: true });
+    });
+
+    it("counts only jobs of this payer that are charged after their work and are not settled", async () => {
+      await given(...later({ charge: "before" }));
+      await given(...later({ paymentState: "settled" }));
+      await given(...later({ identity: { payer: "0xbob" } }));
+      await given(call("sync", { charge: "after", value: 40 }));
+      expect(await tryWith(40)).toEqual({ begun: true });
+    });
+
+    it.each(["succeeded", "failed", "cancelled", "expired"] as const)(
+      "does not count a job that has ended unpaid as %s",
+      async (status) => {
+        await given(...later());
+        expect(await tryWith(79)).toEqual(refused);
+        await store.change({ job: { id: "j1", set: { status } } });
+        expect(await tryWith(40)).toEqual({ begun: true });
+      },
+    );
+
+    it("counts a job that has ended while its payment is in flight, until that is settled", async () => {
+      await given(...later());
+      await store.change({
+        call: { id: "c1", set: { paymentState: "in_flight" } },
+        job: { id: "j1", set: { status: "succeeded" } },
+      });
+      expect(await tryWith(79)).toEqual(refused);
+      await store.change({ call: { id: "c1", set: { paymentState: "settled" } } });
+      expect(await tryWith(79)).toEqual({ begun: true });
+    });
+
+    it("does not count what has been forgotten", async () => {
+      await given(...later());
+      await store.change({ call: { id: "c1", set: "forget" } });
+      expect(await tryWith(40)).toEqual({ begun: true });
+    });
+
+    it("holds against many that come at once", async () => {
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => tryWith(120)));
+      expect(outcomes.filter(({ begun }) => begun)).toHaveLength(3);
+    });
+  });
+
+  describe("a step", () => {
+    beforeEach(async () => {
+      await given(call("c1", { jobId: "j1", owner: "s1" }), job("j1", "c1", { attempt: 1, owner: "s1" }));
+    });
+
+    it("writes call, job and refund together and tells how they stand", async () => {
+      clock += 5;
+      const stepped = await store.change({
+        call: {
+          id: "c1",
+          set: { paymentState: "settled", receipt, answer, owner: undefined, tries: 2, retryAt: 7 },
+        },
+        job: {
+          id: "j1",
+          set: { status: "failed", failure: { code: "boom", error: "Boom" }, expiresAt: 9, owner: undefined },
+        },
+        refund: { add: refund("r1", "c1", { jobId: "j1" }) },
+      });
+      const after = {
+        call: call("c1", { jobId: "j1", paymentState: "settled", receipt, answer, tries: 2, retryAt: 7 }),
+        job: job("j1", "c1", {
+          attempt: 1,
+          status: "failed",
+          failure: { code: "boom", error: "Boom" },
+          expiresAt: 9,
+          updatedAt: START + 5,
+        }),
+        refund: refund("r1", "c1", { jobId: "j1" }),
+      };
+      expect(stepped).toStrictEqual(after);
+      expect(await store.call("c1")).toStrictEqual(after.call);
+      expect(await store.job("j1")).toStrictEqual(after.job);
+      expect(await store.refunds({ limit: 9 })).toStrictEqual([after.refund]);
+    });
+
+    it("names in its outcome only what it was about", async () => {
+      expect(Object.keys((await store.change({ call: { id: "c1", set: {} } })) ?? {})).toEqual(["call"]);
+      expect(await store.change({})).toStrictEqual({});
+    });
+
+    const call1 = (when: object) => ({ call: { id: "c1", when, set: { tries: 9 } } });
+    const job1 = (when: object) => ({ job: { id: "j1", when, set: { progress: 50 } } });
+    it.each([
+      ["the owner of a call", call1({ owner: "s1" }), call1({ owner: "s2" })],
+      [
+        "how far its payment is",
+        call1({ paymentState: ["settled", "unused"] }),
+        call1({ paymentState: ["in_flight"] }),
+      ],
+      [
+        "several things of a call",
+        call1({ owner: "s1", paymentState: ["unused"] }),
+        call1({ owner: "s1", paymentState: [] }),
+      ],
+      ["the status of a job", job1({ status: ["running", "queued"] }), job1({ status: ["running"] })],
+      ["the attempt at a job", job1({ attempt: 1 }), job1({ attempt: 0 })],
+    ])("is guarded by %s", async (_what, holds, fails) => {
+      const before = [await store.call("c1"), await store.job("j1")];
+      expect(await store.change(fails)).toBeUndefined();
+      expect([await store.call("c1"), await store.job("j1")]).toStrictEqual(before);
+      expect(await store.change(holds)).toBeDefined();
+      expect([await store.call("c1"), await store.job("j1")]).not.toEqual(before);
+    });
+
+    it("is guarded by the state of a refund", async () => {
+      await store.change({ refund: { add: refund("r1", "c1") } });
+      const pay = {
+        refund: { id: "r1", when: { state: "owed" }, set: { state: "paid", transaction: "0xdef" } },
+      } as const;
+      expect(await store.change(pay)).toStrictEqual({
+        refund: refund("r1", "c1", { state: "paid", transaction: "0xdef" }),
+      });
+      expect(await store.change(pay)).toBeUndefined();
+    });
+
+    it.each([
+      ["a guard of the call", { call: { id: "c1", when: { owner: "s2" }, set: { tries: 9 } } }],
+      ["the call", { call: { id: "c9", set: { tries: 9 } } }],
+      ["a guard of the job", { job: { id: "j1", when: { attempt: 7 }, set: { progress: 50 } } }],
+      ["the job", { job: { id: "j9", set: { progress: 50 } } }],
+      ["the refund", { refund: { id: "r9", set: { tries: 9 } } }],
+      ["the room for a refund that is there already", { refund: { add: refund("r0", "c1", { tries: 9 }) } }],
+    ])("writes nothing of anything when %s is missing", async (_what, miss) => {
+      await store.change({ refund: { add: refund("r0", "c1") } });
+      const everything = async () => [
+        await store.call("c1"),
+        await store.job("j1"),
+        await store.refunds({ limit: 9 }),
+      ];
+      const before = await everything();
+      const whole = {
+        call: { id: "c1", set: { paymentState: "settled" } },
+        job: { id: "j1", set: { status: "succeeded" } },
+        refund: { add: refund("r1", "c1") },
+      } as const;
+      expect(await store.change({ ...whole, ...miss })).toBeUndefined();
+      expect(await everything()).toStrictEqual(before);
+      expect(await store.change(whole)).toBeDefined();
+    });
+
+    it("forgets a call: key and payment are free, and the job stays", async () => {
+      const gone = call("c1", { jobId: "j1", owner: "s1" });
+      expect(await store.change({ call: { id: "c1", set: "forget" } })).toStrictEqual({ call: gone });
+      expect(await store.call("c1")).toBeUndefined();
+      expect(await store.findCall(gone)).toBeUndefined();
+      expect(await store.job("j1")).toMatchObject({ id: "j1" });
+      await given(call("c2", { key: "key of c1", identity: { nonce: "nonce of c1" } }));
+    });
+
+    it("lets exactly one of many take the same job", async () => {
+      const take = {
+        id: "j1",
+        when: { status: ["queued"], attempt: 1 },
+        set: { status: "running", attempt: 2 },
+      } as const;
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.change({ job: take })));
+      expect(outcomes.filter((one) => one !== undefined)).toHaveLength(1);
+    });
+  });
+
+  describe("a server", () => {
+    const takeCall = { call: { id: "c1", when: { orphaned: true }, set: {} } } as const;
+    const takeJob = { job: { id: "j1", when: { orphaned: true }, set: {} } } as const;
+    beforeEach(async () => {
+      await given(
+        call("c1", { jobId: "j1", owner: "s1" }),
+        job("j1", "c1", { owner: "s1", status: "running" }),
+      );
+    });
+    const orphans = async () => ({
+      calls: ids(await store.openCalls(9)),
+      jobs: ids(await store.openJobs(9)),
+      call: (await store.change(takeCall)) !== undefined,
+      job: (await store.change(takeJob)) !== undefined,
+    });
+    const left = { calls: ["c1"], jobs: ["j1"], call: true, job: true };
+    const kept = { calls: [], jobs: [], call: false, job: false };
+
+    it("that has never said that it lives owns nothing", async () => {
+      expect(await orphans()).toEqual(left);
+    });
+
+    it("owns what it owns until its lease has ended, by the clock of the store", async () => {
+      await store.attend("s1", 1000);
+      expect(await orphans()).toEqual(kept);
+      clock += 999;
+      expect(await orphans()).toEqual(kept);
+      clock += 1;
+      expect(await orphans()).toEqual(left);
+    });
+
+    it("lives longer by saying so again", async () => {
+      await store.attend("s1", 1000);
+      clock += 900;
+      await store.attend("s1", 1000);
+      clock += 900;
+      expect(await orphans()).toEqual(kept);
+    });
+
+    it("lives no more as soon as it says so", async () => {
+      await store.attend("s1", 1000);
+      await store.attend("s1", 0);
+      expect(await orphans()).toEqual(left);
+    });
+
+    it("does not live by the word of another", async () => {
+      await store.attend("s2", 1000);
+      expect(await orphans()).toEqual(left);
+    });
+
+    it("that lives is not forgotten by sweeping, and one that comes back is as good as new", async () => {
+      await store.attend("s1", 1000);
+      await store.sweep(clock);
+      expect(await orphans()).toEqual(kept);
+      clock += 1000;
+      await store.sweep(clock);
+      await store.attend("s1", 1000);
+      expect(await orphans()).toEqual(kept);
+    });
+
+    it("frees what it lets go of", async () => {
+      await store.attend("s1", 1000);
+      await store.change({
+        call: { id: "c1", set: { owner: undefined } },
+        job: { id: "j1", set: { owner: undefined } },
+      });
+      expect(await orphans()).toEqual(left);
+    });
+  });
+
+  describe("calls that are open", () => {
+    it("are those in flight and those without an answer", async () => {
+      await given(call("unanswered"));
+      await given(call("in flight", { paymentState: "in_flight", answer }));
+      await given(call("settled, unanswered", { paymentState: "settled" }));
+      await given(call("closed", { paymentState: "settled", answer }));
+      await given(call("job not yet charged", { paymentState: "unused", answer }));
+      expect(new Set(ids(await store.openCalls(9)))).toEqual(
+        new Set(["unanswered", "in flight", "settled, unanswered"]),
+      );
+    });
+
+    it("close and open as they change", async () => {
+      await given(call("c1"));
+      await store.change({ call: { id: "c1", set: { answer } } });
+      expect(await store.openCalls(9)).toEqual([]);
+      await store.change({ call: { id: "c1", set: { paymentState: "in_flight" } } });
+      expect(ids(await store.openCalls(9))).toEqual(["c1"]);
+      await store.change({ call: { id: "c1", set: "forget" } });
+      expect(await store.openCalls(9)).toEqual([]);
+    });
+
+    it("come when their time has come, in its order, and no more than asked for", async () => {
+      await given(call("c1", { retryAt: START + 30 }));
+      await given(call("c2", { retryAt: START + 10 }));
+      await given(call("c3", { retryAt: START + 20 }));
+      await given(call("c4", { retryAt: START + 31 }));
+      await given(call("c0", { retryAt: START + 20 }));
+      clock += 30;
+      expect(await store.openCalls(9)).toMatchObject([
+        { id: "c2" },
+        { id: "c0" },
+        { id: "c3" },
+        { id: "c1" },
+      ]);
+      expect(ids(await store.openCalls(2))).toEqual(["c2", "c0"]);
+      await store.change({ call: { id: "c2", set: { retryAt: START + 99 } } });
+      expect(ids(await store.openCalls(1))).toEqual(["c0"]);
+    });
+  });
+
+  describe("jobs that are open", () => {
+    it("are those queued, whoever did it, and those running under nobody who lives; oldest first", async () => {
+      await store.attend("alive", 1000);
+      const jobs: [string, Partial<JobRecord>][] = [
+        ["queued last", { createdAt: START + 9 }],
+        ["queued by the living", { createdAt: START + 2, owner: "alive" }],
+        ["running under the living", { status: "running", owner: "alive" }],
+        ["running under the dead", { createdAt: START + 3, status: "running", owner: "dead" }],
+        ["running under nobody", { createdAt: START + 4, status: "running" }],
+        ["not paid yet", { status: "awaiting_payment" }],
+        ["done", { status: "succeeded", owner: "dead" }],
+      ];
+      for (const [id, part] of jobs)
+        await given(call(`call of ${id}`, { jobId: id }), job(id, `call of ${id}`, part));
+      const inOrder = [
+        "queued by the living",
+        "running under the dead",
+        "running under nobody",
+        "queued last",
+      ];
+      expect(ids(await store.openJobs(9))).toEqual(inOrder);
+      expect(ids(await store.openJobs(2))).toEqual(inOrder.slice(0, 2));
+    });
+  });
+
+  describe("refunds", () => {
+    beforeEach(async () => {
+      await store.change({
+        refund: { add: refund("r3", "c3", { createdAt: START + 3, retryAt: START + 50 }) },
+      });
+      await store.change({
+        refund: { add: refund("r1", "c1", { createdAt: START + 1, retryAt: START + 60 }) },
+      });
+      await store.change({ refund: { add: refund("r2", "c2", { createdAt: START + 2, state: "paid" }) } });
+    });
+
+    it("are told oldest first, all or of one state, and no more than asked for", async () => {
+      expect(ids(await store.refunds({ limit: 9 }))).toEqual(["r1", "r2", "r3"]);
+      expect(ids(await store.refunds({ limit: 2 }))).toEqual(["r1", "r2"]);
+      expect(ids(await store.refunds({ state: "owed", limit: 9 }))).toEqual(["r1", "r3"]);
+      expect(ids(await store.refunds({ state: "paid", limit: 9 }))).toEqual(["r2"]);
+    });
+
+    it("are due when they are owed and their time has come", async () => {
+      expect(await store.refunds({ dueAt: START + 49, limit: 9 })).toEqual([]);
+      expect(ids(await store.refunds({ dueAt: START + 50, limit: 9 }))).toEqual(["r3"]);
+      expect(ids(await store.refunds({ dueAt: START + 60, limit: 9 }))).toEqual(["r1", "r3"]);
+      expect(ids(await store.refunds({ dueAt: START + 60, limit: 1 }))).toEqual(["r1"]);
+      expect(await store.refunds({ state: "paid", dueAt: START + 60, limit: 9 })).toEqual([]);
+      await store.change({ refund: { id: "r1", set: { state: "paid" } } });
+      expect(ids(await store.refunds({ dueAt: START + 60, limit: 9 }))).toEqual(["r3"]);
+    });
+  });
+
+  describe("sweeping", () => {
+    const closed = { paymentState: "settled", answer } as const;
+    const old = START + CALL_LIFE_MS;
+
+    it("deletes a call a day after it began, and frees key and payment", async () => {
+      await given(call("c1", closed));
+      expect(await store.sweep(old - 1)).toBe(0);
+      expect(await store.call("c1")).toBeDefined();
+      expect(await store.sweep(old)).toBe(1);
+      expect(await store.call("c1")).toBeUndefined();
+      await given(call("c1", closed));
+    });
+
+    it("keeps a call until its authorization has been void for a while", async () => {
+      const validBefore = old / 1000 + 60;
+      await given(call("c1", { ...closed, identity: { validBefore } }));
+      const until = validBefore * 1000 + AUTHORIZATION_MARGIN_MS;
+      expect(await store.sweep(until - 1)).toBe(0);
+      expect(await store.sweep(until)).toBe(1);
+    });
+
+    it("keeps a call in flight, however old", async () => {
+      await given(call("c1", { paymentState: "in_flight", answer }));
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      await store.change({ call: { id: "c1", set: { paymentState: "unused" } } });
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(1);
+    });
+
+    it("keeps a call whose job is kept", async () => {
+      await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1"));
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      await store.change({ job: { id: "j1", set: { status: "succeeded", expiresAt: old } } });
+      expect(await store.sweep(old)).toBe(2);
+      expect(await store.call("c1")).toBeUndefined();
+    });
+
+    it("deletes an expired job before its call, leaving a tombstone for a week", async () => {
+      await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1", { expiresAt: START + 10 }));
+      expect(await store.sweep(START + 9)).toBe(0);
+      expect(await store.job("j1")).toMatchObject({ id: "j1" });
+      expect(await store.sweep(START + 10)).toBe(1);
+      expect(await store.job("j1")).toBe("gone");
+      expect(await store.call("c1")).toBeDefined();
+      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS - 1);
+      expect(await store.job("j1")).toBe("gone");
+      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS);
+      expect(await store.job("j1")).toBeUndefined();
+      expect(await store.job("never")).toBeUndefined();
+    });
+
+    it("keeps a job that has no end", async () => {
+      await given(call("c1", { jobId: "j1" }), job("j1", "c1", { status: "running" }));
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+    });
+
+    it("keeps an expired job whose payment is in flight: the evidence is written to both", async () => {
+      await given(
+        call("c1", { paymentState: "in_flight", answer, jobId: "j1" }),
+        job("j1", "c1", { status: "failed", expiresAt: START }),
+      );
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      await store.change({ call: { id: "c1", set: { paymentState: "settled" } } });
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(2);
+    });
+
+    it("keeps call and job as long as their refund is owed", async () => {
+      await given(
+        call("c1", { ...closed, jobId: "j1" }),
+        job("j1", "c1", { status: "failed", expiresAt: START }),
+      );
+      await given(call("c2", closed));
+      await store.change({ refund: { add: refund("r1", "c1", { jobId: "j1" }) } });
+      await store.change({ refund: { add: refund("r2", "c2") } });
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      await store.change({ refund: { id: "r1", set: { state: "paid" } } });
+      expect(await store.sweep(START + 1000 * HOUR)).toBe(2);
+      expect(await store.job("j1")).toBe("gone");
+      expect(await store.call("c2")).toBeDefined();
+    });
+
+    it("deletes a refund long after it began, if it has been paid", async () => {
+      await store.change({ refund: { add: refund("r1", "c1", { state: "paid" }) } });
+      await store.change({ refund: { add: refund("r2", "c2") } });
+      expect(await store.sweep(START + REFUND_LIFE_MS - 1)).toBe(0);
+      expect(await store.sweep(START + REFUND_LIFE_MS)).toBe(1);
+      expect(ids(await store.refunds({ limit: 9 }))).toEqual(["r2"]);
+    });
+
+    it("no longer counts a swept purchase as bought, nor as outstanding", async () => {
+      await given(
+        call("c1", { charge: "after", answer, jobId: "j1", fingerprint: "same" }),
+        job("j1", "c1", { status: "failed", expiresAt: START }),
+      );
+      expect(await store.sweep(old)).toBe(2);
+      const limits = { duplicateSince: START, outstanding: 50_000 };
+      expect(await store.begin(call("c2", { fingerprint: "same" }), undefined, limits)).toEqual({
+        begun: true,
+      });
+    });
+  });
+});

@@ -96,9 +96,11 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
         x402Version: { type: "integer", const: 1 },
         error: text("Why nothing was done."),
         accepts: list("The ways to pay, of which one is enough.", { $ref: refTo("PaymentRequirements") }),
-        paymentState: text("A payment that came with the call has not been and will not be settled.", {
-          const: "unused",
-        }),
+        paymentState: text(
+          "`unused`: a payment that came with the call has not been and will not be settled. `in_flight`: it is said " +
+            "to have been used, and it is not known for what.",
+          { enum: ["unused", "in_flight"] },
+        ),
       },
     ),
     PaymentRequirements: object(

@@ -74,9 +74,16 @@ export async function settle(facilitator: FacilitatorClient, payment: SignedPaym
  * is used may have been used by this very payment, whose answer was lost; an unexpected error may have come after the
  * transfer. Facilitators spell them in many ways, down to the revert text of the token.
  */
-const OPEN = /pending|nonce\w*_used|nonce.*already|authorization is used|unexpected|time[d_ -]*out/i;
+const OPEN = /pending|unexpected|time[d_ -]*out/i;
+
+/** A nonce that is used says that a payment has been settled, or cancelled; not which. */
+export function saysUsed(reason: string): boolean {
+  return /nonce\w*_used|nonce.*already|authorization is used/i.test(reason);
+}
 
 function classify(errorReason: string | undefined): Settlement {
   const reason = errorReason ?? "settlement_failed";
-  return OPEN.test(reason) ? { outcome: "unknown", reason } : { outcome: "refused", reason };
+  return OPEN.test(reason) || saysUsed(reason)
+    ? { outcome: "unknown", reason }
+    : { outcome: "refused", reason };
 }

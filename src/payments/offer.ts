@@ -18,6 +18,7 @@ import {
   type PaymentRequirementsV1,
   type Pricing,
 } from "../wire/index.ts";
+import { saysUsed } from "./charge.ts";
 import type { Presented } from "./evidence.ts";
 import { nameInV1 } from "./network.ts";
 
@@ -206,7 +207,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
         x402Version: 1,
         error,
         accepts: offer.v1.filter((one) => one !== undefined).map((one) => ({ ...one, resource: url })),
-        paymentState: "unused",
+        paymentState: saysUsed(error) ? "in_flight" : "unused",
       };
       const answer = {
         status: 402,

@@ -1,5 +1,7 @@
-import type { CallRecord, PaymentIdentity } from "../store/store.ts";
-import type { ProblemCode } from "../wire/index.ts";
+import { authorizationTypes } from "@x402/evm";
+import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
+import type { CallRecord, PaymentIdentity, SignedPayment } from "../store/store.ts";
+import { isRecord, type ProblemCode } from "../wire/index.ts";
 import type { Verdict } from "./charge.ts";
 import type { Key } from "./evidence.ts";
 
@@ -43,4 +45,51 @@ export async function recall(
   if (verdict.verdict === "unavailable") return { ruling: "unavailable", cause: verdict.cause };
   if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
   return { ruling: "entitled" };
+}
+
+/** How facilitators say that the payer has not enough of the token. */
+const POOR = /insufficient|balance|funds/i;
+
+/**
+ * Whether a signature that is not to be settled proves who asks. To have enough money is not a part of that: the last
+ * cent may have been spent on the very call whose answer is asked for.
+ */
+export async function provenPayer(
+  { payment, verdict }: { readonly payment?: SignedPayment | undefined; readonly verdict: Verdict },
+  payer: string,
+): Promise<Verdict> {
+  if (verdict.verdict !== "invalid" || !payment || !POOR.test(verdict.reason)) return verdict;
+  const signer = await signerOf(payment);
+  return signer?.toLowerCase() === payer ? { verdict: "valid", payer } : verdict;
+}
+
+/** The account that signed an EIP-3009 transfer to us; `undefined` when it is no plain account, or cannot be read. */
+async function signerOf({ payload, requirements, network }: SignedPayment): Promise<Address | undefined> {
+  const { authorization, signature } = payload.payload;
+  const { name, version } = requirements.extra;
+  if (!isRecord(authorization)) return undefined;
+  try {
+    if (!isAddressEqual(authorization.to as Address, requirements.payTo as Address)) return undefined;
+    return await recoverTypedDataAddress({
+      domain: {
+        name: String(name),
+        version: String(version),
+        chainId: Number(network.slice("eip155:".length)),
+        verifyingContract: requirements.asset as Address,
+      },
+      types: authorizationTypes,
+      primaryType: "TransferWithAuthorization",
+      message: {
+        from: authorization.from as Address,
+        to: authorization.to as Address,
+        value: BigInt(String(authorization.value)),
+        validAfter: BigInt(String(authorization.validAfter)),
+        validBefore: BigInt(String(authorization.validBefore)),
+        nonce: authorization.nonce as Hex,
+      },
+      signature: signature as Hex,
+    });
+  } catch {
+    return undefined;
+  }
 }

@@ -5,7 +5,7 @@ import type { CallRecord, RefundRecord, SignedPayment, Store } from "../store/st
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
 import type { ChainRecord } from "./chain.ts";
-import { settle } from "./charge.ts";
+import { saysUsed, settle } from "./charge.ts";
 import { hash } from "./evidence.ts";
 
 /**
@@ -150,7 +150,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const evidence = await look(payment);
       if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
       // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid.
-      const used = evidence === undefined && /nonce\w*_used|authorization is used/i.test(settlement.reason);
+      const used = evidence === undefined && saysUsed(settlement.reason);
       return used ? paid(refund, undefined) : postponed(refund, settlement.reason);
     },
   };

@@ -3,7 +3,7 @@ import { acceptedJob, newJob, newJobId } from "../jobs/jobs.ts";
 import { run } from "../jobs/run.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
 import type { Closing } from "../payments/ledger.ts";
-import { recall } from "../payments/recall.ts";
+import { provenPayer, recall } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
@@ -48,6 +48,9 @@ export function createBuying(
     const { payment, verdict } = paid ? await examine(purchase) : {};
     if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
     if (verdict?.verdict === "invalid") {
+      // A twin may have settled it since the look-up; then it is the twin's answer that counts.
+      const twin = await known(purchase);
+      if (twin && twin !== "unreadable") return again(twin, purchase);
       log.info({ reason: verdict.reason }, "payment invalid");
       return challenge(purchase, amount, verdict.reason);
     }
@@ -213,7 +216,7 @@ export function createBuying(
   /** A payment or a key that is known already: the same answer, for who may have it. */
   async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const { requestId, log, amount, claim } = purchase;
-    const prove = async (): Promise<Verdict> => (await examine(purchase)).verdict;
+    const prove = async (): Promise<Verdict> => provenPayer(await examine(purchase), claim.identity.payer);
     const ruling = await recall(holder, claim, prove);
     if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause);
     if (ruling.ruling === "invalid") {
@@ -225,13 +228,17 @@ export function createBuying(
     const twin = inFlight.get(holder.id);
     if (twin) return replayed(await twin);
     if (holder.answer && holder.paymentState !== "in_flight") return replayed(holder.answer);
-    const taken = await ledger.take(holder).catch((error: unknown) => {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.error({ error }, "the store is not available");
-    });
-    if (taken) return replayed(await working(holder.id, () => carryOut(taken, purchase, false)));
-    // Somebody is at work on it: what it says is not final yet.
-    return pending(holder, purchase);
+    // Known to twins before anything is awaited, so that no two of them carry the call on.
+    return replayed(
+      await working(holder.id, async () => {
+        const taken = await ledger.take(holder).catch((error: unknown) => {
+          if (!(error instanceof StoreUnavailable)) throw error;
+          log.error({ error }, "the store is not available");
+        });
+        // Not taken: somebody is at work on it, and what it says is not final yet.
+        return taken ? carryOut(taken, purchase, false) : pending(holder, purchase);
+      }),
+    );
   }
 
   /** What is said of a call whose end nobody knows yet. A job's buyer is sent to its status. */

@@ -2,7 +2,7 @@ import type { FacilitatorClient } from "@x402/core/server";
 import { createPublicClient, createWalletClient, http, parseAbi } from "viem";
 import { describe, expect, it } from "vitest";
 import { signTransfer } from "../../src/wire/transfer.ts";
-import { openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 /** Whatever the facilitator does, its answer is lost the first time; later it only knows that the nonce is used. */
 function loseAnswers(
@@ -182,5 +182,102 @@ describe("on a chain", () => {
     expect(answer.status).toBe(402);
     expect(await answer.json()).toMatchObject({ error: "authorization_spent" });
     expect((await shop.moved()).received).toBe(0n);
+  });
+});
+
+describe("a payment that was used, as the facilitator says,", () => {
+  it("is not called unused when the server that took it has forgotten everything", async () => {
+    await using before = await openShop();
+    const body = { text: "forgotten" };
+    const { headers } = await signedByHand(before, "/v1/echo", body, { key: "forgotten-one" });
+    expect((await before.fetch("/v1/echo", post(body, headers))).status).toBe(200);
+    await using after = await openShop({ world: before.world });
+    const answer = await after.fetch("/v1/echo", post(body, headers));
+    expect(answer.status).toBe(402);
+    expect(await answer.json()).toMatchObject({
+      error: expect.stringContaining("nonce"),
+      paymentState: "in_flight",
+    });
+    expect((await before.moved()).paid).toBe(10_000n);
+  });
+
+  it("by a twin of this very request gets the twin's answer", async () => {
+    await using shop = await openShop();
+    const body = { text: "twins" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "twins-at-verify" });
+    const verify = shop.facilitator.verify;
+    const { opened, open } = gate();
+    let asked = 0;
+    shop.facilitator.verify = async (...args) => {
+      asked += 1;
+      if (asked === 1) await opened;
+      return verify(...args);
+    };
+    const slow = shop.fetch("/v1/echo", post(body, headers));
+    const fast = await shop.fetch("/v1/echo", post(body, headers));
+    expect(fast.status).toBe(200);
+    open();
+    const answer = await slow;
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toBe(await fast.text());
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+});
+
+describe("a buyer who has spent the last cent on a call", () => {
+  it("gets its answer again under the same key with a new signature, which needs no money", async () => {
+    await using shop = await openShop();
+    const account = await shop.world.account({ usdc: "0.01" });
+    const body = { text: "the last cent" };
+    const by = { account, key: "the-last-cent-1" };
+    const first = await signedByHand(shop, "/v1/echo", body, by);
+    expect((await shop.fetch("/v1/echo", post(body, first.headers))).status).toBe(200);
+    const second = await signedByHand(shop, "/v1/echo", body, by);
+    const answer = await shop.fetch("/v1/echo", post(body, second.headers));
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("idempotent-replayed")).toBe("true");
+    expect(shop.asked.settle).toBe(1);
+  });
+
+  it("cannot be impersonated by a signature of somebody else", async () => {
+    await using shop = await openShop();
+    const account = await shop.world.account({ usdc: "0.01" });
+    const thief = await shop.world.account();
+    const body = { text: "mine" };
+    const mine = await signedByHand(shop, "/v1/echo", body, { account, key: "guessed-key-1" });
+    expect((await shop.fetch("/v1/echo", post(body, mine.headers))).status).toBe(200);
+    const posed = { address: account.address, signTypedData: thief.signTypedData } as typeof thief;
+    const forged = await signedByHand(shop, "/v1/echo", body, { account: posed, key: "guessed-key-1" });
+    // Even where a facilitator looks at the balance first.
+    shop.facilitator.verify = async () => ({ isValid: false, invalidReason: "insufficient_funds" });
+    const answer = await shop.fetch("/v1/echo", post(body, forged.headers));
+    expect(answer.status).toBe(402);
+    expect(await answer.text()).not.toContain("mine");
+  });
+});
+
+describe("two copies of a payment over which a server has died", () => {
+  it("run the work once more between them, not once each", async () => {
+    const recovery = { everyMs: 20, leaseMs: 60 };
+    await using shop = await openShop({ recovery });
+    const never = new Promise<never>(() => {});
+    const begun = gate();
+    const faults = {
+      reach: (point: string) => {
+        if (point !== "call.begun") return Promise.resolve();
+        begun.open();
+        return never;
+      },
+    };
+    const dying = await openShop({ world: shop.world, store: shop.store, recovery, faults });
+    const body = { text: "orphan" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "orphaned-twins" });
+    void dying.fetch("/v1/echo", post(body, headers));
+    await begun.opened;
+    await dying.server.stop(0);
+    const answers = await Promise.all([1, 2, 3].map(() => shop.fetch("/v1/echo", post(body, headers))));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(shop.runs.echo).toBe(1);
+    expect(shop.asked.settle).toBe(1);
   });
 });

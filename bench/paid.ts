@@ -9,7 +9,7 @@ import { atMost, type Measure, timesLess } from "./table.ts";
 /** What a server spends on a paid call that is answered in the same request, with a facilitator that costs nothing. */
 export const measure: Measure = async (options) => {
   const plain = post(PATH, INPUT);
-  const [, official, ours] = await compare(
+  const [, official, ours, durable] = await compare(
     [
       {
         server: "plain",
@@ -18,10 +18,11 @@ export const measure: Measure = async (options) => {
       },
       { server: "official", status: 200, requests: payments() },
       { server: "ours", status: 200, requests: payments() },
+      { server: "durable", status: 200, requests: payments() },
     ],
     options,
   );
-  if (!official || !ours) throw new Error("a server was not measured");
+  if (!official || !ours || !durable) throw new Error("a server was not measured");
   return [
     {
       measure: "paid call, stub facilitator, in memory, server CPU ÷ plain hono",
@@ -29,6 +30,14 @@ export const measure: Measure = async (options) => {
       peers: [{ name: "@x402/hono", ...official.ratio }],
       ours: ours.ratio,
       budget: [atMost(4, ours.ratio.value, "×"), timesLess(2.5, official.ratio.value, ours.ratio.value)],
+    },
+    {
+      measure: "paid call, stub facilitator, SQLite (synchronous FULL), server CPU ÷ plain hono",
+      unit: "×",
+      // It keeps nothing: what is compared is the price of a durable ledger with that of none.
+      peers: [{ name: "@x402/hono, in memory", ...official.ratio }],
+      ours: durable.ratio,
+      budget: [timesLess(1, official.ratio.value, durable.ratio.value)],
     },
   ];
 };

@@ -32,6 +32,8 @@ export function emitReference(model: ApiModel): string {
     "## How paying works",
     PAYING,
     REPEATING,
+    "## What you can rely on",
+    ...RELYING,
     "## Resources",
     table(["Resource", "What you get", "Price", "Answer"], overview),
     ...resources.map((resource) => section(resource, model)),
@@ -51,9 +53,25 @@ const REPEATING =
   "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +
   "answer and is charged once. The generated TypeScript client does all of this by itself: it pays, repeats and waits.";
 
+const RELYING = [
+  [
+    "- One key, one charge. Under one `Idempotency-Key`, or with one signed payment, you are charged at most once, and " +
+      "get the same answer every time you ask, for at least 24 hours.",
+    "- When an answer is lost, send the same bytes again. While nobody knows whether a payment has been settled, the " +
+      "answer is 503 with `Retry-After`, or the status of a job says `paymentState: in_flight`. It is never a new `402`.",
+    "- Invalid input costs nothing, and neither does a call that is charged only when it succeeds, and fails.",
+    "- A call that was charged and ends without a result, be it cancelled, is owed back: `paymentState` says " +
+      "`refund_owed`, and, in the status of a job, `refunded` when the amount has been sent to the payer.",
+  ].join("\n"),
+  "What you cannot rely on: a call without a key that is signed anew is a new purchase, and charged again. " +
+    "A refund is as good as the seller's word: it is written down at once, and paid from the seller's account. An " +
+    "answer that is given in the same request is given once; that its refund has been paid shows on the chain only.",
+];
+
 const ERRORS =
   "Errors are problem documents (RFC 9457) with `code`, `detail`, `retryable` and `paymentState`, which says what " +
-  "has become of the payment that came with the call: `unused`, `in_flight` or `settled`.";
+  "has become of the payment that came with the call: `unused`, `in_flight` (nobody knows yet), `settled`, " +
+  "`refund_owed` or `refunded`.";
 
 function section(resource: ResourceModel, model: ApiModel): string {
   const { name, typeName, summary, description, deprecated, method, path, priceSentence, errors } = resource;

@@ -196,7 +196,8 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
     }
     const timeoutMs = await timeLeft(job, resource);
     if (timeoutMs <= 0) return failed("payment_failed", "The payment's authorization has expired.");
-    const input = await validate(resource.input, job.input);
+    // A handler may change what it is given; the next attempt must see what the buyer wrote.
+    const input = await validate(resource.input, structuredClone(job.input));
     // The same input passed the same schema when the job was accepted; the schema has changed since.
     if ("issues" in input) {
       jobLog.error({ issues: input.issues }, "a stored input no longer passes its schema");

@@ -15,6 +15,7 @@ import { TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**
  * Keeps everything in this process. For tests and demos: a restart forgets calls, payments, jobs and owed refunds.
+ * Records are kept and handed out as they are: nobody may change one.
  * @param options.now The store's clock, in milliseconds since the epoch. Default: `Date.now`.
  */
 export function memoryStore(options: { readonly now?: () => number } = {}): Store {
@@ -54,19 +55,19 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
     },
 
     async findCall(by) {
-      return copy(calls.holder(by));
+      return calls.holder(by);
     },
 
     async call(id) {
-      return copy(calls.get(id));
+      return calls.get(id);
     },
 
     async begin(call, job, limits = {}) {
       const holder = calls.holder(call);
-      if (holder) return { begun: false, because: "taken", holder: copy(holder) };
+      if (holder) return { begun: false, because: "taken", holder };
       if (limits.duplicateSince !== undefined) {
         const duplicate = calls.lastAlike(call, limits.duplicateSince);
-        if (duplicate) return { begun: false, because: "duplicate", holder: copy(duplicate) };
+        if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
       }
       if (limits.outstanding !== undefined) {
         if (calls.outstanding(call.identity.payer) + call.value > limits.outstanding) {
@@ -75,8 +76,8 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       }
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
-      if (job) putJob(copy(job));
-      calls.put(copy(call));
+      if (job) putJob(job);
+      calls.put(call);
       return { begun: true };
     },
 
@@ -85,33 +86,31 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       const job = step.job && jobs.get(step.job.id);
       const refund = step.refund && refunds.get("add" in step.refund ? step.refund.add.id : step.refund.id);
       const found = { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
-      const next = copy(take(step, found, alive, now()));
+      const next = take(step, found, alive, now());
       if (!next) return undefined;
       if (next.call && step.call?.set === "forget") calls.drop(next.call);
       else if (next.call) calls.put(next.call);
       if (next.job) putJob(next.job);
       if (next.refund) putRefund(next.refund);
-      return copy(next);
+      return next;
     },
 
     async openCalls(limit) {
       const at = now();
-      return copy(
-        calls
-          .open()
-          .filter((call) => call.retryAt <= at && isOrphaned(call, alive))
-          .sort((a, b) => a.retryAt - b.retryAt || byAge(a, b))
-          .slice(0, limit),
-      );
+      return calls
+        .open()
+        .filter((call) => call.retryAt <= at && isOrphaned(call, alive))
+        .sort((a, b) => a.retryAt - b.retryAt || byAge(a, b))
+        .slice(0, limit);
     },
 
     async openJobs(limit) {
       const waiting = those(unfinished, jobs).filter((job) => isWaiting(job, alive));
-      return copy(waiting.sort(byAge).slice(0, limit));
+      return waiting.sort(byAge).slice(0, limit);
     },
 
     async job(id) {
-      return copy(jobs.get(id)) ?? (tombstones.has(id) ? "gone" : undefined);
+      return jobs.get(id) ?? (tombstones.has(id) ? "gone" : undefined);
     },
 
     async refunds({ state, dueAt, limit }) {
@@ -121,7 +120,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         (refund) =>
           (state === undefined || refund.state === state) && (dueAt === undefined || refund.retryAt <= dueAt),
       );
-      return copy(found.sort(byAge).slice(0, limit));
+      return found.sort(byAge).slice(0, limit);
     },
 
     async sweep(at) {
@@ -214,11 +213,6 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
     outstanding: (payer: string): number =>
       those(unpaid.get(payer) ?? [], calls).reduce((sum, call) => sum + call.value, 0),
   };
-}
-
-/** What is kept and what is handed out must not share parts: either side could change the other's. */
-function copy<T>(value: T): T {
-  return structuredClone(value);
 }
 
 function those<T>(ids: Iterable<string>, records: ReadonlyMap<string, T>): T[] {

@@ -35,6 +35,7 @@ export const MIGRATIONS = [
    ) STRICT;
    CREATE INDEX refunds_age ON refunds (created_at, id);
    CREATE INDEX refunds_owed ON refunds (call_id) WHERE state = 'owed';
+   CREATE INDEX refunds_due ON refunds (created_at, id) WHERE state = 'owed';
 
    CREATE TABLE servers (owner TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;`,
 ];

@@ -125,7 +125,14 @@ suite("of texts, durations and codes", [
     apiWith({ cost: { compute: "0.01" } }),
     "resources.caption.cost",
     'is not known here (did you mean "costs"?)',
-    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "errors", "costs", "tags", "deprecated" and "examples"',
+    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "errors", "costs", "tags", "deprecated" and "examples"',
+  ],
+  [
+    "a way to charge that is not known",
+    apiWith({ charge: "later" } as never),
+    "resources.caption.charge",
+    '"later" is not known',
+    'write "before" (settle, then run) or "after" (run, then settle)',
   ],
   [
     "a price that is finer than can be charged",

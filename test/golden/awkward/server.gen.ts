@@ -53,7 +53,7 @@ export interface Handlers {
   /**
    * Take values of every shape.
    *
-   * Runs as a job, for at most 90 seconds, once it has been paid.
+   * Runs as a job, for at most 90 seconds. Runs once it has been paid; when it fails, a refund is owed.
    */
   readonly shapes: JobHandler<ShapesArgs, ShapesResult, "no_room">;
 }

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { defineApi, price, resource } from "../../dist/index.js";
+import { listen } from "../../dist/node.js";
+import { jsonLogger, type Store, serve } from "../../dist/server.js";
+import { stubFacilitator } from "./facilitator.ts";
+import { report } from "./report.ts";
+import { NETWORK, OUTPUT, PATH, PAY_TO, PRICE, SUMMARY } from "./route.ts";
+
+const api = defineApi({
+  title: "Bench",
+  version: "1.0.0",
+  description: "One paid route.",
+  resources: {
+    caption: resource({
+      summary: SUMMARY,
+      input: z.object({
+        imageUrl: z.url().describe("Public URL of the image."),
+        tone: z.enum(["plain", "witty"]).default("plain").describe("Style of the sentence."),
+      }),
+      output: z.object({ caption: z.string().describe("One sentence.") }),
+      price: price.fixed(PRICE, { per: "caption" }),
+    }),
+  },
+});
+
+// As the compiler writes it.
+const documents = {
+  caption: {
+    method: "POST",
+    path: PATH,
+    maxPrice: PRICE,
+    outputSchema: {
+      input: {
+        type: "http",
+        method: "POST",
+        bodyType: "json",
+        bodyFields: {
+          imageUrl: { type: "string", required: true, description: "Public URL of the image." },
+          tone: {
+            type: "string",
+            required: false,
+            description: "Style of the sentence.",
+            default: "plain",
+            enum: ["plain", "witty"],
+          },
+        },
+      },
+      output: { caption: { type: "string", description: "One sentence." } },
+    },
+  },
+} as const;
+
+/** Serves the one route, on a free port of 127.0.0.1. */
+export async function sell(store: Store): Promise<void> {
+  const server = serve(api, documents, {
+    handlers: { caption: () => OUTPUT },
+    payments: { accepts: [{ network: NETWORK, payTo: PAY_TO }], facilitator: stubFacilitator },
+    store,
+    // The peers write no line per request either.
+    log: jsonLogger("warn"),
+  });
+  const { port } = await listen(server, { hostname: "127.0.0.1", port: 0 });
+  report(port);
+}

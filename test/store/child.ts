@@ -7,6 +7,12 @@ import { answer, call, job } from "./records.ts";
 
 const [task = "", path = "", ...rest] = process.argv.slice(2);
 
+/** Nothing here outlives the test that has started it, also when that was killed. */
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(1);
+}, 500).unref();
+
 /** Not by console.log: what has been said must be out before the next thing happens. */
 const say = (word: unknown) => writeSync(1, `${JSON.stringify(word)}\n`);
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error));

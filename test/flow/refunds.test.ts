@@ -76,6 +76,51 @@ describe.each([
   });
 });
 
+describe.each([
+  ["that is looked at", true],
+  ["that is not looked at", false],
+])("a refund that was signed by an account that has been replaced, on a ledger %s,", (_, evidence) => {
+  it("is not paid again by the new one, whose nonces are its own", async () => {
+    await using till = await openShop();
+    const [old, account] = await Promise.all([
+      till.world.account({ usdc: "1" }),
+      till.world.account({ usdc: "1" }),
+    ]);
+    const before = await openShop({
+      world: till.world,
+      store: till.store,
+      payments: { refunds: { account: old } },
+    });
+    await failedPicture(before, "two-accounts");
+    const settle = before.facilitator.settle;
+    // The transfer is made, and nobody hears of it any more.
+    before.facilitator.settle = async (...args) => {
+      await settle(...args);
+      return new Promise<never>(() => {});
+    };
+    await before.server.start();
+    await until(
+      () => till.world.balanceOf(old.address),
+      (balance) => balance === 900_000n,
+    );
+    await before.server.stop(0);
+    await using after = await openShop({
+      world: till.world,
+      store: till.store,
+      evidence,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    await after.server.start();
+    const [refund] = await until(
+      () => refundsOf(after),
+      ([refund]) => (evidence ? refund?.state === "paid" : (refund?.tries ?? 0) > 0),
+    );
+    expect(refund?.state).toBe(evidence ? "paid" : "owed");
+    expect(await till.world.balanceOf(account.address)).toBe(1_000_000n);
+  });
+});
+
 describe("refunds that are owed", () => {
   it("stay owed and visible where no account pays them, and their job is not deleted", async () => {
     let now = Date.now();

@@ -1,5 +1,11 @@
 // Generated from resources.ts by `resource402 generate`. Do not edit.
-import { type ClientOptions, connect, type JobResource, type Resource } from "resource402/client";
+import {
+  type ClientOptions,
+  connect,
+  type JobResource,
+  type PendingCall,
+  type Resource,
+} from "resource402/client";
 import type {
   CaptionInput,
   CaptionOutput,
@@ -37,11 +43,14 @@ export interface Client {
    * Free of charge.
    */
   readonly palette: Resource<PaletteInput, PaletteOutput>;
+
+  /** Calls that were paid for and have not ended, to be resumed without paying again. */
+  pending(): Promise<readonly PendingCall[]>;
 }
 
 /** Connects to Pixel Studio. The options say where it is, who pays, and how much at most. */
 export function createClient(options: ClientOptions): Client {
-  const { jobResource, resource } = connect(options);
+  const { jobResource, pending, resource } = connect(options);
   return {
     caption: resource({
       name: "caption",
@@ -67,5 +76,6 @@ export function createClient(options: ClientOptions): Client {
       path: "/v1/palettes/:name",
       price: { kind: "free" },
     }),
+    pending,
   };
 }

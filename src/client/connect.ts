@@ -1,20 +1,12 @@
-import { milliseconds } from "../../schema/duration.ts";
-import { parseUsd, type Usd } from "../../schema/money.ts";
-import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../wire/index.ts";
+import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
-import { type CallDefinition, priceCeiling, quote, requestOf } from "./definition.ts";
+import { type Calls, memoryCalls, type SavedCall } from "./calls.ts";
+import { type CallDefinition, quote } from "./definition.ts";
+import { type CallOptions, type ClientEvent, createExchange } from "./exchange.ts";
 import { createSend } from "./http.ts";
-import {
-  createJob,
-  type Job,
-  type JobUpdate,
-  readAccepted,
-  type SavedJob,
-  tell,
-  type WaitOptions,
-} from "./job.ts";
-import { type Exchanged, lost, receiptOf, refusal } from "./outcome.ts";
-import { type Payer, pay, type TrustedAsset } from "./pay.ts";
+import { createJob, type Job, readAccepted, type SavedJob, tell, type WaitOptions } from "./job.ts";
+import { type Exchanged, refusal } from "./outcome.ts";
+import type { Payer, TrustedAsset } from "./pay.ts";
 
 export interface ClientOptions {
   /** Where the API is served: `https://api.example.com`. */
@@ -23,57 +15,31 @@ export interface ClientOptions {
   readonly payer?: Payer;
   /** Ceilings in US dollars, checked before anything is signed. */
   readonly budget?: BudgetOptions;
+  /**
+   * Where calls are kept from the moment their payment is signed until their end is known, so that they can be resumed
+   * after a crash: `fileCalls(directory)` of `resource402/node`, `storageCalls(localStorage)`.
+   * @default memoryCalls()
+   */
+  readonly calls?: Calls;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
   /** Told of every step that has to do with money or waiting. What it throws is ignored: it must not lose a purchase. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** @default the global fetch */
   readonly fetch?: typeof globalThis.fetch;
-  /** Milliseconds until an attempt without an answer is given up. @default 60000 */
+  /** Milliseconds until an attempt without a whole answer is given up. @default 60000 */
   readonly attemptMs?: number;
   /** How often a request is sent again, always with the same key and the same signature. @default 4 */
   readonly retries?: number;
+  /**
+   * Milliseconds for which a call goes on being sent again, whatever `retries` says, while the server answers that it
+   * is in progress, or its payment in flight: another server may need a while to take over from one that has crashed.
+   * @default 60000
+   */
+  readonly patienceMs?: number;
+  /** The most that is read of an answer, in bytes; of an error 1 MiB at most. @default 33554432 (32 MiB) */
+  readonly maxAnswerBytes?: number;
 }
-
-export interface CallOptions {
-  /** Stops the call. It does not undo a payment, and a job goes on. */
-  readonly signal?: AbortSignal;
-  /** Names the call: sent again with the same input, it is not charged again. @default a new random key */
-  readonly idempotencyKey?: string;
-  /** The most that this call may cost, in US dollars. */
-  readonly maxPrice?: Usd;
-}
-
-export type ClientEvent =
-  /** A 402 came. Amounts are decimal: `usd` dollars, paid in `currency`. */
-  | {
-      readonly type: "challenged";
-      readonly resource: string;
-      readonly usd: string;
-      readonly currency: string;
-      readonly offer: PaymentRequirements;
-    }
-  /** The payment was signed; it has not been sent yet. */
-  | {
-      readonly type: "signed";
-      readonly resource: string;
-      readonly usd: string;
-      readonly currency: string;
-      readonly idempotencyKey: string;
-    }
-  | { readonly type: "settled"; readonly resource: string; readonly receipt: Receipt }
-  | {
-      readonly type: "accepted";
-      readonly resource: string;
-      readonly jobId: string;
-      readonly statusUrl: string;
-    }
-  | {
-      readonly type: "progress";
-      readonly resource: string;
-      readonly jobId: string;
-      readonly update: JobUpdate;
-    };
 
 /** A resource that answers in the same request. */
 export interface Resource<Input, Output> {
@@ -98,121 +64,128 @@ export interface JobResource<Input, Output> {
   resume(saved: string | SavedJob): Job<Output>;
 }
 
+/** A call that was paid for, and whose end is not known yet. */
+export interface PendingCall {
+  readonly resource: string;
+  readonly idempotencyKey: string;
+  /** What was signed: US dollars as a decimal, paid in `currency`. */
+  readonly usd: string;
+  readonly currency: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** Present when the server has accepted the call as a job. */
+  readonly jobId: string | undefined;
+  /**
+   * Brings the call to its end and returns its output: sends the same bytes again, or waits for the job. It is not paid
+   * a second time. @throws ResourceError as the call itself does, or the reason of an aborted `signal`
+   */
+  resume(options?: { readonly signal?: AbortSignal; readonly timeout?: Duration }): Promise<unknown>;
+  /** Stops listing the call. It neither undoes its payment nor ends its job. */
+  forget(): Promise<void>;
+}
+
 export interface Connection {
   resource<Input extends object, Output>(definition: CallDefinition): Resource<Input, Output>;
   jobResource<Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output>;
+  /**
+   * Calls that were paid for and have not ended: those that an earlier run has left in `calls`, and those that are still
+   * being made, here or by whoever shares `calls`. To resume one of these as well does no harm. @throws what `calls` throws
+   */
+  pending(): Promise<readonly PendingCall[]>;
 }
 
 /**
  * Connects generated calls with a server. A call goes: send → 402 → every rule that could refuse →
- * sign once → send the same bytes until they are answered → output or job.
+ * sign once → store → send the same bytes until they are answered → output or job.
  */
 export function connect(options: ClientOptions): Connection {
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
-  if (!/^https?:\/\/./.test(baseUrl)) {
+  if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
     throw new TypeError(`baseUrl "${baseUrl}" is no http address such as "https://api.example.com"`);
   }
   const send = createSend({
     fetch: options.fetch,
     attemptMs: options.attemptMs ?? 60_000,
     retries: options.retries ?? 4,
+    patienceMs: options.patienceMs ?? 60_000,
+    maxAnswerBytes: options.maxAnswerBytes ?? 32 * 1024 * 1024,
   });
-  const budget = createBudget(options.budget);
+  const calls = options.calls ?? memoryCalls();
   const emit = (event: ClientEvent): void => tell(options.onEvent, event);
+  const exchange = createExchange({
+    baseUrl,
+    send,
+    calls,
+    budget: createBudget(options.budget),
+    payer: options.payer,
+    trusted: options.assets ?? [],
+    emit,
+  });
 
-  /** One paid exchange: the answer to the paid request, with what is known of the money. */
-  async function exchange(definition: CallDefinition, input: object, call: CallOptions): Promise<Exchanged> {
-    const resource = definition.name;
-    const idempotencyKey = call.idempotencyKey ?? newKey();
-    const maxPrice = call.maxPrice === undefined ? undefined : parseUsd(call.maxPrice);
-    const request = {
-      ...requestOf(baseUrl, definition, input, idempotencyKey),
-      method: definition.method,
-      signal: call.signal,
-    };
-    const headers = { ...request.headers, [HEADERS.idempotencyKey]: quoteKey(idempotencyKey) };
-    const unpaid = await send({ ...request, headers }).catch((cause: unknown) => {
-      throw lost(cause, call.signal, { resource, idempotencyKey, charged: "no" });
-    });
-    if (unpaid.status !== 402)
-      return { answer: unpaid, idempotencyKey, signed: undefined, receipt: undefined };
-
-    const signed = await pay({
-      resource,
-      idempotencyKey,
-      url: request.url,
-      headers: unpaid.headers,
-      payer: options.payer,
-      budget,
-      price: priceCeiling(definition, input),
-      maxPrice,
-      trusted: options.assets ?? [],
-      onChallenge: (offer, usd, currency) => emit({ type: "challenged", resource, offer, usd, currency }),
-    });
-    emit({ type: "signed", resource, usd: signed.usd, currency: signed.currency, idempotencyKey });
-    const paid = { ...request, headers: { ...headers, [HEADERS.paymentSignature]: signed.header } };
-    const answer = await send(paid).catch((cause: unknown) => {
-      throw lost(cause, call.signal, { resource, idempotencyKey, charged: "unknown" });
-    });
-    // The stored answer to an earlier call under this key: what was signed now has not been used.
-    const replayed = answer.headers.get(HEADERS.idempotentReplayed) === "true" && answer.attempts === 1;
-    if (replayed) signed.reservation.release();
-    const receipt = receiptOf(answer, signed);
-    if (receipt) emit({ type: "settled", resource, receipt });
-    return { answer, idempotencyKey, signed, receipt };
+  function outputOf<Output>(exchanged: Exchanged): Output {
+    const { answer } = exchanged;
+    if (answer.status === 200 && !answer.tooLarge) return answer.body as Output;
+    throw refusal(exchanged);
   }
 
-  async function output<Output>(
-    definition: CallDefinition,
-    input: object,
-    call: CallOptions,
-  ): Promise<Output> {
-    const exchanged = await exchange(definition, input, call);
-    if (exchanged.answer.status === 200) return exchanged.answer.body as Output;
-    throw refusal(definition.name, exchanged);
+  async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
+    const { resource, idempotencyKey, answer, saved } = exchanged;
+    const accepted = answer.status === 202 ? readAccepted(answer.body) : undefined;
+    if (!accepted) throw refusal(exchanged);
+    const { jobId, expiresAt } = accepted;
+    const receipt = accepted.receipt ?? exchanged.receipt;
+    const statusUrl = statusUrlOf(accepted.statusUrl);
+    if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
+    const job: SavedJob = { resource, jobId, statusUrl, idempotencyKey, receipt, expiresAt };
+    // Not stored, it would be asked for again by the same bytes.
+    if (saved) await calls.replace(saved, { ...saved, job }).catch(() => {});
+    emit({ type: "accepted", resource, jobId, statusUrl });
+    return handle(job, saved);
   }
 
-  async function start<Output>(
-    definition: CallDefinition,
-    input: object,
-    call: CallOptions,
-  ): Promise<Job<Output>> {
-    const exchanged = await exchange(definition, input, call);
-    const accepted = exchanged.answer.status === 202 ? readAccepted(exchanged.answer.body) : undefined;
-    if (!accepted) throw refusal(definition.name, exchanged);
-    const { jobId } = accepted;
-    const statusUrl = new URL(accepted.statusUrl, `${baseUrl}/`).href;
-    emit({ type: "accepted", resource: definition.name, jobId, statusUrl });
-    return handle(definition, {
-      resource: definition.name,
-      jobId,
-      statusUrl,
-      idempotencyKey: exchanged.idempotencyKey,
-      receipt: accepted.receipt ?? exchanged.receipt,
-      expiresAt: accepted.expiresAt,
+  /**
+   * A status address tells nothing secret but the job's id; still nobody may have us ask around in a network that only
+   * we can reach. Behind a proxy a server may not know that it is reached by https.
+   */
+  function statusUrlOf(given: string): string | undefined {
+    const base = new URL(baseUrl);
+    const url = URL.canParse(given, base) ? new URL(given, base) : undefined;
+    if (url?.host !== base.host) return undefined;
+    url.protocol = base.protocol;
+    return url.href;
+  }
+
+  function handle<Output>(job: SavedJob, saved: SavedCall | undefined): Job<Output> {
+    const { resource, jobId, idempotencyKey } = job;
+    return createJob(send, job, {
+      paid: saved !== undefined,
+      onUpdate: (update) => emit({ type: "progress", resource, jobId, update }),
+      async onEnd(paymentState) {
+        const known =
+          saved ?? (await calls.find({ baseUrl, resource, idempotencyKey }).catch(() => undefined));
+        if (known) await exchange.end(known, paymentState === "unused" ? "unused" : "made");
+      },
     });
-  }
-
-  function handle<Output>(definition: CallDefinition, saved: SavedJob): Job<Output> {
-    return createJob(send, saved, (update) =>
-      emit({ type: "progress", resource: definition.name, jobId: saved.jobId, update }),
-    );
   }
 
   return {
     resource: <Input extends object, Output>(definition: CallDefinition): Resource<Input, Output> =>
-      Object.assign((input: Input, call: CallOptions = {}) => output<Output>(definition, input, call), {
-        quote: (input: Input) => quote(definition, input),
-      }),
+      Object.assign(
+        async (input: Input, call: CallOptions = {}) =>
+          outputOf<Output>(await exchange.call(definition, input, call)),
+        { quote: (input: Input) => quote(definition, input) },
+      ),
 
     jobResource: <Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output> => {
+      const start = async (input: Input, call: CallOptions = {}) =>
+        jobOf<Output>(await exchange.call(definition, input, call));
       const run: (...args: Parameters<JobResource<Input, Output>>) => Promise<Output> = async (
         input,
         call = {},
       ) => {
         // What makes no sense is refused before it costs anything.
         if (call.timeout !== undefined) milliseconds(call.timeout);
-        const job = await start<Output>(definition, input, call);
+        const job = await start(input, call);
         try {
           return await job.result(call);
         } catch (error) {
@@ -222,20 +195,33 @@ export function connect(options: ClientOptions): Connection {
       };
       return Object.assign(run, {
         quote: (input: Input) => quote(definition, input),
-        start: (input: Input, call: CallOptions = {}) => start<Output>(definition, input, call),
+        start,
         resume: (saved: string | SavedJob) =>
-          handle<Output>(definition, typeof saved === "string" ? savedById(definition, saved) : saved),
+          handle<Output>(typeof saved === "string" ? savedById(definition.name, saved) : saved, undefined),
+      });
+    },
+
+    async pending() {
+      return (await exchange.pending()).map((saved): PendingCall => {
+        const { resource, idempotencyKey, createdAt, payment, job } = saved;
+        return {
+          ...{ resource, idempotencyKey, createdAt, usd: payment.usd, currency: payment.currency },
+          jobId: job?.jobId,
+          async resume(wait = {}) {
+            if (job) return handle(job, saved).result(wait);
+            const exchanged = await exchange.deliver(saved, wait.signal);
+            return exchanged.answer.status === 202
+              ? (await jobOf(exchanged)).result(wait)
+              : outputOf(exchanged);
+          },
+          forget: () => calls.remove(saved),
+        };
       });
     },
   };
 
-  function savedById(definition: CallDefinition, jobId: string): SavedJob {
+  function savedById(resource: string, jobId: string): SavedJob {
     const statusUrl = `${baseUrl}/v1/jobs/${encodeURIComponent(jobId)}`;
-    return { resource: definition.name, jobId, statusUrl, idempotencyKey: "" };
+    return { resource, jobId, statusUrl, idempotencyKey: "" };
   }
-}
-
-/** Fits an idempotency key and the `payment-identifier` extension alike. */
-function newKey(): string {
-  return `pay_${crypto.randomUUID().replaceAll("-", "")}`;
 }

@@ -1,4 +1,4 @@
-import { isRecord, type Receipt } from "../wire/index.ts";
+import { isRecord, type PaymentState, type Receipt } from "../wire/index.ts";
 
 /** What went wrong, as one word to switch on. */
 export type ErrorCode =
@@ -16,11 +16,11 @@ export type ErrorCode =
   | "http"
   /** No answer after all retries. */
   | "network"
-  /** The answer breaks the protocol. */
+  /** The answer breaks the protocol, or is larger than is read. `reason` may say which rule stopped it. */
   | "protocol";
 
-/** Whether the call has cost money, as far as can be known. */
-export type Charged = "no" | "yes" | "unknown";
+/** Whether the call has cost money, as far as can be known. `refunded`: it had, and was paid back. */
+export type Charged = "no" | "yes" | "unknown" | "refunded";
 
 /** The rule that kept us from signing. */
 export type RefusalReason =
@@ -38,6 +38,12 @@ export type RefusalReason =
   | "over_budget"
   /** The challenge is for another resource than the one called. */
   | "other_resource"
+  /** After our payment the server asks for another one: of more, to another payee, or in another token. */
+  | "changed_terms"
+  /** The payment could not be stored in `calls`, so it was not sent. `cause` says more. */
+  | "not_saved"
+  /** The idempotency key names a call of this client with another input. */
+  | "key_mismatch"
   /** The payer threw, or signed something else than it was asked to. `cause` says more. */
   | "payer_failed";
 
@@ -46,13 +52,18 @@ export interface ErrorFacts {
   readonly charged: Charged;
   /** Send it again with the same input, and the call is not charged twice. */
   readonly idempotencyKey: string;
-  /** Which rule or which of the seller's words is behind `payment_refused` and `payment_rejected`. */
+  /**
+   * Which rule or which of the seller's words is behind `payment_refused`, `payment_rejected` and `protocol`
+   * (`too_large`: more than `maxAnswerBytes`; `other_host`: the job's status address is not on the host of `baseUrl`).
+   */
   readonly reason?: RefusalReason | (string & {}) | undefined;
   /** What is wrong with the input, field by field. */
   readonly issues?: readonly { readonly path: string; readonly message: string }[] | undefined;
   /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
+  /** What the server says of the payment. A word that this version does not know may stand here too. */
+  readonly paymentState?: PaymentState | undefined;
   readonly jobId?: string | undefined;
   /** Quote it to the seller. */
   readonly requestId?: string | undefined;
@@ -72,6 +83,7 @@ export class ResourceError extends Error implements ErrorFacts {
   declare readonly issues: ErrorFacts["issues"];
   declare readonly failure: string | undefined;
   declare readonly status: number | undefined;
+  declare readonly paymentState: PaymentState | undefined;
   declare readonly jobId: string | undefined;
   declare readonly requestId: string | undefined;
   declare readonly receipt: Receipt | undefined;
@@ -94,7 +106,7 @@ export interface ReadProblem {
   readonly detail: string | undefined;
   readonly code: string | undefined;
   readonly requestId: string | undefined;
-  readonly paymentState: string | undefined;
+  readonly paymentState: PaymentState | undefined;
   readonly issues: readonly { readonly path: string; readonly message: string }[];
 }
 
@@ -108,9 +120,22 @@ export function readProblem(body: unknown): ReadProblem {
     detail: text("detail") ?? text("error") ?? text("title"),
     code: text("code"),
     requestId: text("requestId"),
-    paymentState: text("paymentState"),
+    paymentState: text("paymentState") as PaymentState | undefined,
     issues: (Array.isArray(problem.details) ? problem.details : [])
       .filter(isRecord)
       .map(({ path, message }) => ({ path: String(path ?? ""), message: String(message ?? "") })),
   };
+}
+
+/** What has become of the money of a call for which a payment was signed. */
+export function chargedBy(state: PaymentState | undefined, receipt: Receipt | undefined): Charged {
+  if (state === "refunded") return "refunded";
+  if (receipt || state === "settled" || state === "refund_owed") return "yes";
+  return state === "unused" ? "no" : "unknown";
+}
+
+/** A seller's text, with what it owes. */
+export function withRefund(text: string, state: PaymentState | undefined): string {
+  if (state === "refunded") return `${text} (the payment has been refunded)`;
+  return state === "refund_owed" ? `${text} (the seller owes a refund)` : text;
 }

@@ -1,43 +1,34 @@
-import type { PaymentRequired } from "../wire/index.ts";
+import { isRecord, type PaymentPayload, type PaymentRequired } from "../wire/index.ts";
+import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
 import type { Payer } from "./pay.ts";
 
-/** What is needed of an account. A viem `LocalAccount` fits as it is. */
-export interface EvmAccount {
-  readonly address: `0x${string}`;
-  signTypedData(typedData: {
-    domain: { name: string; version: string; chainId: number; verifyingContract: `0x${string}` };
-    types: typeof TYPES;
-    primaryType: "TransferWithAuthorization";
-    message: {
-      from: `0x${string}`;
-      to: `0x${string}`;
-      value: bigint;
-      validAfter: bigint;
-      validBefore: bigint;
-      nonce: `0x${string}`;
-    };
-  }): Promise<`0x${string}`>;
+export type { EvmAccount } from "../wire/transfer.ts";
+
+export interface EvmPayerOptions {
+  /**
+   * JSON-RPC of the network that is paid on, over HTTP. With it the client can prove that a payment has expired unused,
+   * and sign once more for the same call; without it, it never does. You trust it not to lie about that.
+   */
+  readonly rpcUrl?: string;
 }
 
-/** EIP-3009 §TransferWithAuthorization. */
-const TYPES = {
-  TransferWithAuthorization: [
-    { name: "from", type: "address" },
-    { name: "to", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "validAfter", type: "uint256" },
-    { name: "validBefore", type: "uint256" },
-    { name: "nonce", type: "bytes32" },
-  ],
-} as const;
+/** How long the chain is waited for, in milliseconds. No answer is no proof. */
+const RPC_TIMEOUT_MS = 10_000;
+/** EIP-3009 `authorizationState(address,bytes32)`: true when the nonce has been used or cancelled. */
+const AUTHORIZATION_STATE = "0xe94a0102";
 
 /**
  * Pays with an EVM account by EIP-3009 authorizations, in the x402 scheme `exact`: nothing to approve
  * beforehand, no gas to hold. Each signature is good for one transfer of exactly the offered amount, until
  * `maxTimeoutSeconds` of the offer have passed. For other ways of transfer pass an `x402Client` instead.
  */
-export function evmPayer(account: EvmAccount): Payer {
+export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}): Payer {
   return {
+    async lapsed({ accepted, payload }: PaymentPayload) {
+      if (rpcUrl === undefined) return false;
+      return isExpiredUnused(rpcUrl, accepted, (payload as Partial<Signed>).authorization);
+    },
+
     async createPaymentPayload(required: PaymentRequired) {
       const accepted = required.accepts.find(
         (offer) =>
@@ -50,38 +41,20 @@ export function evmPayer(account: EvmAccount): Payer {
       if (typeof name !== "string" || typeof version !== "string") {
         throw new Error("the offer does not name the token's EIP-712 domain (extra.name, extra.version)");
       }
-      const message = {
-        from: account.address,
-        to: accepted.payTo as `0x${string}`,
-        value: BigInt(accepted.amount),
-        validAfter: 0n,
-        validBefore: BigInt(Math.floor(Date.now() / 1000) + accepted.maxTimeoutSeconds),
+      const payload = await signTransfer(account, {
+        network: accepted.network,
+        asset: accepted.asset,
+        domain: { name, version },
+        to: accepted.payTo,
+        atomicAmount: accepted.amount,
         nonce: randomNonce(),
-      };
-      const signature = await account.signTypedData({
-        domain: {
-          name,
-          version,
-          chainId: Number(accepted.network.slice("eip155:".length)),
-          verifyingContract: accepted.asset as `0x${string}`,
-        },
-        types: TYPES,
-        primaryType: "TransferWithAuthorization",
-        message,
+        validBefore: Math.floor(Date.now() / 1000) + accepted.maxTimeoutSeconds,
       });
-      const authorization = {
-        from: message.from,
-        to: message.to,
-        value: message.value.toString(),
-        validAfter: message.validAfter.toString(),
-        validBefore: message.validBefore.toString(),
-        nonce: message.nonce,
-      };
       return {
         x402Version: 2,
         resource: required.resource,
         accepted,
-        payload: { authorization, signature },
+        payload,
         ...(required.extensions === undefined ? {} : { extensions: required.extensions }),
       };
     },
@@ -91,4 +64,42 @@ export function evmPayer(account: EvmAccount): Payer {
 function randomNonce(): `0x${string}` {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+interface Signed {
+  readonly authorization: { readonly from: string; readonly nonce: string; readonly validBefore: string };
+}
+
+/** True when the newest block is past the authorization's end, and the token knew its nonce as unused then. */
+async function isExpiredUnused(
+  rpcUrl: string,
+  { network, asset }: PaymentPayload["accepted"],
+  authorization: Signed["authorization"] | undefined,
+): Promise<boolean> {
+  if (!authorization) return false;
+  const chainId = await rpc(rpcUrl, "eth_chainId", []);
+  if (typeof chainId !== "string" || `eip155:${BigInt(chainId)}` !== network) return false;
+  const block = await rpc(rpcUrl, "eth_getBlockByNumber", ["latest", false]);
+  if (!isRecord(block) || typeof block.timestamp !== "string") return false;
+  if (BigInt(block.timestamp) <= BigInt(authorization.validBefore)) return false;
+  const data = AUTHORIZATION_STATE + word(authorization.from) + word(authorization.nonce);
+  // Of that very block: another node that answers may be behind it.
+  const used = await rpc(rpcUrl, "eth_call", [{ to: asset, data }, block.number]);
+  return typeof used === "string" && /^0x0{64}$/.test(used);
+}
+
+/** A value as 32 bytes of call data. */
+function word(hex: string): string {
+  return hex.slice(2).toLowerCase().padStart(64, "0");
+}
+
+async function rpc(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
+  });
+  const document: unknown = await answer.json();
+  return isRecord(document) ? document.result : undefined;
 }

@@ -1,12 +1,27 @@
-export type { JobDocument, JobState, PaymentRequirements, Receipt } from "../wire/index.ts";
+export type {
+  JobDocument,
+  JobState,
+  PaymentPayload,
+  PaymentRequirements,
+  PaymentState,
+  Receipt,
+} from "../wire/index.ts";
 export type { BudgetOptions } from "./budget.ts";
 export {
-  type CallOptions,
-  type ClientEvent,
+  type CallName,
+  type Calls,
+  memoryCalls,
+  type SavedCall,
+  type SavedPayment,
+  type StorageLike,
+  storageCalls,
+} from "./calls.ts";
+export {
   type ClientOptions,
   type Connection,
   connect,
   type JobResource,
+  type PendingCall,
   type Resource,
 } from "./connect.ts";
 export {
@@ -16,5 +31,6 @@ export {
   type RefusalReason,
   ResourceError,
 } from "./errors.ts";
+export type { CallOptions, ClientEvent } from "./exchange.ts";
 export type { Job, JobUpdate, SavedJob, WaitOptions } from "./job.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

@@ -8,7 +8,7 @@ import {
   parseRetryAfter,
   type Receipt,
 } from "../wire/index.ts";
-import { type Charged, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
+import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
 import type { HttpAnswer, Send } from "./http.ts";
 
 /** What a job says of itself. `status` may be a word that this version does not know: it means keep waiting. */
@@ -53,7 +53,10 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
   result(options?: WaitOptions): Promise<Output>;
   /** Asks once. */
   status(options?: { readonly signal?: AbortSignal }): Promise<JobUpdate>;
-  /** Ends the job. False when it had ended before. A payment is not given back by this. */
+  /**
+   * Ends the job. False when it had ended before. Whether the payment is given back is for the seller to say: the error
+   * of `result` says `refund_owed` or `refunded` in its `paymentState` when it is.
+   */
   cancel(): Promise<boolean>;
   toJSON(): SavedJob;
 }
@@ -76,15 +79,24 @@ export function readAccepted(body: unknown): JobAccepted | undefined {
   return body as unknown as JobAccepted;
 }
 
+export interface JobHooks {
+  /** True when a payment was signed for it. */
+  readonly paid: boolean;
+  readonly onUpdate: (update: JobUpdate) => void;
+  /** Called when the end has been seen, before it is told. */
+  readonly onEnd: (paymentState: PaymentState | undefined) => Promise<void>;
+}
+
 export function createJob<Output>(
   send: Send,
   saved: SavedJob,
-  onUpdate: (update: JobUpdate) => void,
+  { paid, onUpdate, onEnd }: JobHooks,
 ): Job<Output> {
   let receipt = saved.receipt;
-  const facts = (charged: Charged): ErrorFacts => ({
+  const facts = (paymentState: PaymentState | undefined): ErrorFacts => ({
     resource: saved.resource,
-    charged,
+    charged: chargedBy(paymentState, receipt),
+    paymentState,
     jobId: saved.jobId,
     idempotencyKey: saved.idempotencyKey,
     receipt,
@@ -107,9 +119,8 @@ export function createJob<Output>(
           ...(hold ? { prefer: `wait=${HOLD_SECONDS}` } : {}),
           ...(etag === null ? {} : { "if-none-match": etag }),
         },
-        body: undefined,
         signal,
-        retries: 0,
+        once: true,
         attemptMs: (HOLD_SECONDS + 10) * 1000,
       });
     } catch (error) {
@@ -119,16 +130,23 @@ export function createJob<Output>(
     const document = readDocument(answer.body);
     if (answer.status === 200 && document) {
       receipt = document.receipt ?? receipt;
+      if (isEnd(document)) await onEnd(document.paymentState);
       return { answer, document };
     }
     if (answer.status === 304) return { answer, document: undefined };
-    const { detail, code } = readProblem(answer.body);
+    const { detail, code, paymentState } = readProblem(answer.body);
     // "not_found" is said by a server that knows its jobs at once.
     const waited = performance.now() - startedAt > UNKNOWN_GRACE_MS;
     const lost = answer.status === 404 ? code === "not_found" || waited : answer.status === 410;
+    if (answer.tooLarge) {
+      const message = "the job's status is larger than maxAnswerBytes";
+      throw new ResourceError("protocol", message, { ...facts(undefined), reason: "too_large" });
+    }
     if (!lost) return undefined;
+    // Its result has been deleted: there is nothing left to come back for.
+    if (answer.status === 410) await onEnd(paymentState);
     throw new ResourceError("http", detail ?? "the server does not know the job", {
-      ...facts(receipt ? "yes" : "unknown"),
+      ...facts(paymentState),
       status: answer.status,
     });
   }
@@ -151,7 +169,7 @@ export function createJob<Output>(
       const seen = await look(signal, hold, everyChange ? etag : null, startedAt);
       if (seen?.document) {
         yield seen.document;
-        if (seen.document.state === "succeeded" || seen.document.state === "failed") return;
+        if (isEnd(seen.document)) return;
         etag = seen.answer.headers.get("etag");
       }
       const held = seen?.answer.headers.has("preference-applied") ?? false;
@@ -164,6 +182,11 @@ export function createJob<Output>(
         backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
       }
     }
+  }
+
+  /** A server that says nothing of a payment for a job that was not paid for has taken none. */
+  function stateOf(document: JobDocument | undefined): PaymentState | undefined {
+    return document?.paymentState ?? (paid ? undefined : "unused");
   }
 
   async function* updates(signal?: AbortSignal): AsyncGenerator<JobUpdate> {
@@ -199,13 +222,14 @@ export function createJob<Output>(
         if (options.signal?.aborted) throw options.signal.reason;
         if (!timer.signal.aborted) throw error;
         const message = "stopped waiting; the job goes on, come back to it by resume(jobId)";
-        throw new ResourceError("wait_timeout", message, facts(chargedBy(last?.paymentState, receipt)));
+        throw new ResourceError("wait_timeout", message, facts(stateOf(last)));
       } finally {
         clearTimeout(timeout);
       }
       if (last?.state === "succeeded") return last.result as Output;
-      throw new ResourceError("failed", last?.error ?? "the job failed", {
-        ...facts(chargedBy(last?.paymentState, receipt)),
+      const state = stateOf(last);
+      throw new ResourceError("failed", withRefund(last?.error ?? "the job failed", state), {
+        ...facts(state),
         failure: last?.code,
       });
     },
@@ -214,7 +238,7 @@ export function createJob<Output>(
       const seen = await look(options.signal, false, null, Number.NEGATIVE_INFINITY);
       if (!seen?.document) {
         throw new ResourceError("network", "the status could not be read; this says nothing about the job", {
-          ...facts(receipt ? "yes" : "unknown"),
+          ...facts(undefined),
         });
       }
       return updateOf(seen.document);
@@ -222,13 +246,17 @@ export function createJob<Output>(
 
     async cancel() {
       const url = saved.statusUrl;
-      const answer = await send({ method: "DELETE", url, headers: {}, body: undefined, signal: undefined });
-      if (answer.status === 409) return false;
-      if (answer.status >= 200 && answer.status < 300) return true;
-      const { detail } = readProblem(answer.body);
-      throw new ResourceError("http", detail ?? `the server answered ${answer.status}`, {
-        ...facts(receipt ? "yes" : "unknown"),
-        status: answer.status,
+      const { status, body } = await send({ method: "DELETE", url, headers: {} });
+      if (status === 409) return false;
+      if (status >= 200 && status < 300) {
+        const document = readDocument(body);
+        if (document && isEnd(document)) await onEnd(document.paymentState);
+        return true;
+      }
+      const { detail, paymentState } = readProblem(body);
+      throw new ResourceError("http", detail ?? `the server answered ${status}`, {
+        ...facts(paymentState),
+        status,
       });
     },
 
@@ -245,6 +273,10 @@ function readDocument(body: unknown): JobDocument | undefined {
   return { ...body, progress, status } as unknown as JobDocument;
 }
 
+function isEnd({ state }: JobDocument): boolean {
+  return state === "succeeded" || state === "failed";
+}
+
 function updateOf({ state, status, progress, message, error, code }: JobDocument): JobUpdate {
   return { state, status, progress, message, error, code };
 }
@@ -256,11 +288,6 @@ export function tell<T>(listener: ((value: T) => void) | undefined, value: T): v
   } catch {}
 }
 
-function chargedBy(state: PaymentState | undefined, receipt: Receipt | undefined): Charged {
-  if (receipt || state === "settled") return "yes";
-  return state === undefined || state === "unused" ? "no" : "unknown";
-}
-
 function lifeOf(saved: SavedJob): number {
   const end = Date.parse(saved.expiresAt ?? "");
   return Number.isNaN(end) ? LONGEST_WAIT_MS : Math.max(LEAST_DELAY_MS, end - Date.now());
@@ -270,21 +297,16 @@ function jittered(ms: number): number {
   return ms * (0.75 + Math.random() * 0.5);
 }
 
+/** Ends early when `signal` is aborted. */
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     const end = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
-    };
-    const stop = (): void => {
-      end();
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      end();
+      signal?.removeEventListener("abort", end);
       resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
   });
 }

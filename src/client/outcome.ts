@@ -1,62 +1,60 @@
 import { decodeHeader, HEADERS, isRecord, type Receipt, readSettleResponse } from "../wire/index.ts";
-import { type Charged, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
+import type { CallName, SavedCall, SavedPayment } from "./calls.ts";
+import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
 import type { HttpAnswer } from "./http.ts";
-import type { Signed } from "./pay.ts";
 
-/** The end of a paid exchange: the last answer, with what is known of the money. */
-export interface Exchanged {
+/** The end of an exchange: the last answer, with what is known of the money. */
+export interface Exchanged extends CallName {
   readonly answer: HttpAnswer;
-  readonly idempotencyKey: string;
-  readonly signed: Signed | undefined;
+  /** The call whose payment was sent. Absent when nothing was signed. */
+  readonly saved: SavedCall | undefined;
   readonly receipt: Receipt | undefined;
 }
 
-/** An answer that is neither output nor job, as an error that says what happened to the money. */
+/**
+ * An answer that is neither output nor job, as an error that says what happened to the money. `elsewhere` is where the
+ * status address of a job leads that is not followed.
+ */
 export function refusal(
-  resource: string,
-  { answer, idempotencyKey, signed, receipt }: Exchanged,
+  { resource, idempotencyKey, answer, saved, receipt }: Exchanged,
+  elsewhere?: string,
 ): ResourceError {
-  const problem = readProblem(answer.body);
-  const ofThis = chargedOf(problem.paymentState, signed, receipt);
-  if (ofThis === "no") signed?.reservation.release();
-  // Another payment under the same key may have been charged, whatever became of this one.
-  const charged = ofThis === "no" && signed?.reservation.shared ? "unknown" : ofThis;
   const { status } = answer;
+  const { code, paymentState, requestId, issues, ...problem } = readProblem(answer.body);
   const facts: ErrorFacts = {
     resource,
-    charged,
+    charged: saved ? chargedBy(paymentState, receipt) : "no",
     idempotencyKey,
     status,
+    paymentState,
     receipt,
-    requestId: problem.requestId,
+    requestId,
   };
-  const detail = problem.detail ?? `the server answered ${status}`;
+  const detail = withRefund(problem.detail ?? `the server answered ${status}`, paymentState);
   if (status === 402) {
     const reason = rejectionOf(answer) ?? detail;
-    const message = `the seller did not take the payment: ${reason}`;
+    const message = `the seller did not take the payment: ${reason} (not paid again: it is not proven to have expired unused)`;
     return new ResourceError("payment_rejected", message, { ...facts, reason });
   }
-  if (status < 400) return new ResourceError("protocol", `${detail}, which is neither output nor job`, facts);
-  if (status === 400) return new ResourceError("invalid_input", detail, { ...facts, issues: problem.issues });
-  const failed =
-    [422, 500, 504].includes(status) && problem.code !== undefined && problem.code !== "key_mismatch";
-  return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: problem.code });
-}
-
-function chargedOf(
-  state: string | undefined,
-  signed: Signed | undefined,
-  receipt: Receipt | undefined,
-): Charged {
-  if (!signed) return "no";
-  if (receipt || state === "settled") return "yes";
-  return state === "unused" ? "no" : "unknown";
+  if (status < 400) {
+    const [message, reason] = answer.tooLarge
+      ? ["the answer is larger than maxAnswerBytes", "too_large"]
+      : elsewhere
+        ? [`the job's status is at ${elsewhere}, not on the host of baseUrl`, "other_host"]
+        : [`${detail}, which is neither output nor job`];
+    return new ResourceError("protocol", message, { ...facts, reason });
+  }
+  if (status === 400 && (code ?? "invalid_input") === "invalid_input") {
+    return new ResourceError("invalid_input", detail, { ...facts, issues });
+  }
+  const failed = [422, 500, 504].includes(status) && code !== undefined && code !== "key_mismatch";
+  return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: code });
 }
 
 /** The word with which a payment was turned down: from the v2 challenge, the receipt header, or the body. */
 function rejectionOf(answer: HttpAnswer): string | undefined {
   for (const name of [HEADERS.paymentRequired, HEADERS.paymentResponse]) {
-    const document = decodeHeader(answer.headers.get(name) ?? "");
+    const document = readHeader(answer.headers, name);
     if (!isRecord(document)) continue;
     if (typeof document.error === "string") return document.error;
     if (typeof document.errorReason === "string") return document.errorReason;
@@ -65,13 +63,15 @@ function rejectionOf(answer: HttpAnswer): string | undefined {
 }
 
 /** The receipt in the answer to a paid request, checked to say success. */
-export function receiptOf(answer: HttpAnswer, signed: Signed): Receipt | undefined {
-  const settled = readSettleResponse(decodeHeader(answer.headers.get(HEADERS.paymentResponse) ?? ""));
+export function receiptOf(
+  { headers }: HttpAnswer,
+  { offer, usd, currency }: SavedPayment,
+): Receipt | undefined {
+  const settled = readSettleResponse(readHeader(headers, HEADERS.paymentResponse));
   if (!settled?.success) return undefined;
-  const { offer } = signed;
   return {
-    amount: signed.usd,
-    currency: signed.currency,
+    amount: usd,
+    currency,
     atomicAmount: offer.amount,
     asset: offer.asset,
     network: offer.network,
@@ -80,6 +80,15 @@ export function receiptOf(answer: HttpAnswer, signed: Signed): Receipt | undefin
     payTo: offer.payTo,
     settledAt: new Date().toISOString(),
   };
+}
+
+/** No header that means something is longer: 64 KiB. */
+const LONGEST_HEADER = 64 * 1024;
+
+/** The document in a header; `undefined` when there is none to be read. */
+export function readHeader(headers: Headers, name: string): unknown {
+  const text = headers.get(name) ?? "";
+  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
 }
 
 /** The lack of an answer as an error; the caller's own abort reason stays what it is. */

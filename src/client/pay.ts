@@ -1,6 +1,5 @@
 import { formatAtomic, formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
 import {
-  decodeHeader,
   encodeHeader,
   findAsset,
   HEADERS,
@@ -12,14 +11,24 @@ import {
   readPaymentRequired,
   sameAddress,
 } from "../wire/index.ts";
-import type { Budget, Reservation } from "./budget.ts";
+import type { Budget } from "./budget.ts";
+import type { SavedCall, SavedPayment } from "./calls.ts";
 import { type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
+import { readHeader } from "./outcome.ts";
 
 /** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
 export interface Payer {
-  /** Signs one of the offers in `accepts`. Called at most once per call, after every check that could refuse. */
+  /**
+   * Signs one of the offers in `accepts`. Called once per call, after every check that could refuse; once more only
+   * after `lapsed` has proven that what was signed cannot be used.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: `x402Client` has its own, structurally equal type of a challenge
   createPaymentPayload(required: any): Promise<unknown>;
+  /**
+   * True only when it is proven that this payment has not been settled and never can be: it has expired. The client
+   * signs again for a call on no other ground. What it throws is no proof. @default never
+   */
+  lapsed?(payment: PaymentPayload): Promise<boolean>;
 }
 
 /** A dollar token beside those that the client knows. */
@@ -31,17 +40,6 @@ export interface TrustedAsset {
   readonly decimals: number;
 }
 
-/** A payment that has been signed. From here on its bytes never change. */
-export interface Signed {
-  readonly offer: PaymentRequirements;
-  /** The `PAYMENT-SIGNATURE` header. */
-  readonly header: string;
-  readonly usd: string;
-  readonly currency: string;
-  /** What the budget has set aside for it. */
-  readonly reservation: Reservation;
-}
-
 export interface PayOptions {
   readonly resource: string;
   readonly idempotencyKey: string;
@@ -50,30 +48,29 @@ export interface PayOptions {
   readonly payer: Payer | undefined;
   readonly budget: Budget;
   /** The published price of this input, or the upper bound of a quoted one. `undefined`: not published. */
-  readonly price: Money | undefined;
+  readonly price?: Money | undefined;
   /** The call's own ceiling. */
-  readonly maxPrice: Money | undefined;
+  readonly maxPrice?: Money | undefined;
+  /** What was agreed to before, when this payment takes the place of one that has expired unused. */
+  readonly agreed?: PaymentRequirements;
   readonly trusted: readonly TrustedAsset[];
   readonly onChallenge: (offer: PaymentRequirements, usd: string, currency: string) => void;
+  /** Keeps the payment; runs while its amount is set aside. */
+  readonly keep: (payment: SavedPayment) => Promise<SavedCall>;
 }
 
 /** The only place that spends: every rule that could refuse comes first, then one signature. */
-export async function pay(options: PayOptions): Promise<Signed> {
-  const facts: ErrorFacts = {
-    resource: options.resource,
-    // This attempt signs nothing; an earlier one under the same key may have been charged.
-    charged: options.budget.holds(options.idempotencyKey) ? "unknown" : "no",
-    idempotencyKey: options.idempotencyKey,
-  };
+export async function pay(options: PayOptions): Promise<SavedCall> {
+  const { resource, idempotencyKey, budget, payer } = options;
+  // What was signed before under this key has been proven unused.
+  const facts: ErrorFacts = { resource, charged: "no", idempotencyKey };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
-  const required = readPaymentRequired(decodeHeader(options.headers.get(HEADERS.paymentRequired) ?? ""));
+  const required = readPaymentRequired(readHeader(options.headers, HEADERS.paymentRequired));
   if (!required) {
-    throw new ResourceError("protocol", "the 402 carries no x402 v2 challenge that can be read", {
-      ...facts,
-      status: 402,
-    });
+    const message = "the 402 carries no x402 v2 challenge that can be read, of at most 64 KiB";
+    throw new ResourceError("protocol", message, { ...facts, status: 402 });
   }
   if (!sameResource(required.resource.url, options.url)) {
     throw refuse("other_resource", `the challenge is for ${required.resource.url}, not for ${options.url}`);
@@ -83,40 +80,59 @@ export async function pay(options: PayOptions): Promise<Signed> {
   const first = offers[0];
   if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
   options.onChallenge(first.offer, formatUsd(first.amount), first.currency);
-  if (!options.payer) {
+  if (!payer) {
     throw refuse(
       "no_payer",
       `costs $${formatUsd(first.amount)}, and the client has no payer; pass one to createClient`,
     );
   }
 
-  // The payer may choose among the offers, so the dearest is set aside until it has.
-  const dearest = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
-  const reservation = options.budget.reserve(options.idempotencyKey, dearest);
-  if (!reservation) {
+  // The payer may choose among the offers, so the dearest is set aside until it has. What was agreed to is already.
+  const dearest = options.agreed
+    ? 0n
+    : offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  if (!budget.reserve(dearest)) {
     throw refuse("over_budget", `costs $${formatUsd(dearest)}, which is more than is left of budget.total`);
   }
+  let saved: SavedCall;
   try {
-    const signed = await options.payer.createPaymentPayload({
-      ...required,
-      accepts: offers.map(({ offer }) => offer),
+    const payment = await sign(payer, required, offers, idempotencyKey).catch((cause: unknown) => {
+      throw refuse("payer_failed", "the payer could not sign as it was asked to", cause);
     });
-    const payload = readPayload(signed);
-    const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
-    if (!payload || !chosen)
-      throw refuse("payer_failed", "the payer signed something else than it was asked to");
-    return {
-      offer: chosen.offer,
-      header: encodeHeader(withIdentifier(payload, required, options.idempotencyKey)),
-      usd: formatUsd(chosen.amount),
-      currency: chosen.currency,
-      reservation,
-    };
-  } catch (error) {
-    reservation.release();
-    if (error instanceof ResourceError) throw error;
-    throw refuse("payer_failed", "the payer could not sign", error);
+    saved = await options.keep(payment).catch((cause: unknown) => {
+      throw refuse("not_saved", "the signed payment could not be stored, so it was not sent", cause);
+    });
+  } finally {
+    budget.release(dearest);
   }
+  // In the same breath: nobody can reserve in between.
+  budget.count(saved);
+  return saved;
+}
+
+async function sign(
+  payer: Payer,
+  required: PaymentRequired,
+  offers: readonly Payable[],
+  idempotencyKey: string,
+): Promise<SavedPayment> {
+  const signed = await payer.createPaymentPayload({ ...required, accepts: offers.map(({ offer }) => offer) });
+  const payload = readPayload(signed);
+  const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
+  if (!payload || !chosen) throw new Error("signed something else");
+  return {
+    header: encodeHeader(withIdentifier(payload, required, idempotencyKey)),
+    offer: chosen.offer,
+    usd: formatUsd(chosen.amount),
+    currency: chosen.currency,
+    validBefore: validBefore(payload),
+  };
+}
+
+/** Until when the payment can be settled: as it says, else as the seller has asked. */
+function validBefore({ payload, accepted }: PaymentPayload): number {
+  const said = isRecord(payload.authorization) ? Number(payload.authorization.validBefore) : Number.NaN;
+  return said > 0 ? said : Math.ceil(Date.now() / 1000) + accepted.maxTimeoutSeconds;
 }
 
 interface Payable {
@@ -150,7 +166,11 @@ function payable(
     ["over_ceiling", options.maxPrice, "maxPrice"],
     ["over_ceiling", options.budget.perCall, "budget.perCall"],
   ];
-  let left = dollars;
+  const { agreed } = options;
+  let left = agreed ? dollars.filter(({ offer }) => isAgreed(offer, agreed)) : dollars;
+  if (agreed && left.length === 0) {
+    throw refuse("changed_terms", "asks for another payment than the one that was agreed to");
+  }
   for (const [reason, limit, name] of rules) {
     if (limit === undefined || left.length === 0) continue;
     const within = left.filter(({ amount }) => amount <= limit);
@@ -162,6 +182,19 @@ function payable(
     left = within;
   }
   return left.map(({ offer, amount, asset }) => ({ offer, amount, currency: asset.symbol }));
+}
+
+/** The same payee and token, and no more than before. */
+function isAgreed(
+  { network, asset, payTo, amount }: PaymentRequirements,
+  agreed: PaymentRequirements,
+): boolean {
+  return (
+    network === agreed.network &&
+    sameAddress(network, asset, agreed.asset) &&
+    sameAddress(network, payTo, agreed.payTo) &&
+    BigInt(amount) <= BigInt(agreed.amount)
+  );
 }
 
 /** A price finer than the token's smallest unit is charged rounded up to it. */

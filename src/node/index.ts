@@ -1,5 +1,7 @@
 import { serve as serveNode } from "@hono/node-server";
 
+export { type FileCallsOptions, fileCalls } from "./calls.ts";
+
 /** What can be listened with: the server that the generated `createServer` returns. */
 export interface Listenable {
   readonly fetch: (request: Request) => Promise<Response>;

@@ -262,6 +262,8 @@ describe("a key in the budget", () => {
     await expect(second).rejects.toThrow("enough");
     open();
     expect(await first).toEqual({ text: "x" });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(shop.requests).toHaveLength(2);
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 

@@ -212,12 +212,12 @@ describe("the client in a browser", () => {
     };
   }
 
-  it("pulls in neither zod nor viem nor anything of Node, and stays below 17 KiB, 9 of them ky", async () => {
+  it("pulls in neither zod nor viem nor anything of Node, and stays below 19 KiB, 9 of them ky", async () => {
     const { inputs, gzip } = await bundle('export * from "resource402/client";');
     const packages = new Set(inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]));
     expect([...packages].filter((name) => name !== undefined).sort()).toEqual(["ky", "resource402"]);
-    // The aim is 15 KiB. Three quarters of what is ours are the rules about money and the waiting for jobs.
-    expect(gzip).toBeLessThan(17 * 1024);
+    // The aim is 15 KiB. Most of what is ours is about money: what is signed, kept, sent again, and how long.
+    expect(gzip).toBeLessThan(19 * 1024);
   });
 
   it("with the EVM payer adds no package", async () => {

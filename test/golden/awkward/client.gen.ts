@@ -1,5 +1,11 @@
 // Generated from resources.ts by `resource402 generate`. Do not edit.
-import { type ClientOptions, connect, type JobResource, type Resource } from "resource402/client";
+import {
+  type ClientOptions,
+  connect,
+  type JobResource,
+  type PendingCall,
+  type Resource,
+} from "resource402/client";
 import type {
   LookUpInput,
   LookUpOutput,
@@ -28,7 +34,7 @@ export interface Client {
    * Two lines,
    * of which one | has a bar.
    *
-   * Costs $0.01 when `content-type` is `a"b`, $0.02 when `content-type` is `c`d`, $0.001 when `content-type` is `e|f` (per name).
+   * Costs $0.01 when `content-type` is `a"b`, $0.02 when `content-type` is `c`d`, $0.001 when `content-type` is `e|f` (per name). Charged only when it succeeds.
    * Fails with `too_odd`: The name is odd, *\/ even here.
    */
   readonly names: Resource<NamesInput, NamesOutput>;
@@ -36,7 +42,7 @@ export interface Client {
   /**
    * Do something later.
    *
-   * Costs between $0.01 and $0.50 per task, as quoted in the 402.
+   * Costs between $0.01 and $0.50 per task, as quoted in the 402. Charged only when it succeeds.
    *
    * @deprecated Use shapes instead.
    */
@@ -45,15 +51,18 @@ export interface Client {
   /**
    * Take values of every shape.
    *
-   * Costs $0.02 when `scale` is `2`, $0.05 when `scale` is `4` (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, for at most 90 seconds.
+   * Costs $0.02 when `scale` is `2`, $0.05 when `scale` is `4` (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, for at most 90 seconds. Charged when it is accepted; when it ends without a result, the price is owed back to the payer.
    * Fails with `no_room`: It does not fit.
    */
   readonly shapes: JobResource<ShapesInput, ShapesOutput>;
+
+  /** Calls that were paid for and have not ended, to be resumed without paying again. */
+  pending(): Promise<readonly PendingCall[]>;
 }
 
 /** Connects to Awkward *\/ `API`. The options say where it is, who pays, and how much at most. */
 export function createClient(options: ClientOptions): Client {
-  const { jobResource, resource } = connect(options);
+  const { jobResource, pending, resource } = connect(options);
   return {
     lookUp: resource({ name: "lookUp", method: "GET", path: "/v1/books/:isbn", price: { kind: "free" } }),
     names: resource({
@@ -86,5 +95,6 @@ export function createClient(options: ClientOptions): Client {
         ],
       },
     }),
+    pending,
   };
 }

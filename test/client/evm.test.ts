@@ -1,0 +1,139 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { evmPayer } from "resource402/evm";
+import { startWorld, type World } from "resource402/testing";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { PaymentPayload, PaymentRequirements } from "../../src/wire/index.ts";
+import { openShop } from "../flow/shop.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ chain: true });
+});
+afterAll(() => world.stop());
+
+async function rpc(rpcUrl: string | undefined, method: string, ...params: unknown[]): Promise<unknown> {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+  const answer = await fetch(rpcUrl ?? "", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  return ((await answer.json()) as { result: unknown }).result;
+}
+
+/** Lets time pass on a chain: the next block is that much later. */
+async function passOnChain(rpcUrl: string | undefined, seconds: number): Promise<void> {
+  await rpc(rpcUrl, "evm_increaseTime", seconds);
+  await rpc(rpcUrl, "evm_mine");
+}
+
+const offer = (change: Partial<PaymentRequirements> = {}): PaymentRequirements => ({
+  scheme: "exact",
+  network: world.network,
+  asset: world.asset,
+  amount: "10000",
+  payTo: world.seller.address,
+  maxTimeoutSeconds: 300,
+  extra: { name: "USDC", version: "2" },
+  ...change,
+});
+
+async function sign(rpcUrl: string | undefined, change?: Partial<PaymentRequirements>) {
+  const payer = evmPayer(world.buyer, rpcUrl === undefined ? {} : { rpcUrl });
+  const required = { x402Version: 2, resource: { url: "https://api.test/" }, accepts: [offer(change)] };
+  const payment = (await payer.createPaymentPayload(required)) as PaymentPayload;
+  return { payment, lapsed: async () => payer.lapsed?.(payment) };
+}
+
+/** An RPC endpoint that answers as it is told. */
+async function liar(answers: Record<string, unknown>): Promise<{ url: string; close: () => void }> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { method } = JSON.parse(Buffer.concat(chunks).toString()) as { method: string };
+    response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result: answers[method] ?? null }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+}
+
+describe("the EVM payer's proof that a payment has expired unused", () => {
+  it("is given by a chain that is past its end and has not seen it, and by nothing less", async () => {
+    const unused = await sign(world.rpcUrl);
+    const used = await sign(world.rpcUrl);
+    const settled = await world.facilitator.settle(used.payment as never, offer() as never);
+    expect(settled.success).toBe(true);
+    expect(await unused.lapsed()).toBe(false);
+    await passOnChain(world.rpcUrl, 250);
+    expect(await unused.lapsed()).toBe(false);
+    await passOnChain(world.rpcUrl, 60);
+    expect(await unused.lapsed()).toBe(true);
+    expect(await used.lapsed()).toBe(false);
+  });
+
+  it("is never given without an address of the chain, or for another network, or for a token that is none", async () => {
+    const blind = await sign(undefined);
+    const elsewhere = await sign(world.rpcUrl, { network: "eip155:8453" });
+    const noToken = await sign(world.rpcUrl, { asset: world.seller.address });
+    await passOnChain(world.rpcUrl, 10_000);
+    for (const one of [blind, elsewhere, noToken]) expect(await one.lapsed()).toBe(false);
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["another chain", { eth_chainId: "0x1" }],
+    ["no block", { eth_chainId: "0x14a34", eth_getBlockByNumber: null }],
+    ["a used nonce", { eth_call: `0x${"0".repeat(63)}1` }],
+    ["half an answer", { eth_call: "0x" }],
+  ])("is not given by an endpoint that says %s", async (_, answers) => {
+    const block = { timestamp: "0xffffffff", number: "0x1" };
+    const all = { eth_chainId: "0x14a34", eth_getBlockByNumber: block, ...answers };
+    const { url, close } = await liar(Object.keys(answers).length === 0 ? {} : all);
+    expect(await (await sign(url)).lapsed()).toBe(false);
+    close();
+    const honest = await liar({
+      ...all,
+      ...{ eth_chainId: "0x14a34", eth_getBlockByNumber: block },
+      eth_call: `0x${"0".repeat(64)}`,
+    });
+    expect(await (await sign(honest.url)).lapsed()).toBe(true);
+    honest.close();
+  });
+});
+
+describe("a call whose payment has expired on its way", () => {
+  it.each([
+    ["is paid once more, under the same key, when the chain proves it", true],
+    ["is not paid once more without that proof", false],
+  ])("%s", async (_, proves) => {
+    await using shop = await openShop({ chain: true });
+    const { rpcUrl = "", buyer } = shop.world;
+    const payer = evmPayer(buyer, proves ? { rpcUrl } : {});
+    const client = shop.client({ payer, retries: 0 });
+    const through = shop.network;
+    shop.network = async (request) => {
+      if (request.headers.has("payment-signature")) throw new TypeError("fetch failed");
+      return through(request);
+    };
+    await client.echo({ text: "late" }).catch(() => {});
+    shop.network = through;
+    const [pending] = await client.pending();
+    await passOnChain(rpcUrl, 86_400);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 86_400_000 });
+    try {
+      const end = await pending?.resume().catch((thrown: unknown) => thrown);
+      if (proves) expect(end).toEqual({ text: "late" });
+      else expect(end).toMatchObject({ code: "payment_rejected", charged: "no" });
+    } finally {
+      vi.useRealTimers();
+    }
+    const sent = shop.requests.map((request) => request.headers.get("payment-signature"));
+    expect(new Set(sent.filter((one) => one !== null)).size).toBe(proves ? 2 : 1);
+    expect(new Set(shop.requests.map((request) => request.headers.get("idempotency-key"))).size).toBe(1);
+    expect(await shop.moved()).toEqual(
+      proves ? { paid: 10_000n, received: 10_000n } : { paid: 0n, received: 0n },
+    );
+    expect(await client.pending()).toEqual([]);
+  });
+});

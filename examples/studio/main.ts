@@ -1,8 +1,9 @@
-import { writeFile } from "node:fs/promises";
-import { relative } from "node:path";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs, styleText } from "node:util";
-import type { ClientEvent } from "resource402/client";
+import { type ClientEvent, isResourceError } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { startWorld, type World } from "resource402/testing";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -11,7 +12,7 @@ import { openStudio } from "./server.ts";
 
 const HELP = `Runs the whole of resource402 on this machine: a local chain, a seller, and a buyer with its generated client.
 
-  npm start                    buy an image and its caption, check the balances, end
+  npm start                    buy an image and its caption, have one refunded, check the balances, end
   npm start -- --serve         keep the studio open for buyers of your own
   npm start -- --serve --port 4020
 
@@ -25,6 +26,9 @@ const { values } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
+
+const OUT = fileURLToPath(new URL("./out/", import.meta.url));
+const LEDGER = join(OUT, "ledger");
 
 const say = (text = "") => process.stdout.write(`${text}\n`);
 const strong = (text: string) => styleText("bold", text);
@@ -43,11 +47,17 @@ async function main(): Promise<void> {
   const key = generatePrivateKey();
   const buyer = privateKeyToAccount(key);
   await world.fund(buyer.address, "100");
+  // The chain is new with every start, and so is the ledger of what was paid on it.
+  await rm(LEDGER, { recursive: true, force: true });
+  await mkdir(LEDGER, { recursive: true });
+  const rpcUrl = world.rpcUrl === undefined ? {} : { rpcUrl: world.rpcUrl };
   const studio = await openStudio(
     {
-      accepts: [{ network: world.network, payTo: world.seller.address }],
+      accepts: [{ network: world.network, payTo: world.seller.address, ...rpcUrl }],
       facilitator: (await world.startFacilitatorServer()).url,
+      refunds: { account: world.seller },
     },
+    join(LEDGER, "ledger.db"),
     Number(values.port),
   );
   const close = async () => {
@@ -99,7 +109,7 @@ async function buy(
   row("quote", `$${client.generateImage.quote(order)}, computed by the client before any request`);
   const { imageUrl, width } = await client.generateImage(order, { onProgress: () => {} });
   const png = new Uint8Array(await (await fetch(imageUrl)).arrayBuffer());
-  const file = fileURLToPath(new URL("./out/lighthouse.png", import.meta.url));
+  const file = join(OUT, "lighthouse.png");
   await writeFile(file, png);
   row("result", `${relative(process.cwd(), file)}: ${width} by ${width} pixels, ${png.byteLength} bytes`);
   say();
@@ -111,18 +121,43 @@ async function buy(
   row("result", `"${caption}"`);
   say();
 
+  const refused = { prompt: "something forbidden", quality: "draft" } as const;
+  say(strong(`4. generateImage(${JSON.stringify(refused)})`));
+  row("quote", `$${client.generateImage.quote(refused)}, charged when the job is accepted`);
+  const job = await client.generateImage.start(refused);
+  try {
+    await job.result();
+  } catch (error) {
+    if (!isResourceError(error)) throw error;
+    row("failed", `${error.failure}: ${error.message}`);
+    row("money", `charged: ${error.charged}, ${error.paymentState}`);
+  }
+  const refunded = await refundOf(job.statusUrl);
+  row("money", refunded ? "refunded: the amount has been sent back" : "not refunded in time");
+  say();
+
   const after = await balances();
   const price = 100_000n + 10_000n;
-  const exact = before.buyer - after.buyer === price && after.seller - before.seller === price;
+  const exact = refunded && before.buyer - after.buyer === price && after.seller - before.seller === price;
   say(strong("Balances"));
   row("buyer", `${usdc(before.buyer)} → ${usdc(after.buyer)}`);
   row("seller", `${usdc(before.seller)} → ${usdc(after.seller)}`);
   say(
     exact
-      ? `   ${styleText("green", `Exactly the sum of the two prices has moved: ${usdc(price)}.`)}`
+      ? `   ${styleText("green", `Exactly the sum of the two prices has moved, and the third is back: ${usdc(price)}.`)}`
       : `   ${styleText("red", `The balances have not moved by the sum of the prices, ${usdc(price)}.`)}`,
   );
   return exact;
+
+  /** Asks for the job until what it cost has been sent back; at most ten seconds. */
+  async function refundOf(statusUrl: string): Promise<boolean> {
+    for (let tries = 0; tries < 50; tries += 1) {
+      const { paymentState } = (await (await fetch(statusUrl)).json()) as { paymentState?: string };
+      if (paymentState === "refunded") return true;
+      await pause(200);
+    }
+    return false;
+  }
 
   async function balances(): Promise<{ buyer: bigint; seller: bigint }> {
     return {

@@ -1,16 +1,18 @@
 import { type Listening, listen } from "resource402/node";
 import { jsonLogger, type PaymentOptions } from "resource402/server";
+import { sqliteStore } from "resource402/sqlite";
 import { gallery } from "./gallery.ts";
 import { caption } from "./handlers/caption.ts";
 import { generateImage } from "./handlers/generateImage.ts";
 import { palette } from "./handlers/palette.ts";
 import { createServer } from "./server.gen.ts";
 
-/** Serves the studio and its images. Port 0 takes a free one. */
-export async function openStudio(payments: PaymentOptions, port = 0): Promise<Listening> {
+/** Serves the studio and its images, with its ledger in the file `ledger`. Port 0 takes a free one. */
+export async function openStudio(payments: PaymentOptions, ledger: string, port = 0): Promise<Listening> {
   const server = createServer({
     handlers: { caption, generateImage, palette },
     payments,
+    store: sqliteStore(ledger),
     log: jsonLogger(process.env.LOG === "info" ? "info" : "warn"),
   });
   const fetch = async (request: Request) => (await gallery.serve(request)) ?? server.fetch(request);

@@ -307,7 +307,9 @@ export function createLedger(options: LedgerOptions): Ledger {
 
     async take(call) {
       await presence.ensure();
-      const when = { orphaned: true, paymentState: [call.paymentState] } as const;
+      // What has been answered since is closed, whoever it was.
+      const unanswered = call.paymentState === "in_flight" ? {} : ({ unanswered: true } as const);
+      const when = { orphaned: true, paymentState: [call.paymentState], ...unanswered } as const;
       return (await owning(call.id, store.change({ call: { id: call.id, when, set: { owner } } })))?.call;
     },
 
@@ -318,7 +320,15 @@ export function createLedger(options: LedgerOptions): Ledger {
       const set = call.payment
         ? ({ paymentState: "in_flight", answer } as const)
         : ({ answer, owner: undefined } as const);
-      const stepped = await owning(call.id, store.change({ call: { id: call.id, when, set } }));
+      const stepped = await owning(call.id, store.change({ call: { id: call.id, when, set } })).catch(
+        async (error: unknown): Promise<undefined | "uncertain"> => {
+          // What may have been written will be settled; only what is known not to have been is not used.
+          const now = await store.call(call.id).catch(() => undefined);
+          if (now?.paymentState === "unused" && now.answer === undefined) throw error;
+          return "uncertain";
+        },
+      );
+      if (stepped === "uncertain") return { outcome: "unknown", reason: "store_unavailable" };
       if (!stepped?.call) return recorded(call);
       return collect(stepped.call, true);
     },

@@ -46,6 +46,9 @@ export function createBuying(
     if (faults) await faults.reach("call.unknown");
 
     const { payment, verdict } = paid ? await examine(purchase) : {};
+    if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
+      return challenge(purchase, amount, TOO_SHORT);
+    }
     if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
     if (verdict?.verdict === "invalid") {
       // A twin may have settled it since the look-up; then it is the twin's answer that counts.
@@ -81,10 +84,7 @@ export function createBuying(
   async function examine(
     purchase: Purchase,
   ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
-    const { resource, amount, url, presented, claim } = purchase;
-    if (endsBeforeWork(claim.identity, resource)) {
-      return { verdict: { verdict: "invalid", reason: TOO_SHORT } };
-    }
+    const { resource, amount, url, presented } = purchase;
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
       if (payment && facilitator) return { payment, verdict: await verify(facilitator, payment) };
@@ -235,8 +235,10 @@ export function createBuying(
           if (!(error instanceof StoreUnavailable)) throw error;
           log.error({ error }, "the store is not available");
         });
-        // Not taken: somebody is at work on it, and what it says is not final yet.
-        return taken ? carryOut(taken, purchase, false) : pending(holder, purchase);
+        if (taken) return carryOut(taken, purchase, false);
+        // Somebody is at work on it, and what it says is not final yet, or has closed it since.
+        const now = (await store.call(holder.id).catch(() => undefined)) ?? holder;
+        return now.answer && now.paymentState !== "in_flight" ? now.answer : pending(now, purchase);
       }),
     );
   }

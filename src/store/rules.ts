@@ -61,6 +61,7 @@ function takeCall(
   if (when?.owner !== undefined && call.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(call, alive)) return undefined;
   if (when?.paymentState && !when.paymentState.includes(call.paymentState)) return undefined;
+  if (when?.unanswered && call.answer !== undefined) return undefined;
   return set === "forget" ? call : { ...call, ...set };
 }
 

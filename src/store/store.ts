@@ -175,6 +175,7 @@ export interface Step {
       /** True: nobody works on it, or a server that does not live any more. */
       readonly orphaned?: true;
       readonly paymentState?: readonly CallRecord["paymentState"][];
+      readonly unanswered?: true;
     };
     /** `"forget"` deletes the call: its key and its payment are free again. */
     readonly set: CallChange | "forget";

@@ -256,6 +256,57 @@ describe("a buyer who has spent the last cent on a call", () => {
   });
 });
 
+describe("a replay that is proven slowly", () => {
+  it("does not do again what another one has closed in the meantime", async () => {
+    const recovery = { everyMs: 20, leaseMs: 60 };
+    await using shop = await openShop({ recovery });
+    const never = new Promise<never>(() => {});
+    const ran = gate();
+    const faults = {
+      reach: (point: string) => {
+        if (point !== "call.ran") return Promise.resolve();
+        ran.open();
+        return never;
+      },
+    };
+    const dying = await openShop({ world: shop.world, store: shop.store, recovery, faults });
+    const body = { cup: "slow proof" };
+    const { headers } = await signedByHand(shop, "/v1/brew", body, { key: "slowly-proven" });
+    void dying.fetch("/v1/brew", post(body, headers));
+    await ran.opened;
+    await dying.server.stop(0);
+    let cups = 0;
+    shop.handlers.brew = ({ cup }) => {
+      cups += 1;
+      return { coffee: `${cup} ${cups}` };
+    };
+    const verify = shop.facilitator.verify;
+    const { opened, open } = gate();
+    shop.facilitator.verify = async (...args) => {
+      await opened;
+      return verify(...args);
+    };
+    const resigned = await signedByHand(shop, "/v1/brew", body, { key: "slowly-proven" });
+    const slow = shop.fetch("/v1/brew", post(body, resigned.headers));
+    const fast = await shop.fetch("/v1/brew", post(body, headers));
+    expect(await fast.json()).toEqual({ coffee: "slow proof 1" });
+    open();
+    expect(await (await slow).json()).toEqual({ coffee: "slow proof 1" });
+    expect(cups).toBe(1);
+    expect((await shop.moved()).paid).toBe(30_000n);
+  });
+
+  it("needs no time for work that is done", async () => {
+    await using shop = await openShop();
+    const body = { text: "short proof" };
+    const first = await signedByHand(shop, "/v1/echo", body, { key: "short-proof-1" });
+    expect((await shop.fetch("/v1/echo", post(body, first.headers))).status).toBe(200);
+    const second = await signedByHand(shop, "/v1/echo", body, { key: "short-proof-1", seconds: 8 });
+    const answer = await shop.fetch("/v1/echo", post(body, second.headers));
+    expect([answer.status, answer.headers.get("idempotent-replayed")]).toEqual([200, "true"]);
+  });
+});
+
 describe("two copies of a payment over which a server has died", () => {
   it("run the work once more between them, not once each", async () => {
     const recovery = { everyMs: 20, leaseMs: 60 };

@@ -281,6 +281,31 @@ describe("a store that fails", () => {
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
+  it("to keep an answer, or loses the word that it is kept, says in flight unless it can see that it is not", async () => {
+    for (const when of ["before", "after"] as const) {
+      const { store, fail } = flaky(memoryStore());
+      await using shop = await openShop({ store, evidence: true, recovery: RECOVERY });
+      shop.handlers.echo = ({ text }) => {
+        fail.set("change", when);
+        return { text };
+      };
+      const body = { text: when };
+      const { headers } = await signedByHand(shop, "/v1/echo", body, { key: `kept-${when}-failing` });
+      const first = await shop.fetch("/v1/echo", post(body, headers));
+      expect(first.status).toBe(503);
+      const paymentState = when === "before" ? "unused" : "in_flight";
+      expect(await first.json()).toMatchObject({ paymentState });
+      fail.clear();
+      shop.handlers.echo = ({ text }) => ({ text });
+      await shop.server.start();
+      await until(
+        () => shop.fetch("/v1/echo", post(body, headers)),
+        ({ status }) => status === 200,
+      );
+      expect((await shop.moved()).paid).toBe(10_000n);
+    }
+  });
+
   it("to be read says of a payment that it may have been used", async () => {
     const { store, fail } = flaky(memoryStore());
     await using shop = await openShop({ store });

@@ -50,8 +50,11 @@ export interface Ledger {
   close(call: CallRecord, answer: StoredAnswer): Promise<Closing>;
   /** Keeps the answer of a call that was charged before its work. A failure owes a refund. */
   conclude(call: CallRecord, answer: StoredAnswer, failure: string | undefined): Promise<Closing>;
-  /** Forgets a call for which no money was asked: key and payment are free again. */
-  release(call: CallRecord): Promise<void>;
+  /**
+   * Forgets a call for which no money was asked: key and payment are free again. `lost` when another server has taken
+   * it over by now, `unknown` when the store cannot tell: only what has been released is not charged.
+   */
+  release(call: CallRecord): Promise<"released" | "lost" | "unknown">;
   /** Ends a job: its result, its charge or its refund in one transaction. `undefined` when it had ended before. */
   end(
     job: JobRecord,
@@ -354,10 +357,12 @@ export function createLedger(options: LedgerOptions): Ledger {
     async release(call) {
       try {
         const when = { owner, paymentState: ["unused"] } as const;
-        await store.change({ call: { id: call.id, when, set: "forget" } });
+        const stepped = await store.change({ call: { id: call.id, when, set: "forget" } });
+        return stepped ? "released" : "lost";
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
         left.add(call.id);
+        return "unknown";
       }
     },
 

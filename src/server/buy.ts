@@ -171,8 +171,7 @@ export function createBuying(
     }
     if (call.paymentState === "settled") return runAndConclude(call, purchase);
     if (!fresh && call.payment && endsBeforeWork(call.identity, purchase.resource)) {
-      await ledger.release(call);
-      return challenge(purchase, purchase.amount, TOO_SHORT);
+      return released(call, purchase, () => challenge(purchase, purchase.amount, TOO_SHORT));
     }
     return runAndClose(call, purchase);
   }
@@ -181,10 +180,24 @@ export function createBuying(
   async function runAndClose(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const outcome = await work(call, purchase);
     if (!outcome.ok) {
-      await ledger.release(call);
-      return failure(outcome, purchase.requestId);
+      return released(call, purchase, async () => failure(outcome, purchase.requestId));
     }
     return closed(await ledger.close(call, output(outcome.output, call)), call, purchase);
+  }
+
+  /** Lets go of a call that was not charged; only when that is certain may its answer say so. */
+  async function released(
+    call: CallRecord,
+    purchase: Purchase,
+    answer: () => Promise<StoredAnswer>,
+  ): Promise<StoredAnswer> {
+    const outcome = await ledger.release(call);
+    if (outcome === "released") return answer();
+    return closed(
+      outcome === "lost" ? { outcome } : { outcome, reason: "store_unavailable" },
+      call,
+      purchase,
+    );
   }
 
   /** What has been settled: run, then answer. A failure of any kind owes a refund. */
@@ -261,9 +274,10 @@ export function createBuying(
     if (closing.outcome === "refused") return challenge(purchase, purchase.amount, closing.reason);
     if (closing.outcome === "lost") {
       const now = await store.call(call.id);
-      return now
-        ? pending(now, purchase)
-        : problem("in_progress", purchase.requestId, { retryAfterSeconds: 1 });
+      if (now?.answer && now.paymentState !== "in_flight") return now.answer;
+      if (now) return pending(now, purchase);
+      // Who has taken it over has let it go: nothing was charged, and the same bytes may be sent again.
+      return problem("in_progress", purchase.requestId, { retryAfterSeconds: 1 });
     }
     // A job whose settlement is not known yet is under way: its buyer waits at its status.
     if (call.jobId !== undefined && call.answer) return call.answer;

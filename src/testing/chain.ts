@@ -16,6 +16,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { findAnvil, launchAnvil } from "./anvil.ts";
 import { Multicall3, TestUSDC } from "./contracts/artifacts.gen.ts";
 import { CHAIN_ID, NETWORK, USDC } from "./exact.ts";
+import type { Transfer } from "./ledger.ts";
 
 /** A private Base Sepolia in a child process: real signatures, blocks and balances, no real money. */
 export interface Chain {
@@ -29,6 +30,8 @@ export interface Chain {
   readonly publicClient: PublicClient<HttpTransport, ViemChain>;
   /** In atomic units: millionths of a dollar. */
   balanceOf(address: Address): Promise<bigint>;
+  /** Every transfer by authorization that is in a block, oldest first, read from the token's events. */
+  transfers(): Promise<readonly Transfer[]>;
   /** Makes new units out of nothing; resolves when they are in a block. */
   mint(address: Address, amountAtomic: bigint): Promise<void>;
   /**
@@ -112,6 +115,18 @@ export async function startChain({ port = 0, blockTime, anvil }: ChainOptions = 
     publicClient,
     balanceOf: (address) =>
       publicClient.readContract({ ...token, functionName: "balanceOf", args: [address] }),
+    async transfers() {
+      const range = { address: USDC, abi: TestUSDC.abi, fromBlock: 0n, strict: true } as const;
+      const [used, moved] = await Promise.all([
+        publicClient.getContractEvents({ ...range, eventName: "AuthorizationUsed" }),
+        publicClient.getContractEvents({ ...range, eventName: "Transfer" }),
+      ]);
+      const moves = new Map(moved.map((log) => [`${log.transactionHash}:${log.args.from}`, log.args]));
+      return used.flatMap(({ transactionHash: transaction, args }) => {
+        const move = moves.get(`${transaction}:${args.authorizer}`);
+        return move ? [{ ...move, nonce: args.nonce, transaction }] : [];
+      });
+    },
     mint: async (address, amountAtomic) => {
       const mint = { ...token, functionName: "mint", args: [address, amountAtomic] } as const;
       const hash = await broadcast((wallet) => wallet.writeContract(mint));

@@ -1,6 +1,7 @@
 /**
  * `resource402/testing`: the world in one process, for tests and demos of x402 payments. A private Base Sepolia with
- * a test USDC and the official facilitator, or a ledger in memory with the same verdicts and no child process.
+ * a test USDC and the official facilitator, or a ledger in memory with the same verdicts and no child process. Beside
+ * it, what goes wrong: facilitators and networks that misbehave, and servers that die.
  */
 export { type Chain, type ChainOptions, type GasWallet, startChain } from "./chain.ts";
 export {
@@ -9,5 +10,26 @@ export {
   type FacilitatorServerOptions,
   serveFacilitator,
 } from "./facilitator.ts";
-export { type Ledger, type LedgerOptions, memoryLedger } from "./ledger.ts";
+export {
+  type FacilitatorRule,
+  type HostileFacilitator,
+  type HostileNetwork,
+  hostileFacilitator,
+  hostileNetwork,
+  type NetworkFault,
+  type NetworkRule,
+  type Rule,
+  type SettleFault,
+  type VerifyFault,
+} from "./faults.ts";
+export { type ChainRecord, type Ledger, type LedgerOptions, memoryLedger, type Transfer } from "./ledger.ts";
+export {
+  FAULT_POINTS,
+  type FaultPoint,
+  type Faults,
+  killAt,
+  type Mortal,
+  type MortalOptions,
+  mortal,
+} from "./mortal.ts";
 export { startWorld, type World, type WorldOptions } from "./world.ts";

@@ -8,16 +8,43 @@ import type {
 } from "@x402/core/types";
 import type { PaymentPayloadV1, PaymentRequirementsV1 } from "@x402/core/types/v1";
 import { authorizationTypes } from "@x402/evm";
-import { type Address, getAddress, isAddressEqual, keccak256, recoverTypedDataAddress } from "viem";
+import { type Address, getAddress, type Hex, isAddressEqual, keccak256, recoverTypedDataAddress } from "viem";
 import { CHAIN_ID, exactFacilitator, NETWORK, type SignedTransfer, USDC } from "./exact.ts";
 
 /** Balances in memory, with a facilitator's face. Amounts are atomic: millionths of a dollar. */
-export interface Ledger extends FacilitatorClient {
+export interface Ledger extends FacilitatorClient, ChainRecord {
   readonly network: typeof NETWORK;
   readonly asset: Address;
+  /** Every transfer that was executed, oldest first. */
+  readonly transfers: readonly Transfer[];
   balanceOf(address: Address): Promise<bigint>;
   /** Makes new units out of nothing. */
   mint(address: Address, amountAtomic: bigint): Promise<void>;
+  /** Uses up a nonce without a transfer, as EIP-3009's `cancelAuthorization` does. False when it was used already. */
+  cancel(authorizer: Address, nonce: Hex): Promise<boolean>;
+}
+
+/** A transfer by authorization that was executed; `value` in atomic units. */
+export interface Transfer {
+  readonly from: Address;
+  readonly to: Address;
+  readonly value: bigint;
+  readonly nonce: Hex;
+  readonly transaction: string;
+}
+
+/** What the chain's own record says of a signed payment, where no facilitator has to be believed. */
+export interface ChainRecord {
+  lookUp(payment: { readonly payload: unknown }): Promise<
+    /** This very transfer was executed. */
+    | { readonly state: "transferred"; readonly transaction: string }
+    /** Its nonce was used by something else: a cancellation, or another transfer. */
+    | { readonly state: "spent" }
+    /** Unused, and its authorization has expired. */
+    | { readonly state: "lapsed" }
+    /** Unused, and may still be settled. */
+    | { readonly state: "open" }
+  >;
 }
 
 export interface LedgerOptions {
@@ -55,13 +82,15 @@ const SECONDS_TO_SETTLE = 6;
  *
  * @throws (verify, settle) as the official facilitator does, for requirements of another scheme or network.
  */
-export function memoryLedger({ now = Date.now }: LedgerOptions = {}): Ledger {
+export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Ledger {
   const balances = new Map<string, bigint>();
-  const usedNonces = new Set<string>();
+  /** By payer and nonce; `undefined` where the nonce was cancelled. */
+  const usedNonces = new Map<string, Transfer | undefined>();
+  const transfers: Transfer[] = [];
   const balance = (address: Address) => balances.get(address.toLowerCase()) ?? 0n;
   const credit = (address: Address, amount: bigint) =>
     balances.set(address.toLowerCase(), balance(address) + amount);
-  const nonceOf = ({ from, nonce }: SignedTransfer["authorization"]) => `${from}:${nonce}`.toLowerCase();
+  const nonceOf = ({ from, nonce }: { from: Address; nonce: Hex }) => `${from}:${nonce}`.toLowerCase();
 
   const refusalByLedger = (authorization: SignedTransfer["authorization"], domain: Domain) => {
     if (usedNonces.has(nonceOf(authorization))) return "invalid_exact_evm_nonce_already_used";
@@ -95,10 +124,13 @@ export function memoryLedger({ now = Date.now }: LedgerOptions = {}): Ledger {
         // From here to the end nothing is awaited, so two settlements of one nonce or one balance cannot cross.
         const errorReason = refused ?? refusalByLedger(authorization, domainOf(requirements));
         if (errorReason) return { success: false, errorReason, transaction: "", network, payer };
-        usedNonces.add(nonceOf(authorization));
-        credit(payer, -BigInt(value));
-        credit(to, BigInt(value));
-        return { success: true, transaction: keccak256(authorization.nonce), network, payer, amount: value };
+        const transaction = keccak256(authorization.nonce);
+        const transfer = { from: payer, to, value: BigInt(value), nonce: authorization.nonce, transaction };
+        usedNonces.set(nonceOf(authorization), transfer);
+        transfers.push(transfer);
+        credit(payer, -transfer.value);
+        credit(to, transfer.value);
+        return { success: true, transaction, network, payer, amount: value };
       },
     };
   }
@@ -106,8 +138,27 @@ export function memoryLedger({ now = Date.now }: LedgerOptions = {}): Ledger {
   return {
     network: NETWORK,
     asset: USDC,
+    transfers,
     balanceOf: async (address) => balance(address),
     mint: async (address, amountAtomic) => void credit(address, amountAtomic),
+    async cancel(from, nonce) {
+      const key = nonceOf({ from, nonce });
+      if (usedNonces.has(key)) return false;
+      usedNonces.set(key, undefined);
+      return true;
+    },
+    async lookUp(payment) {
+      const { authorization } = transferOf(payment.payload as PaymentPayload);
+      const key = nonceOf(authorization);
+      if (!usedNonces.has(key))
+        return { state: now() / 1000 > Number(authorization.validBefore) ? "lapsed" : "open" };
+      const used = usedNonces.get(key);
+      const same =
+        used !== undefined &&
+        isAddressEqual(used.to, authorization.to) &&
+        used.value === BigInt(authorization.value);
+      return same ? { state: "transferred", transaction: used.transaction } : { state: "spent" };
+    },
     ...exactFacilitator(scheme(V2), scheme(V1)),
   };
 }
@@ -142,7 +193,21 @@ async function refusalByPayment(
   if (!isAddressEqual(requirements.asset as Address, USDC)) return "asset_not_deployed_contract";
 }
 
+/** The same payment is presented several times, and recovering its signer is most of what a check costs. */
+const recovered = new Map<string, boolean>();
+const MOST_RECOVERED = 1_000;
+
 async function isSigned(payment: PaymentPayload, requirements: PaymentRequirements): Promise<boolean> {
+  const name = JSON.stringify([payment.payload, domainOf(requirements), requirements.asset]);
+  const known = recovered.get(name);
+  if (known !== undefined) return known;
+  const signed = await recover(payment, requirements);
+  if (recovered.size >= MOST_RECOVERED) recovered.clear();
+  recovered.set(name, signed);
+  return signed;
+}
+
+async function recover(payment: PaymentPayload, requirements: PaymentRequirements): Promise<boolean> {
   const { authorization, signature } = transferOf(payment);
   try {
     const signer = await recoverTypedDataAddress({

@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "./chain.ts";
 import { NETWORK, USDC, USDC_DECIMALS } from "./exact.ts";
 import { chainFacilitator, type FacilitatorServer, serveFacilitator } from "./facilitator.ts";
-import { memoryLedger } from "./ledger.ts";
+import { type ChainRecord, memoryLedger, type Transfer } from "./ledger.ts";
 
 /** Everything that a paid call needs besides the seller's server and the buyer's client. */
 export interface World {
@@ -15,6 +15,8 @@ export interface World {
   readonly facilitator: FacilitatorClient;
   /** JSON-RPC of the chain; absent in a world without one. */
   readonly rpcUrl?: string;
+  /** The record of a world without a chain, by which a server closes what the facilitator leaves open. */
+  readonly chain?: ChainRecord;
   /** Receives the payments; new in every world, with nothing to begin with. */
   readonly seller: LocalAccount;
   /** Signs the payments; new in every world, with 100 USDC. */
@@ -28,6 +30,8 @@ export interface World {
   fund(address: Address, usdc: string): Promise<void>;
   /** In atomic units: millionths of a dollar. */
   balanceOf(address: Address): Promise<bigint>;
+  /** Every transfer by authorization that was executed, oldest first. */
+  transfers(): Promise<readonly Transfer[]>;
   /** Serves the facilitator on 127.0.0.1 until it is closed or the world stops. */
   startFacilitatorServer(): Promise<FacilitatorServer>;
   /** Closes the servers, ends the chain. May be called again. */
@@ -75,11 +79,13 @@ export async function startWorld({ chain: onChain = true }: WorldOptions = {}): 
       asset: USDC,
       facilitator: bank.facilitator,
       ...(bank.rpcUrl === undefined ? {} : { rpcUrl: bank.rpcUrl }),
+      ...(bank.chain === undefined ? {} : { chain: bank.chain }),
       seller,
       buyer,
       account,
       fund,
       balanceOf: bank.balanceOf,
+      transfers: bank.transfers,
       startFacilitatorServer: async () => {
         const server = await serveFacilitator(bank.facilitator);
         servers.add(server);
@@ -98,7 +104,9 @@ export async function startWorld({ chain: onChain = true }: WorldOptions = {}): 
 interface Bank {
   facilitator: FacilitatorClient;
   rpcUrl?: string;
+  chain?: ChainRecord;
   balanceOf(address: Address): Promise<bigint>;
+  transfers(): Promise<readonly Transfer[]>;
   mint(address: Address, amountAtomic: bigint): Promise<void>;
   stop(): Promise<void>;
 }
@@ -110,7 +118,13 @@ async function chainBank(): Promise<Bank> {
 
 function ledgerBank(): Bank {
   const ledger = memoryLedger();
-  return { ...ledger, facilitator: ledger, stop: async () => {} };
+  return {
+    ...ledger,
+    transfers: async () => [...ledger.transfers],
+    facilitator: ledger,
+    chain: { lookUp: ledger.lookUp },
+    stop: async () => {},
+  };
 }
 
 function atomicUsdc(usdc: string): bigint {

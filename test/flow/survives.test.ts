@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { memoryStore, type Store } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
+import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 const RECOVERY = { everyMs: 20, leaseMs: 100 };
@@ -214,6 +215,49 @@ describe("two servers on one store", () => {
     expect((await one.moved()).paid).toBe(40_000n);
   });
 });
+
+describe("a server that was frozen while a handler ran", () => {
+  it("does not say that nothing was charged when another one has finished the call", async () => {
+    await using shop = await openShop({ recovery: RECOVERY });
+    const frozen = await openShop({ world: shop.world, store: shop.store, recovery: RECOVERY });
+    const { opened, open } = gate();
+    frozen.handlers.echo = async (_, ctx) => {
+      await opened;
+      return ctx.fail("refused");
+    };
+    const body = { text: "taken over" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "taken-over-1" });
+    const late = frozen.fetch("/v1/echo", post(body, headers));
+    await until(
+      async () => frozen.runs.echo,
+      (runs) => runs === 1,
+    );
+    const held = await holderOf(shop, headers);
+    await shop.store.attend(held?.owner ?? "", 0);
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect(answer.status).toBe(200);
+    open();
+    const too = await late;
+    expect([too.status, await too.text()]).toEqual([200, await answer.text()]);
+  });
+});
+
+/** The call that holds a payment. */
+async function holderOf(shop: Shop, headers: Record<string, string>) {
+  const { payload, accepted } = decodeHeader(headers["payment-signature"] ?? "") as {
+    accepted: { network: string };
+    payload: { authorization: { from: string; nonce: string } };
+  };
+  const { from, nonce } = payload.authorization;
+  const identity = {
+    network: accepted.network,
+    payer: from.toLowerCase(),
+    nonce: nonce.toLowerCase(),
+    bytesHash: "",
+    validBefore: 0,
+  };
+  return shop.store.findCall({ resource: "echo", identity, key: undefined });
+}
 
 describe("a store that fails", () => {
   it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and nobody is asked to settle", async () => {

@@ -1,0 +1,331 @@
+import type { FacilitatorClient } from "@x402/core/server";
+import { FacilitatorResponseError, FacilitatorTimeoutError } from "@x402/core/server";
+import {
+  type PaymentPayload,
+  type PaymentRequirements,
+  SettleError,
+  type SettleResponse,
+  VerifyError,
+  type VerifyResponse,
+} from "@x402/core/types";
+
+/** One thing that goes wrong. */
+export interface Rule<Mode extends string> {
+  readonly mode: Mode;
+  /** At which of the calls that `mode` applies to, counted from 1. @default at every one */
+  readonly calls?: readonly number[];
+  /** Milliseconds, for the modes that take time; each says its default. */
+  readonly ms?: number;
+}
+
+/**
+ * How a facilitator misbehaves when it is asked to settle. "After" means that the money has moved by then.
+ *
+ * - `cut_before`, `cut_after`: the connection breaks.
+ * - `timeout_before`, `timeout_after`: no answer within `ms` (90 s, as `HTTPFacilitatorClient` waits).
+ * - `silent_before`, `silent_after`: no answer, ever.
+ * - `bad_gateway_before`, `bad_gateway_after`: a proxy's 502 in HTML.
+ * - `html_after`: HTML with status 200.
+ * - `rate_limited`: 429; nothing moves.
+ * - `pending`: `settlement_pending` with status 200; the money moves `ms` (2 s) later. `pending_error`: the same with
+ *   status 500, as Coinbase's facilitator has it. `pending_never`: as `pending`, and the money never moves.
+ * - `refused`: the payer's balance is too low.
+ * - `strict`: a payment that was settled before is refused as `invalid_exact_evm_nonce_already_used`.
+ * - `idempotent`: a payment that was settled before is answered with the same transaction.
+ * - `slow`: settles `ms` (5 s) later than asked.
+ */
+export type SettleFault =
+  | `${"cut" | "timeout" | "silent" | "bad_gateway"}_${"before" | "after"}`
+  | "html_after"
+  | "rate_limited"
+  | "pending"
+  | "pending_error"
+  | "pending_never"
+  | "refused"
+  | "strict"
+  | "idempotent"
+  | "slow";
+
+/** How it misbehaves when it is asked to verify; the words are those of {@link SettleFault}. */
+export type VerifyFault =
+  | "verify_cut"
+  | "verify_bad_gateway"
+  | "verify_html"
+  | "verify_rate_limited"
+  | "verify_error"
+  | "verify_timeout"
+  | "verify_silent"
+  | "verify_refused"
+  | "verify_slow";
+
+export type FacilitatorRule = Rule<SettleFault | VerifyFault>;
+
+export interface HostileFacilitator extends FacilitatorClient {
+  /** May be replaced at any time; counting goes on. */
+  rules: readonly FacilitatorRule[];
+  /** How often it has been asked. */
+  readonly asked: { readonly verify: number; readonly settle: number };
+}
+
+const HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+const TIMEOUT_MS = 90_000;
+const never = new Promise<never>(() => {});
+const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const cut = () =>
+  new TypeError("fetch failed", {
+    cause: Object.assign(new Error("other side closed"), { code: "ECONNRESET" }),
+  });
+
+/**
+ * A facilitator that does what real ones have been seen to do on bad days, in the words in which
+ * `HTTPFacilitatorClient` reports it. Without a rule that applies it is the one that it wraps.
+ */
+export function hostileFacilitator(
+  facilitator: FacilitatorClient,
+  rules: readonly FacilitatorRule[] = [],
+): HostileFacilitator {
+  const asked = { verify: 0, settle: 0 };
+  const settled = new Map<string, SettleResponse>();
+
+  async function move(payment: PaymentPayload, requirements: PaymentRequirements): Promise<SettleResponse> {
+    const answer = await facilitator.settle(payment, requirements);
+    if (answer.success) settled.set(JSON.stringify(payment.payload), answer);
+    return answer;
+  }
+
+  async function settle(
+    { mode, ms }: FacilitatorRule,
+    payment: PaymentPayload,
+    requirements: PaymentRequirements,
+  ): Promise<SettleResponse> {
+    const known = settled.get(JSON.stringify(payment.payload));
+    const { network } = requirements;
+    const failed = (errorReason: string, transaction = ""): SettleResponse => ({
+      success: false,
+      errorReason,
+      transaction,
+      network,
+    });
+    const pending = () => failed("settlement_pending", `0x${"be".repeat(32)}`);
+    if (mode.endsWith("_after")) await move(payment, requirements);
+    switch (mode) {
+      case "cut_before":
+      case "cut_after":
+        throw cut();
+      case "timeout_before":
+      case "timeout_after":
+        await later(ms ?? TIMEOUT_MS);
+        throw new FacilitatorTimeoutError("settle", ms ?? TIMEOUT_MS);
+      case "silent_before":
+      case "silent_after":
+        return never;
+      case "bad_gateway_before":
+      case "bad_gateway_after":
+        throw new Error(`Facilitator settle failed (502): ${HTML}`);
+      case "html_after":
+        throw new FacilitatorResponseError("Facilitator settle returned invalid JSON");
+      case "rate_limited":
+        throw new Error("Facilitator settle failed (429): Too Many Requests");
+      case "pending":
+      case "pending_error":
+        setTimeout(() => void move(payment, requirements).catch(() => {}), ms ?? 2_000);
+        if (mode === "pending") return pending();
+        throw new SettleError(500, pending());
+      case "pending_never":
+        return pending();
+      case "refused":
+        return failed("invalid_exact_evm_insufficient_balance");
+      case "strict":
+        return known ? failed("invalid_exact_evm_nonce_already_used") : move(payment, requirements);
+      case "idempotent":
+        return known ?? move(payment, requirements);
+      default:
+        await later(ms ?? 5_000);
+        return move(payment, requirements);
+    }
+  }
+
+  async function verify(
+    { mode, ms }: FacilitatorRule,
+    payment: PaymentPayload,
+    requirements: PaymentRequirements,
+  ): Promise<VerifyResponse> {
+    switch (mode) {
+      case "verify_cut":
+        throw cut();
+      case "verify_bad_gateway":
+        throw new Error(`Facilitator verify failed (502): ${HTML}`);
+      case "verify_html":
+        throw new FacilitatorResponseError("Facilitator verify returned invalid JSON");
+      case "verify_rate_limited":
+        throw new Error("Facilitator verify failed (429): Too Many Requests");
+      case "verify_error":
+        throw new VerifyError(500, { isValid: false, invalidReason: "unexpected_verify_error" });
+      case "verify_timeout":
+        await later(ms ?? TIMEOUT_MS);
+        throw new FacilitatorTimeoutError("verify", ms ?? TIMEOUT_MS);
+      case "verify_silent":
+        return never;
+      case "verify_refused":
+        return { isValid: false, invalidReason: "invalid_exact_evm_insufficient_balance" };
+      default:
+        await later(ms ?? 5_000);
+        return facilitator.verify(payment, requirements);
+    }
+  }
+
+  const hostile: HostileFacilitator = {
+    rules,
+    asked,
+    getSupported: () => facilitator.getSupported(),
+    async verify(payment, requirements) {
+      asked.verify += 1;
+      const rule = ruleFor(hostile.rules, asked.verify, ({ mode }) => mode.startsWith("verify_"));
+      return rule ? verify(rule, payment, requirements) : facilitator.verify(payment, requirements);
+    },
+    async settle(payment, requirements) {
+      asked.settle += 1;
+      const rule = ruleFor(hostile.rules, asked.settle, ({ mode }) => !mode.startsWith("verify_"));
+      return rule ? settle(rule, payment, requirements) : move(payment, requirements);
+    },
+  };
+  return hostile;
+}
+
+/**
+ * What happens between client and server.
+ *
+ * - `request_lost`: it never arrives. `answer_lost`: it does, and the connection breaks before the answer.
+ * - `answer_never`: it arrives, and the client waits until it gives up.
+ * - `delivered_late`: the client sees a broken connection; the request arrives `ms` (5 s) later all the same.
+ * - `duplicated`: it arrives twice at the same time; the client gets the first answer.
+ * - `delayed`: it arrives `ms` (5 s) later.
+ * - `bad_gateway_before`, `bad_gateway_after`: a proxy's 502, without the request, or instead of the answer.
+ * - `cut_body`: the connection breaks in the middle of the answer's body.
+ * - `rate_limited`, `unavailable`, `not_found`, `html`: a proxy answers 429, 503, 404, or HTML with status 200.
+ */
+export type NetworkFault =
+  | "request_lost"
+  | "answer_lost"
+  | "answer_never"
+  | "delivered_late"
+  | "duplicated"
+  | "delayed"
+  | "bad_gateway_before"
+  | "bad_gateway_after"
+  | "cut_body"
+  | "rate_limited"
+  | "unavailable"
+  | "not_found"
+  | "html";
+
+export interface NetworkRule extends Rule<NetworkFault> {
+  /** Which requests it applies to, and are counted: those that carry a payment, those that do not, or all GETs. @default all */
+  readonly of?: "paid" | "unpaid" | "get";
+}
+
+export interface HostileNetwork {
+  (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  /** May be replaced at any time; counting goes on. */
+  rules: readonly NetworkRule[];
+}
+
+/** The way from a client to a server, on a bad day. Without a rule that applies it is the `fetch` that it wraps. */
+export function hostileNetwork(
+  fetch: (request: Request) => Promise<Response>,
+  rules: readonly NetworkRule[] = [],
+): HostileNetwork {
+  const sent = { all: 0, paid: 0, unpaid: 0, get: 0 };
+
+  async function send({ mode, ms }: NetworkRule, request: Request): Promise<Response> {
+    switch (mode) {
+      case "request_lost":
+        throw cut();
+      case "answer_lost":
+        await fetch(request);
+        throw cut();
+      case "answer_never":
+        await fetch(request);
+        return never;
+      case "delivered_late":
+        setTimeout(() => void fetch(request).catch(() => {}), ms ?? 5_000);
+        throw cut();
+      case "duplicated":
+        return Promise.any([fetch(request.clone()), fetch(request)]);
+      case "delayed":
+        await later(ms ?? 5_000);
+        return fetch(request);
+      case "bad_gateway_before":
+        return page(502);
+      case "bad_gateway_after":
+        await fetch(request);
+        return page(502);
+      case "cut_body":
+        return torn(await fetch(request));
+      case "rate_limited":
+        return page(429, { "retry-after": "1" });
+      case "unavailable":
+        return page(503);
+      case "not_found":
+        return page(404);
+      case "html":
+        return page(200);
+    }
+  }
+
+  const network: HostileNetwork = Object.assign(
+    async (input: RequestInfo | URL, init?: RequestInit) => {
+      const request = new Request(input, init);
+      const paid = request.headers.has("payment-signature") || request.headers.has("x-payment");
+      sent.all += 1;
+      sent[paid ? "paid" : "unpaid"] += 1;
+      if (request.method === "GET") sent.get += 1;
+      const rule = network.rules.find(({ of, calls }) => {
+        const counted =
+          of === undefined || of === (paid ? "paid" : "unpaid") || (of === "get" && request.method === "GET");
+        return counted && (calls?.includes(sent[of ?? "all"]) ?? true);
+      });
+      return untilAborted(request, rule ? send(rule, request) : fetch(request));
+    },
+    { rules },
+  );
+  return network;
+}
+
+function ruleFor(
+  rules: readonly FacilitatorRule[],
+  call: number,
+  concerns: (rule: FacilitatorRule) => boolean,
+): FacilitatorRule | undefined {
+  return rules.find((rule) => concerns(rule) && (rule.calls?.includes(call) ?? true));
+}
+
+const page = (status: number, headers: Record<string, string> = {}) =>
+  new Response(HTML, { status, headers: { "content-type": "text/html", ...headers } });
+
+function torn(answer: Response): Response {
+  const { status, headers } = answer;
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      controller.enqueue(bytes.subarray(0, bytes.length / 2));
+      controller.error(cut());
+    },
+  });
+  return new Response(body, { status, headers });
+}
+
+/** A request that nobody holds is collected, and its signal with it: the abort would never come. */
+const waiting = new Set<Request>();
+
+/** As a real connection does it: an abort ends the wait, whatever becomes of the request. */
+function untilAborted<T>(request: Request, answer: Promise<T>): Promise<T> {
+  const { signal } = request;
+  waiting.add(request);
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    answer.then(resolve, reject);
+  }).finally(() => waiting.delete(request));
+}

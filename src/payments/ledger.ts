@@ -51,10 +51,12 @@ export interface Ledger {
   /** Keeps the answer of a call that was charged before its work. A failure owes a refund. */
   conclude(call: CallRecord, answer: StoredAnswer, failure: string | undefined): Promise<Closing>;
   /**
-   * Forgets a call for which no money was asked: key and payment are free again. `lost` when another server has taken
+   * Lets go of a call for which no money was asked: its key is free again. With the `answer` of a failure the payment
+   * stays bound to it, since a copy of the request that is still on its way must not buy what its sender was told was
+   * not sold. `lost` when another server has taken
    * it over by now, `unknown` when the store cannot tell: only what has been released is not charged.
    */
-  release(call: CallRecord): Promise<"released" | "lost" | "unknown">;
+  release(call: CallRecord, answer?: StoredAnswer): Promise<"released" | "lost" | "unknown">;
   /** Ends a job: its result, its charge or its refund in one transaction. `undefined` when it had ended before. */
   end(
     job: JobRecord,
@@ -354,10 +356,12 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
     },
 
-    async release(call) {
+    async release(call, answer) {
       try {
         const when = { owner, paymentState: ["unused"] } as const;
-        const stepped = await store.change({ call: { id: call.id, when, set: "forget" } });
+        const failed = { answer, key: undefined, owner: undefined };
+        const set = answer && call.payment ? failed : "forget";
+        const stepped = await store.change({ call: { id: call.id, when, set } });
         return stepped ? "released" : "lost";
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;

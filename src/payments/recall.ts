@@ -34,7 +34,10 @@ export async function recall(
   const samePrint = holder.resource === resource && holder.fingerprint === fingerprint;
   if (paid && holder.identity.nonce === identity.nonce) {
     // A nonce can be read on the chain once it is settled; the bytes that were sent, with their key, cannot.
-    const same = samePrint && holder.identity.bytesHash === identity.bytesHash && holder.key === key.value;
+    // A call that has failed holds no key any more.
+    const sameKey =
+      holder.key === key.value || (holder.key === undefined && holder.paymentState === "unused");
+    const same = samePrint && holder.identity.bytesHash === identity.bytesHash && sameKey;
     return same ? { ruling: "entitled" } : { ruling: "conflict", code: "payment_already_used" };
   }
   if (!samePrint) {

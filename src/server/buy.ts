@@ -180,7 +180,8 @@ export function createBuying(
   async function runAndClose(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const outcome = await work(call, purchase);
     if (!outcome.ok) {
-      return released(call, purchase, async () => failure(outcome, purchase.requestId));
+      const answer = failure(outcome, purchase.requestId);
+      return released(call, purchase, async () => answer, answer);
     }
     return closed(await ledger.close(call, output(outcome.output, call)), call, purchase);
   }
@@ -190,8 +191,9 @@ export function createBuying(
     call: CallRecord,
     purchase: Purchase,
     answer: () => Promise<StoredAnswer>,
+    kept?: StoredAnswer,
   ): Promise<StoredAnswer> {
-    const outcome = await ledger.release(call);
+    const outcome = await ledger.release(call, kept);
     if (outcome === "released") return answer();
     return closed(
       outcome === "lost" ? { outcome } : { outcome, reason: "store_unavailable" },

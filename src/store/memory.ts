@@ -1,6 +1,7 @@
 import {
   type Alive,
   byAge,
+  hasEndedFree,
   isOpen,
   isOrphaned,
   isOutstanding,
@@ -180,6 +181,8 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
     weigh,
 
     put(call: CallRecord): void {
+      const before = calls.get(call.id);
+      if (before?.key !== undefined && call.key === undefined) byKey.delete(keyOf(before));
       calls.set(call.id, call);
       byPayment.set(paymentOf(call), call.id);
       if (call.key !== undefined) byKey.set(keyOf(call), call.id);
@@ -205,7 +208,7 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
     /** The last call of this payer with this fingerprint, if it began no earlier than `since`. */
     lastAlike(call: CallRecord, since: number): CallRecord | undefined {
       return those(alike.get(purchaseOf(call)) ?? [], calls)
-        .filter((one) => one.createdAt >= since)
+        .filter((one) => one.createdAt >= since && !hasEndedFree(one))
         .sort(byAge)
         .at(-1);
     },

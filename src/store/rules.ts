@@ -15,6 +15,11 @@ export function isOpen(call: Pick<CallRecord, "paymentState" | "answer">): boole
   return call.paymentState === "in_flight" || call.answer === undefined;
 }
 
+/** Answered in the same request, and not charged: it was free, or it has failed. */
+export function hasEndedFree(call: Pick<CallRecord, "paymentState" | "answer" | "jobId">): boolean {
+  return call.jobId === undefined && call.paymentState === "unused" && !isOpen(call);
+}
+
 /** Waits for a server: queued, whoever queued it, or running under a dead one. */
 export function isWaiting(job: Pick<JobRecord, "status" | "owner">, alive: Alive): boolean {
   return job.status === "queued" || (job.status === "running" && isOrphaned(job, alive));

@@ -61,7 +61,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       "calls",
       `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, payment_state, job_id,
        owner, retry_at, created_at, open, rest`,
-      ["payment_state", "owner", "retry_at", "open", "rest"],
+      ["key", "payment_state", "owner", "retry_at", "open", "rest"],
     ),
     delete: prepare("DELETE FROM calls WHERE id = ?"),
     get: prepare<CallRow>("SELECT * FROM calls WHERE id = ?"),
@@ -72,6 +72,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     ),
     lastAlike: prepare<CallRow>(
       `SELECT * FROM calls WHERE payer = ? AND fingerprint = ? AND created_at >= ?
+         AND NOT (payment_state = 'unused' AND open = 0 AND job_id IS NULL)
        ORDER BY created_at DESC, id DESC LIMIT 1`,
     ),
     unpaid: prepare<

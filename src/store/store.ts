@@ -73,7 +73,10 @@ export interface CallRecord {
 
 export type CallChange = Partial<
   Pick<CallRecord, "paymentState" | "answer" | "receipt" | "owner" | "tries" | "retryAt">
->;
+> & {
+  /** Frees the key: it may name another call from now on. */
+  readonly key?: undefined;
+};
 
 export interface JobRecord {
   readonly id: string;
@@ -207,7 +210,10 @@ export interface Stepped {
 }
 
 export interface Limits {
-  /** Refuse when the same payer has begun the same fingerprint since then; milliseconds since the epoch. */
+  /**
+   * Refuse when the same payer has begun the same fingerprint since then, unless that call has failed and was not
+   * charged; milliseconds since the epoch.
+   */
   readonly duplicateSince?: number;
   /** Refuse when the payer's calls that are charged after the work and are not settled would exceed this sum, in millionths of a US dollar. */
   readonly outstanding?: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { openShop, post } from "./shop.ts";
+import { openShop, post, signedByHand } from "./shop.ts";
 
 const SECRET = "postgres://admin:hunter2@10.0.0.7/prod";
 const caught = (thrown: unknown) => thrown;
@@ -58,18 +58,37 @@ describe.each([
 });
 
 describe("a failed call", () => {
-  it("frees its key and its payment: the same signed bytes buy the answer once the handler works", async () => {
+  it("frees its key for a new signature; a late copy of the old one gets the same failure, and buys nothing", async () => {
     await using shop = await openShop();
     shop.handlers.echo = () => {
       throw new Error("first time unlucky");
     };
-    const options = { idempotencyKey: "pay_0123456789abcdef" };
-    await shop.client().echo({ text: "x" }, options).catch(caught);
-    const last = shop.requests.at(-1);
+    const body = { text: "x" };
+    const first = await signedByHand(shop, "/v1/echo", body, { key: "the-same-key" });
+    const failed = await shop.fetch("/v1/echo", post(body, first.headers));
+    const text = await failed.text();
+    expect(JSON.parse(text)).toMatchObject({ code: "internal_error", paymentState: "unused" });
     shop.handlers.echo = ({ text }) => ({ text });
-    const answer = await shop.fetch("/v1/echo", post({ text: "x" }, Object.fromEntries(last?.headers ?? [])));
-    expect(answer.status).toBe(200);
+    const copy = await shop.fetch("/v1/echo", post(body, first.headers));
+    expect([copy.status, await copy.text()]).toEqual([500, text]);
+    expect((await shop.moved()).paid).toBe(0n);
+    const second = await signedByHand(shop, "/v1/echo", body, { key: "the-same-key" });
+    expect((await shop.fetch("/v1/echo", post(body, second.headers))).status).toBe(200);
     expect((await shop.moved()).paid).toBe(10_000n);
+    expect(await (await shop.fetch("/v1/echo", post(body, first.headers))).text()).toBe(text);
+  });
+
+  it("is no duplicate of the next one", async () => {
+    await using shop = await openShop({ duplicateWindow: "10m" });
+    shop.handlers.echo = () => {
+      throw new Error("first time unlucky");
+    };
+    const body = { text: "x" };
+    const first = await signedByHand(shop, "/v1/echo", body);
+    expect((await shop.fetch("/v1/echo", post(body, first.headers))).status).toBe(500);
+    shop.handlers.echo = ({ text }) => ({ text });
+    const second = await signedByHand(shop, "/v1/echo", body);
+    expect((await shop.fetch("/v1/echo", post(body, second.headers))).status).toBe(200);
   });
 
   it("is not sent again when the server says that this would not help", async () => {

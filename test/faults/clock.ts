@@ -1,0 +1,160 @@
+/** Time that passes only when there is nothing left to do at the present moment. */
+export interface VirtualClock {
+  /** Milliseconds since the clock was put up. */
+  readonly elapsed: number;
+  /**
+   * Lets time pass until `work` is settled, at most `limitMs`.
+   * @throws Stuck when it is not settled by then, or nothing is left that could settle it
+   */
+  until<T>(work: Promise<T>, limitMs?: number): Promise<T>;
+  /** Lets this much time pass. */
+  advance(ms: number): Promise<void>;
+  /** Sets the wall clock forward or back, as an administrator does; durations are not affected. */
+  set(byMs: number): void;
+  readonly wasSet: boolean;
+  [Symbol.dispose](): void;
+}
+
+/** Nothing more happens, and the work is not done. */
+export class Stuck extends Error {
+  override readonly name = "Stuck";
+}
+
+/** The moment at which every run begins. */
+const EPOCH = Date.UTC(2026, 0, 1);
+/** What a store or a file may still be doing at the present moment. */
+const BUSY = ["Immediate", "FSReqCallback", "FSReqPromise"];
+
+class Timer {
+  at: number;
+  readonly order: number;
+  readonly every: number | undefined;
+  readonly run: () => void;
+
+  constructor(at: number, order: number, every: number | undefined, run: () => void) {
+    this.at = at;
+    this.order = order;
+    this.every = every;
+    this.run = run;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+  hasRef(): boolean {
+    return true;
+  }
+}
+
+/**
+ * Puts a clock of its own in the place of the process's timers and times. A server that waits three seconds and a
+ * buyer that waits a minute then take no time at all, and the same run takes the same course every time.
+ */
+export function virtualClock(): VirtualClock {
+  const real = {
+    setTimeout: globalThis.setTimeout,
+    clearTimeout: globalThis.clearTimeout,
+    setInterval: globalThis.setInterval,
+    clearInterval: globalThis.clearInterval,
+    Date: globalThis.Date,
+    now: performance.now,
+    timeout: AbortSignal.timeout,
+  };
+  const { setImmediate } = globalThis;
+  const timers = new Set<Timer>();
+  let elapsed = 0;
+  let wall = EPOCH;
+  let order = 0;
+
+  const add = (work: (...args: unknown[]) => void, ms: unknown, args: unknown[], repeats: boolean): Timer => {
+    const delay = Math.max(1, Number(ms) || 0);
+    const timer = new Timer(elapsed + delay, order, repeats ? delay : undefined, () => work(...args));
+    order += 1;
+    timers.add(timer);
+    return timer;
+  };
+  const remove = (timer: unknown) => {
+    if (timer instanceof Timer) timers.delete(timer);
+    else real.clearTimeout(timer as never);
+  };
+  const now = () => wall + elapsed;
+  class VirtualDate extends real.Date {
+    constructor(...args: unknown[]) {
+      super(...((args.length === 0 ? [now()] : args) as [number]));
+    }
+    static override now(): number {
+      return now();
+    }
+  }
+  Object.assign(globalThis, {
+    setTimeout: (work: () => void, ms?: number, ...args: unknown[]) => add(work, ms, args, false),
+    setInterval: (work: () => void, ms?: number, ...args: unknown[]) => add(work, ms, args, true),
+    clearTimeout: remove,
+    clearInterval: remove,
+    Date: VirtualDate,
+  });
+  performance.now = () => elapsed;
+  AbortSignal.timeout = (ms) => {
+    const controller = new AbortController();
+    add(() => controller.abort(new DOMException("timed out", "TimeoutError")), ms, [], false);
+    return controller.signal;
+  };
+
+  async function quiet(): Promise<void> {
+    do await new Promise<void>((resolve) => setImmediate(resolve));
+    while (process.getActiveResourcesInfo().some((resource) => BUSY.includes(resource)));
+  }
+
+  /** Runs the timer that comes next, if it comes before `end`. */
+  function step(end: number): boolean {
+    let next: Timer | undefined;
+    for (const timer of timers) {
+      if (!next || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer;
+    }
+    if (!next || next.at > end) return false;
+    elapsed = Math.max(elapsed, next.at);
+    if (next.every === undefined) timers.delete(next);
+    else next.at += next.every;
+    next.run();
+    return true;
+  }
+
+  return {
+    get elapsed() {
+      return elapsed;
+    },
+    async until(work, limitMs = 3_600_000) {
+      const end = elapsed + limitMs;
+      let settled = false;
+      const done = () => {
+        settled = true;
+      };
+      work.then(done, done);
+      for (;;) {
+        await quiet();
+        if (settled) return work;
+        if (!step(end)) throw new Stuck(`nothing more happens after ${elapsed} ms`);
+      }
+    },
+    async advance(ms) {
+      const end = elapsed + ms;
+      await quiet();
+      while (step(end)) await quiet();
+      elapsed = end;
+    },
+    set(byMs) {
+      wall += byMs;
+    },
+    get wasSet() {
+      return wall !== EPOCH;
+    },
+    [Symbol.dispose]() {
+      const { now: realNow, timeout, ...globals } = real;
+      Object.assign(globalThis, globals);
+      performance.now = realNow;
+      AbortSignal.timeout = timeout;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { jobMap, jobTable } from "../../bench/stock/jobs.ts";
+import { type StockPoint, stockServer } from "../../bench/stock/server.ts";
+import type { Logger } from "../../src/observe/log.ts";
+import { serve } from "../../src/server/index.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { sqliteStore } from "../../src/store/sqlite.ts";
+import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
+import { TERMINAL } from "../../src/wire/job.ts";
+import { api, chargeOf, documents, isJob, PATHS, PRICES, RESOURCES } from "./api.ts";
+import { type Book, type Seller, type Stage, type StoreKind, sleep } from "./stage.ts";
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+/** `FAULTS_LOG=1` shows what our server has to say. */
+const shout: Logger = {
+  debug() {},
+  info: (fields, message) => console.error("  info ", message, fields),
+  warn: (fields, message) => console.error("  warn ", message, fields),
+  error: (fields, message) => console.error("  error", message, fields),
+};
+
+/** This project's server. */
+export function ours(stage: Stage, kind: StoreKind): Seller {
+  const opened: Store[] = [];
+  const shared = kind === "memory" ? memoryStore() : undefined;
+  const open = (): Store => {
+    const store = shared ?? sqliteStore(stage.file("calls.db"));
+    opened.push(store);
+    return store;
+  };
+  const reader = open();
+  /** The last that was seen of each call; those that were released are gone, those that were swept are not. */
+  const calls = new Map<string, CallRecord>();
+  const ends = new Map<string, string>();
+  const changedEnds: string[] = [];
+
+  function watch(job: JobRecord): void {
+    const { status, result, failure } = job;
+    const end = JSON.stringify([status, result, failure]);
+    const before = ends.get(job.id);
+    if (before !== undefined && before !== end) changedEnds.push(`${job.id}: ${before} became ${end}`);
+    else if (TERMINAL.includes(status)) ends.set(job.id, end);
+  }
+
+  const begun = (call: CallRecord) => calls.has(call.id) || calls.set(call.id, call);
+
+  /** The same store, which notes what is written and fails as the plan says. */
+  function watched(store: Store, server: number): Store {
+    const proxy: Store = new Proxy(store, {
+      get(target, name: keyof Store) {
+        return async (...args: unknown[]) => {
+          const count = (stage.storeCalls.get(name) ?? 0) + 1;
+          stage.storeCalls.set(name, count);
+          const rule = stage.plan.store?.find((one) => one.method === name && one.calls.includes(count));
+          if (name === "attend" && stage.muted === server) throw new Error("the disk does not answer");
+          if (rule && !stage.healed && !rule.after) throw new Error("database or disk is full");
+          if (name === "begin") begun(args[0] as CallRecord);
+          const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+          if (name === "change") {
+            const stepped = result as Stepped | undefined;
+            const step = args[0] as Step;
+            if (stepped?.job && step.job) watch(stepped.job);
+            if (stepped?.call) {
+              if (step.call?.set === "forget") calls.delete(stepped.call.id);
+              else calls.set(stepped.call.id, stepped.call);
+            }
+          }
+          if (rule && !stage.healed) throw new Error("the connection to the database was lost");
+          return result;
+        };
+      },
+    });
+    return proxy;
+  }
+
+  /** Every call that has been begun and not released. */
+  async function records(): Promise<CallRecord[]> {
+    const found: CallRecord[] = [];
+    for (const [id, seen] of calls) {
+      const call = await reader.call(id);
+      // Begun and never written, or swept: what was unused is of no interest.
+      if (call ?? (seen.paymentState === "settled" ? seen : undefined)) found.push(call ?? seen);
+    }
+    return found;
+  }
+
+  return {
+    name: "ours",
+    async boot({ number, life, facilitator, handlers }) {
+      const server = serve(api, documents, {
+        handlers,
+        payments: {
+          accepts: [{ network: stage.ledger.network, payTo: stage.account.address }],
+          facilitator,
+          chain: life.guard({ lookUp: stage.ledger.lookUp }),
+          refunds: { account: stage.account },
+        },
+        store: life.guard(watched(open(), number)),
+        log: process.env.FAULTS_LOG ? shout : silent,
+        faults: life.faults,
+        ...stage.settings,
+      } as never);
+      await server.start();
+      return { fetch: server.fetch, stop: () => void server.stop(0).catch(() => {}) };
+    },
+    async unfinished() {
+      const open: string[] = [];
+      for (const call of await records()) {
+        const job = call.jobId === undefined ? undefined : await reader.job(call.jobId);
+        if (call.paymentState === "in_flight") open.push(`${call.id} is in flight`);
+        else if (call.answer === undefined) open.push(`${call.id} has no answer`);
+        if (typeof job === "object" && !TERMINAL.includes(job.status))
+          open.push(`${job.id} is ${job.status}`);
+      }
+      for (const refund of await reader.refunds({ state: "owed", limit: 1_000 }))
+        open.push(`${refund.id} is owed`);
+      return open;
+    },
+    async book(): Promise<Book> {
+      const found = await records();
+      const refunds: readonly RefundRecord[] = await reader.refunds({ limit: 1_000 });
+      return {
+        entries: found
+          .filter(({ payment }) => payment !== undefined)
+          .map(({ identity, paymentState: state, value }) => ({
+            nonce: identity.nonce,
+            state,
+            atomic: BigInt(value),
+          })),
+        refunds: refunds.map(({ callId, to, atomicAmount, state }) => ({
+          nonce: found.find(({ id }) => id === callId)?.identity.nonce,
+          to,
+          atomic: BigInt(atomicAmount),
+          state,
+        })),
+        changedEnds,
+      };
+    },
+    async close() {
+      for (const store of new Set(opened)) await store.close();
+    },
+  };
+}
+
+/** The same four resources on the official middleware. */
+export function stock(stage: Stage, kind: StoreKind): Seller {
+  const table = kind === "sqlite" ? jobTable(stage.file("jobs.db")) : undefined;
+  const jobs = table ?? jobMap();
+  return {
+    name: "stock",
+    async boot({ life, facilitator, handlers }) {
+      const server = stockServer({
+        network: stage.ledger.network,
+        payTo: stage.account.address,
+        facilitator,
+        jobs: life.guard(jobs),
+        reach: (point: StockPoint) => life.faults.reach(point),
+        routes: RESOURCES.map((name) => ({
+          path: PATHS[name],
+          usd: PRICES[name],
+          job: isJob(name),
+          flow: chargeOf(name) === "before" ? "upfront" : "authorization",
+          handler: (input) => handlers[name](input),
+        })),
+      });
+      await server.start();
+      return { fetch: server.fetch, stop: () => {} };
+    },
+    async unfinished() {
+      // A job that nobody has picked up again within a minute will not be.
+      await sleep(1);
+      const open = await jobs.unfinished();
+      return open.map(({ id }) => `${id} is processing`);
+    },
+    async book() {
+      const settled = await jobs.settlements();
+      return {
+        entries: settled.map(({ nonce, amount }) => ({ nonce, state: "settled", atomic: BigInt(amount) })),
+        refunds: [],
+        changedEnds: [],
+      };
+    },
+    async close() {
+      table?.close();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { Violation } from "./invariants.ts";
+import { type Case, cases, nameOf, run } from "./matrix.ts";
+import { simulate } from "./simulation.ts";
+import type { StoreKind } from "./stage.ts";
+
+/** What a run is asked to do. */
+export interface Order {
+  readonly sellers: readonly Case["seller"][];
+  readonly stores: readonly StoreKind[];
+  readonly only?: string;
+  /** Runs of the simulation, for each seller. */
+  readonly runs: number;
+  /** The first seed; the runs that follow count on from it. */
+  readonly seed: number;
+}
+
+/** One case, or one run of the simulation. */
+export interface Task {
+  /** The line of the table that it counts for. */
+  readonly row: string;
+  /** What it is, and how to run it alone. */
+  readonly name: string;
+  /** Whether a violation is a mistake of ours. */
+  readonly mustHold: boolean;
+  run(): Promise<readonly Violation[]>;
+}
+
+const KEYED = ["replay", "resend", "resign"] as const;
+const WHO = {
+  replay: "resource402/client",
+  resend: "same bytes, no key",
+  resign: "signs anew, keeps its key",
+  keyless: "signs anew, no key",
+} as const;
+const SELLERS = { ours: "resource402", stock: "@x402/hono" } as const;
+
+/** Everything that is to be done, in the order of the table. */
+export function tasks(order: Order): Task[] {
+  const { stores, only } = order;
+  const found: Task[] = [];
+  const add = (one: Case, suffix = "", mustHold = true) =>
+    found.push({
+      row: `${SELLERS[one.seller]}: ${WHO[one.client]}${suffix}`,
+      name: `${one.fault.number} ${nameOf(one)}${suffix}`,
+      mustHold: mustHold && one.seller === "ours",
+      run: async () => (await run(one)).violations,
+    });
+  for (const seller of order.sellers) {
+    const some = { sellers: [seller], stores, ...(only === undefined ? {} : { only }) };
+    for (const client of KEYED) for (const one of cases({ ...some, clients: [client] })) add(one);
+    for (const one of cases({ ...some, clients: ["keyless"] })) add(one, "", false);
+    if (seller === "stock") continue;
+    for (const settings of [{ requireKey: true }, { duplicateWindow: "10m" }]) {
+      const said = Object.entries(settings).map(([name, value]) => `, ${name}: ${value}`);
+      for (const one of cases({ ...some, clients: ["keyless"], settings })) add(one, said.join(""));
+    }
+  }
+  for (const seller of order.sellers) {
+    for (let index = 0; index < order.runs; index += 1) {
+      const seed = order.seed + index;
+      const store = stores[index % stores.length] ?? "memory";
+      const name = `simulation of ${seller}, ${store}, seed ${seed}`;
+      if (only !== undefined && !name.includes(only)) continue;
+      found.push({
+        row: `${SELLERS[seller]}: simulation`,
+        name,
+        mustHold: seller === "ours",
+        run: async () => (await simulate({ seed, seller, store })).violations,
+      });
+    }
+  }
+  return found;
+}

@@ -11,7 +11,7 @@ import type { Network } from "../../src/wire/index.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 
 /** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
-export const REFUND_KEY = "RESOURCE402_REFUND_KEY";
+const REFUND_KEY = "RESOURCE402_REFUND_KEY";
 
 /** More refunds than any person reads. */
 const MOST = 10_000;

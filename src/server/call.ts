@@ -51,7 +51,7 @@ export type Call = (
 ) => Promise<StoredAnswer>;
 
 /** One request on its way. */
-export interface Visit {
+interface Visit {
   readonly resource: ServedResource;
   readonly request: Request;
   readonly requestId: string;

@@ -58,6 +58,12 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
     return 2;
   }
+  if (!/^https?:\/\/./.test(options.facilitator)) {
+    sayError(
+      `--facilitator "${options.facilitator}" is no URL. Write it in whole: https://facilitator.example.com`,
+    );
+    return 2;
+  }
   const urls = new Map<Network, string>();
   for (const pair of options.rpc ?? []) {
     const [, network, url] = /^(eip155:\d+)=(https?:\/\/.+)$/.exec(pair) ?? [];
@@ -100,8 +106,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
       console.log(`${index + 1}/${chosen.length}  ${refund.id}  ${refund.amount} ${refund.currency}  ${end}`);
     }
     if (open === 0) sayDone(`Paid ${counted(chosen.length, "refund")}.`);
-    else
-      sayError(`${counted(open, "refund")} could not be paid and stays owed. Run the command again later.`);
+    else sayError(`${counted(open, "refund")} could not be paid. Run the command again later.`);
     return open === 0 ? 0 : 1;
   });
 }
@@ -155,7 +160,8 @@ async function confirmed(question: string): Promise<boolean> {
 
 /** What may be seen of a refund: not its signed transfer. */
 function published({ payment: _, domain: __, ...refund }: RefundRecord): object {
-  return { ...refund, createdAt: new Date(refund.createdAt).toISOString() };
+  const time = (ms: number): string => new Date(ms).toISOString();
+  return { ...refund, createdAt: time(refund.createdAt), retryAt: time(refund.retryAt) };
 }
 
 function tableOf(refunds: readonly RefundRecord[]): string {
@@ -167,7 +173,9 @@ function tableOf(refunds: readonly RefundRecord[]): string {
     `${refund.amount} ${refund.currency}`,
     refund.network,
     refund.to,
-    refund.state === "owed" ? `owed, tried ${refund.tries}×` : (refund.transaction ?? "paid"),
+    refund.state === "owed"
+      ? ["owed", ...(refund.tries > 0 ? [`tried ${refund.tries}×`, refund.problem ?? ""] : [])].join(", ")
+      : `paid ${refund.transaction ?? ""}`,
   ]);
   const head = ["Refund", "Since (UTC)", "Resource", "Reason", "Amount", "Network", "To", "State"];
   const widths = head.map((title, column) =>

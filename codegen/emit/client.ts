@@ -2,7 +2,7 @@ import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
-const PENDING = "Calls that were paid for and have not ended, to be resumed without paying again.";
+const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
 /** `client.gen.ts`: what a buyer imports. */
 export function emitClient(model: ApiModel): string {

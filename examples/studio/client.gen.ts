@@ -44,7 +44,7 @@ export interface Client {
    */
   readonly palette: Resource<PaletteInput, PaletteOutput>;
 
-  /** Calls that were paid for and have not ended, to be resumed without paying again. */
+  /** Calls that were signed for and have not ended, to be resumed without signing again. */
   pending(): Promise<readonly PendingCall[]>;
 }
 

@@ -64,7 +64,7 @@ export interface JobResource<Input, Output> {
   resume(saved: string | SavedJob): Job<Output>;
 }
 
-/** A call that was paid for, and whose end is not known yet. */
+/** A call whose payment was signed, and whose end is not known yet. When it was never sent, resuming it pays. */
 export interface PendingCall {
   readonly resource: string;
   readonly idempotencyKey: string;
@@ -88,7 +88,7 @@ export interface Connection {
   resource<Input extends object, Output>(definition: CallDefinition): Resource<Input, Output>;
   jobResource<Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output>;
   /**
-   * Calls that were paid for and have not ended: those that an earlier run has left in `calls`, and those that are still
+   * Calls that were signed for and have not ended: those that an earlier run has left in `calls`, and those that are still
    * being made, here or by whoever shares `calls`. To resume one of these as well does no harm. @throws what `calls` throws
    */
   pending(): Promise<readonly PendingCall[]>;
@@ -99,7 +99,7 @@ export interface Connection {
  * sign once → store → send the same bytes until they are answered → output or job.
  */
 export function connect(options: ClientOptions): Connection {
-  const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const baseUrl = String(options.baseUrl).replace(/\/+$/, "");
   if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
     throw new TypeError(`baseUrl "${baseUrl}" is no http address such as "https://api.example.com"`);
   }

@@ -11,6 +11,7 @@ import type {
   JobEnd,
   JobRecord,
   Limits,
+  RefundRecord,
   SignedPayment,
   Step,
   Store,
@@ -259,6 +260,11 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
   }
 
+  function sayOwed({ id: refund, callId, resource, reason, amount, currency, to }: RefundRecord): void {
+    const how = refunds ? "a refund is owed" : "a refund is owed, and no account is given that pays it";
+    log.warn({ refund, callId, resource, reason, amount, currency, to }, how);
+  }
+
   /** Lets go of a call on which we do not work any more; a store that fails is asked again at the next recovery. */
   async function handBack(callId: string, set: CallChange = {}): Promise<void> {
     try {
@@ -347,6 +353,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         const when = { owner, paymentState: [call.paymentState] };
         const refund = owed ? { refund: { add: owed } } : {};
         const stepped = await store.change({ call: { id: call.id, when, set }, ...refund });
+        if (stepped && owed) sayOwed(owed);
         return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
@@ -422,7 +429,9 @@ export function createLedger(options: LedgerOptions): Ledger {
         expiresAt,
       } as const;
       const step: Step = { job: { id: job.id, when, set }, ...(owed ? { refund: { add: owed } } : {}) };
-      return (await store.change(step))?.job;
+      const stepped = await store.change(step);
+      if (stepped && owed) sayOwed(owed);
+      return stepped?.job;
     },
 
     async recover() {

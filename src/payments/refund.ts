@@ -33,6 +33,7 @@ export function refundOf(call: CallRecord, reason: string): RefundRecord | undef
     state: "owed",
     payment: undefined,
     transaction: undefined,
+    problem: undefined,
     tries: 0,
     retryAt: Date.now(),
     createdAt: Date.now(),
@@ -54,8 +55,8 @@ export interface RefundOptions {
   readonly faults: Faults | undefined;
 }
 
-/** How long a refund's transfer can be settled. */
-const VALID_SECONDS = 3_600;
+/** How long a refund's transfer can be settled: so long another account cannot take its place. */
+const VALID_SECONDS = 600;
 /** What is left of it must suffice for a settlement. */
 const SETTLE_SECONDS = 60;
 const FIRST_RETRY_MS = 2_000;
@@ -97,7 +98,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
   }
 
   async function paid(refund: RefundRecord, transaction: string | undefined): Promise<RefundRecord> {
-    const set = { state: "paid", transaction, retryAt: 0 } as const;
+    const set = { state: "paid", transaction, problem: undefined, retryAt: 0 } as const;
     const when = { state: "owed" } as const;
     const { jobId } = refund;
     const known = jobId === undefined ? undefined : await store.job(jobId);
@@ -111,9 +112,13 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
     return stepped?.refund ?? { ...refund, ...set };
   }
 
-  async function postponed(refund: RefundRecord, reason: string): Promise<RefundRecord> {
+  async function postponed(
+    refund: RefundRecord,
+    reason: string,
+    more: { readonly payment?: undefined } = {},
+  ): Promise<RefundRecord> {
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries, 20), LONGEST_RETRY_MS);
-    const set = { tries: refund.tries + 1, retryAt: Date.now() + wait };
+    const set = { ...more, problem: reason, tries: refund.tries + 1, retryAt: Date.now() + wait };
     log.error(
       { refund: refund.id, callId: refund.callId, amount: refund.amount, reason },
       "refund not paid yet",
@@ -132,7 +137,12 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
         const evidence = await look(refund.payment);
         if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
         if (evidence?.state !== "lapsed") {
-          return postponed(refund, `${kept.from} has signed its transfer, and may have paid it`);
+          const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
+          return postponed(
+            refund,
+            `${kept.from} has signed its transfer until ${until} UTC, and may have paid it; pay with that account, ` +
+              "or with another one after that time and with a node to look at",
+          );
         }
       }
       const fresh = kept && own && kept.validBefore > Date.now() / 1000 + SETTLE_SECONDS;
@@ -151,7 +161,10 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
       // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid.
       const used = evidence === undefined && saysUsed(settlement.reason);
-      return used ? paid(refund, undefined) : postponed(refund, settlement.reason);
+      if (used) return paid(refund, undefined);
+      // Refused at its first sight, it has not been executed: another account may pay in its place.
+      const refusedAtOnce = settlement.outcome === "refused" && payment !== refund.payment;
+      return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };
 

@@ -109,7 +109,11 @@ export function serve(
   options: ServerOptions<object> & { readonly quotes?: object },
 ): Server {
   const log = options.log ?? jsonLogger();
-  const store = steady(options.store ?? memoryStore());
+  const given = options.store ?? memoryStore();
+  if (typeof given?.begin !== "function") {
+    throw new Error('createServer: store is no store; use sqliteStore("./api.db") of resource402/sqlite');
+  }
+  const store = steady(given);
   const cors = options.cors ?? true;
   const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
   const charges = resources.some((resource) => resource.price.kind !== "free");
@@ -243,16 +247,34 @@ const LOST = "The work on this call was lost. Its price is owed back to the paye
 
 /** The chains' own nodes, where they are named. */
 function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
+  const wrong = accepts.find(({ rpcUrl }) => rpcUrl !== undefined && !isHttp(rpcUrl));
+  if (wrong) throw new Error(`createServer: rpcUrl "${wrong.rpcUrl}" of ${wrong.network} is no http URL`);
   const urls = accepts.flatMap(({ network, rpcUrl }) =>
     rpcUrl === undefined ? [] : [[network, rpcUrl] as const],
   );
   return urls.length > 0 ? rpcRecord(new Map(urls)) : undefined;
 }
 
+/** @throws Error with the place, what is wrong and what to write instead. */
 function facilitatorOf(payments: PaymentOptions | undefined): FacilitatorClient | undefined {
   if (!payments) return undefined;
-  if (payments.accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
-  return typeof payments.facilitator === "string"
-    ? new HTTPFacilitatorClient({ url: payments.facilitator })
-    : payments.facilitator;
+  const { accepts, facilitator, refunds } = payments;
+  if (accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
+  if (refunds && typeof refunds.account?.signTypedData !== "function") {
+    throw new Error(
+      "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
+    );
+  }
+  if (typeof facilitator !== "string") {
+    if (typeof facilitator?.settle === "function") return facilitator;
+    throw new Error("createServer: payments.facilitator is missing; write its URL");
+  }
+  // An empty one would mean a public facilitator that nobody has named.
+  if (!isHttp(facilitator))
+    throw new Error(`createServer: payments.facilitator "${facilitator}" is no http URL`);
+  return new HTTPFacilitatorClient({ url: facilitator });
+}
+
+function isHttp(text: string): boolean {
+  return /^https?:\/\/./.test(text);
 }

@@ -187,6 +187,7 @@ export function refundOf(row: RefundRow): RefundRecord {
     state: row.state,
     payment: rest.payment,
     transaction: rest.transaction,
+    problem: rest.problem,
     retryAt: row.retry_at,
     createdAt: row.created_at,
   };

@@ -156,6 +156,8 @@ export interface RefundRecord {
   readonly payment: SignedPayment | undefined;
   /** Hash of the transaction that paid it, where it is known. */
   readonly transaction: string | undefined;
+  /** Why it could not be paid the last time. */
+  readonly problem: string | undefined;
   readonly tries: number;
   /** Milliseconds since the epoch. */
   readonly retryAt: number;
@@ -163,7 +165,7 @@ export interface RefundRecord {
 }
 
 export type RefundChange = Partial<
-  Pick<RefundRecord, "state" | "payment" | "transaction" | "tries" | "retryAt">
+  Pick<RefundRecord, "state" | "payment" | "transaction" | "problem" | "tries" | "retryAt">
 >;
 
 /**

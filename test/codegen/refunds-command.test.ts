@@ -70,7 +70,7 @@ describe("resource402 refunds", () => {
     const result = await project.run("refunds", "pay", "--yes", "-s", "shop.db", "-f", url);
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/insufficient|balance|transaction/);
-    expect(result.err).toContain("1 refund could not be paid and stays owed");
+    expect(result.err).toContain("1 refund could not be paid");
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
   });
 

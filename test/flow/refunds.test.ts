@@ -121,6 +121,39 @@ describe.each([
   });
 });
 
+describe("a refund that an empty account has tried to pay", () => {
+  it("is paid by another one at once, since its transfer was refused at first sight", async () => {
+    await using till = await openShop();
+    const [empty, account] = await Promise.all([till.world.account(), till.world.account({ usdc: "1" })]);
+    const before = await openShop({
+      world: till.world,
+      store: till.store,
+      payments: { refunds: { account: empty } },
+    });
+    const status = await failedPicture(before, "empty-then-full");
+    await before.server.start();
+    const [tried] = await until(
+      () => refundsOf(before),
+      ([refund]) => (refund?.tries ?? 0) > 0,
+    );
+    expect(tried).toMatchObject({
+      state: "owed",
+      problem: expect.stringContaining("insufficient"),
+      payment: undefined,
+    });
+    await before.server.stop(0);
+    await using after = await openShop({
+      world: till.world,
+      store: till.store,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    await after.server.start();
+    await until(status, ({ paymentState }) => paymentState === "refunded");
+    expect(await till.world.balanceOf(account.address)).toBe(900_000n);
+  });
+});
+
 describe("refunds that are owed", () => {
   it("stay owed and visible where no account pays them, and their job is not deleted", async () => {
     let now = Date.now();

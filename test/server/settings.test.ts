@@ -33,8 +33,31 @@ describe("settings that cannot work are refused when the server is made", () => 
       { accepts: [{ network: "eip155:31337", payTo }] },
       /accepts\[0\]\.asset: .*eip155:31337/,
     ],
+    [
+      "no facilitator",
+      { facilitator: undefined as never },
+      /payments\.facilitator is missing; write its URL/,
+    ],
+    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is no http URL/],
+    ["an account that cannot sign", { refunds: { account: "0x12" as never } }, /payments\.refunds\.account/],
+    [
+      "a node without an address",
+      { accepts: [{ network: "eip155:8453", payTo, rpcUrl: "nope" }] },
+      /rpcUrl "nope" of eip155:8453/,
+    ],
   ] as const)("(%s)", async (_, payments, message) => {
     await expect(serverWith(payments as Partial<PaymentOptions> | undefined)).rejects.toThrow(message);
+  });
+
+  it("and so is a store that is none", async () => {
+    await using shop = await openShop();
+    const options = { handlers: shop.handlers, quotes: shop.quotes, store: "./shop.db" as never };
+    expect(() => createServer({ ...options, payments: undefined as never })).toThrow();
+    const payments = {
+      accepts: [{ network: shop.world.network, payTo }],
+      facilitator: shop.world.facilitator,
+    } as const;
+    expect(() => createServer({ ...options, payments })).toThrow(/store is no store; use sqliteStore/);
   });
 
   it("and so is a missing handler, by name", async () => {

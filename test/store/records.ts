@@ -110,6 +110,7 @@ export function refund(id: string, callId: string, part: Partial<RefundRecord> =
     state: "owed",
     payment: undefined,
     transaction: undefined,
+    problem: undefined,
     tries: 0,
     retryAt: START,
     createdAt: START,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memoryStore, type Store } from "resource402/server";
+import { memoryStore, type StoreStep as Step, type Store } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { decodeHeader } from "../../src/wire/index.ts";
@@ -213,6 +213,63 @@ describe("two servers on one store", () => {
       expect(two.runs[name]).toBeUndefined();
     }
     expect((await one.moved()).paid).toBe(40_000n);
+  });
+});
+
+/** A store whose server dies as soon as a step that `last` is true of has been written: nothing of it comes after. */
+function lastWrite(store: Store, last: (step: Step) => boolean): { store: Store; died: Promise<void> } {
+  const dead = gate();
+  let over = false;
+  const wrapped = new Proxy(store, {
+    get(target, name: keyof Store) {
+      return async (...args: unknown[]) => {
+        if (over) return new Promise<never>(() => {});
+        const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+        if (name !== "change" || !last(args[0] as Step)) return result;
+        over = true;
+        dead.open();
+        return new Promise<never>(() => {});
+      };
+    },
+  });
+  return { store: wrapped, died: dead.opened };
+}
+
+describe("a server that dies in the moment in which a charged call has ended without a result", () => {
+  it("has written the refund of a job by then", async () => {
+    const kept = memoryStore();
+    const { store, died } = lastWrite(kept, ({ job }) => job?.set.status === "failed");
+    // Not stopped in the end: it is dead, and would wait for ever.
+    const shop = await openShop({ store });
+    shop.handlers.render = (_, ctx) => ctx.fail("refused");
+    const body = { prompt: "last words", size: "small" };
+    const { headers } = await signedByHand(shop, "/v1/render", body, { key: "last-words-1" });
+    await shop.fetch("/v1/render", post(body, headers));
+    await died;
+    expect(await kept.refunds({ limit: 9 })).toMatchObject([
+      { state: "owed", reason: "refused", amount: "0.02" },
+    ]);
+  });
+
+  it("has written the refund of a call answered in the same request by then", async () => {
+    const kept = memoryStore();
+    const answered = ({ call }: Step) => call !== undefined && call.set !== "forget" && "answer" in call.set;
+    let concluded = 0;
+    const { store, died } = lastWrite(kept, (step) => {
+      if (answered(step)) concluded += 1;
+      // The first one is the record of the settlement, the second one that of the failure.
+      return concluded === 2;
+    });
+    // Not stopped in the end: it is dead, and would wait for ever.
+    const shop = await openShop({ store });
+    shop.handlers.brew = (_, ctx) => ctx.fail("no_beans");
+    const body = { cup: "last words" };
+    const { headers } = await signedByHand(shop, "/v1/brew", body, { key: "last-words-2" });
+    void shop.fetch("/v1/brew", post(body, headers));
+    await died;
+    expect(await kept.refunds({ limit: 9 })).toMatchObject([
+      { state: "owed", reason: "no_beans", amount: "0.03" },
+    ]);
   });
 });
 

@@ -26,6 +26,11 @@ export function chargeable(amount: Money): Money {
   return ((amount + CHARGED_UNIT - 1n) / CHARGED_UNIT) * CHARGED_UNIT;
 }
 
+/** Millionths of a dollar, rounded up: a number that a database can add. */
+export function microUsd(amount: Money): number {
+  return Number(toAtomic(amount, CHARGED_PLACES));
+}
+
 /** @throws RangeError when `text` is not a plain decimal such as `"0.05"`. */
 export function parseUsd(text: string): Money {
   const match = DECIMAL.exec(text);

@@ -169,10 +169,16 @@ export function createJobs({ resources, store, presence, log, faults, end }: Job
 
   async function work(jobId: string, controller: AbortController): Promise<void> {
     const job = await claim(jobId);
-    const resource = job && resources.get(job.resource);
-    if (!resource) return;
+    if (!job) return;
     announce(jobId);
     const jobLog = childLogger(log, { jobId, resource: job.resource, attempt: job.attempt });
+    const resource = resources.get(job.resource);
+    if (!resource) {
+      // Sold by an earlier release. It must end, or what was paid for it would never be owed back.
+      jobLog.error({}, "a stored job is of a resource that this server does not know");
+      const gone = failed("internal_error", `An internal error occurred in ${job.id}.`);
+      return written(job, gone, milliseconds(DEFAULT_RETENTION), jobLog);
+    }
     const ended = await outcomeOf(job, resource, jobLog, controller);
     if (ended === "handed back") {
       const set = { status: "queued", owner: undefined } as const;

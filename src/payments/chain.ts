@@ -7,6 +7,7 @@ import {
   type PublicClient,
   parseAbi,
 } from "viem";
+import type { Logger } from "../observe/log.ts";
 import type { SignedPayment } from "../store/store.ts";
 import { isRecord, type Network } from "../wire/index.ts";
 
@@ -25,6 +26,20 @@ export type Evidence =
 export interface ChainRecord {
   /** `undefined` when the record cannot tell either. @throws when it cannot be read */
   lookUp(payment: SignedPayment): Promise<Evidence | undefined>;
+}
+
+/** Looks a payment up; `undefined` also when there is no record, or it cannot be read now. */
+export async function evidenceOf(
+  chain: ChainRecord | undefined,
+  payment: SignedPayment,
+  log: Logger,
+): Promise<Evidence | undefined> {
+  try {
+    return await chain?.lookUp(payment);
+  } catch (error) {
+    log.warn({ error }, "the chain could not be asked about a payment");
+    return undefined;
+  }
 }
 
 /** EIP-3009, and the one event of ERC-20 that says who got what. */

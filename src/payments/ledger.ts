@@ -18,7 +18,7 @@ import type {
   StoredAnswer,
 } from "../store/store.ts";
 import { encodeHeader, HEADERS, type JobAccepted, type JobStatus, type Receipt } from "../wire/index.ts";
-import type { ChainRecord, Evidence } from "./chain.ts";
+import { type ChainRecord, evidenceOf } from "./chain.ts";
 import { type Settlement, settle } from "./charge.ts";
 import type { Offers } from "./offer.ts";
 import { type Refunds, refundOf } from "./refund.ts";
@@ -54,8 +54,8 @@ export interface Ledger {
   /**
    * Lets go of a call for which no money was asked: its key is free again. With the `answer` of a failure the payment
    * stays bound to it, since a copy of the request that is still on its way must not buy what its sender was told was
-   * not sold. `lost` when another server has taken
-   * it over by now, `unknown` when the store cannot tell: only what has been released is not charged.
+   * not sold. `lost` when another server has taken it over by now, `unknown` when the store cannot tell: only what has
+   * been released is not charged.
    */
   release(call: CallRecord, answer?: StoredAnswer): Promise<"released" | "lost" | "unknown">;
   /** Ends a job: its result, its charge or its refund in one transaction. `undefined` when it had ended before. */
@@ -112,11 +112,14 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
     const word = await settle(facilitator, payment);
     if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
-    const evidence = await look(payment);
+    const evidence = await evidenceOf(chain, payment, log);
     if (evidence?.state === "transferred") {
       const { transaction } = evidence;
-      const { network, identity } = { network: payment.network, identity: call.identity };
-      return { outcome: "settled", response: { success: true, transaction, network, payer: identity.payer } };
+      const { payer } = call.identity;
+      return {
+        outcome: "settled",
+        response: { success: true, transaction, network: payment.network, payer },
+      };
     }
     if (evidence?.state === "spent" || evidence?.state === "lapsed") {
       return { outcome: "refused", reason: `authorization_${evidence.state}` };
@@ -125,15 +128,6 @@ export function createLedger(options: LedgerOptions): Ledger {
     const expired = Date.now() / 1000 > call.identity.validBefore + EXPIRY_MARGIN_SECONDS;
     if (word.outcome === "refused" && expired && evidence === undefined) return word;
     return { outcome: "unknown", reason: word.reason };
-  }
-
-  async function look(payment: SignedPayment): Promise<Evidence | undefined> {
-    try {
-      return await chain?.lookUp(payment);
-    } catch (error) {
-      log.warn({ error }, "the chain could not be asked about a payment");
-      return undefined;
-    }
   }
 
   async function collect(call: CallRecord, fresh: boolean): Promise<Closing> {

@@ -4,7 +4,7 @@ import type { Logger } from "../observe/log.ts";
 import type { CallRecord, RefundRecord, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
-import type { ChainRecord } from "./chain.ts";
+import { type ChainRecord, evidenceOf } from "./chain.ts";
 import { saysUsed, settle } from "./charge.ts";
 import { hash } from "./evidence.ts";
 
@@ -134,7 +134,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const own = kept?.from.toLowerCase() === account.address.toLowerCase();
       if (kept && !own) {
         // The nonce protects one account only: what another one has signed must be known not to have been paid.
-        const evidence = await look(refund.payment);
+        const evidence = refund.payment && (await evidenceOf(chain, refund.payment, log));
         if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
         if (evidence?.state !== "lapsed") {
           const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
@@ -157,7 +157,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const settlement = await settle(facilitator, payment);
       if (faults) await faults.reach("refund.after");
       if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
-      const evidence = await look(payment);
+      const evidence = await evidenceOf(chain, payment, log);
       if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
       // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid.
       const used = evidence === undefined && saysUsed(settlement.reason);
@@ -167,16 +167,6 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };
-
-  async function look(payment: SignedPayment | undefined) {
-    if (!payment) return undefined;
-    try {
-      return await chain?.lookUp(payment);
-    } catch (error) {
-      log.warn({ error }, "the chain could not be asked about a refund");
-      return undefined;
-    }
-  }
 }
 
 function authorizationOf(payment: SignedPayment): { from: string; validBefore: number } | undefined {

@@ -1,4 +1,4 @@
-import { type Money, toAtomic } from "../../schema/money.ts";
+import { microUsd } from "../../schema/money.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/jobs.ts";
 import { run } from "../jobs/run.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
@@ -11,8 +11,6 @@ import { failure, json, problem, replayed } from "./answer.ts";
 import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./call.ts";
 import type { ServedResource } from "./resource.ts";
 
-/** Places of a millionth of a dollar. */
-const VALUE_PLACES = 6;
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;
 const TOO_SHORT = "authorization_ends_before_the_work";
@@ -176,7 +174,7 @@ export function createBuying(
     return runAndClose(call, purchase);
   }
 
-  /** Run, then settle, then answer. A failure of any kind is free, and releases key and payment. */
+  /** Run, then settle, then answer. A failure of any kind is free: its key is released, its payment bound to it. */
   async function runAndClose(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const outcome = await work(call, purchase);
     if (!outcome.ok) {
@@ -300,8 +298,4 @@ export function createBuying(
 function endsBeforeWork({ validBefore }: PaymentIdentity, resource: ServedResource): boolean {
   if (resource.charge === "before") return false;
   return validBefore < (Date.now() + resource.timeoutMs) / 1000 + SETTLE_SECONDS;
-}
-
-function microUsd(amount: Money): number {
-  return Number(toAtomic(amount, VALUE_PLACES));
 }

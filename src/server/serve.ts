@@ -2,7 +2,7 @@ import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server
 import { Hono } from "hono";
 import { type ApiDefinition, DEFAULT_RETENTION } from "../../schema/api.ts";
 import { type Duration, milliseconds } from "../../schema/duration.ts";
-import { parseUsd, toAtomic, type Usd } from "../../schema/money.ts";
+import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import { createJobs, type Jobs } from "../jobs/jobs.ts";
 import type { Faults } from "../observe/fault.ts";
 import { jsonLogger, type Logger } from "../observe/log.ts";
@@ -99,8 +99,6 @@ const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const FACILITATOR_TIMEOUT: Duration = "60s";
 const MAX_OUTSTANDING: Usd = "5.00";
-/** Places of a millionth of a dollar. */
-const VALUE_PLACES = 6;
 
 /** Serves an API. Called by the generated `createServer`, which knows the types. */
 export function serve(
@@ -167,7 +165,7 @@ export function serve(
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
-    maxOutstanding: Number(toAtomic(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING), VALUE_PLACES)),
+    maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
     dispatch: (jobId) => jobs.dispatch(jobId),
     url: (request, path) => {
       const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];

@@ -35,17 +35,17 @@ async function rpc(shop: Shop, method: string, params: unknown[]): Promise<void>
 }
 
 /** The same nonce, spent on a transfer to somebody else: what a dishonest payer does between verify and settle. */
-async function spendOnSomethingElse(shop: Shop, payment: unknown): Promise<void> {
+async function spendOnSomethingElse(shop: Shop, payment: unknown, payee?: string): Promise<void> {
   const { accepted, payload } = payment as {
     accepted: { network: string; asset: string; extra: { name: string; version: string } };
     payload: { authorization: { nonce: `0x${string}`; validBefore: string } };
   };
-  const friend = await shop.world.account();
+  const to = payee ?? (await shop.world.account()).address;
   const other = {
     network: accepted.network,
     asset: accepted.asset,
     domain: { name: accepted.extra.name, version: accepted.extra.version },
-    to: friend.address,
+    to,
     atomicAmount: "1",
     nonce: payload.authorization.nonce,
     validBefore: Number(payload.authorization.validBefore),
@@ -54,7 +54,7 @@ async function spendOnSomethingElse(shop: Shop, payment: unknown): Promise<void>
     ...accepted,
     scheme: "exact",
     amount: "1",
-    payTo: friend.address,
+    payTo: to,
     maxTimeoutSeconds: 60,
   };
   const settled = await shop.world.facilitator.settle(
@@ -101,6 +101,16 @@ describe.each([
     shop.facilitator.settle = shop.world.facilitator.settle.bind(shop.world.facilitator);
     const honest = await signedByHand(shop, "/v1/echo", body, { key: "spent-elsewhere" });
     expect((await shop.fetch("/v1/echo", post(body, honest.headers))).status).toBe(200);
+  });
+
+  it("as unpaid when its nonce was spent on a smaller transfer to the same payee", async () => {
+    await using shop = await openShop({ chain, evidence: true });
+    loseAnswers(shop, (payment) => spendOnSomethingElse(shop, payment, shop.world.seller.address));
+    const body = { text: "too little" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "spent-on-less" });
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect([answer.status, await answer.json()]).toMatchObject([402, { error: "authorization_spent" }]);
+    expect((await shop.moved()).received).toBe(1n);
   });
 
   it("not at all while the transfer is neither done nor expired; nobody is asked to pay again", async () => {

@@ -156,6 +156,34 @@ describe("a server that dies over a job", () => {
     expect(last.runs.render).toBeUndefined();
   });
 
+  it("and whose successor does not sell the resource any more, leaves a job that ends and is owed back", async () => {
+    await using shop = await openShop({ recovery: RECOVERY });
+    const never = new Promise<never>(() => {});
+    const faults = { reach: (point: string) => (point === "job.claimed" ? never : Promise.resolve()) };
+    const dying = await openShop({ world: shop.world, store: shop.store, recovery: RECOVERY, faults });
+    const status = await render(dying, "sold-before");
+    const owner = await until(
+      async () => ownerOf(shop, await status()).catch(() => ""),
+      (owner) => owner !== "",
+    );
+    await shop.store.attend(owner, 0);
+    // The next release calls it by another name.
+    const renamed = new Proxy(shop.store, {
+      get: (target, name: keyof Store) =>
+        name !== "change"
+          ? target[name].bind(target)
+          : async (step: Step) => {
+              const stepped = await target.change(step);
+              return stepped?.job ? { ...stepped, job: { ...stepped.job, resource: "removed" } } : stepped;
+            },
+    });
+    await using next = await openShop({ world: shop.world, store: renamed, recovery: RECOVERY });
+    await next.server.start();
+    const document = await until(status, ({ state }) => state === "failed");
+    expect(document).toMatchObject({ code: "internal_error", paymentState: "refund_owed" });
+    expect(await shop.store.refunds({ limit: 9 })).toHaveLength(1);
+  });
+
   it("is not needed for a stop: a server that stops hands its jobs back at once", async () => {
     await using shop = await openShop({ recovery: { everyMs: 20, leaseMs: 60_000 } });
     const stopping = await openShop({ world: shop.world, store: shop.store });

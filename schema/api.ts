@@ -6,6 +6,12 @@ import type { InputOf, OutputOf, Schema } from "./standard.ts";
 /** What is not said of a resource. */
 export const DEFAULT_TIMEOUT: Duration = "30s";
 export const DEFAULT_RETENTION: Duration = "24h";
+export const DEFAULT_BACKOFF: Duration = "1s";
+
+/** The most that a job may be run again after it has failed. */
+export const MOST_RETRIES = 20;
+/** The longest pause before a job is run again, however often it has failed: 10 minutes. */
+export const LONGEST_BACKOFF: Duration = "10m";
 
 /** How a resource that takes longer than one request is run. */
 export interface JobOptions<Output = unknown> {
@@ -13,6 +19,28 @@ export interface JobOptions<Output = unknown> {
   readonly timeout: Duration;
   /** How long the result can be fetched after the job has ended. @default "24h" */
   readonly retention?: Duration;
+  /**
+   * How often the handler is run again after it has thrown or timed out: 0 to 20. What `ctx.fail` ends is final. Each
+   * time it has the whole `timeout`, and `ctx.attempt` is higher. @default 0
+   */
+  readonly retries?: number;
+  /**
+   * The pause before the first retry. It is doubled for each next one, up to 10 minutes, and varies by a quarter, so
+   * that what has failed together is not tried together. @default "1s"
+   */
+  readonly backoff?: Duration;
+  /**
+   * A job that has not been started for so long after it was accepted ends as expired; what was charged for it is owed
+   * back. @default it waits for as long as it takes
+   */
+  readonly startWithin?: Duration;
+  /** How many of it run at a time in one server: a whole number from 1. @default no limit of its own */
+  readonly concurrency?: number;
+  /**
+   * With so many of it waiting to be started, further calls are answered 503 `queue_full`, before any money moves: a
+   * whole number from 1. @default the server's limit
+   */
+  readonly maxQueued?: number;
   /** The output field that holds the address of the product; copied to `artifactUrl` of the job's status. */
   readonly artifactUrl?: keyof Output & string;
   /** The output field that holds a text answer; copied to `response` of the job's status. */
@@ -33,11 +61,28 @@ export interface Example<Input = unknown, Output = unknown> {
   readonly output: Output;
 }
 
+/** For how long, for whom and at what price an answer is given again. For resources that answer in the same request. */
+export interface CacheOptions {
+  /**
+   * How long an output answers the same validated input again without running the handler. Kept in the memory of one
+   * server, the least used going first; a failure is never kept. The answer says its age in `Age`, and costs as much
+   * as a fresh one unless `cacheIsFree`. @default never
+   */
+  readonly cache?: Duration | undefined;
+  /**
+   * An answer out of the cache costs nothing. When it is public too, it is given without asking for a payment; else to
+   * a payment of who bought it, which is not used. @default false
+   */
+  readonly cacheIsFree?: boolean | undefined;
+  /** One payer may be given what another has got. @default false: what one payer has got is never given to another */
+  readonly cacheIsPublic?: boolean | undefined;
+}
+
 export interface ResourceDefinition<
   I extends Schema = Schema,
   O extends Schema = Schema,
   Code extends string = string,
-> {
+> extends CacheOptions {
   /** One sentence in the imperative: what the buyer gets. */
   readonly summary: string;
   /** Anything more that a buyer should know. Markdown. */
@@ -68,6 +113,8 @@ export interface ResourceDefinition<
   /** True, or what to use instead. */
   readonly deprecated?: boolean | string;
   readonly examples?: readonly Example[];
+  /** Input fields that may appear in the server's log. @default none */
+  readonly loggable?: readonly string[];
 }
 
 /** When a resource's buyer is charged, where the definition does not say. */
@@ -79,14 +126,24 @@ export function chargeOf({ charge, job }: Pick<ResourceDefinition, "charge" | "j
 type ObjectInput<I extends Schema> =
   InputOf<I> extends object ? (InputOf<I> extends readonly unknown[] ? never : I) : never;
 
+/** A job's result is kept as it is, so there is nothing to cache of it; and what is not cached has no such price. */
+type Answering<O extends Schema> =
+  | ({ readonly job: JobOptions<OutputOf<O>> } & Uncached)
+  | ({ readonly job?: undefined } & (Uncached | (CacheOptions & { readonly cache: Duration })));
+
+type Uncached = { readonly [Name in keyof CacheOptions]?: undefined };
+
 /** Describes one thing that the API sells. The types hold price, path and output together. */
 export function resource<const I extends Schema, const O extends Schema, const Code extends string = never>(
-  definition: Omit<ResourceDefinition<I, O, Code>, "input" | "price" | "job" | "examples"> & {
+  definition: Omit<
+    ResourceDefinition<I, O, Code>,
+    "input" | "price" | "job" | "examples" | "loggable" | keyof CacheOptions
+  > & {
     readonly input: I & ObjectInput<I>;
     readonly price: NoInfer<PriceFor<OutputOf<I>>>;
-    readonly job?: JobOptions<OutputOf<O>>;
     readonly examples?: readonly Example<InputOf<I>, OutputOf<O>>[];
-  },
+    readonly loggable?: NoInfer<readonly (keyof OutputOf<I> & string)[]>;
+  } & Answering<O>,
 ): ResourceDefinition<I, O, Code> {
   return definition as ResourceDefinition<I, O, Code>;
 }

@@ -101,15 +101,17 @@ describe("packages stay in their rooms", () => {
   });
   it("nothing of Node in what runs on Workers", () => {
     const portable = /^src\/(wire|server|payments|jobs|store|observe|client)\//;
-    const sqlite = /^src\/store\/sqlite(-file)?\.ts$/;
-    expect(without((file) => portable.test(file) && !sqlite.test(file), /^node:/)).toEqual([]);
-    // A door of its own: nothing that runs on Workers leads to it.
+    const sqlite = /^src\/store\/sqlite(-file|-tally)?\.ts$/;
+    const postgres = /^src\/store\/postgres(-[a-z]+)?\.ts$/;
+    const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);
+    expect(without(portably, /^node:/)).toEqual([]);
+    // Doors of their own: nothing that runs on Workers leads to them, and nothing without Postgres to its driver.
+    const outside = (file: string) => !file.startsWith("codegen/cli/");
     expect(
-      without(
-        (file) => !sqlite.test(file) && !file.startsWith("codegen/cli/"),
-        /^src\/store\/sqlite(-file)?\.ts$/,
-      ),
+      without((file) => !sqlite.test(file) && outside(file), /^src\/store\/sqlite(-file)?\.ts$/),
     ).toEqual([]);
+    expect(without((file) => !postgres.test(file) && outside(file), /^src\/store\/postgres/)).toEqual([]);
+    expect(without((file) => !postgres.test(file), /^pg(-boss)?$/)).toEqual([]);
   });
   it("schema converters in one file", () => {
     expect(

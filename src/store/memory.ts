@@ -5,14 +5,17 @@ import {
   isOpen,
   isOrphaned,
   isOutstanding,
+  isQueued,
+  isReady,
   isWaiting,
   maySweepCall,
   maySweepJob,
   maySweepRefund,
   take,
 } from "./rules.ts";
-import type { CallRecord, JobRecord, RefundRecord, Store } from "./store.ts";
+import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Room, Store } from "./store.ts";
 import { TOMBSTONE_LIFE_MS } from "./store.ts";
+import { isDoubtful, tallyOf } from "./tally.ts";
 
 /**
  * Keeps everything in this process. For tests and demos: a restart forgets calls, payments, jobs and owed refunds.
@@ -23,8 +26,11 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
   const now = options.now ?? Date.now;
   const calls = callTable((id) => jobs.get(id));
   const jobs = new Map<string, JobRecord>();
-  /** Jobs that are queued or running. */
+  /** Jobs that have not ended. */
   const unfinished = new Set<string>();
+  /** Jobs with a callback that is due, now or later. */
+  const calling = new Set<string>();
+  const listeners = new Set<JobListener>();
   const refunds = new Map<string, RefundRecord>();
   const owed = new Set<string>();
   const tombstones = new Map<string, number>();
@@ -34,14 +40,37 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
 
   function putJob(job: JobRecord): void {
     jobs.set(job.id, job);
-    mark(unfinished, job.id, job.status === "queued" || job.status === "running");
+    mark(unfinished, job.id, job.endedAt === undefined);
+    mark(calling, job.id, job.callback?.dueAt !== undefined);
     calls.weigh(job.callId);
   }
 
   function dropJob(job: JobRecord): void {
     jobs.delete(job.id);
     unfinished.delete(job.id);
+    calling.delete(job.id);
     calls.weigh(job.callId);
+  }
+
+  function tell({ id, status }: JobRecord): void {
+    for (const listener of listeners) listener({ id, status });
+  }
+
+  function unfinishedJobs({ limit, most = {} }: Room, may: (job: JobRecord) => boolean): JobRecord[] {
+    const left = new Map(Object.entries(most));
+    const found = those(unfinished, jobs).filter(may).sort(byAge);
+    const fitting = found.filter(({ resource }) => {
+      const room = left.get(resource) ?? Infinity;
+      left.set(resource, room - 1);
+      return room > 0;
+    });
+    return fitting.slice(0, limit);
+  }
+
+  function isFull({ resource }: JobRecord, most: NonNullable<Limits["queued"]>): boolean {
+    const queued = those(unfinished, jobs).filter(isQueued);
+    const alike = queued.filter((job) => job.resource === resource);
+    return queued.length >= (most.all ?? Infinity) || alike.length >= (most.resource ?? Infinity);
   }
 
   function putRefund(refund: RefundRecord): void {
@@ -75,10 +104,12 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
           return { begun: false, because: "outstanding" };
         }
       }
+      if (job && limits.queued && isFull(job, limits.queued)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) putJob(job);
       calls.put(call);
+      if (job) tell(job);
       return { begun: true };
     },
 
@@ -93,6 +124,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       else if (next.call) calls.put(next.call);
       if (next.job) putJob(next.job);
       if (next.refund) putRefund(next.refund);
+      if (next.job) tell(next.job);
       return next;
     },
 
@@ -105,9 +137,30 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         .slice(0, limit);
     },
 
-    async openJobs(limit) {
-      const waiting = those(unfinished, jobs).filter((job) => isWaiting(job, alive));
-      return waiting.sort(byAge).slice(0, limit);
+    async openJobs(room) {
+      return unfinishedJobs(room, (job) => isWaiting(job, alive, now()));
+    },
+
+    async handOut(room) {
+      return unfinishedJobs(room, (job) => isReady(job, now())).map(({ id, resource }) => ({ id, resource }));
+    },
+
+    async lateJobs(limit) {
+      return unfinishedJobs(
+        { limit },
+        (job) => job.status === "queued" && (job.startBy ?? Infinity) <= now(),
+      );
+    },
+
+    async dueCallbacks(limit) {
+      const due = (job: JobRecord): number => job.callback?.dueAt ?? Infinity;
+      const found = those(calling, jobs).filter((job) => due(job) <= now());
+      return found.sort((a, b) => due(a) - due(b)).slice(0, limit);
+    },
+
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
 
     async job(id) {
@@ -124,27 +177,44 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       return found.sort(byAge).slice(0, limit);
     },
 
-    async sweep(at) {
+    async sweep(at, limit) {
       const owing = new Set(those(owed, refunds).map((refund) => refund.callId));
-      let swept = 0;
-      for (const job of jobs.values()) {
-        if (!maySweepJob(job, calls.get(job.callId), { owed: owing.has(job.callId) }, at)) continue;
+      const oldJobs = first(limit, jobs.values(), (job) =>
+        maySweepJob(job, calls.get(job.callId), { owed: owing.has(job.callId) }, at),
+      );
+      for (const job of oldJobs) {
         dropJob(job);
         tombstones.set(job.id, at + TOMBSTONE_LIFE_MS);
-        swept += 1;
       }
-      for (const call of calls.all()) {
+      const oldCalls = first(limit, calls.all(), (call) => {
         const ties = { owed: owing.has(call.id), job: call.jobId !== undefined && jobs.has(call.jobId) };
-        if (!maySweepCall(call, ties, at)) continue;
-        calls.drop(call);
-        swept += 1;
-      }
-      for (const refund of refunds.values()) {
-        if (maySweepRefund(refund, at) && refunds.delete(refund.id)) swept += 1;
-      }
-      for (const [id, until] of tombstones) if (until <= at) tombstones.delete(id);
+        return maySweepCall(call, ties, at);
+      });
+      for (const call of oldCalls) calls.drop(call);
+      const oldRefunds = first(limit, refunds.values(), (refund) => maySweepRefund(refund, at));
+      for (const { id } of oldRefunds) refunds.delete(id);
+      for (const [id] of first(limit, tombstones, ([, until]) => until <= at)) tombstones.delete(id);
       for (const owner of livesUntil.keys()) if (!alive(owner)) livesUntil.delete(owner);
-      return swept;
+      return oldJobs.length + oldCalls.length + oldRefunds.length;
+    },
+
+    async tally(by) {
+      return tallyOf({ calls: calls.all(), jobs: jobs.values(), refunds: refunds.values() }, by);
+    },
+
+    async recentJobs({ ended, limit }) {
+      const time = (job: JobRecord): number => (ended ? job.endedAt : undefined) ?? job.createdAt;
+      const waits = (job: JobRecord): number => (ended || job.status === "running" ? 0 : 1);
+      const found = ended
+        ? [...jobs.values()].filter(({ id }) => !unfinished.has(id))
+        : those(unfinished, jobs);
+      return found
+        .sort((a, b) => waits(a) - waits(b) || time(b) - time(a) || (a.id < b.id ? 1 : -1))
+        .slice(0, limit);
+    },
+
+    async doubtfulCalls(limit) {
+      return calls.open().filter(isDoubtful).sort(byAge).slice(0, limit);
     },
 
     async close() {},
@@ -223,6 +293,15 @@ function those<T>(ids: Iterable<string>, records: ReadonlyMap<string, T>): T[] {
   for (const id of ids) {
     const record = records.get(id);
     if (record) found.push(record);
+  }
+  return found;
+}
+
+function first<T>(limit: number, records: Iterable<T>, chosen: (record: T) => boolean): T[] {
+  const found: T[] = [];
+  for (const record of records) {
+    if (found.length >= limit) break;
+    if (chosen(record)) found.push(record);
   }
   return found;
 }

@@ -6,9 +6,17 @@ export interface Presence {
   readonly owner: string;
   /** Makes sure that the lease stands. To be awaited before anything is owned. */
   ensure(): Promise<void>;
+  /**
+   * Calls `lapsed` when the lease could not be renewed and is about to end: what this server owns will be taken over.
+   * Before that, not after it, so that who heeds it has stopped when the next one starts.
+   */
+  onLapse(lapsed: () => void): () => void;
   /** Ends the lease: what is still owned may be taken over at once. */
   end(): Promise<void>;
 }
+
+/** After which share of its lease a server that could not renew it stops its work; two renewals have failed by then. */
+const HEED_SHARE = 5 / 6;
 
 /** @param leaseMs how long this server is taken to live after its last sign of life, in milliseconds */
 export function createPresence(store: Store, leaseMs: number, onError: (error: unknown) => void): Presence {
@@ -17,6 +25,18 @@ export function createPresence(store: Store, leaseMs: number, onError: (error: u
   let beatAt = Number.NEGATIVE_INFINITY;
   let beating: Promise<void> | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
+  let ending: ReturnType<typeof setTimeout> | undefined;
+  const lapses = new Set<() => void>();
+
+  /** A process that has stood still for longer than its lease finds it out here as well, as soon as it goes on. */
+  function watchLease(): void {
+    clearTimeout(ending);
+    const tell = () => {
+      for (const lapsed of lapses) lapsed();
+    };
+    ending = setTimeout(tell, Math.max(0, beatAt + leaseMs * HEED_SHARE - performance.now()));
+    (ending as { unref?: () => void }).unref?.();
+  }
 
   function beat(): Promise<void> {
     const startedAt = performance.now();
@@ -24,6 +44,7 @@ export function createPresence(store: Store, leaseMs: number, onError: (error: u
       .attend(owner, leaseMs)
       .then(() => {
         beatAt = startedAt;
+        watchLease();
       })
       .finally(() => {
         beating = undefined;
@@ -40,8 +61,13 @@ export function createPresence(store: Store, leaseMs: number, onError: (error: u
       timer = setInterval(() => beat().catch(onError), beatMs);
       (timer as { unref?: () => void }).unref?.();
     },
+    onLapse(lapsed) {
+      lapses.add(lapsed);
+      return () => lapses.delete(lapsed);
+    },
     async end() {
       clearInterval(timer);
+      clearTimeout(ending);
       timer = undefined;
       if (beatAt === Number.NEGATIVE_INFINITY) return;
       beatAt = Number.NEGATIVE_INFINITY;

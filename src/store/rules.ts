@@ -15,14 +15,33 @@ export function isOpen(call: Pick<CallRecord, "paymentState" | "answer">): boole
   return call.paymentState === "in_flight" || call.answer === undefined;
 }
 
+/** Answered by an error. */
+export function hasFailed({ answer }: Pick<CallRecord, "answer">): boolean {
+  return answer !== undefined && answer.status >= 400;
+}
+
 /** Answered in the same request, and not charged: it was free, or it has failed. */
 export function hasEndedFree(call: Pick<CallRecord, "paymentState" | "answer" | "jobId">): boolean {
   return call.jobId === undefined && call.paymentState === "unused" && !isOpen(call);
 }
 
-/** Waits for a server: queued, whoever queued it, or running under a dead one. */
-export function isWaiting(job: Pick<JobRecord, "status" | "owner">, alive: Alive): boolean {
-  return job.status === "queued" || (job.status === "running" && isOrphaned(job, alive));
+/** May be started: queued, whoever queued it, and its time has come. */
+export function isReady(job: Pick<JobRecord, "status" | "runAt">, now: number): boolean {
+  return job.status === "queued" && job.runAt <= now;
+}
+
+/** Waits for a server: ready, or running under a dead one. */
+export function isWaiting(
+  job: Pick<JobRecord, "status" | "owner" | "runAt">,
+  alive: Alive,
+  now: number,
+): boolean {
+  return isReady(job, now) || (job.status === "running" && isOrphaned(job, alive));
+}
+
+/** Takes a place in the queue: it waits for a worker, or for its payment to do so. */
+export function isQueued(job: Pick<JobRecord, "status" | "startedAt">): boolean {
+  return job.status === "queued" || (job.status === "awaiting_payment" && job.startedAt === undefined);
 }
 
 /**
@@ -48,7 +67,7 @@ export function byAge(a: { createdAt: number; id: string }, b: { createdAt: numb
  * @param found The records as they stand; for a refund to be added, the one that has its id already.
  */
 export function take(step: Step, found: Stepped, alive: Alive, now: number): Stepped | undefined {
-  const call = step.call && takeCall(step.call, found.call, alive);
+  const call = step.call && takeCall(step.call, found.call, alive, now);
   if (step.call && !call) return undefined;
   const job = step.job && takeJob(step.job, found.job, alive, now);
   if (step.job && !job) return undefined;
@@ -61,13 +80,16 @@ function takeCall(
   { when, set }: NonNullable<Step["call"]>,
   call: CallRecord | undefined,
   alive: Alive,
+  now: number,
 ): CallRecord | undefined {
   if (!call) return undefined;
   if (when?.owner !== undefined && call.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(call, alive)) return undefined;
   if (when?.paymentState && !when.paymentState.includes(call.paymentState)) return undefined;
   if (when?.unanswered && call.answer !== undefined) return undefined;
-  return set === "forget" ? call : { ...call, ...set };
+  if (set === "forget") return call;
+  const endedAt = set.answer && !call.answer && call.jobId === undefined ? now : call.endedAt;
+  return { ...call, ...set, endedAt };
 }
 
 function takeJob(
@@ -81,7 +103,15 @@ function takeJob(
   if (when?.attempt !== undefined && job.attempt !== when.attempt) return undefined;
   if (when?.owner !== undefined && job.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(job, alive)) return undefined;
-  return { ...job, ...set, updatedAt: now };
+  if (when?.callbackTries !== undefined && job.callback?.tries !== when.callbackTries) return undefined;
+  // To whom the end was told is no news of the job: what has ended is not written on any more.
+  const isNews = Object.keys(set).some((name) => name !== "callback");
+  const next = { ...job, ...set, updatedAt: isNews ? now : job.updatedAt };
+  const startedAt = next.startedAt ?? (next.status === "running" ? now : undefined);
+  if (!TERMINAL.includes(next.status) || job.endedAt !== undefined) return { ...next, startedAt };
+  // Whoever ends a job need not think of those who want to be told.
+  const callback = next.callback && { ...next.callback, dueAt: now };
+  return { ...next, startedAt, endedAt: now, callback };
 }
 
 function takeRefund(
@@ -107,13 +137,14 @@ export function maySweepCall(
   ties: Ties,
   now: number,
 ): boolean {
-  return (
-    call.paymentState !== "in_flight" &&
-    !ties.owed &&
-    !ties.job &&
-    call.createdAt + CALL_LIFE_MS <= now &&
-    call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS <= now
-  );
+  return call.paymentState !== "in_flight" && !ties.owed && !ties.job && sweepCallAt(call) <= now;
+}
+
+/** When a call may be swept at the earliest, in milliseconds since the epoch. */
+export function sweepCallAt(
+  call: Pick<CallRecord, "createdAt"> & { identity: { validBefore: number } },
+): number {
+  return Math.max(call.createdAt + CALL_LIFE_MS, call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS);
 }
 
 /** A job is kept as long as its money is not where it belongs: whoever brings it there writes to the job too. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { setImmediate, setTimeout } from "node:timers/promises";
 
 /** A SQLite file that several processes write, and this one in groups. */
@@ -14,8 +14,19 @@ export interface SqliteFile {
    * `work` still is all or nothing: when it throws, only its own writes are undone, unless the disk gave up.
    */
   write<T>(work: () => T): Promise<T>;
+  /** Calls `happened` when another connection has written since the last look, every `ms` at most. End it by `clearInterval`. */
+  onForeignChange(ms: number, happened: () => void): ReturnType<typeof setInterval>;
   /** Waits for the writes that were asked for, then closes the file. */
   close(): Promise<void>;
+}
+
+type Value = SQLInputValue | Record<string, SQLInputValue>;
+
+/** A prepared statement that knows what its rows look like. */
+export interface Statement<Row> {
+  get(...values: Value[]): Row | undefined;
+  all(...values: Value[]): Row[];
+  run(...values: Value[]): unknown;
 }
 
 /** "x402", in the header of the file: tells our files from those of other programs. */
@@ -119,6 +130,20 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
         draining ??= drain();
       });
     },
+    onForeignChange(ms, happened) {
+      // Counts the commits of other connections. Source: sqlite.org/pragma.html#pragma_data_version
+      const version = db.prepare("PRAGMA data_version");
+      let seen = version.get()?.data_version;
+      const timer = setInterval(() => {
+        const now = db.isOpen ? version.get()?.data_version : seen;
+        if (now === seen) return;
+        seen = now;
+        happened();
+      }, ms);
+      timer.unref();
+      return timer;
+    },
+
     async close() {
       if (closed) return;
       closed = true;

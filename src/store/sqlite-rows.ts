@@ -1,5 +1,6 @@
-import { isOpen } from "./rules.ts";
+import { hasFailed, isOpen, sweepCallAt } from "./rules.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord } from "./store.ts";
+import { refundValue } from "./tally.ts";
 
 /**
  * How the tables came to be what they are: steps are added at the end, never changed.
@@ -12,30 +13,43 @@ export const MIGRATIONS = [
      id TEXT PRIMARY KEY, resource TEXT NOT NULL, key TEXT, fingerprint TEXT NOT NULL,
      network TEXT NOT NULL, payer TEXT NOT NULL, nonce TEXT NOT NULL, valid_before REAL NOT NULL,
      value REAL NOT NULL, charge TEXT NOT NULL, payment_state TEXT NOT NULL, job_id TEXT, owner TEXT,
-     retry_at REAL NOT NULL, created_at REAL NOT NULL, open INTEGER NOT NULL, rest TEXT NOT NULL,
+     tries REAL NOT NULL, retry_at REAL NOT NULL, created_at REAL NOT NULL, ended_at REAL,
+     open INTEGER NOT NULL, failed INTEGER NOT NULL, sweep_at REAL NOT NULL, held INTEGER NOT NULL,
+     rest TEXT NOT NULL,
      UNIQUE (network, payer, nonce)
    ) STRICT;
    CREATE UNIQUE INDEX calls_key ON calls (resource, payer, key) WHERE key IS NOT NULL;
    CREATE INDEX calls_alike ON calls (payer, fingerprint, created_at);
    CREATE INDEX calls_unpaid ON calls (payer) WHERE charge = 'after' AND payment_state <> 'settled';
    CREATE INDEX calls_open ON calls (retry_at) WHERE open = 1;
-   CREATE INDEX calls_age ON calls (created_at);
+   CREATE INDEX calls_tally
+     ON calls (created_at, resource, payment_state, value, job_id, ended_at, failed);
+   CREATE INDEX calls_old ON calls (sweep_at) WHERE held = 0 AND payment_state <> 'in_flight';
+   CREATE INDEX calls_doubtful ON calls (created_at, id) WHERE payment_state = 'in_flight' AND tries > 0;
 
    CREATE TABLE jobs (
-     id TEXT PRIMARY KEY, call_id TEXT NOT NULL, status TEXT NOT NULL, owner TEXT,
-     created_at REAL NOT NULL, expires_at REAL, rest TEXT NOT NULL
+     id TEXT PRIMARY KEY, call_id TEXT NOT NULL, resource TEXT NOT NULL, status TEXT NOT NULL, code TEXT,
+     owner TEXT, run_at REAL NOT NULL, start_by REAL, callback_at REAL, created_at REAL NOT NULL,
+     started_at REAL, ended_at REAL, expires_at REAL, rest TEXT NOT NULL
    ) STRICT;
-   CREATE INDEX jobs_unfinished ON jobs (created_at, id) WHERE status IN ('queued', 'running');
+   CREATE INDEX jobs_unfinished ON jobs (created_at, id) WHERE ended_at IS NULL;
+   CREATE INDEX jobs_queued ON jobs (resource) WHERE status IN ('queued', 'awaiting_payment');
+   CREATE INDEX jobs_late ON jobs (start_by) WHERE status = 'queued' AND start_by IS NOT NULL;
+   CREATE INDEX jobs_calling ON jobs (callback_at) WHERE callback_at IS NOT NULL;
+   CREATE INDEX jobs_ended ON jobs (ended_at, id, resource, status, code, started_at) WHERE ended_at IS NOT NULL;
    CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
    CREATE TABLE tombstones (id TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE INDEX tombstones_until ON tombstones (until);
 
    CREATE TABLE refunds (
-     id TEXT PRIMARY KEY, call_id TEXT NOT NULL, state TEXT NOT NULL,
-     retry_at REAL NOT NULL, created_at REAL NOT NULL, rest TEXT NOT NULL
+     id TEXT PRIMARY KEY, call_id TEXT NOT NULL, resource TEXT NOT NULL, state TEXT NOT NULL,
+     currency TEXT NOT NULL, value REAL NOT NULL, retry_at REAL NOT NULL, created_at REAL NOT NULL,
+     rest TEXT NOT NULL
    ) STRICT;
    CREATE INDEX refunds_age ON refunds (created_at, id);
    CREATE INDEX refunds_owed ON refunds (call_id) WHERE state = 'owed';
    CREATE INDEX refunds_due ON refunds (created_at, id) WHERE state = 'owed';
+   CREATE INDEX refunds_tally ON refunds (resource, state, currency, value);
 
    CREATE TABLE servers (owner TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
@@ -55,18 +69,24 @@ export type CallRow = {
   payment_state: CallRecord["paymentState"];
   job_id: string | null;
   owner: string | null;
+  tries: number;
   retry_at: number;
   created_at: number;
+  ended_at: number | null;
   open: number;
+  failed: number;
+  /** When it may be swept at the earliest. */
+  sweep_at: number;
+  /** 1 while the record of its job is there. */
+  held: number;
   rest: string;
 };
 
-type CallRest = Pick<CallRecord, "payment" | "answer" | "receipt" | "tries"> &
-  Pick<PaymentIdentity, "bytesHash">;
+type CallRest = Pick<CallRecord, "payment" | "answer" | "receipt"> & Pick<PaymentIdentity, "bytesHash">;
 
 export function callRow(call: CallRecord): CallRow {
-  const { identity, payment, answer, receipt, tries } = call;
-  const rest: CallRest = { bytesHash: identity.bytesHash, payment, answer, receipt, tries };
+  const { identity, payment, answer, receipt } = call;
+  const rest: CallRest = { bytesHash: identity.bytesHash, payment, answer, receipt };
   return {
     id: call.id,
     resource: call.resource,
@@ -81,15 +101,20 @@ export function callRow(call: CallRecord): CallRow {
     payment_state: call.paymentState,
     job_id: call.jobId ?? null,
     owner: call.owner ?? null,
+    tries: call.tries,
     retry_at: call.retryAt,
     created_at: call.createdAt,
+    ended_at: call.endedAt ?? null,
     open: Number(isOpen(call)),
+    failed: Number(hasFailed(call)),
+    sweep_at: sweepCallAt(call),
+    held: Number(call.jobId !== undefined),
     rest: JSON.stringify(rest),
   };
 }
 
 export function callOf(row: CallRow): CallRecord {
-  const { bytesHash, payment, answer, receipt, tries } = JSON.parse(row.rest) as CallRest;
+  const { bytesHash, payment, answer, receipt } = JSON.parse(row.rest) as CallRest;
   const { network, payer, nonce, valid_before: validBefore } = row;
   return {
     id: row.id,
@@ -105,33 +130,76 @@ export function callOf(row: CallRow): CallRecord {
     receipt,
     jobId: row.job_id ?? undefined,
     owner: row.owner ?? undefined,
-    tries,
+    tries: row.tries,
     retryAt: row.retry_at,
     createdAt: row.created_at,
+    endedAt: row.ended_at ?? undefined,
   };
 }
 
 export type JobRow = {
   id: string;
   call_id: string;
+  resource: string;
   status: JobRecord["status"];
+  code: string | null;
   owner: string | null;
+  run_at: number;
+  start_by: number | null;
+  callback_at: number | null;
   created_at: number;
+  started_at: number | null;
+  ended_at: number | null;
   expires_at: number | null;
   rest: string;
 };
 
-type JobRest = Omit<JobRecord, "id" | "callId" | "status" | "owner" | "createdAt" | "expiresAt">;
+type JobRest = Omit<
+  JobRecord,
+  | "id"
+  | "callId"
+  | "resource"
+  | "status"
+  | "owner"
+  | "runAt"
+  | "startBy"
+  | "createdAt"
+  | "startedAt"
+  | "endedAt"
+  | "expiresAt"
+>;
 
 export function jobRow(job: JobRecord): JobRow {
-  const { id, callId, status, owner, createdAt, expiresAt, ...others } = job;
-  const rest: JobRest = others;
+  const { id, callId, resource, status, owner, runAt, startBy, createdAt, startedAt, endedAt, expiresAt } =
+    job;
+  const rest: JobRest = {
+    payer: job.payer,
+    input: job.input,
+    progress: job.progress,
+    message: job.message,
+    result: job.result,
+    failure: job.failure,
+    paymentState: job.paymentState,
+    receipt: job.receipt,
+    attempt: job.attempt,
+    failures: job.failures,
+    callback: job.callback,
+    trace: job.trace,
+    updatedAt: job.updatedAt,
+  };
   return {
     id,
     call_id: callId,
+    resource,
     status,
+    code: job.failure?.code ?? null,
     owner: owner ?? null,
+    run_at: runAt,
+    start_by: startBy ?? null,
+    callback_at: job.callback?.dueAt ?? null,
     created_at: createdAt,
+    started_at: startedAt ?? null,
+    ended_at: endedAt ?? null,
     expires_at: expiresAt ?? null,
     rest: JSON.stringify(rest),
   };
@@ -141,7 +209,7 @@ export function jobOf(row: JobRow): JobRecord {
   const rest = JSON.parse(row.rest) as JobRest;
   return {
     id: row.id,
-    resource: rest.resource,
+    resource: row.resource,
     callId: row.call_id,
     payer: rest.payer,
     input: rest.input,
@@ -154,8 +222,15 @@ export function jobOf(row: JobRow): JobRecord {
     receipt: rest.receipt,
     owner: row.owner ?? undefined,
     attempt: rest.attempt,
+    failures: rest.failures,
+    runAt: row.run_at,
+    startBy: row.start_by ?? undefined,
+    callback: rest.callback && { ...rest.callback, dueAt: row.callback_at ?? undefined },
+    trace: rest.trace,
     createdAt: row.created_at,
     updatedAt: rest.updatedAt,
+    startedAt: row.started_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,
   };
 }
@@ -163,18 +238,35 @@ export function jobOf(row: JobRow): JobRecord {
 export type RefundRow = {
   id: string;
   call_id: string;
+  resource: string;
   state: RefundRecord["state"];
+  currency: string;
+  /** In millionths of the currency's unit, to be added up. */
+  value: number;
   retry_at: number;
   created_at: number;
   rest: string;
 };
 
-type RefundRest = Omit<RefundRecord, "id" | "callId" | "state" | "retryAt" | "createdAt">;
+type RefundRest = Omit<
+  RefundRecord,
+  "id" | "callId" | "resource" | "state" | "currency" | "retryAt" | "createdAt"
+>;
 
 export function refundRow(refund: RefundRecord): RefundRow {
-  const { id, callId, state, retryAt, createdAt, ...others } = refund;
+  const { id, callId, resource, state, currency, retryAt, createdAt, ...others } = refund;
   const rest: RefundRest = others;
-  return { id, call_id: callId, state, retry_at: retryAt, created_at: createdAt, rest: JSON.stringify(rest) };
+  return {
+    id,
+    call_id: callId,
+    resource,
+    state,
+    currency,
+    value: refundValue(refund),
+    retry_at: retryAt,
+    created_at: createdAt,
+    rest: JSON.stringify(rest),
+  };
 }
 
 export function refundOf(row: RefundRow): RefundRecord {
@@ -184,7 +276,9 @@ export function refundOf(row: RefundRow): RefundRecord {
     id: row.id,
     callId: row.call_id,
     jobId: rest.jobId,
+    resource: row.resource,
     state: row.state,
+    currency: row.currency,
     payment: rest.payment,
     transaction: rest.transaction,
     problem: rest.problem,

@@ -1,6 +1,5 @@
-import type { SQLInputValue } from "node:sqlite";
-import { type Alive, isOutstanding, maySweepCall, maySweepJob, maySweepRefund, take } from "./rules.ts";
-import { openSqliteFile } from "./sqlite-file.ts";
+import { type Alive, byAge, isOutstanding, take } from "./rules.ts";
+import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import {
   type CallRow,
   callOf,
@@ -13,11 +12,17 @@ import {
   refundOf,
   refundRow,
 } from "./sqlite-rows.ts";
-import type { CallRecord, Store } from "./store.ts";
-import { CALL_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
+import { sqliteTally } from "./sqlite-tally.ts";
+import type { Begun, CallRecord, JobListener, JobRecord, Limits, Room, Store } from "./store.ts";
+import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
+const READY = "status = 'queued' AND run_at <= :now";
+const FITS =
+  "resource NOT IN (SELECT value FROM json_each(:without)) AND (:only IS NULL OR resource = :only)";
 const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state = 'owed' AND refunds.call_id";
+/** How often another process's changes are looked for while somebody listens. */
+const LOOK_EVERY_MS = 200;
 
 export interface SqliteStoreOptions {
   /** The store's clock, in milliseconds since the epoch. @default Date.now */
@@ -60,8 +65,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     put: put(
       "calls",
       `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, payment_state, job_id,
-       owner, retry_at, created_at, open, rest`,
-      ["key", "payment_state", "owner", "retry_at", "open", "rest"],
+       owner, tries, retry_at, created_at, ended_at, open, failed, sweep_at, held, rest`,
+      ["key", "payment_state", "owner", "tries", "retry_at", "ended_at", "open", "failed", "rest"],
     ),
     delete: prepare("DELETE FROM calls WHERE id = ?"),
     get: prepare<CallRow>("SELECT * FROM calls WHERE id = ?"),
@@ -85,37 +90,61 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       `SELECT * FROM calls WHERE open = 1 AND retry_at <= :now AND ${ORPHANED}
        ORDER BY retry_at, created_at, id LIMIT :limit`,
     ),
-    old: prepare<CallRow & { owed: number; job: number }>(
-      `SELECT id, payment_state, created_at, valid_before, ${OWED} = calls.id) AS owed,
-         EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id) AS job
-       FROM calls WHERE created_at <= ?`,
+    old: prepare<Pick<CallRow, "id">>(
+      `SELECT id FROM calls WHERE held = 0 AND payment_state <> 'in_flight' AND sweep_at <= :at
+         AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
     ),
+    letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),
   };
   const jobs = {
-    put: put("jobs", "id, call_id, status, owner, created_at, expires_at, rest", [
-      "status",
-      "owner",
-      "expires_at",
-      "rest",
-    ]),
+    put: put(
+      "jobs",
+      `id, call_id, resource, status, code, owner, run_at, start_by, callback_at, created_at, started_at, ended_at,
+       expires_at, rest`,
+      [
+        ...["status", "code", "owner", "run_at", "start_by", "callback_at", "started_at", "ended_at"],
+        ...["expires_at", "rest"],
+      ],
+    ),
     delete: prepare("DELETE FROM jobs WHERE id = ?"),
     get: prepare<JobRow>("SELECT * FROM jobs WHERE id = ?"),
     open: prepare<JobRow>(
-      `SELECT * FROM jobs WHERE status IN ('queued', 'running') AND (status = 'queued' OR ${ORPHANED})
-       ORDER BY created_at, id LIMIT :limit`,
+      `SELECT * FROM jobs WHERE ended_at IS NULL AND ${FITS}
+         AND ((${READY}) OR (status = 'running' AND ${ORPHANED})) ORDER BY created_at, id LIMIT :limit`,
     ),
-    expired: prepare<
-      Pick<JobRow, "id"> & { expires_at: number; state: CallRow["payment_state"] | null; owed: number }
-    >(
-      `SELECT jobs.id, expires_at, calls.payment_state AS state, ${OWED} = jobs.call_id) AS owed
-       FROM jobs LEFT JOIN calls ON calls.id = call_id WHERE expires_at <= ?`,
+    ready: prepare<JobRow>(
+      `SELECT id, resource, created_at FROM jobs WHERE ended_at IS NULL AND ${FITS} AND ${READY} ORDER BY created_at, id LIMIT :limit`,
+    ),
+    late: prepare<JobRow>(
+      `SELECT * FROM jobs WHERE status = 'queued' AND start_by <= :now ORDER BY start_by LIMIT :limit`,
+    ),
+    calling: prepare<JobRow>(
+      "SELECT * FROM jobs WHERE callback_at <= :now ORDER BY callback_at, id LIMIT :limit",
+    ),
+    /** How many take a place in the queue, counted up to a limit. */
+    queued: prepare<{ jobs: number }>(
+      `SELECT count(*) AS jobs FROM (
+         SELECT 1 FROM jobs WHERE status IN ('queued', 'awaiting_payment')
+           AND (status = 'queued' OR started_at IS NULL) AND (:resource IS NULL OR resource = :resource) LIMIT :limit
+       )`,
+    ),
+    expired: prepare<Pick<JobRow, "id" | "call_id">>(
+      `SELECT jobs.id, call_id FROM jobs LEFT JOIN calls ON calls.id = call_id
+       WHERE expires_at <= :at AND calls.payment_state IS NOT 'in_flight' AND NOT ${OWED} = jobs.call_id)
+       ORDER BY expires_at LIMIT :limit`,
     ),
     bury: prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)"),
     buried: prepare("SELECT 1 FROM tombstones WHERE id = ?"),
-    forget: prepare("DELETE FROM tombstones WHERE until <= ?"),
+    forget: prepare(
+      "DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones WHERE until <= :at LIMIT :limit)",
+    ),
   };
   const refunds = {
-    put: put("refunds", "id, call_id, state, retry_at, created_at, rest", ["state", "retry_at", "rest"]),
+    put: put("refunds", "id, call_id, resource, state, currency, value, retry_at, created_at, rest", [
+      "state",
+      "retry_at",
+      "rest",
+    ]),
     delete: prepare("DELETE FROM refunds WHERE id = ?"),
     get: prepare<RefundRow>("SELECT * FROM refunds WHERE id = ?"),
     list: prepare<RefundRow>(
@@ -124,8 +153,16 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     due: prepare<RefundRow>(
       `SELECT * FROM refunds WHERE state = 'owed' AND retry_at <= :dueAt ORDER BY created_at, id LIMIT :limit`,
     ),
-    paid: prepare<RefundRow>("SELECT id, state, created_at FROM refunds WHERE state = 'paid'"),
+    old: prepare<Pick<RefundRow, "id">>(
+      "SELECT id FROM refunds WHERE state = 'paid' AND created_at <= :at ORDER BY created_at LIMIT :limit",
+    ),
   };
+
+  const listeners = new Set<JobListener>();
+  const tell: JobListener = (news) => {
+    for (const listener of listeners) listener(news);
+  };
+  let looking: ReturnType<typeof setInterval> | undefined;
 
   const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
   const callById = (id: string) => record(calls.get.get(id), callOf);
@@ -152,6 +189,26 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       .reduce((sum, { value }) => sum + value, 0);
   }
 
+  /** The oldest rows there is room for: of each limited resource by itself, and of all others together. */
+  function fitting(statement: Statement<JobRow>, { limit, most = {} }: Room): JobRow[] {
+    const limited = Object.keys(most);
+    const rows = (of: { only: string | null; without: string; limit: number }) =>
+      statement.all({ now: now(), ...of });
+    const found = limited.flatMap((only) =>
+      rows({ only, without: "[]", limit: Math.min(limit, Math.max(0, most[only] ?? 0)) }),
+    );
+    const others = rows({ only: null, without: JSON.stringify(limited), limit });
+    if (found.length === 0) return others;
+    const age = (row: JobRow) => ({ createdAt: row.created_at, id: row.id });
+    return [...found, ...others].sort((a, b) => byAge(age(a), age(b))).slice(0, limit);
+  }
+
+  function isFull({ resource }: JobRecord, most: NonNullable<Limits["queued"]>): boolean {
+    const reached = (limit: number | undefined, of: string | null): boolean =>
+      limit !== undefined && (jobs.queued.get({ resource: of, limit })?.jobs ?? 0) >= limit;
+    return reached(most.resource, resource) || reached(most.all, null);
+  }
+
   return {
     attend(owner, forMs) {
       return file.write(() => {
@@ -168,8 +225,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       return file.read(() => callById(id));
     },
 
-    begin(call, job, limits = {}) {
-      return file.write(() => {
+    async begin(call, job, limits = {}) {
+      const outcome = await file.write<Begun>(() => {
         const holder = holderOf(call);
         if (holder) return { begun: false, because: "taken", holder };
         const { payer } = call.identity;
@@ -180,16 +237,19 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (limits.outstanding !== undefined && outstanding(payer) + call.value > limits.outstanding) {
           return { begun: false, because: "outstanding" };
         }
+        if (job && limits.queued && isFull(job, limits.queued)) return { begun: false, because: "full" };
         if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
         calls.put.run(callRow(call));
         if (job) jobs.put.run(jobRow(job));
         return { begun: true };
       });
+      if (job && outcome.begun) tell({ id: job.id, status: job.status });
+      return outcome;
     },
 
-    change(step) {
-      return file.write(() => {
+    async change(step) {
+      const stepped = await file.write(() => {
         const call = step.call && callById(step.call.id);
         const job = step.job && jobById(step.job.id);
         const refund = step.refund && refundById("add" in step.refund ? step.refund.add.id : step.refund.id);
@@ -202,14 +262,39 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (next.refund) refunds.put.run(refundRow(next.refund));
         return next;
       });
+      if (stepped?.job) tell({ id: stepped.job.id, status: stepped.job.status });
+      return stepped;
     },
 
     openCalls(limit) {
       return file.read(() => calls.open.all({ now: now(), limit }).map(callOf));
     },
 
-    openJobs(limit) {
-      return file.read(() => jobs.open.all({ now: now(), limit }).map(jobOf));
+    openJobs(room) {
+      return file.read(() => fitting(jobs.open, room).map(jobOf));
+    },
+
+    handOut(room) {
+      return file.read(() => fitting(jobs.ready, room).map(({ id, resource }) => ({ id, resource })));
+    },
+
+    lateJobs(limit) {
+      return file.read(() => jobs.late.all({ now: now(), limit }).map(jobOf));
+    },
+
+    dueCallbacks(limit) {
+      return file.read(() => jobs.calling.all({ now: now(), limit }).map(jobOf));
+    },
+
+    watch(listener) {
+      listeners.add(listener);
+      looking ??= file.onForeignChange(LOOK_EVERY_MS, () => tell(undefined));
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size > 0) return;
+        clearInterval(looking);
+        looking = undefined;
+      };
     },
 
     job(id) {
@@ -224,46 +309,31 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       });
     },
 
-    sweep(at) {
+    sweep(at, limit) {
       return file.write(() => {
-        const expired = jobs.expired
-          .all(at)
-          .filter(({ expires_at: expiresAt, state, owed }) =>
-            maySweepJob({ expiresAt }, state ? { paymentState: state } : undefined, { owed: owed === 1 }, at),
-          );
-        for (const { id } of expired) {
+        const expired = jobs.expired.all({ at, limit });
+        for (const { id, call_id } of expired) {
           jobs.delete.run(id);
           jobs.bury.run(id, at + TOMBSTONE_LIFE_MS);
+          calls.letGo.run(call_id);
         }
-        const old = calls.old.all(at - CALL_LIFE_MS).filter((row) => {
-          const identity = { validBefore: row.valid_before };
-          const call = { paymentState: row.payment_state, createdAt: row.created_at, identity };
-          return maySweepCall(call, { owed: row.owed === 1, job: row.job === 1 }, at);
-        });
+        const old = calls.old.all({ at, limit });
         for (const { id } of old) calls.delete.run(id);
-        const paid = refunds.paid
-          .all()
-          .filter(({ state, created_at: createdAt }) => maySweepRefund({ state, createdAt }, at));
+        const paid = refunds.old.all({ at: at - REFUND_LIFE_MS, limit });
         for (const { id } of paid) refunds.delete.run(id);
-        jobs.forget.run(at);
+        jobs.forget.run({ at, limit });
         servers.sweep.run(now());
         return expired.length + old.length + paid.length;
       });
     },
 
+    ...sqliteTally(file, prepare),
+
     close() {
+      clearInterval(looking);
       return file.close();
     },
   };
-}
-
-type Value = SQLInputValue | Record<string, SQLInputValue>;
-
-/** A prepared statement that knows what its rows look like. */
-interface Statement<Row> {
-  get(...values: Value[]): Row | undefined;
-  all(...values: Value[]): Row[];
-  run(...values: Value[]): unknown;
 }
 
 function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {

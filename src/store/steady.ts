@@ -27,9 +27,16 @@ export function steady(store: Store): Store {
     change: guarded("change", store.change),
     openCalls: guarded("openCalls", store.openCalls),
     openJobs: guarded("openJobs", store.openJobs),
+    handOut: guarded("handOut", store.handOut),
+    lateJobs: guarded("lateJobs", store.lateJobs),
+    dueCallbacks: guarded("dueCallbacks", store.dueCallbacks),
+    watch: (listener) => store.watch(listener),
     job: guarded("job", store.job),
     refunds: guarded("refunds", store.refunds),
     sweep: guarded("sweep", store.sweep),
+    tally: guarded("tally", store.tally),
+    recentJobs: guarded("recentJobs", store.recentJobs),
+    doubtfulCalls: guarded("doubtfulCalls", store.doubtfulCalls),
     close: guarded("close", store.close),
   };
 }

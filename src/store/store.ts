@@ -69,6 +69,8 @@ export interface CallRecord {
   readonly retryAt: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** When a call without a job was answered. Set by the store with the answer. */
+  readonly endedAt: number | undefined;
 }
 
 export type CallChange = Partial<
@@ -77,6 +79,17 @@ export type CallChange = Partial<
   /** Frees the key: it may name another call from now on. */
   readonly key?: undefined;
 };
+
+/** Where the buyer wants to be told of the end of a job. */
+export interface Callback {
+  readonly url: string;
+  /** `whsec_…`: the key that signs for this job alone, known to its buyer. */
+  readonly secret: string;
+  /** How often it was tried in vain. */
+  readonly tries: number;
+  /** When to call, in milliseconds since the epoch; set by the store at the end of the job. Absent before, and once nothing is to be told any more. */
+  readonly dueAt: number | undefined;
+}
 
 export interface JobRecord {
   readonly id: string;
@@ -97,9 +110,22 @@ export interface JobRecord {
   readonly owner: string | undefined;
   /** How often it has been started: who has not the last number writes nothing any more. */
   readonly attempt: number;
+  /** How many of these attempts have failed: the handler threw or timed out, or its server died. */
+  readonly failures: number;
+  /** Not to be started before, while it is queued; milliseconds since the epoch. */
+  readonly runAt: number;
+  /** Not to be started for the first time after; milliseconds since the epoch. Absent when it may wait for ever. */
+  readonly startBy: number | undefined;
+  readonly callback: Callback | undefined;
+  /** W3C `traceparent` of the call, so that the work appears in its trace. */
+  readonly trace: string | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** When its first attempt began; set by the store. */
+  readonly startedAt: number | undefined;
+  /** When its status became terminal; set by the store. */
+  readonly endedAt: number | undefined;
   /** When the record may be deleted; set at the end of the job. */
   readonly expiresAt: number | undefined;
 }
@@ -116,6 +142,10 @@ export type JobChange = Partial<
     | "receipt"
     | "owner"
     | "attempt"
+    | "failures"
+    | "runAt"
+    | "startBy"
+    | "callback"
     | "expiresAt"
   >
 >;
@@ -192,6 +222,8 @@ export interface Step {
       readonly attempt?: number;
       readonly owner?: string;
       readonly orphaned?: true;
+      /** The tries of its callback, so that one server makes the next. */
+      readonly callbackTries?: number;
     };
     readonly set: JobChange;
   };
@@ -219,13 +251,73 @@ export interface Limits {
   readonly duplicateSince?: number;
   /** Refuse when the payer's calls that are charged after the work and are not settled would exceed this sum, in millionths of a US dollar. */
   readonly outstanding?: number;
+  /** Refuse a job when so many wait already, unpaid ones among them: of its resource, and of all. */
+  readonly queued?: { readonly resource?: number; readonly all?: number };
 }
 
 export type Begun =
   | { readonly begun: true }
   /** Payment or key is taken, or (`duplicate`) the same was bought a moment ago: by this call. Nothing was written. */
   | { readonly begun: false; readonly because: "taken" | "duplicate"; readonly holder: CallRecord }
-  | { readonly begun: false; readonly because: "outstanding" };
+  | { readonly begun: false; readonly because: "outstanding" | "full" };
+
+/** Which jobs a worker has room for. */
+export interface Room {
+  readonly limit: number;
+  /** By resource, where it takes fewer of it than that; 0 is none. */
+  readonly most?: Readonly<Record<string, number>>;
+}
+
+/** Told that a job was begun or changed, by this process or another; `undefined` when any may have been. */
+export type JobListener = (news: Pick<JobRecord, "id" | "status"> | undefined) => void;
+
+/** What the records say of the time since `since`; what has been swept is not counted. */
+export interface Tally {
+  /** Calls by resource and the time at which they began. */
+  readonly calls: readonly {
+    readonly resource: string;
+    /** Beginning of the bucket, milliseconds since the epoch. */
+    readonly at: number;
+    readonly calls: number;
+    /** Those whose payment is settled, and what they brought, in millionths of a US dollar. */
+    readonly paid: number;
+    readonly revenue: number;
+    /** Those without a job that were answered: how many, how many by an error, and how long they took together, in milliseconds. */
+    readonly answered: number;
+    readonly failed: number;
+    readonly ms: number;
+  }[];
+  /** Jobs that have ended, by resource, end and the time of it. */
+  readonly jobs: readonly {
+    readonly resource: string;
+    readonly at: number;
+    readonly status: JobStatus;
+    /** The code of a failure. */
+    readonly code: string | undefined;
+    readonly jobs: number;
+    /** From the first start to the end, together, in milliseconds; what never started counts nothing. */
+    readonly ms: number;
+  }[];
+  /** Jobs that have not ended, whenever they began. */
+  readonly unfinished: readonly {
+    readonly resource: string;
+    readonly status: JobStatus;
+    readonly jobs: number;
+    /** When the oldest of them was accepted. */
+    readonly since: number;
+  }[];
+  /** Refunds, whenever they were written. */
+  readonly refunds: readonly {
+    readonly resource: string;
+    readonly state: RefundRecord["state"];
+    readonly currency: string;
+    readonly refunds: number;
+    /** Sum in millionths of the currency's unit. */
+    readonly value: number;
+  }[];
+  /** Settlements whose outcome has been looked for in vain at least once, whenever they began. */
+  readonly unknown: number;
+}
 
 /**
  * The truth about calls, jobs and refunds. Each method is one transaction, durable when its promise resolves.
@@ -258,8 +350,29 @@ export interface Store {
    */
   openCalls(limit: number): Promise<readonly CallRecord[]>;
 
-  /** Jobs that wait for a server: queued, or running under one that does not live any more. Oldest first. */
-  openJobs(limit: number): Promise<readonly JobRecord[]>;
+  /**
+   * Jobs that wait for a server: queued and their `runAt` has come, or running under one that does not live any more.
+   * Oldest first.
+   */
+  openJobs(room: Room): Promise<readonly JobRecord[]>;
+
+  /**
+   * Queued jobs whose `runAt` has come, oldest first. A store that many machines share hands each to one of them;
+   * whoever has it must still claim it, and what is not claimed comes back through {@link openJobs}.
+   */
+  handOut(room: Room): Promise<readonly Pick<JobRecord, "id" | "resource">[]>;
+
+  /** Queued jobs that were never started and whose `startBy` has passed. */
+  lateJobs(limit: number): Promise<readonly JobRecord[]>;
+
+  /** Jobs whose callback is due, the longest due first. */
+  dueCallbacks(limit: number): Promise<readonly JobRecord[]>;
+
+  /**
+   * Tells of every change of a job soon after it was written, whichever process wrote it, until the function it returns
+   * is called. Changes may be told together, or once too often, never too late by more than about half a second.
+   */
+  watch(listener: JobListener): () => void;
 
   /** The job, `"gone"` after its retention, or `undefined` when it never was. */
   job(id: string): Promise<JobRecord | "gone" | undefined>;
@@ -274,9 +387,22 @@ export interface Store {
   /**
    * Deletes what has outlived its use at `now` (milliseconds since the epoch): jobs past `expiresAt`, which leave a
    * tombstone; calls past the life of job, key and authorization, never one in flight, nor one whose refund is owed;
-   * refunds that were paid long ago. Returns how many records went.
+   * refunds that were paid long ago. At most `limit` of each, so that nobody waits long for a sweep; returns how many
+   * records went, 0 when there is nothing left to sweep.
    */
-  sweep(now: number): Promise<number>;
+  sweep(now: number, limit: number): Promise<number>;
+
+  /** Counts for people and dashboards, in buckets of `bucketMs`. */
+  tally(by: { readonly since: number; readonly bucketMs: number }): Promise<Tally>;
+
+  /**
+   * Jobs for people to look at: those that have ended, the last end first; or those that have not, the running ones
+   * before those that wait, the newest first.
+   */
+  recentJobs(by: { readonly ended: boolean; readonly limit: number }): Promise<readonly JobRecord[]>;
+
+  /** Calls whose settlement has been looked for in vain at least once, oldest first. */
+  doubtfulCalls(limit: number): Promise<readonly CallRecord[]>;
 
   /** Lets go of files and connections. The store is not used any more. */
   close(): Promise<void>;

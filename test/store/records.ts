@@ -58,6 +58,7 @@ export function call(
     tries: 0,
     retryAt: START,
     createdAt: START,
+    endedAt: undefined,
     ...part,
     identity: {
       network: "eip155:84532",
@@ -86,8 +87,15 @@ export function job(id: string, callId: string, part: Partial<JobRecord> = {}): 
     receipt: undefined,
     owner: undefined,
     attempt: 0,
+    failures: 0,
+    runAt: START,
+    startBy: undefined,
+    callback: undefined,
+    trace: undefined,
     createdAt: START,
     updatedAt: START,
+    startedAt: undefined,
+    endedAt: undefined,
     expiresAt: undefined,
     ...part,
   };

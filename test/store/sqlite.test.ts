@@ -166,7 +166,7 @@ describe("several processes on one file", () => {
     await mine.attend("s1", 1000);
     await mine.attend("s2", 2000);
     now += 1000;
-    await mine.sweep(now);
+    await mine.sweep(now, 1000);
     expect(look((db) => db.prepare("SELECT owner FROM servers").all())).toEqual([{ owner: "s2" }]);
   });
 
@@ -318,7 +318,7 @@ describe("a disk", () => {
   it.skipIf(process.platform === "win32")(
     "that fails rejects writes, and what was acknowledged is there",
     async () => {
-      const limited = `ulimit -f 1000; exec "$0" ${CHILD} "write to the limit" ${path}`;
+      const limited = `ulimit -f 2000; exec "$0" ${CHILD} "write to the limit" ${path}`;
       const child = launch("sh", ["-c", limited, process.execPath]);
       const [word] = await heard<{ kept: string[]; failed: string; readable: boolean }>(child);
       expect(word?.failed).toMatch(/reading or writing the disk failed|the disk is full/);

@@ -1,8 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { memoryStore } from "resource402/server";
-import { sqliteStore } from "resource402/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Begun, CallRecord, JobRecord, Store } from "../../src/store/store.ts";
 import {
@@ -11,25 +6,8 @@ import {
   REFUND_LIFE_MS,
   TOMBSTONE_LIFE_MS,
 } from "../../src/store/store.ts";
+import { kinds } from "./kinds.ts";
 import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
-
-/** Every store there is: how it is made, and how what it left behind goes away. */
-const kinds: readonly [string, (now: () => number) => Promise<{ store: Store; dispose(): Promise<void> }>][] =
-  [
-    ["in memory", async (now) => ({ store: memoryStore({ now }), dispose: async () => {} })],
-    [
-      "in SQLite",
-      async (now) => {
-        const folder = await mkdtemp(join(tmpdir(), "resource402-store-"));
-        const store = sqliteStore(join(folder, "store.db"), { now });
-        const dispose = async () => {
-          await store.close();
-          await rm(folder, { recursive: true });
-        };
-        return { store, dispose };
-      },
-    ],
-  ];
 
 describe.each(kinds)("a store %s", (_name, make) => {
   let store: Store;
@@ -116,7 +94,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       );
       const outcomes = await Promise.all(many);
       expect(outcomes.filter(({ begun }) => begun)).toHaveLength(1);
-      expect(await store.openJobs(100)).toHaveLength(1);
+      expect(await store.openJobs({ limit: 100 })).toHaveLength(1);
     });
 
     it("fails, and writes nothing, when an id is in use", async () => {
@@ -274,6 +252,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
           failure: { code: "boom", error: "Boom" },
           expiresAt: 9,
           updatedAt: START + 5,
+          endedAt: START + 5,
         }),
         refund: refund("r1", "c1", { jobId: "j1" }),
       };
@@ -379,7 +358,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
     const orphans = async () => ({
       calls: ids(await store.openCalls(9)),
-      jobs: ids(await store.openJobs(9)),
+      jobs: ids(await store.openJobs({ limit: 9 })),
       call: (await store.change(takeCall)) !== undefined,
       job: (await store.change(takeJob)) !== undefined,
     });
@@ -420,10 +399,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("that lives is not forgotten by sweeping, and one that comes back is as good as new", async () => {
       await store.attend("s1", 1000);
-      await store.sweep(clock);
+      await store.sweep(clock, 1000);
       expect(await orphans()).toEqual(kept);
       clock += 1000;
-      await store.sweep(clock);
+      await store.sweep(clock, 1000);
       await store.attend("s1", 1000);
       expect(await orphans()).toEqual(kept);
     });
@@ -499,8 +478,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
         "running under nobody",
         "queued last",
       ];
-      expect(ids(await store.openJobs(9))).toEqual(inOrder);
-      expect(ids(await store.openJobs(2))).toEqual(inOrder.slice(0, 2));
+      expect(ids(await store.openJobs({ limit: 9 }))).toEqual(inOrder);
+      expect(ids(await store.openJobs({ limit: 2 }))).toEqual(inOrder.slice(0, 2));
     });
   });
 
@@ -539,9 +518,9 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("deletes a call a day after it began, and frees key and payment", async () => {
       await given(call("c1", closed));
-      expect(await store.sweep(old - 1)).toBe(0);
+      expect(await store.sweep(old - 1, 1000)).toBe(0);
       expect(await store.call("c1")).toBeDefined();
-      expect(await store.sweep(old)).toBe(1);
+      expect(await store.sweep(old, 1000)).toBe(1);
       expect(await store.call("c1")).toBeUndefined();
       await given(call("c1", closed));
     });
@@ -550,42 +529,42 @@ describe.each(kinds)("a store %s", (_name, make) => {
       const validBefore = old / 1000 + 60;
       await given(call("c1", { ...closed, identity: { validBefore } }));
       const until = validBefore * 1000 + AUTHORIZATION_MARGIN_MS;
-      expect(await store.sweep(until - 1)).toBe(0);
-      expect(await store.sweep(until)).toBe(1);
+      expect(await store.sweep(until - 1, 1000)).toBe(0);
+      expect(await store.sweep(until, 1000)).toBe(1);
     });
 
     it("keeps a call in flight, however old", async () => {
       await given(call("c1", { paymentState: "in_flight", answer }));
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
       await store.change({ call: { id: "c1", set: { paymentState: "unused" } } });
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(1);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(1);
     });
 
     it("keeps a call whose job is kept", async () => {
       await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1"));
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
       await store.change({ job: { id: "j1", set: { status: "succeeded", expiresAt: old } } });
-      expect(await store.sweep(old)).toBe(2);
+      expect(await store.sweep(old, 1000)).toBe(2);
       expect(await store.call("c1")).toBeUndefined();
     });
 
     it("deletes an expired job before its call, leaving a tombstone for a week", async () => {
       await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1", { expiresAt: START + 10 }));
-      expect(await store.sweep(START + 9)).toBe(0);
+      expect(await store.sweep(START + 9, 1000)).toBe(0);
       expect(await store.job("j1")).toMatchObject({ id: "j1" });
-      expect(await store.sweep(START + 10)).toBe(1);
+      expect(await store.sweep(START + 10, 1000)).toBe(1);
       expect(await store.job("j1")).toBe("gone");
       expect(await store.call("c1")).toBeDefined();
-      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS - 1);
+      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS - 1, 1000);
       expect(await store.job("j1")).toBe("gone");
-      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS);
+      await store.sweep(START + 10 + TOMBSTONE_LIFE_MS, 1000);
       expect(await store.job("j1")).toBeUndefined();
       expect(await store.job("never")).toBeUndefined();
     });
 
     it("keeps a job that has no end", async () => {
       await given(call("c1", { jobId: "j1" }), job("j1", "c1", { status: "running" }));
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
     });
 
     it("keeps an expired job whose payment is in flight: the evidence is written to both", async () => {
@@ -593,9 +572,9 @@ describe.each(kinds)("a store %s", (_name, make) => {
         call("c1", { paymentState: "in_flight", answer, jobId: "j1" }),
         job("j1", "c1", { status: "failed", expiresAt: START }),
       );
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
       await store.change({ call: { id: "c1", set: { paymentState: "settled" } } });
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(2);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
     });
 
     it("keeps call and job as long as their refund is owed", async () => {
@@ -606,9 +585,9 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await given(call("c2", closed));
       await store.change({ refund: { add: refund("r1", "c1", { jobId: "j1" }) } });
       await store.change({ refund: { add: refund("r2", "c2") } });
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(0);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
       await store.change({ refund: { id: "r1", set: { state: "paid" } } });
-      expect(await store.sweep(START + 1000 * HOUR)).toBe(2);
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
       expect(await store.job("j1")).toBe("gone");
       expect(await store.call("c2")).toBeDefined();
     });
@@ -616,8 +595,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("deletes a refund long after it began, if it has been paid", async () => {
       await store.change({ refund: { add: refund("r1", "c1", { state: "paid" }) } });
       await store.change({ refund: { add: refund("r2", "c2") } });
-      expect(await store.sweep(START + REFUND_LIFE_MS - 1)).toBe(0);
-      expect(await store.sweep(START + REFUND_LIFE_MS)).toBe(1);
+      expect(await store.sweep(START + REFUND_LIFE_MS - 1, 1000)).toBe(0);
+      expect(await store.sweep(START + REFUND_LIFE_MS, 1000)).toBe(1);
       expect(ids(await store.refunds({ limit: 9 }))).toEqual(["r2"]);
     });
 
@@ -626,7 +605,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
         call("c1", { charge: "after", answer, jobId: "j1", fingerprint: "same" }),
         job("j1", "c1", { status: "failed", expiresAt: START }),
       );
-      expect(await store.sweep(old)).toBe(2);
+      expect(await store.sweep(old, 1000)).toBe(2);
       const limits = { duplicateSince: START, outstanding: 50_000 };
       expect(await store.begin(call("c2", { fingerprint: "same" }), undefined, limits)).toEqual({
         begun: true,

@@ -1,0 +1,175 @@
+import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
+import type { Opened } from "./postgres-open.ts";
+import { callTable, jobTable, toText } from "./postgres-rows.ts";
+import type { Begun, CallRecord, JobRecord, Limits } from "./store.ts";
+
+const NOT_ENDED = "NOT IN ('succeeded', 'failed', 'cancelled', 'expired')";
+/**
+ * So far from a full queue, those who begin at the same moment need not know of each other. Nearer to it they wait for
+ * each other, so that no more get in than there is room for.
+ */
+const ELBOW_ROOM = 200;
+
+/** What tells others of a change: channel and payload. */
+export type News = readonly [channel: string, payload: string];
+
+/** The call that holds a payment, or else the one that holds a key. */
+export async function findHolder(
+  { schema, query }: { schema: string; query: Transaction["query"] },
+  { identity, resource, key }: Pick<CallRecord, "resource" | "identity" | "key">,
+): Promise<CallRecord | undefined> {
+  const { columns } = callTable;
+  const rows = await query<object>(
+    `SELECT ${columns}, 1 AS choice FROM ${schema}.calls WHERE network = $1 AND payer = $2 AND nonce = $3
+     UNION ALL SELECT ${columns}, 2 FROM ${schema}.calls WHERE resource = $4 AND payer = $2 AND key = $5
+     ORDER BY choice LIMIT 1`,
+    [
+      ...[identity.network, identity.payer, identity.nonce, resource].map(toText),
+      key === undefined ? null : toText(key),
+    ],
+  );
+  return rows[0] && callTable.record(rows[0]);
+}
+
+/** {@link Store.begin}: who comes second finds the call of who came first. */
+export async function beginCall(
+  { schema, db, queue }: Opened,
+  call: CallRecord,
+  job: JobRecord | undefined,
+  limits: Limits,
+  news: News,
+): Promise<Begun> {
+  const isQueued = job?.status === "queued";
+  if (isQueued) await queue.prepare(job.resource);
+  const isLimited = Object.values(limits).some((limit) => limit !== undefined);
+  const { text, values } = insertion(schema, call, job, news);
+  const inserted = (rows: readonly { begun: number }[]): Begun | undefined =>
+    rows[0]?.begun === 1 ? { begun: true } : undefined;
+
+  /** `undefined` when payment, key or id are taken. */
+  async function attempt(): Promise<Begun | undefined> {
+    // All in one statement, and one round trip, where nothing else is to be looked at.
+    if (!isQueued && !isLimited) return inserted(await db.write(text, values));
+    return db.transaction(async (transaction) => {
+      const refused = isLimited && (await refusal(transaction, schema, call, job, limits));
+      if (refused) return refused;
+      const begun = inserted(await transaction.query(text, values));
+      if (begun && isQueued) await queue.put(transaction, job);
+      return begun;
+    });
+  }
+
+  for (;;) {
+    const outcome = await attempt().catch((error: unknown) => {
+      if (brokenConstraint(error) !== "jobs_pkey") throw error;
+      throw new Error(`a job with the id ${job?.id} is kept already`, { cause: error });
+    });
+    if (outcome) return outcome;
+    const holder = await findHolder({ schema, query: db.read }, call);
+    if (holder) return { begun: false, because: "taken", holder };
+    const same = await db.read(`SELECT 1 FROM ${schema}.calls WHERE id = $1`, [toText(call.id)]);
+    if (same.length > 0) throw new Error(`a call with the id ${call.id} is kept already`);
+    // Whoever held it has been forgotten since.
+  }
+}
+
+/** Writes call and job, if payment, key and id of the call are free, and tells of the job. Its one row says whether. */
+function insertion(
+  schema: string,
+  call: CallRecord,
+  job: JobRecord | undefined,
+  news: News,
+): { text: string; values: Value[] } {
+  const values = callTable.values(call);
+  const writing = `WITH c AS (INSERT INTO ${schema}.calls (${callTable.columns})
+    VALUES (${callTable.placeholders(1)}) ON CONFLICT DO NOTHING RETURNING id)`;
+  if (!job) return { text: `${writing} SELECT count(*)::int AS begun FROM c`, values };
+  const first = values.length + 1;
+  values.push(...jobTable.values(job));
+  const channel = values.push(news[0]);
+  const payload = values.push(news[1]);
+  const text = `${writing}, j AS (INSERT INTO ${schema}.jobs (${jobTable.columns})
+      SELECT ${jobTable.placeholders(first)} WHERE EXISTS (SELECT 1 FROM c) RETURNING id)
+    SELECT count(*)::int AS begun, CASE count(*) WHEN 1 THEN pg_notify($${channel}, $${payload}) END FROM j`;
+  return { text, values };
+}
+
+/** What forbids to begin a call. */
+async function refusal(
+  transaction: Transaction,
+  schema: string,
+  call: CallRecord,
+  job: JobRecord | undefined,
+  limits: Limits,
+): Promise<Begun | undefined> {
+  const { query } = transaction;
+  const payer = toText(call.identity.payer);
+  const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
+  // Who comes second waits here, and then sees what the first has begun: each statement looks anew. (The database
+  // waits; we go on to send what comes next.)
+  if (isPayerLimited) takeTurn(query, `${schema} payer ${payer}`);
+  const [holder, duplicate, outstanding, full] = await Promise.all([
+    findHolder({ schema, query }, call),
+    limits.duplicateSince === undefined
+      ? []
+      : query<object>(
+          `SELECT ${callTable.columns} FROM ${schema}.calls
+           WHERE payer = $1 AND fingerprint = $2 AND created_at >= $3::float8
+             AND NOT (payment_state = 'unused' AND open = 0 AND job_id IS NULL)
+           ORDER BY created_at DESC, id DESC LIMIT 1`,
+          [payer, toText(call.fingerprint), limits.duplicateSince],
+        ),
+    limits.outstanding === undefined
+      ? []
+      : query<{ value: number }>(
+          `SELECT coalesce(sum(calls.value), 0) AS value
+           FROM ${schema}.calls LEFT JOIN ${schema}.jobs ON jobs.id = calls.job_id
+           WHERE calls.payer = $1 AND charge = 'after' AND payment_state <> 'settled' AND job_id IS NOT NULL
+             AND (payment_state = 'in_flight' OR jobs.status ${NOT_ENDED})`,
+          [payer],
+        ),
+    isFull(query, schema, job, limits),
+  ]);
+  if (holder) return { begun: false, because: "taken", holder };
+  if (duplicate[0]) return { begun: false, because: "duplicate", holder: callTable.record(duplicate[0]) };
+  const owed = (outstanding[0]?.value ?? 0) + call.value;
+  if (owed > (limits.outstanding ?? Number.POSITIVE_INFINITY))
+    return { begun: false, because: "outstanding" };
+  return full ? { begun: false, because: "full" } : undefined;
+}
+
+async function isFull(
+  query: Transaction["query"],
+  schema: string,
+  job: JobRecord | undefined,
+  { queued = {} }: Limits,
+): Promise<boolean> {
+  if (!job) return false;
+  const resource = toText(job.resource);
+  /** How many more there is room for, of one resource or of all. */
+  async function room(limit: number | undefined, of: string | undefined): Promise<number> {
+    if (limit === undefined) return Number.POSITIVE_INFINITY;
+    const rows = await query<{ jobs: number }>(
+      `SELECT count(*)::int AS jobs FROM (
+         SELECT 1 FROM ${schema}.jobs WHERE status IN ('queued', 'awaiting_payment')
+           AND (status = 'queued' OR started_at IS NULL) ${of === undefined ? "" : "AND resource = $2"} LIMIT $1::int8
+       ) AS waiting`,
+      of === undefined ? [limit] : [limit, of],
+    );
+    return limit - (rows[0]?.jobs ?? 0);
+  }
+  const rooms = () => Promise.all([room(queued.resource, resource), room(queued.all, undefined)]);
+
+  const [ofResource, ofAll] = await rooms();
+  const least = Math.min(ofResource, ofAll);
+  if (least <= 0 || least > ELBOW_ROOM) return least <= 0;
+  // Always in this order, or two would wait for each other.
+  if (ofResource <= ELBOW_ROOM) await takeTurn(query, `${schema} queue of ${resource}`);
+  if (ofAll <= ELBOW_ROOM) await takeTurn(query, `${schema} queue`);
+  return Math.min(...(await rooms())) <= 0;
+}
+
+/** Waits for the end of the transaction that had this turn. */
+function takeTurn(query: Transaction["query"], name: string): Promise<unknown> {
+  return query("SELECT pg_advisory_xact_lock(hashtextextended($1, 402))", [name]);
+}

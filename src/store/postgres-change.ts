@@ -1,0 +1,120 @@
+import type { News } from "./postgres-begin.ts";
+import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
+import type { Opened } from "./postgres-open.ts";
+import { callTable, jobTable, refundTable, toText } from "./postgres-rows.ts";
+import { take } from "./rules.ts";
+import type { JobRecord, Step, Stepped } from "./store.ts";
+
+/** The queue of a resource has to be made before a transaction can use it. */
+class Unprepared extends Error {
+  readonly resource: string;
+  constructor(resource: string) {
+    super(`no queue for ${resource}`);
+    this.resource = resource;
+  }
+}
+
+/**
+ * {@link Store.change}: the records are locked, call before job before refund, so that nobody changes them between guard
+ * and write, and nobody waits for somebody who waits for him.
+ * @param newsOf How others are told of a job that has changed.
+ */
+export async function changeRecords(
+  opened: Opened,
+  step: Step,
+  newsOf: (job: JobRecord) => News,
+): Promise<Stepped | undefined> {
+  for (;;) {
+    try {
+      return await opened.db.transaction((transaction) => changeWithin(transaction, opened, step, newsOf));
+    } catch (error) {
+      // Added by somebody else in the meantime: now it is there, and the guard sees it.
+      if (brokenConstraint(error) === "refunds_pkey") continue;
+      if (!(error instanceof Unprepared)) throw error;
+      await opened.queue.prepare(error.resource);
+    }
+  }
+}
+
+async function changeWithin(
+  transaction: Transaction,
+  { schema, queue, clock }: Opened,
+  step: Step,
+  newsOf: (job: JobRecord) => News,
+): Promise<Stepped | undefined> {
+  const lock = async <T>(
+    table: { columns: string; record(row: object): T },
+    name: string,
+    id: string | undefined,
+  ): Promise<T | undefined> => {
+    if (id === undefined) return undefined;
+    const rows = await transaction.query<object>(
+      `SELECT ${table.columns} FROM ${schema}.${name} WHERE id = $1 FOR UPDATE`,
+      [toText(id)],
+    );
+    return rows[0] && table.record(rows[0]);
+  };
+  const [call, job, refund, times] = await Promise.all([
+    lock(callTable, "calls", step.call?.id),
+    lock(jobTable, "jobs", step.job?.id),
+    lock(refundTable, "refunds", step.refund && ("add" in step.refund ? step.refund.add.id : step.refund.id)),
+    // After the locks: who owns a record by then has said before that it lives.
+    transaction.query<{ now: number; alive: string[] }>(
+      `SELECT ${clock.sql} AS now, ARRAY(SELECT owner FROM ${schema}.servers WHERE until > ${clock.sql}) AS alive`,
+      [clock.time()],
+    ),
+  ]);
+  const { now = 0, alive = [] } = times[0] ?? {};
+  const found = { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
+  const next = take(step, found, (owner) => alive.includes(toText(owner)), now);
+  if (!next) return undefined;
+
+  const waits = next.job && mustWait(next.job, job) ? next.job : undefined;
+  if (waits && !queue.isPrepared(waits.resource)) throw new Unprepared(waits.resource);
+  const write = writing(schema, step, next, newsOf);
+  if (write) transaction.query(write.text, write.values);
+  if (waits) await queue.put(transaction, waits);
+  return next;
+}
+
+/** Whether a job needs a ticket: it waits, and has none that is good so early. */
+function mustWait(job: JobRecord, before: JobRecord | undefined): boolean {
+  if (job.status !== "queued") return false;
+  return before?.status !== "queued" || job.runAt < before.runAt;
+}
+
+/** One statement for all that is written; its parts see each other's rows as they were. */
+function writing(
+  schema: string,
+  step: Step,
+  next: Stepped,
+  newsOf: (job: JobRecord) => News,
+): { text: string; values: Value[] } | undefined {
+  const values: Value[] = [];
+  const parts: string[] = [];
+  const add = (more: readonly Value[]): number => values.push(...more) - more.length + 1;
+  const update = <T extends { readonly id: string }>(
+    table: { assignments(first: number): string; changed(record: T): Value[] },
+    name: string,
+    record: T,
+  ) => {
+    const id = add([toText(record.id)]);
+    const assignments = table.assignments(add(table.changed(record)));
+    parts.push(`UPDATE ${schema}.${name} SET ${assignments} WHERE id = $${id}`);
+  };
+  if (next.call && step.call?.set === "forget") {
+    parts.push(`DELETE FROM ${schema}.calls WHERE id = $${add([toText(next.call.id)])}`);
+  } else if (next.call) update(callTable, "calls", next.call);
+  if (next.refund && step.refund && "add" in step.refund) {
+    const placeholders = refundTable.placeholders(add(refundTable.values(next.refund)));
+    parts.push(`INSERT INTO ${schema}.refunds (${refundTable.columns}) VALUES (${placeholders})`);
+  } else if (next.refund) update(refundTable, "refunds", next.refund);
+  let told = "SELECT 1";
+  if (next.job) {
+    update(jobTable, "jobs", next.job);
+    const channel = add(newsOf(next.job));
+    told = `SELECT pg_notify($${channel}, $${channel + 1})`;
+  }
+  if (parts.length === 0) return undefined;
+  return { text: `WITH ${parts.map((part, n) => `w${n} AS (${part})`).join(", ")} ${told}`, values };
+}

@@ -1,0 +1,138 @@
+import { Client, type ClientConfig } from "pg";
+import { Unusable } from "./postgres-connection.ts";
+
+/**
+ * How the tables came to be what they are: steps are added at the end, never changed. `$` stands for the schema.
+ *
+ * The columns are those of SQLite: what is looked for, ordered by or unique has one, and the rest of a record is JSON.
+ * That is kept as text, since Postgres' own JSON refuses U+0000. Ids sort by their bytes, whatever the database's
+ * collation.
+ */
+const MIGRATIONS = [
+  `CREATE TABLE $.calls (
+     id text COLLATE "C" PRIMARY KEY, resource text NOT NULL, key text, fingerprint text NOT NULL,
+     network text NOT NULL, payer text NOT NULL, nonce text NOT NULL, valid_before float8 NOT NULL,
+     value float8 NOT NULL, charge text NOT NULL, payment_state text NOT NULL, job_id text COLLATE "C", owner text,
+     tries float8 NOT NULL, retry_at float8 NOT NULL, created_at float8 NOT NULL, ended_at float8,
+     open int2 NOT NULL, failed int2 NOT NULL, sweep_at float8 NOT NULL, held int2 NOT NULL, rest text NOT NULL,
+     CONSTRAINT calls_payment UNIQUE (network, payer, nonce)
+   );
+   CREATE UNIQUE INDEX calls_key ON $.calls (resource, payer, key) WHERE key IS NOT NULL;
+   CREATE INDEX calls_alike ON $.calls (payer, fingerprint, created_at);
+   CREATE INDEX calls_unpaid ON $.calls (payer) WHERE charge = 'after' AND payment_state <> 'settled';
+   CREATE INDEX calls_open ON $.calls (retry_at) WHERE open = 1;
+   CREATE INDEX calls_tally
+     ON $.calls (created_at) INCLUDE (resource, payment_state, value, job_id, ended_at, failed);
+   CREATE INDEX calls_old ON $.calls (sweep_at) WHERE held = 0 AND payment_state <> 'in_flight';
+   CREATE INDEX calls_doubtful ON $.calls (created_at, id) WHERE payment_state = 'in_flight' AND tries > 0;
+
+   CREATE TABLE $.jobs (
+     id text COLLATE "C" PRIMARY KEY, call_id text COLLATE "C" NOT NULL, resource text NOT NULL,
+     status text NOT NULL, code text, owner text, run_at float8 NOT NULL, start_by float8, callback_at float8,
+     created_at float8 NOT NULL, started_at float8, ended_at float8, expires_at float8, rest text NOT NULL
+   ) WITH (fillfactor = 80);
+   CREATE INDEX jobs_unfinished ON $.jobs (created_at, id) WHERE ended_at IS NULL;
+   CREATE INDEX jobs_queued ON $.jobs (resource, status, run_at) WHERE status IN ('queued', 'awaiting_payment');
+   CREATE INDEX jobs_late ON $.jobs (start_by) WHERE status = 'queued' AND start_by IS NOT NULL;
+   CREATE INDEX jobs_calling ON $.jobs (callback_at) WHERE callback_at IS NOT NULL;
+   CREATE INDEX jobs_ended ON $.jobs (ended_at, id) INCLUDE (resource, status, code, started_at)
+     WHERE ended_at IS NOT NULL;
+   CREATE INDEX jobs_expiry ON $.jobs (expires_at) WHERE expires_at IS NOT NULL;
+   CREATE TABLE $.tombstones (id text COLLATE "C" PRIMARY KEY, until float8 NOT NULL);
+   CREATE INDEX tombstones_until ON $.tombstones (until);
+
+   CREATE TABLE $.refunds (
+     id text COLLATE "C" PRIMARY KEY, call_id text COLLATE "C" NOT NULL, resource text NOT NULL,
+     state text NOT NULL, currency text NOT NULL, value float8 NOT NULL, retry_at float8 NOT NULL,
+     created_at float8 NOT NULL, rest text NOT NULL
+   );
+   CREATE INDEX refunds_age ON $.refunds (created_at, id);
+   CREATE INDEX refunds_owed ON $.refunds (call_id) WHERE state = 'owed';
+   CREATE INDEX refunds_due ON $.refunds (created_at, id) WHERE state = 'owed';
+
+   CREATE TABLE $.servers (owner text PRIMARY KEY, until float8 NOT NULL);`,
+];
+
+/**
+ * Brings a schema to the version that this program knows, and makes it, and the one beside it, when it is not there.
+ * Any number of servers may do so at once: one does it, the others wait for it.
+ * @param beside Another schema, whose tables are not our business.
+ * @throws when a newer version of this program has written the schema, or it is not ours.
+ */
+export async function migrate(
+  config: ClientConfig,
+  schema: string,
+  beside: string,
+  migrations: readonly string[] = MIGRATIONS,
+): Promise<void> {
+  const client = new Client(config);
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 402))", [`migrate ${schema}`]);
+    await assertWritable(client);
+    for (const name of [schema, beside]) await ensureSchema(client, name);
+    const version = await versionOf(client, schema, migrations.length);
+    for (const sql of migrations.slice(version)) await client.query(sql.replaceAll("$.", `${schema}.`));
+    if (version === 0) {
+      await client.query(`CREATE TABLE ${schema}.version (version int NOT NULL);
+                          INSERT INTO ${schema}.version VALUES (${migrations.length})`);
+    } else if (version < migrations.length) {
+      await client.query(`UPDATE ${schema}.version SET version = ${migrations.length}`);
+    }
+    await client.query("COMMIT");
+  } finally {
+    // Ends the transaction too, if it is still there.
+    await client.end();
+  }
+}
+
+async function assertWritable(client: Client): Promise<void> {
+  const { rows } = await client.query("SELECT current_setting('server_encoding') AS encoding");
+  const encoding = rows[0]?.encoding;
+  if (encoding === "UTF8") return;
+  throw new Unusable(
+    `the database keeps texts in ${encoding}; make one that keeps any text (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)`,
+  );
+}
+
+async function ensureSchema(client: Client, schema: string): Promise<void> {
+  const { rows } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]);
+  if (rows.length > 0) return;
+  try {
+    await client.query(`CREATE SCHEMA ${schema}`);
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== "42501") throw cause;
+    const { database = "", user = "" } = client;
+    throw new Unusable(
+      `this user may not make the schema ${schema}; let it (GRANT CREATE ON DATABASE "${database}" TO "${user}"), ` +
+        `or make the schema for it (CREATE SCHEMA ${schema} AUTHORIZATION "${user}")`,
+      { cause },
+    );
+  }
+}
+
+/** The version of the schema, 0 when it is new. */
+async function versionOf(client: Client, schema: string, known: number): Promise<number> {
+  const { rows: tables } = await client.query<{ name: string }>(
+    "SELECT relname AS name FROM pg_class WHERE relnamespace = $1::regnamespace",
+    [schema],
+  );
+  if (tables.length === 0) return 0;
+  const isOurs = ["version", "calls", "tombstones"].every((table) =>
+    tables.some(({ name }) => name === table),
+  );
+  if (!isOurs) {
+    throw new Unusable(`the schema ${schema} belongs to another program; give the store a schema of its own`);
+  }
+  const { rows } = await client.query<{ version: number }>(`SELECT version FROM ${schema}.version`);
+  const version = rows[0]?.version ?? 0;
+  if (version > known) {
+    throw new Unusable(
+      `the schema ${schema} has version ${version}, this resource402 knows up to ${known}; ` +
+        "install the release that wrote it, or a later one",
+    );
+  }
+  return version;
+}

@@ -1,0 +1,97 @@
+import { connectPostgres, type PostgresConnection } from "./postgres-connection.ts";
+import { migrate } from "./postgres-migrations.ts";
+import { type PostgresQueue, startQueue } from "./postgres-queue.ts";
+
+/** The clock that all who use a schema go by. */
+interface Clock {
+  /** SQL for its time in milliseconds, whose parameter `$1` is what {@link time} says. */
+  readonly sql: string;
+  /** The time of a test's clock; `null` when it is the database's. */
+  time(): number | null;
+}
+
+/** A schema of ours that is ready to be used. */
+export interface Opened {
+  readonly schema: string;
+  readonly db: PostgresConnection;
+  readonly clock: Clock;
+  readonly queue: PostgresQueue;
+}
+
+/** A schema that is opened when it is first needed. */
+export interface Opening {
+  readonly db: PostgresConnection;
+  readonly clock: Clock;
+  /** Does something with the schema, which is opened before; every time anew, as long as that fails. */
+  use<T>(work: (opened: Opened) => Promise<T>): Promise<T>;
+  /** Waits for what is being done, then lets go of all connections. What comes later is refused. */
+  close(): Promise<void>;
+}
+
+/** @throws when connection string or schema cannot be used, whatever the database says. */
+export function openPostgres(
+  settings: {
+    readonly connectionString: string;
+    readonly schema: string;
+    readonly maxConnections: number;
+    readonly now: (() => number) | undefined;
+  },
+  onError: (error: unknown) => void,
+): Opening {
+  const { connectionString, schema, maxConnections, now } = settings;
+  // It is written into statements as it is, and pg-boss takes names of up to 50 letters.
+  if (!/^(?!pg_)[a-z_][a-z0-9_]{0,44}$/.test(schema)) {
+    throw new Error(
+      `store: ${JSON.stringify(schema)} cannot be a schema; up to 45 lower-case letters, digits and _ can`,
+    );
+  }
+  const db = connectPostgres(connectionString, maxConnections, onError);
+  const clock: Clock = {
+    sql: "coalesce($1::float8, floor(extract(epoch FROM statement_timestamp()) * 1000)::float8)",
+    time: () => now?.() ?? null,
+  };
+  const working = new Set<Promise<unknown>>();
+  let opened: Promise<Opened> | undefined;
+  let closed: Promise<void> | undefined;
+
+  async function open(): Promise<Opened> {
+    const beside = `${schema}_boss`;
+    try {
+      await migrate(db.config, schema, beside);
+      return { schema, db, clock, queue: await startQueue(db, beside, onError) };
+    } catch (error) {
+      // A database that is down when we start must not stay so for ever.
+      opened = undefined;
+      throw db.failure(error);
+    }
+  }
+
+  return {
+    db,
+    clock,
+    async use(work) {
+      if (closed) throw new Error("the store has been closed");
+      opened ??= open();
+      const one = opened.then(work);
+      const settled = one.then(
+        () => {},
+        () => {},
+      );
+      working.add(settled);
+      try {
+        return await one;
+      } finally {
+        working.delete(settled);
+      }
+    },
+
+    close() {
+      closed ??= (async () => {
+        await Promise.all(working);
+        await (await opened?.catch(() => undefined))?.queue.stop();
+        await db.close();
+      })();
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,218 @@
+import { beginCall, findHolder, type News } from "./postgres-begin.ts";
+import { changeRecords } from "./postgres-change.ts";
+import type { Value } from "./postgres-connection.ts";
+import { createHandOut } from "./postgres-handout.ts";
+import { listen } from "./postgres-news.ts";
+import { openPostgres } from "./postgres-open.ts";
+import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
+import { sweepPostgres } from "./postgres-sweep.ts";
+import { postgresTally } from "./postgres-tally.ts";
+import type { JobListener, JobRecord, Store } from "./store.ts";
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:5432/database`, with what else libpq knows: `?sslmode=verify-full`. */
+  readonly connectionString: string;
+  /**
+   * Holds the store's tables; made when it is not there. A second schema beside it, `<schema>_boss`, holds the queue.
+   * @default "resource402"
+   */
+  readonly schema?: string;
+  /**
+   * Connections for queries, of this process. It needs two more at times: one that listens for changes, one for the
+   * queue.
+   * @default 10
+   */
+  readonly maxConnections?: number;
+  /** Told what fails in the background: a connection that broke while nobody used it. @default nobody */
+  readonly onError?: (error: unknown) => void;
+  /**
+   * The store's clock for tests, in milliseconds since the epoch. All others use the database's, so that leases do not
+   * depend on the clocks of several machines.
+   */
+  readonly now?: () => number;
+}
+
+/**
+ * Keeps everything in a Postgres database (13 or later), for any number of servers: jobs are handed to one of them each,
+ * and all hear of changes at once. What a method has resolved is as durable as the database is.
+ *
+ * Connects when it is first used, makes its tables, and brings those of an earlier release up to date. Needs sessions of
+ * its own: directly, or through a pooler in session mode.
+ *
+ * A method rejects when the database cannot be reached, does not answer for 30 seconds, or will not have what is
+ * written, and says what can be done; the store can be used on. It also rejects when the user may not make the tables,
+ * or a newer release of resource402 has made them. The error's `cause` is the driver's.
+ * @throws when `connectionString` cannot be read or `schema` cannot be the name of a schema.
+ */
+export function postgresStore(options: PostgresStoreOptions): Store {
+  const { connectionString, schema = "resource402", maxConnections = 10, onError = () => {} } = options;
+  const opening = openPostgres({ connectionString, schema, maxConnections, now: options.now }, onError);
+  const { use, db } = opening;
+  const { sql: NOW, time } = opening.clock;
+  const handOutJobs = createHandOut();
+  const read = <Row>(text: string, values: readonly Value[] = []): Promise<Row[]> =>
+    use((opened) => opened.db.read<Row>(text, values));
+  const readCalls = async (where: string, values: readonly Value[]) =>
+    (await read<object>(`SELECT ${callTable.columns} FROM ${schema}.calls WHERE ${where}`, values)).map(
+      callTable.record,
+    );
+  const readJobs = async (where: string, values: readonly Value[]) =>
+    (await read<object>(`SELECT ${jobTable.columns} FROM ${schema}.jobs WHERE ${where}`, values)).map(
+      jobTable.record,
+    );
+  const readRefunds = async (where: string, values: readonly Value[]) => {
+    const rows = await read<object>(
+      `SELECT ${refundTable.columns} FROM ${schema}.refunds WHERE ${where} ORDER BY created_at, id LIMIT $1::int8`,
+      values,
+    );
+    return rows.map(refundTable.record);
+  };
+  const orphaned = (table: string) =>
+    `(${table}.owner IS NULL OR NOT EXISTS (
+       SELECT 1 FROM ${schema}.servers WHERE servers.owner = ${table}.owner AND until > ${NOW}))`;
+
+  /** Tells our own changes from those of others: we have heard of them already. */
+  const origin = crypto.randomUUID();
+  const listeners = new Set<JobListener>();
+  let ending: (() => Promise<void>) | undefined;
+  const tell: JobListener = (news) => {
+    for (const listener of listeners) listener(news);
+  };
+  // A payload may have 8000 bytes; ids are short, but nothing says so.
+  const newsOf = ({ id, status }: JobRecord): News => [
+    channel,
+    id.length < 1000 ? `${origin} ${status} ${toText(id)}` : "",
+  ];
+  const channel = `${schema}_jobs`;
+  function hear(payload: string | undefined): void {
+    const [from, status, ...id] = payload?.split(" ") ?? [];
+    if (from === origin) return;
+    tell(status ? { id: fromText(id.join(" ")), status: status as JobRecord["status"] } : undefined);
+  }
+
+  return {
+    attend(owner, forMs) {
+      return use(async () => {
+        if (forMs <= 0) {
+          await db.read(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
+          return;
+        }
+        await db.read(
+          `INSERT INTO ${schema}.servers VALUES ($2, ${NOW} + $3::float8)
+           ON CONFLICT (owner) DO UPDATE SET until = excluded.until`,
+          [time(), toText(owner), forMs],
+        );
+      });
+    },
+
+    findCall(by) {
+      return findHolder({ schema, query: read }, by);
+    },
+
+    async call(id) {
+      return (await readCalls("id = $1", [toText(id)]))[0];
+    },
+
+    async begin(call, job, limits = {}) {
+      const news: News = job ? newsOf(job) : [channel, ""];
+      const outcome = await use((opened) => beginCall(opened, call, job, limits, news));
+      if (job && outcome.begun) tell({ id: job.id, status: job.status });
+      return outcome;
+    },
+
+    async change(step) {
+      const stepped = await use((opened) => changeRecords(opened, step, newsOf));
+      if (stepped?.job) tell({ id: stepped.job.id, status: stepped.job.status });
+      return stepped;
+    },
+
+    openCalls(limit) {
+      return readCalls(
+        `open = 1 AND retry_at <= ${NOW} AND ${orphaned("calls")} ORDER BY retry_at, created_at, id LIMIT $2::int8`,
+        [time(), limit],
+      );
+    },
+
+    async openJobs({ limit, most = {} }) {
+      const open = `ended_at IS NULL
+        AND ((status = 'queued' AND run_at <= ${NOW}) OR (status = 'running' AND ${orphaned("jobs")}))`;
+      const oldest = "ORDER BY created_at, id";
+      const resources = Object.keys(most);
+      // Of each limited resource by itself, and of all others together.
+      const rows = await read<object>(
+        `SELECT * FROM (
+           (SELECT ${jobTable.columns} FROM ${schema}.jobs
+            WHERE resource <> ALL ($3::text[]) AND ${open} ${oldest} LIMIT $2::int8)
+           UNION ALL
+           SELECT found.* FROM unnest($3::text[], $4::int8[]) AS limited (name, most) CROSS JOIN LATERAL (
+             SELECT ${jobTable.columns} FROM ${schema}.jobs
+             WHERE resource = limited.name AND ${open} ${oldest} LIMIT limited.most
+           ) AS found
+         ) AS jobs ${oldest} LIMIT $2::int8`,
+        [time(), limit, resources.map(toText), resources.map((name) => within(limit, most[name] ?? 0))],
+      );
+      return rows.map(jobTable.record);
+    },
+
+    handOut(room) {
+      return use((opened) => handOutJobs(opened, room));
+    },
+
+    lateJobs(limit) {
+      return readJobs(`status = 'queued' AND start_by <= ${NOW} ORDER BY start_by LIMIT $2::int8`, [
+        time(),
+        limit,
+      ]);
+    },
+
+    dueCallbacks(limit) {
+      return readJobs(`callback_at <= ${NOW} ORDER BY callback_at, id LIMIT $2::int8`, [time(), limit]);
+    },
+
+    watch(listener) {
+      listeners.add(listener);
+      ending ??= listen(db.config, channel, hear, (error) => onError(db.failure(error)));
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size > 0) return;
+        ending?.();
+        ending = undefined;
+      };
+    },
+
+    async job(id) {
+      // In this order: between the two another server may bury the job, but it never digs one up.
+      const [found] = await readJobs("id = $1", [toText(id)]);
+      if (found) return found;
+      const buried = await read(`SELECT 1 FROM ${schema}.tombstones WHERE id = $1`, [toText(id)]);
+      return buried.length > 0 ? "gone" : undefined;
+    },
+
+    async refunds({ state, dueAt, limit }) {
+      if (dueAt === undefined) {
+        return readRefunds(state === undefined ? "true" : `state = '${state}'`, [limit]);
+      }
+      return state === "paid" ? [] : readRefunds("state = 'owed' AND retry_at <= $2::float8", [limit, dueAt]);
+    },
+
+    sweep(at, limit) {
+      return use((opened) => sweepPostgres(opened, at, limit));
+    },
+
+    ...postgresTally(schema, read),
+
+    async close() {
+      listeners.clear();
+      // Idle connections do not keep the process alive; whoever waits for their end does.
+      const awake = setInterval(() => {}, 60_000);
+      try {
+        await ending?.();
+        await opening.close();
+      } finally {
+        clearInterval(awake);
+      }
+    },
+  };
+}
+
+const within = (limit: number, most: number): number => Math.max(0, Math.min(limit, most));

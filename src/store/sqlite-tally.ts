@@ -1,0 +1,101 @@
+import { setImmediate } from "node:timers/promises";
+import type { SqliteFile, Statement } from "./sqlite-file.ts";
+import { type CallRow, callOf, type JobRow, jobOf } from "./sqlite-rows.ts";
+import type { Store, Tally } from "./store.ts";
+import { bucketOf } from "./tally.ts";
+
+const DOUBTFUL = "payment_state = 'in_flight' AND tries > 0";
+/** The time of an answer is the call's own only where there is no job. */
+const ANSWERED = "job_id IS NULL AND ended_at IS NOT NULL";
+const bucket = (time: string) => `floor(${time} / :bucketMs) * :bucketMs`;
+/** A long time is counted in about so many parts: other work of this process goes on between them. */
+const PARTS = 100;
+
+type JobsRow = Omit<Tally["jobs"][number], "code"> & { readonly code: string | null };
+
+/** The figures of a SQLite file; {@link tallyOf} says what they mean. */
+export function sqliteTally(
+  file: SqliteFile,
+  prepare: <Row>(sql: string) => Statement<Row>,
+): Pick<Store, "tally" | "recentJobs" | "doubtfulCalls"> {
+  const calls = {
+    oldest: prepare<{ time: number | null }>(
+      "SELECT min(created_at) AS time FROM calls WHERE created_at >= ?",
+    ),
+    tally: prepare<Tally["calls"][number]>(
+      `SELECT resource, ${bucket("created_at")} AS at, count(*) AS calls,
+         sum(payment_state = 'settled') AS paid, sum(iif(payment_state = 'settled', value, 0)) AS revenue,
+         sum(${ANSWERED}) AS answered, sum(${ANSWERED} AND failed) AS failed,
+         sum(iif(${ANSWERED}, ended_at - created_at, 0)) AS ms
+       FROM calls WHERE created_at >= :since AND created_at < :until GROUP BY resource, at`,
+    ),
+    unknown: prepare<{ calls: number }>(`SELECT count(*) AS calls FROM calls WHERE ${DOUBTFUL}`),
+    doubtful: prepare<CallRow>(`SELECT * FROM calls WHERE ${DOUBTFUL} ORDER BY created_at, id LIMIT :limit`),
+  };
+  const jobs = {
+    oldest: prepare<{ time: number | null }>("SELECT min(ended_at) AS time FROM jobs WHERE ended_at >= ?"),
+    tally: prepare<JobsRow>(
+      `SELECT resource, ${bucket("ended_at")} AS at, status, code, count(*) AS jobs,
+         sum(coalesce(ended_at - started_at, 0)) AS ms
+       FROM jobs WHERE ended_at >= :since AND ended_at < :until GROUP BY resource, at, status, code`,
+    ),
+    unfinished: prepare<Tally["unfinished"][number]>(
+      `SELECT resource, status, count(*) AS jobs, min(created_at) AS since
+       FROM jobs WHERE ended_at IS NULL GROUP BY resource, status`,
+    ),
+    going: prepare<JobRow>(
+      `SELECT * FROM jobs WHERE ended_at IS NULL
+       ORDER BY status = 'running' DESC, created_at DESC, id DESC LIMIT :limit`,
+    ),
+    ended: prepare<JobRow>(
+      "SELECT * FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT :limit",
+    ),
+  };
+  const refunds = prepare<Tally["refunds"][number]>(
+    `SELECT resource, state, currency, count(*) AS refunds, sum(value) AS value
+     FROM refunds GROUP BY resource, state, currency`,
+  );
+
+  /** All rows since then, a part of the time at once. Buckets are never cut. */
+  async function inParts<Row>(
+    { oldest, tally }: { oldest: Statement<{ time: number | null }>; tally: Statement<Row> },
+    { since, bucketMs }: { since: number; bucketMs: number },
+  ): Promise<Row[]> {
+    const first = (await file.read(() => oldest.get(since)))?.time ?? undefined;
+    if (first === undefined) return [];
+    const begin = bucketOf(first, bucketMs);
+    const step = Math.ceil((Date.now() - begin) / bucketMs / PARTS) * bucketMs;
+    const rows: Row[] = [];
+    for (let part = 0; part < PARTS; part += 1) {
+      const from = Math.max(since, begin + part * step);
+      // The last part takes in what another clock has written.
+      const until = part === PARTS - 1 || step <= 0 ? Number.MAX_VALUE : begin + (part + 1) * step;
+      rows.push(...(await file.read(() => tally.all({ since: from, until, bucketMs }))));
+      if (until === Number.MAX_VALUE) break;
+      await setImmediate();
+    }
+    return rows;
+  }
+
+  return {
+    async tally(by) {
+      const begun = await inParts(calls, by);
+      const ended = await inParts(jobs, by);
+      return file.read(() => ({
+        calls: begun,
+        jobs: ended.map(({ code, ...row }) => ({ ...row, code: code ?? undefined })),
+        unfinished: jobs.unfinished.all(),
+        refunds: refunds.all(),
+        unknown: calls.unknown.get()?.calls ?? 0,
+      }));
+    },
+
+    recentJobs({ ended, limit }) {
+      return file.read(() => (ended ? jobs.ended : jobs.going).all({ limit }).map(jobOf));
+    },
+
+    doubtfulCalls(limit) {
+      return file.read(() => calls.doubtful.all({ limit }).map(callOf));
+    },
+  };
+}

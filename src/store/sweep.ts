@@ -1,0 +1,22 @@
+import type { Store } from "./store.ts";
+
+/** So few records at a time that nobody waits long for one batch. */
+const BATCH = 200;
+/** Between two batches others have their turn. */
+const PAUSE_MS = 5;
+
+/**
+ * Deletes all that has outlived its use, in batches. Returns how many records went.
+ * @param goOn Asked before each batch, with the number of records that have gone. Default: to the end.
+ */
+export async function sweepAll(store: Store, goOn: (swept: number) => boolean = () => true): Promise<number> {
+  const now = Date.now();
+  let swept = 0;
+  while (goOn(swept)) {
+    const batch = await store.sweep(now, BATCH);
+    if (batch === 0) break;
+    swept += batch;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  return swept;
+}

@@ -1,0 +1,578 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { postgresStore } from "resource402/postgres";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { migrate } from "../../src/store/postgres-migrations.ts";
+import type { JobRecord, Store } from "../../src/store/store.ts";
+import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
+import { answer, call, HOUR, job, refund } from "./records.ts";
+
+const why = whyNoPostgres();
+/** What happens soon, however busy the machine is. */
+const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, 15_000);
+
+describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () => {
+  let server: PostgresServer;
+  let admin: pg.Client;
+  let schema = "";
+  let tests = 0;
+  const stores: Store[] = [];
+
+  beforeAll(async () => {
+    server = await startPostgres();
+    admin = await connected();
+  });
+  afterAll(async () => {
+    await admin?.end();
+    await server?.stop();
+  });
+  beforeEach(() => {
+    tests += 1;
+    schema = `test_${tests}`;
+  });
+  afterEach(async () => {
+    await Promise.all(stores.splice(0).map((store) => store.close()));
+  });
+
+  async function connected(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: server.connectionString });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+  function open(options: Partial<Parameters<typeof postgresStore>[0]> = {}): Store {
+    const store = postgresStore({ connectionString: server.connectionString, schema, ...options });
+    stores.push(store);
+    return store;
+  }
+  /** How many stand in a table. */
+  async function count(table: string): Promise<number> {
+    const { rows } = await admin.query(`SELECT count(*)::int AS n FROM ${schema}${table}`);
+    return rows[0].n;
+  }
+  const tickets = () => count("_boss.job");
+  const now = Date.now();
+  /** A job that waits since now, with its call. */
+  const queued = (id: string, part: Partial<JobRecord> = {}) =>
+    [
+      call(`call of ${id}`, { jobId: id, answer }),
+      job(id, `call of ${id}`, { createdAt: now, runAt: now, ...part }),
+    ] as const;
+  const ids = (records: readonly { id: string }[]): string[] => records.map(({ id }) => id);
+  const times = <T>(n: number, make: (n: number) => T): T[] => Array.from({ length: n }, (_, k) => make(k));
+
+  describe("a schema", () => {
+    it("may be made by many servers at the same moment", async () => {
+      for (const round of ["a", "b", "c"]) {
+        schema = `test_${tests}_${round}`;
+        const begun = await Promise.all(times(6, (n) => open().begin(call(`c${n}`), undefined)));
+        expect(begun).toEqual(times(6, () => ({ begun: true })));
+        expect(await count(".calls")).toBe(6);
+      }
+    });
+
+    it("that a newer release has made is refused and left as it is, until it is not any more", async () => {
+      await open().attend("s1", 1000);
+      await admin.query(`UPDATE ${schema}.version SET version = 99`);
+      const store = open();
+      const refused = `the schema ${schema} has version 99, this resource402 knows up to 1; install the release that wrote it, or a later one`;
+      await expect(store.call("c1")).rejects.toThrow(refused);
+      await expect(store.attend("s1", 1000)).rejects.toThrow(refused);
+      await admin.query(`UPDATE ${schema}.version SET version = 1`);
+      expect(await store.call("c1")).toBeUndefined();
+    });
+
+    it("of another program is refused and left as it is", async () => {
+      await admin.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.calls (name text)`);
+      await expect(open().call("c1")).rejects.toThrow(`the schema ${schema} belongs to another program`);
+      const { rows } = await admin.query(
+        "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace",
+        [schema],
+      );
+      expect(rows).toEqual([{ relname: "calls" }]);
+    });
+
+    it("grows from one version to the next, once, whoever comes first, and stays as it was when that fails", async () => {
+      const config = { connectionString: server.connectionString };
+      const tables = "CREATE TABLE $.calls (n int); CREATE TABLE $.tombstones (n int)";
+      const grow = (...steps: string[]) => migrate(config, schema, `${schema}_boss`, [tables, ...steps]);
+      await grow();
+      const step = "INSERT INTO $.calls VALUES (1)";
+      await Promise.all(times(4, () => grow(step)));
+      expect(await count(".calls")).toBe(1);
+      await expect(grow(step, `${step}; INSERT INTO $.missing VALUES (1)`)).rejects.toThrow("missing");
+      expect(await count(".calls")).toBe(1);
+      expect((await admin.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 2 }]);
+    });
+
+    it("that the user may not make is asked for, and used once it is there", async () => {
+      await admin.query("CREATE ROLE clerk LOGIN");
+      const store = open({ connectionString: server.connectionString.replace("resource402@", "clerk@") });
+      await expect(store.call("c1")).rejects.toThrow(
+        `this user may not make the schema ${schema}; let it (GRANT CREATE ON DATABASE "postgres" TO "clerk"), or make the schema for it (CREATE SCHEMA ${schema} AUTHORIZATION "clerk")`,
+      );
+      for (const name of [schema, `${schema}_boss`]) {
+        await admin.query(`CREATE SCHEMA ${name} AUTHORIZATION "clerk"`);
+      }
+      expect(await store.begin(...queued("j1"))).toEqual({ begun: true });
+      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["j1"]);
+    });
+
+    it.each(["Upper", "no-dash", "pg_own", "x; DROP TABLE calls", "a".repeat(46), ""])(
+      "cannot be named %j",
+      (name) => {
+        expect(() => open({ schema: name })).toThrow("cannot be a schema");
+      },
+    );
+  });
+
+  describe("a database", () => {
+    const unlike = (from: string, to: string) => server.connectionString.replace(from, to);
+
+    it("that cannot be reached, or does not let us in, is named with what can be done, and never the password", async () => {
+      const { rows } = await admin.query("SELECT current_setting('hba_file') AS path");
+      await admin.query(
+        `CREATE ROLE locked LOGIN PASSWORD 'right';
+         COPY (SELECT unnest(ARRAY['host all locked 127.0.0.1/32 scram-sha-256', 'host all all 127.0.0.1/32 trust']))
+           TO '${rows[0].path}';
+         SELECT pg_reload_conf()`,
+      );
+      const failing: [string, RegExp][] = [
+        [
+          unlike(/:\d+\//.exec(server.connectionString)?.[0] ?? "", ":1/"),
+          /127.0.0.1:1\/postgres: nothing listens there/,
+        ],
+        [
+          unlike("127.0.0.1", "nowhere.invalid"),
+          /nowhere.invalid:\d+\/postgres: (there is no such host|the name)/,
+        ],
+        [unlike("/postgres", "/missing"), /\/missing: there is no such database; make it/],
+        [
+          unlike("resource402@", "stranger:s3cret@"),
+          /does not let this user in|role "stranger" does not exist/,
+        ],
+        [unlike("resource402@", "locked:s3cret@"), /the password is wrong; mend it/],
+      ];
+      for (const [connectionString, words] of failing) {
+        const error = await open({ connectionString })
+          .call("c1")
+          .then(
+            () => undefined,
+            (error: Error) => error,
+          );
+        expect(error?.message).toMatch(words);
+        expect(`${error?.stack} ${JSON.stringify(error)}`).not.toContain("s3cret");
+      }
+      expect(() => open({ connectionString: "postgres://u:s3cret@[broken" })).toThrow(
+        /^store: connectionString cannot be read; it looks like/,
+      );
+      expect(
+        await open({ connectionString: unlike("resource402@", "locked:right@") })
+          .call("c1")
+          .catch(String),
+      ).toMatch("may not make the schema");
+    });
+
+    it("that keeps no texts but some is refused", async () => {
+      await admin.query("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+      const store = open({ connectionString: unlike("/postgres", "/latin") });
+      await expect(store.call("c1")).rejects.toThrow("the database keeps texts in LATIN1; make one");
+    });
+
+    it("that is down when the store is made, or later, makes methods reject, and is used again when it is back", async () => {
+      await open().attend("s1", 1000);
+      const early = open();
+      await early.begin(...queued("j1"));
+      const told = vi.fn();
+      early.watch(told);
+      await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
+      await server.halt();
+      const late = open();
+      await expect(early.call("c1")).rejects.toThrow(/^store 127.0.0.1/);
+      await expect(late.call("c1")).rejects.toThrow("nothing listens there");
+      await expect(late.handOut({ limit: 1 })).rejects.toThrow("nothing listens there");
+      told.mockClear();
+      await server.start();
+      admin = await connected();
+      expect(await late.begin(...queued("j2"))).toEqual({ begun: true });
+      expect(await early.job("j1")).toMatchObject({ id: "j1" });
+      expect(ids(await early.handOut({ limit: 9 })).sort()).toEqual(["j1", "j2"]);
+      await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
+    });
+
+    it("that cuts connections off makes no method hang, and those that come after work", async () => {
+      const store = open();
+      await store.begin(...queued("j1"));
+      const told = vi.fn();
+      store.watch(told);
+      await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
+      told.mockClear();
+      const working = times(60, (n) =>
+        n % 2 === 0
+          ? store.begin(...queued(`more ${n}`))
+          : store.change({ job: { id: "j1", set: { progress: n } } }),
+      );
+      const settled = Promise.allSettled(working);
+      await admin.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'resource402'",
+      );
+      await settled;
+      expect(await store.job("j1")).toMatchObject({ id: "j1" });
+      expect(await store.begin(...queued("j2"))).toEqual({ begun: true });
+      await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
+      // Each job that is there has its ticket, and no other has.
+      expect(await tickets()).toBe(await count(".jobs"));
+    });
+  });
+
+  describe("a row that another transaction holds", () => {
+    /** Holds rows until it is told to let go. */
+    async function hold(table: string): Promise<() => Promise<unknown>> {
+      const holder = await connected();
+      await holder.query(`BEGIN; SELECT 1 FROM ${schema}.${table} FOR UPDATE`);
+      return () => holder.end();
+    }
+    const waiting = () =>
+      eventually(async () => {
+        const { rows } = await admin.query(
+          "SELECT pid FROM pg_stat_activity WHERE application_name = 'resource402' AND wait_event_type = 'Lock'",
+        );
+        expect(rows).toHaveLength(1);
+        return rows[0].pid as number;
+      });
+
+    it("is waited for by a step, which is taken again when it is cut off meanwhile", async () => {
+      const store = open();
+      await store.begin(...queued("j1"));
+      const letGo = await hold("jobs");
+      const step = store.change({ job: { id: "j1", when: { attempt: 0 }, set: { attempt: 1 } } });
+      await admin.query("SELECT pg_terminate_backend($1)", [await waiting()]);
+      await waiting();
+      await letGo();
+      expect(await step).toMatchObject({ job: { attempt: 1 } });
+    });
+
+    it("is left out by a sweep, and swept by a later one", async () => {
+      const store = open();
+      const at = now + HOUR * 48;
+      await store.begin(...queued("j1", { status: "succeeded", expiresAt: 1 }));
+      for (const table of ["jobs", "calls"]) {
+        const letGo = await hold(table);
+        expect(await store.sweep(at, 9)).toBe(0);
+        await letGo();
+      }
+      await eventually(async () => expect(await store.sweep(at, 9)).toBe(2));
+    });
+  });
+
+  describe("two stores", () => {
+    let one: Store;
+    let two: Store;
+    beforeEach(() => {
+      one = open();
+      two = open();
+    });
+    const either = (n: number): Store => (n % 2 === 0 ? one : two);
+
+    it("let one of many begin that come at once with one payment or one key, and name it to the others", async () => {
+      for (const shared of [{ identity: { nonce: "one" } }, { key: "one" }]) {
+        const many = times(32, (n) =>
+          either(n).begin(call(`${Object.keys(shared)} ${n}`, shared), undefined),
+        );
+        const outcomes = await Promise.all(many);
+        expect(outcomes.filter(({ begun }) => begun)).toHaveLength(1);
+        const winner = `${Object.keys(shared)} ${outcomes.findIndex(({ begun }) => begun)}`;
+        for (const outcome of outcomes) {
+          if (!outcome.begun) expect(outcome).toMatchObject({ because: "taken", holder: { id: winner } });
+        }
+      }
+    });
+
+    it("hold limits against many that come at once", async () => {
+      const outstanding = await Promise.all(
+        times(16, (n) => {
+          const bought = call(`o${n}`, { charge: "after", value: 40, jobId: `jo${n}` });
+          return either(n).begin(bought, job(`jo${n}`, `o${n}`), { outstanding: 120 });
+        }),
+      );
+      expect(outstanding.filter(({ begun }) => begun)).toHaveLength(3);
+      const alike = await Promise.all(
+        times(16, (n) =>
+          either(n).begin(call(`d${n}`, { fingerprint: "same" }), undefined, { duplicateSince: 0 }),
+        ),
+      );
+      expect(alike.filter(({ begun }) => begun)).toHaveLength(1);
+      const limits = { queued: { resource: 5, all: 10 } };
+      const full = await Promise.all(
+        times(32, (n) => either(n).begin(...queued(`q${n}`, { resource: n < 16 ? "a" : "b" }), limits)),
+      );
+      // Three of all were there before.
+      expect(full.filter(({ begun }) => begun)).toHaveLength(7);
+    });
+
+    it("let one of them take each job", async () => {
+      await Promise.all(times(50, (n) => either(n).begin(...queued(`j${n}`))));
+      const claims = times(100, (n) =>
+        either(n).change({
+          call: { id: `call of j${n >> 1}`, set: { tries: 1 } },
+          job: { id: `j${n >> 1}`, when: { status: ["queued"] }, set: { status: "running" } },
+        }),
+      );
+      expect((await Promise.all(claims)).filter((claim) => claim !== undefined)).toHaveLength(50);
+    });
+
+    it("let one of them write a refund, and what is written with it", async () => {
+      await Promise.all(
+        times(16, (n) => either(n).begin(...queued(`j${n}`, { status: "awaiting_payment" }))),
+      );
+      const steps = times(16, (n) =>
+        either(n).change({
+          job: { id: `j${n}`, set: { status: "queued" } },
+          refund: { add: refund("r1", `call of j${n}`) },
+        }),
+      );
+      expect((await Promise.all(steps)).filter((step) => step !== undefined)).toHaveLength(1);
+      expect(await tickets()).toBe(1);
+      expect(await one.handOut({ limit: 99 })).toHaveLength(1);
+    });
+
+    it("see each other's leases, by the clock of the database", async () => {
+      await one.begin(call("c1", { owner: "s1" }), undefined);
+      await one.attend("s1", 60_000);
+      expect(await two.openCalls(9)).toEqual([]);
+      await one.attend("s1", 0);
+      expect(ids(await two.openCalls(9))).toEqual(["c1"]);
+    });
+
+    it("tell each other of jobs that are begun and changed, and each its own watchers once", async () => {
+      const [here, there] = [vi.fn(), vi.fn()];
+      one.watch(here);
+      const stop = two.watch(there);
+      await eventually(() => {
+        for (const told of [here, there]) expect(told.mock.calls).toEqual([[undefined]]);
+      });
+      await one.begin(...queued("j 1\u0000"));
+      await one.change({ job: { id: "j 1\u0000", set: { status: "running" } } });
+      await one.change({ job: { id: "j 1\u0000", when: { status: ["queued"] }, set: { progress: 5 } } });
+      await one.begin(call("c2"), undefined);
+      await two.begin(...queued("last"));
+      const news = [
+        [undefined],
+        [{ id: "j 1\u0000", status: "queued" }],
+        [{ id: "j 1\u0000", status: "running" }],
+        [{ id: "last", status: "queued" }],
+      ];
+      await eventually(() => expect(here.mock.calls).toEqual(news));
+      expect(there.mock.calls).toEqual(news);
+      stop();
+      await two.begin(...queued("unheard"));
+      await eventually(() => expect(here).toHaveBeenLastCalledWith({ id: "unheard", status: "queued" }));
+      expect(there.mock.calls).toEqual(news);
+    });
+
+    it("hand each job to one of them", async () => {
+      await Promise.all(times(200, (n) => either(n).begin(...queued(`j${n}`, { resource: `r${n % 3}` }))));
+      const handed: string[] = [];
+      const take = async (store: Store) => {
+        for (;;) {
+          const jobs = await store.handOut({ limit: 7 });
+          handed.push(...ids(jobs));
+          if (jobs.length === 0) return;
+        }
+      };
+      await Promise.all([take(one), take(one), take(two), take(two)]);
+      expect(handed.sort()).toEqual(times(200, (n) => `j${n}`).sort());
+      expect(await tickets()).toBe(0);
+      // Nobody has claimed them.
+      expect(await one.openJobs({ limit: 1000 })).toHaveLength(200);
+    });
+
+    it("sweep together without sweeping anything twice or leaving something", async () => {
+      const old = { createdAt: 0, identity: { validBefore: 1 } };
+      await Promise.all(
+        times(60, (n) => {
+          const [ended, itsJob] = queued(`j${n}`, { status: "succeeded", expiresAt: 1 });
+          return either(n).begin(
+            { ...ended, ...old, identity: { ...ended.identity, validBefore: 1 } },
+            itsJob,
+          );
+        }),
+      );
+      const sweep = async (store: Store): Promise<number> => {
+        let swept = 0;
+        for (;;) {
+          const batch = await store.sweep(now + HOUR * 48, 7);
+          if (batch === 0) return swept;
+          swept += batch;
+        }
+      };
+      const [first, second] = await Promise.all([sweep(one), sweep(two)]);
+      expect(first + second + (await sweep(one))).toBe(120);
+      expect(await count(".jobs")).toBe(0);
+      expect(await count(".calls")).toBe(0);
+      expect(await two.job("j5")).toBe("gone");
+    });
+  });
+
+  describe("handing out", () => {
+    it("gives nothing for what was not written", async () => {
+      const store = open();
+      const [begun, waiting] = queued("j1", { status: "awaiting_payment" });
+      await store.begin(begun, waiting);
+      const queue = (attempt: number) =>
+        store.change({
+          call: { id: begun.id, set: { paymentState: "settled" } },
+          job: { id: "j1", when: { attempt }, set: { status: "queued" } },
+        });
+      expect(await queue(7)).toBeUndefined();
+      // Refused, in turn, by a key, by a limit, and by an id that is there already.
+      expect(await store.begin(queued("j2")[0], undefined)).toEqual({ begun: true });
+      expect(await store.begin(...queued("j2"))).toMatchObject({ because: "taken" });
+      expect(await store.begin(...queued("j3"), { queued: { all: 1 } })).toMatchObject({ because: "full" });
+      const other = call("c9", { jobId: "j1" });
+      await expect(store.begin(other, job("j1", "c9"))).rejects.toThrow("j1 is kept already");
+      await expect(store.begin(...queued("j4", { input: 1n }))).rejects.toThrow("BigInt");
+      expect(await tickets()).toBe(0);
+      expect(await queue(0)).toBeDefined();
+      expect(await tickets()).toBe(1);
+      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["j1"]);
+    });
+
+    it("waits for the time of a job, also when it was put off", async () => {
+      const store = open();
+      const soon = Date.now() + 1500;
+      await store.begin(...queued("later", { runAt: soon }));
+      await store.begin(...queued("put off"));
+      await store.change({ job: { id: "put off", set: { runAt: soon } } });
+      await store.begin(...queued("hurried", { runAt: now + HOUR }));
+      await store.change({ job: { id: "hurried", set: { runAt: now } } });
+      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["hurried"]);
+      // Nobody looks at the tickets of the others before their time.
+      const { rows } = await admin.query(`SELECT 1 FROM ${schema}_boss.job WHERE start_after <= now()`);
+      expect(rows).toEqual([]);
+      const handed: [string, number][] = [];
+      await eventually(async () => {
+        for (const { id } of await store.handOut({ limit: 9 })) handed.push([id, Date.now()]);
+        expect(handed).toHaveLength(2);
+      });
+      expect(handed.map(([id]) => id).sort()).toEqual(["later", "put off"]);
+      for (const [, at] of handed) expect(at).toBeGreaterThanOrEqual(soon);
+      expect(await store.handOut({ limit: 9 })).toEqual([]);
+    });
+
+    it("leaves out what does not wait any more", async () => {
+      const store = open();
+      await Promise.all(["j1", "j2", "j3"].map((id) => store.begin(...queued(id))));
+      await store.change({ job: { id: "j1", set: { status: "running" } } });
+      await store.change({ job: { id: "j2", set: { status: "cancelled" } } });
+      expect(ids(await store.handOut({ limit: 1 }))).toEqual(["j3"]);
+    });
+
+    it("gives the oldest first, also one that waits once more", async () => {
+      const store = open();
+      for (const [id, age] of Object.entries({ young: 1, old: 9, middle: 5 })) {
+        await store.begin(...queued(id, { createdAt: now - age * 1000 }));
+      }
+      expect(ids(await store.handOut({ limit: 1 }))).toEqual(["old"]);
+      await store.change({ job: { id: "old", set: { status: "running" } } });
+      await store.change({ job: { id: "old", set: { status: "queued" } } });
+      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["old", "middle", "young"]);
+    });
+
+    it("lets resources take turns, and gives no more of one than there is room for", async () => {
+      const store = open();
+      for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) await store.begin(...queued(`a${n}`, { resource: "a" }));
+      for (const n of [1, 2]) await store.begin(...queued(`b${n}`, { resource: "b" }));
+      await store.begin(...queued("c1", { resource: "naïve/…" }));
+      const take = async (limit: number, most = {}) =>
+        (await store.handOut({ limit, most })).map(({ resource }) => resource).sort();
+      expect(await take(2)).toEqual(["a", "b"]);
+      expect(await take(1)).toEqual(["naïve/…"]);
+      expect(await take(9, { a: 2, b: 0 })).toEqual(["a", "a"]);
+      expect(await take(3)).toEqual(["a", "a", "b"]);
+      expect(await take(0)).toEqual([]);
+      expect(await take(9)).toEqual(["a", "a", "a"]);
+    });
+  });
+
+  describe("texts", () => {
+    it("of any kind come back as they were, and no two become the same", async () => {
+      const store = open();
+      const texts = ["\u0000", "\\u0000", "\\", "\ud800", "\udc00", "\ufffd", "😀", "é\n'\"$1"];
+      for (const text of texts) {
+        const whole = call(text, {
+          key: text,
+          resource: text,
+          fingerprint: text,
+          jobId: text,
+          owner: text,
+          identity: { payer: text, nonce: text },
+        });
+        const itsJob = job(text, text, {
+          resource: text,
+          input: { [text]: [text] },
+          message: text,
+          failure: { code: text, error: text },
+          owner: text,
+        });
+        expect(await store.begin(whole, itsJob)).toEqual({ begun: true });
+        expect(await store.call(text)).toStrictEqual(whole);
+        expect(await store.job(text)).toStrictEqual(itsJob);
+        expect(await store.findCall({ ...whole, identity: { ...whole.identity, nonce: "" } })).toStrictEqual(
+          whole,
+        );
+        const owed = refund(text, text, { resource: text, reason: text, currency: text });
+        expect(await store.change({ refund: { add: owed } })).toStrictEqual({ refund: owed });
+        await store.attend(text, 60_000);
+      }
+      expect(ids(await store.handOut({ limit: 99 })).sort()).toEqual([...texts].sort());
+      expect(await store.openCalls(99)).toEqual([]);
+      const { refunds } = await store.tally({ since: 0, bucketMs: HOUR });
+      expect(refunds.map(({ resource }) => resource).sort()).toEqual([...texts].sort());
+    });
+  });
+
+  describe("closing", () => {
+    it("finishes what was asked for, and refuses what comes later", async () => {
+      const store = open();
+      const writing = times(20, (n) => store.begin(...queued(`j${n}`)));
+      await store.close();
+      expect(await Promise.all(writing)).toHaveLength(20);
+      expect(await count(".calls")).toBe(20);
+      await expect(store.begin(...queued("late"))).rejects.toThrow("closed");
+      await expect(store.call("c1")).rejects.toThrow("closed");
+      await store.close();
+    });
+
+    it.each([
+      ["closed", "await store.close();"],
+      ["forgotten", ""],
+    ])("lets the process end: one whose store is %s", async (_, end) => {
+      const door = fileURLToPath(new URL("../../src/store/postgres.ts", import.meta.url));
+      const script = `
+        const { postgresStore } = await import(${JSON.stringify(door)});
+        const store = postgresStore({ connectionString: "${server.connectionString}", schema: "${schema}" });
+        await new Promise((resolve) => store.watch(resolve));
+        await store.attend("s1", 1000);
+        await store.handOut({ limit: 1 });
+        ${end}
+        console.log("done");`;
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+      const [said, ended] = await Promise.all([child.stdout.toArray(), once(child, "exit")]);
+      clearTimeout(timer);
+      expect(String(said)).toBe("done\n");
+      expect(ended).toEqual([0, null]);
+      await eventually(async () => {
+        const { rows } = await admin.query(
+          "SELECT 1 FROM pg_stat_activity WHERE application_name = 'resource402'",
+        );
+        expect(rows).toEqual([]);
+      });
+    });
+  });
+});

@@ -18,10 +18,14 @@ export interface RunOptions {
   readonly jobId: string;
   /** @default 1 */
   readonly attempt?: number;
+  /** Percent that an earlier attempt has reported: progress never goes back. @default 0 */
+  readonly progress?: number;
   readonly log: Logger;
   /** Aborts the run from outside: a cancelled job, a stopping server. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (percent: number, message: string | undefined) => void;
+  /** Called when the handler itself has come to an end, which may be long after its outcome is known. */
+  readonly onIdle?: () => void;
 }
 
 export type Outcome =
@@ -35,6 +39,7 @@ export async function run(resource: Runnable, options: RunOptions): Promise<Outc
   const stop = stopper();
   const context = contextOf(resource, options, stop);
   const finished = finish(resource, options, context, stop);
+  if (options.onIdle) void finished.then(options.onIdle);
   const timer = setTimeout(() => {
     stop.end(TIMED_OUT, new DOMException("The handler took too long", "TimeoutError"));
   }, resource.timeoutMs);
@@ -47,7 +52,7 @@ export async function run(resource: Runnable, options: RunOptions): Promise<Outc
   clearTimeout(timer);
   options.signal?.removeEventListener("abort", cancel);
   const durationMs = Math.round(performance.now() - started);
-  options.log.info({ durationMs, outcome: outcome.ok ? "succeeded" : outcome.code }, "handler ended");
+  options.log.debug({ durationMs, outcome: outcome.ok ? "succeeded" : outcome.code }, "handler ended");
   return outcome;
 }
 
@@ -130,7 +135,7 @@ function internalError(requestId: string): Outcome {
 }
 
 function contextOf(resource: Runnable, options: RunOptions, stop: Stopper): JobContext<string> {
-  let reported = 0;
+  let reported = options.progress ?? 0;
   const progress = (percent: number, message?: string): void => {
     if (stop.over || !Number.isFinite(percent)) return;
     reported = Math.max(reported, Math.min(100, Math.max(0, Math.floor(percent))));

@@ -1,5 +1,6 @@
 import type { FacilitatorClient } from "@x402/core/server";
 import { SettleError, VerifyError } from "@x402/core/types";
+import { unsigned } from "../observe/log.ts";
 import type { SignedPayment } from "../store/store.ts";
 import type { SettleResponse } from "../wire/index.ts";
 
@@ -17,6 +18,7 @@ export type Settlement =
 // The facilitator's types know v2 only; on the wire both versions travel the same way.
 type Payload = Parameters<FacilitatorClient["verify"]>[0];
 type Requirements = Parameters<FacilitatorClient["verify"]>[1];
+type VerifyResponse = Awaited<ReturnType<FacilitatorClient["verify"]>>;
 
 /**
  * The same facilitator, given up on after `ms` milliseconds without an answer. What it does later is found out by
@@ -35,38 +37,93 @@ export function bounded(facilitator: FacilitatorClient, ms: number): Facilitator
   };
 }
 
+/** What a facilitator was asked, what came of it, and how long it took, in milliseconds. */
+export type Asked = (question: "verify" | "settle", outcome: string, ms: number) => void;
+
+/** The same facilitator, of which every answer is told. */
+export function measured(facilitator: FacilitatorClient, asked: Asked): FacilitatorClient {
+  const timed =
+    <Args extends unknown[], Answer>(
+      question: "verify" | "settle",
+      ask: (...args: Args) => Promise<Answer>,
+      word: (answer: Answered<Answer>) => string,
+    ) =>
+    async (...args: Args): Promise<Answer> => {
+      const begun = performance.now();
+      const tell = (outcome: string): void => asked(question, outcome, performance.now() - begun);
+      try {
+        const given = await ask(...args);
+        tell(word({ given }));
+        return given;
+      } catch (thrown) {
+        tell(word({ thrown }));
+        throw thrown;
+      }
+    };
+  return {
+    getSupported: () => facilitator.getSupported(),
+    verify: timed("verify", facilitator.verify.bind(facilitator), (answer) => verdictOf(answer).verdict),
+    settle: timed("settle", facilitator.settle.bind(facilitator), (answer) => settlementOf(answer).outcome),
+  };
+}
+
 /** Asks the facilitator whether a payment could be settled. Moves nothing. */
 export async function verify(facilitator: FacilitatorClient, payment: SignedPayment): Promise<Verdict> {
-  try {
-    const answer = await facilitator.verify(
-      payment.payload as unknown as Payload,
-      payment.requirements as unknown as Requirements,
-    );
-    if (answer.isValid) return { verdict: "valid", payer: answer.payer };
-    return { verdict: "invalid", reason: answer.invalidReason ?? "invalid_payment" };
-  } catch (cause) {
-    if (cause instanceof VerifyError && cause.statusCode < 500 && cause.statusCode !== 429) {
-      return { verdict: "invalid", reason: cause.invalidReason ?? "invalid_payment" };
-    }
-    return { verdict: "unavailable", cause };
-  }
+  return verdictOf(await answered(facilitator.verify, facilitator, payment));
 }
 
 /** Moves the money. Whatever is not a definite yes or a definite no is `unknown`. */
 export async function settle(facilitator: FacilitatorClient, payment: SignedPayment): Promise<Settlement> {
+  return settlementOf(await answered(facilitator.settle, facilitator, payment));
+}
+
+type Answered<Answer> = { readonly given: Answer } | { readonly thrown: unknown };
+
+async function answered<Answer>(
+  ask: (payload: Payload, requirements: Requirements) => Promise<Answer>,
+  facilitator: FacilitatorClient,
+  { payload, requirements }: SignedPayment,
+): Promise<Answered<Answer>> {
   try {
-    const response = await facilitator.settle(
-      payment.payload as unknown as Payload,
-      payment.requirements as unknown as Requirements,
+    const given = await ask.call(
+      facilitator,
+      payload as unknown as Payload,
+      requirements as unknown as Requirements,
     );
-    if (response.success) return { outcome: "settled", response };
-    return classify(response.errorReason);
-  } catch (error) {
-    if (error instanceof SettleError && error.statusCode < 500 && error.statusCode !== 429) {
-      return classify(error.errorReason);
-    }
-    return { outcome: "unknown", reason: error instanceof Error ? error.message : "no answer" };
+    return { given };
+  } catch (thrown) {
+    return { thrown };
   }
+}
+
+function verdictOf(answer: Answered<VerifyResponse>): Verdict {
+  if ("thrown" in answer) {
+    const { thrown } = answer;
+    if (thrown instanceof VerifyError && isDefinite(thrown)) return invalid(thrown.invalidReason);
+    return { verdict: "unavailable", cause: thrown };
+  }
+  const { isValid, payer, invalidReason } = answer.given;
+  return isValid ? { verdict: "valid", payer } : invalid(invalidReason);
+}
+
+function invalid(reason = "invalid_payment"): Verdict {
+  return { verdict: "invalid", reason: unsigned(reason) };
+}
+
+function settlementOf(answer: Answered<SettleResponse>): Settlement {
+  if ("thrown" in answer) {
+    const { thrown } = answer;
+    if (thrown instanceof SettleError && isDefinite(thrown)) return classify(thrown.errorReason);
+    const reason = thrown instanceof Error ? unsigned(thrown.message) : "no answer";
+    return { outcome: "unknown", reason };
+  }
+  const { given: response } = answer;
+  return response.success ? { outcome: "settled", response } : classify(response.errorReason);
+}
+
+/** A facilitator that is overloaded or broken has not decided anything. */
+function isDefinite({ statusCode }: { readonly statusCode: number }): boolean {
+  return statusCode < 500 && statusCode !== 429;
 }
 
 /**
@@ -82,7 +139,7 @@ export function saysUsed(reason: string): boolean {
 }
 
 function classify(errorReason: string | undefined): Settlement {
-  const reason = errorReason ?? "settlement_failed";
+  const reason = unsigned(errorReason ?? "settlement_failed");
   return OPEN.test(reason) || saysUsed(reason)
     ? { outcome: "unknown", reason }
     : { outcome: "refused", reason };

@@ -112,6 +112,9 @@ export function hash(text: string): string {
 
 /** JSON with sorted keys, so that equal values have equal text. */
 function canonical(value: unknown): string | undefined {
+  if (value instanceof Map || value instanceof Set) return canonical([...value]);
+  // What JSON has no words for: all of these would be "null" to it, or nothing at all.
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return `${value}`;
   if (Array.isArray(value)) return `[${value.map((part) => canonical(part) ?? "null").join(",")}]`;
   if (!isRecord(value) || typeof value.toJSON === "function") return JSON.stringify(value);
   const members: string[] = [];

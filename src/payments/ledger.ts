@@ -1,5 +1,4 @@
 import type { FacilitatorClient } from "@x402/core/server";
-import { formatAtomic } from "../../schema/money.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Presence } from "../store/presence.ts";
@@ -12,27 +11,15 @@ import type {
   JobRecord,
   Limits,
   RefundRecord,
-  SignedPayment,
   Step,
   Store,
   StoredAnswer,
 } from "../store/store.ts";
-import { encodeHeader, HEADERS, type JobAccepted, type JobStatus, type Receipt } from "../wire/index.ts";
-import { type ChainRecord, evidenceOf } from "./chain.ts";
-import { type Settlement, settle } from "./charge.ts";
+import type { JobStatus } from "../wire/index.ts";
+import type { ChainRecord } from "./chain.ts";
+import { type Closing, createCollection, withReceipt } from "./collect.ts";
 import type { Offers } from "./offer.ts";
 import { type Refunds, refundOf } from "./refund.ts";
-
-/** How the charge for a call ended. */
-export type Closing =
-  /** The money has moved: the call as it stands now. */
-  | { readonly outcome: "settled"; readonly call: CallRecord }
-  /** It has not, and will not; key and payment are free again. */
-  | { readonly outcome: "refused"; readonly reason: string }
-  /** Nobody can tell yet. To be closed by evidence, never by asking for a new payment. */
-  | { readonly outcome: "unknown"; readonly reason: string }
-  /** Another server has taken the call over: what it says counts. */
-  | { readonly outcome: "lost" };
 
 /** The only writer of payments and of the ends that they depend on. Each step is stored before the next one begins. */
 export interface Ledger {
@@ -80,10 +67,6 @@ export interface LedgerOptions {
   readonly offers: Offers | undefined;
   readonly log: Logger;
   readonly faults: Faults | undefined;
-  /** Called when a job may be run. */
-  readonly onQueued: (jobId: string) => void;
-  /** Called when what is known of a job has changed. */
-  readonly onChanged: (jobId: string) => void;
   /** What a call answers that was charged and whose work has been lost. */
   readonly lostAnswer: (call: CallRecord) => StoredAnswer;
   /** How long a buyer whose work was lost after the charge may come back for it, before it is refunded; milliseconds. */
@@ -92,157 +75,19 @@ export interface LedgerOptions {
   readonly retentionMs: (resource: string) => number;
 }
 
-/** What a facilitator may still do after an authorization has expired: a broadcast that is being mined. */
-const EXPIRY_MARGIN_SECONDS = 600;
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 60_000;
 /** How many records one recovery looks at. */
 const BATCH = 20;
-/** How long a job is kept that never ran for lack of money. */
-const UNPAID_RETENTION_MS = 3_600_000;
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { store, presence, facilitator, chain, refunds, offers, log, faults, onQueued, onChanged } = options;
+  const { store, presence, facilitator, chain, refunds, offers, log, faults } = options;
   const { owner } = presence;
   /** Calls that we own and could not hand back, since the store failed. */
   const left = new Set<string>();
-
-  /** What is known after the facilitator has spoken, and, where it cannot tell, the chain. */
-  async function certain(call: CallRecord, payment: SignedPayment, fresh: boolean): Promise<Settlement> {
-    if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
-    const word = await settle(facilitator, payment);
-    if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
-    const evidence = await evidenceOf(chain, payment, log);
-    if (evidence?.state === "transferred") {
-      const { transaction } = evidence;
-      const { payer } = call.identity;
-      return {
-        outcome: "settled",
-        response: { success: true, transaction, network: payment.network, payer },
-      };
-    }
-    if (evidence?.state === "spent" || evidence?.state === "lapsed") {
-      return { outcome: "refused", reason: `authorization_${evidence.state}` };
-    }
-    // Without a look at the chain, a refusal is no evidence while an earlier attempt may still be mined.
-    const expired = Date.now() / 1000 > call.identity.validBefore + EXPIRY_MARGIN_SECONDS;
-    if (word.outcome === "refused" && expired && evidence === undefined) return word;
-    return { outcome: "unknown", reason: word.reason };
-  }
-
-  async function collect(call: CallRecord, fresh: boolean): Promise<Closing> {
-    const { payment } = call;
-    if (!payment) return { outcome: "settled", call };
-    const started = performance.now();
-    if (faults) await faults.reach("settle.before");
-    const settlement = await certain(call, payment, fresh);
-    if (faults) await faults.reach("settle.after");
-    const durationMs = Math.round(performance.now() - started);
-    const fields = { callId: call.id, resource: call.resource, durationMs };
-    let closing: Closing;
-    try {
-      closing = await record(call, payment, settlement);
-    } catch (error) {
-      // The money has been asked for: whatever the store does, this is not the moment to say that it was not.
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.error({ ...fields, error }, "the outcome of a settlement could not be written");
-      left.add(call.id);
-      return { outcome: "unknown", reason: "store_unavailable" };
-    }
-    if (faults) await faults.reach("settle.recorded");
-    if (call.jobId !== undefined) onChanged(call.jobId);
-    if (closing.outcome === "settled") {
-      const { transaction, amount } = closing.call.receipt ?? {};
-      log.info({ ...fields, transaction, amount }, "payment settled");
-      if (call.jobId !== undefined && call.charge === "before") onQueued(call.jobId);
-    } else if (closing.outcome === "refused") {
-      log.warn({ ...fields, reason: closing.reason }, "payment refused");
-    } else if (closing.outcome === "unknown") {
-      log.error({ ...fields, reason: closing.reason }, "settlement not confirmed");
-    }
-    return closing;
-  }
-
-  /** Writes the outcome of a settlement, and what it means for the call's job, in one transaction. */
-  async function record(call: CallRecord, payment: SignedPayment, settlement: Settlement): Promise<Closing> {
-    const { jobId } = call;
-    const mine = { owner, paymentState: ["in_flight"] as const };
-    const waiting = { status: ["awaiting_payment"] as const };
-
-    if (settlement.outcome === "settled") {
-      const { transaction, payer } = settlement.response;
-      const receipt = receiptOf(payment, transaction, payer ?? call.identity.payer);
-      const answer = call.answer && withReceipt(call, call.answer, receipt);
-      // A call that was charged before its work is still being worked on.
-      const working = answer === undefined;
-      const set = {
-        paymentState: "settled",
-        receipt,
-        answer,
-        owner: working ? owner : undefined,
-        tries: 0,
-      } as const;
-      const paid = { paymentState: "settled", receipt } as const;
-      const end =
-        call.charge === "before"
-          ? ({ ...paid, status: "queued" } as const)
-          : ({
-              ...paid,
-              status: "succeeded",
-              progress: 100,
-              expiresAt: Date.now() + options.retentionMs(call.resource),
-            } as const);
-      const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: end } };
-      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
-      return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
-    }
-
-    if (settlement.outcome === "refused") {
-      const { reason } = settlement;
-      const failure = { code: "payment_failed", error: "The payment could not be settled." };
-      const expiresAt = Date.now() + UNPAID_RETENTION_MS;
-      const unpaid = {
-        status: "failed",
-        failure,
-        result: undefined,
-        paymentState: "unused",
-        expiresAt,
-      } as const;
-      const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: unpaid } };
-      // Who was told that a job is under way, and asks again, is told of its end; others may use the key anew.
-      const announced = jobId !== undefined && call.charge === "after";
-      const set = announced ? ({ paymentState: "unused", owner: undefined } as const) : "forget";
-      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
-      return stepped ? { outcome: "refused", reason } : recorded(call);
-    }
-
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 10), LONGEST_RETRY_MS);
-    const set = { owner: undefined, tries: call.tries + 1, retryAt: Date.now() + wait };
-    const stepped = await store.change({ call: { id: call.id, when: mine, set } });
-    return stepped ? { outcome: "unknown", reason: settlement.reason } : recorded(call);
-  }
-
-  /** What another server has made of a call that was ours. */
-  async function recorded(call: CallRecord): Promise<Closing> {
-    const now = await store.call(call.id);
-    return now?.paymentState === "settled" ? { outcome: "settled", call: now } : { outcome: "lost" };
-  }
-
-  function receiptOf({ requirements, network }: SignedPayment, transaction: string, payer: string): Receipt {
-    const atomic = "amount" in requirements ? requirements.amount : requirements.maxAmountRequired;
-    const asset = offers?.asset(network, requirements.asset);
-    return {
-      amount: formatAtomic(BigInt(atomic), asset?.decimals ?? 0),
-      currency: asset?.symbol ?? requirements.asset,
-      atomicAmount: atomic,
-      asset: requirements.asset,
-      network,
-      transaction,
-      payer,
-      payTo: requirements.payTo,
-      settledAt: new Date().toISOString(),
-    };
-  }
+  const { collect, recorded } = createCollection({
+    ...{ store, owner, facilitator, chain, offers, log, faults },
+    retentionMs: options.retentionMs,
+    leave: (callId) => left.add(callId),
+  });
 
   /** A change by which a call becomes or stays ours: when it cannot be told whether it was written, it is handed back. */
   async function owning<T>(callId: string, work: Promise<T>): Promise<T> {
@@ -254,9 +99,11 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
   }
 
-  function sayOwed({ id: refund, callId, resource, reason, amount, currency, to }: RefundRecord): void {
+  function sayOwed(owed: RefundRecord): void {
+    const { id: refund, callId: requestId, jobId, resource, reason, amount, currency, to } = owed;
     const how = refunds ? "a refund is owed" : "a refund is owed, and no account is given that pays it";
-    log.warn({ refund, callId, resource, reason, amount, currency, to }, how);
+    const job = jobId === undefined ? {} : { jobId };
+    log.warn({ requestId, ...job, resource, refund, reason, amount, currency, to }, how);
   }
 
   /** Lets go of a call on which we do not work any more; a store that fails is asked again at the next recovery. */
@@ -285,7 +132,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     } else if (call.tries === 0) {
       await handBack(call.id, waiting);
     } else {
-      log.error({ callId: call.id, resource: call.resource }, "the work of a charged call was lost");
+      log.error({ requestId: call.id, resource: call.resource }, "the work of a charged call was lost");
       await ledger.conclude(call, options.lostAnswer(call), "interrupted");
     }
   }
@@ -351,7 +198,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
-        log.error({ callId: call.id, resource: call.resource, error }, "an answer could not be written");
+        log.error({ requestId: call.id, resource: call.resource, error }, "an answer could not be written");
         left.add(call.id);
         return { outcome: "unknown", reason: "store_unavailable" };
       }
@@ -437,20 +284,4 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
   };
   return ledger;
-}
-
-/** The final answer: the receipt goes into the header of the buyer's version, and into a job's 202 as well. */
-function withReceipt(call: CallRecord, answer: StoredAnswer, receipt: Receipt): StoredAnswer {
-  // The 202 of a job that is charged after its work was given before there was a receipt; its status has it.
-  if (call.jobId !== undefined && call.charge === "after") return answer;
-  const { payment } = call;
-  const header = payment?.version === 1 ? HEADERS.xPaymentResponse : HEADERS.paymentResponse;
-  const network = payment?.version === 1 ? payment.payload.network : receipt.network;
-  const { transaction, payer, atomicAmount } = receipt;
-  const response = { success: true, transaction, network, payer, amount: atomicAmount };
-  const headers = { ...answer.headers, [header]: encodeHeader(response) };
-  if (call.jobId === undefined) return { ...answer, headers };
-  const accepted = JSON.parse(answer.body) as JobAccepted;
-  const body: JobAccepted = { ...accepted, status: "queued", paymentState: "settled", receipt };
-  return { ...answer, headers, body: JSON.stringify(body) };
 }

@@ -108,7 +108,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
         ? { job: { id: jobId, set: { paymentState: "refunded" } as const } }
         : {};
     const stepped = await store.change({ refund: { id: refund.id, when, set }, ...job });
-    log.info({ refund: refund.id, callId: refund.callId, amount: refund.amount, transaction }, "refund paid");
+    log.info({ ...namesOf(refund), amount: refund.amount, transaction }, "refund paid");
     return stepped?.refund ?? { ...refund, ...set };
   }
 
@@ -119,10 +119,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
   ): Promise<RefundRecord> {
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries, 20), LONGEST_RETRY_MS);
     const set = { ...more, problem: reason, tries: refund.tries + 1, retryAt: Date.now() + wait };
-    log.error(
-      { refund: refund.id, callId: refund.callId, amount: refund.amount, reason },
-      "refund not paid yet",
-    );
+    log.error({ ...namesOf(refund), amount: refund.amount, reason }, "refund not paid yet");
     const stepped = await store.change({ refund: { id: refund.id, when: { state: "owed" }, set } });
     return stepped?.refund ?? refund;
   }
@@ -167,6 +164,11 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };
+}
+
+/** By what a line of the log is found that is about a refund. */
+function namesOf({ id, callId, jobId, resource }: RefundRecord): object {
+  return { requestId: callId, resource, ...(jobId === undefined ? {} : { jobId }), refund: id };
 }
 
 function authorizationOf(payment: SignedPayment): { from: string; validBefore: number } | undefined {

@@ -1,18 +1,22 @@
 import { microUsd } from "../../schema/money.ts";
-import { acceptedJob, newJob, newJobId } from "../jobs/jobs.ts";
-import { run } from "../jobs/run.ts";
+import { newCallback } from "../jobs/callback.ts";
+import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
+import { type Outcome, run } from "../jobs/run.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
-import type { Closing } from "../payments/ledger.ts";
+import type { Closing } from "../payments/collect.ts";
 import { provenPayer, recall } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
-import type { CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
+import type { Callback, CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
-import { failure, json, problem, replayed } from "./answer.ts";
+import { failure, fromCache, json, problem, replayed } from "./answer.ts";
+import type { CachedOutput } from "./cache.ts";
 import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./call.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;
+/** A full queue is asked again after this long. */
+const QUEUE_RETRY_SECONDS = 5;
 const TOO_SHORT = "authorization_ends_before_the_work";
 
 /**
@@ -23,7 +27,7 @@ export function createBuying(
   room: CallRoom,
   { challenge, unavailable }: Asking,
 ): (purchase: Purchase) => Promise<StoredAnswer> {
-  const { store, ledger, offers, facilitator, faults } = room;
+  const { store, ledger, offers, facilitator, faults, telemetry } = room;
   /** Calls that are being worked on in this process: a concurrent twin waits for the same answer. */
   const inFlight = new Map<string, Promise<StoredAnswer>>();
 
@@ -42,8 +46,15 @@ export function createBuying(
     }
     if (holder) return again(holder, purchase);
     if (faults) await faults.reach("call.unknown");
+    if (purchase.callback && "refused" in purchase.callback) {
+      return problem("callback_refused", requestId, { detail: purchase.callback.refused });
+    }
+    // What costs nothing leaves the payment alone; to know whose it is, it must be good.
+    const cached = paid && resource.cache?.isFree ? room.cache.find(resource, claim) : undefined;
+    if (cached && resource.cache?.isPublic) return givenFree(cached, purchase);
 
     const { payment, verdict } = paid ? await examine(purchase) : {};
+    if (cached && verdict?.verdict === "valid") return givenFree(cached, purchase);
     if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
       return challenge(purchase, amount, TOO_SHORT);
     }
@@ -56,8 +67,9 @@ export function createBuying(
       return challenge(purchase, amount, verdict.reason);
     }
     if (faults) await faults.reach("call.verified");
-    const call = newCall(purchase, payment);
-    return working(call.id, () => begin(call, purchase));
+    const callback = purchase.callback && newCallback(purchase.callback.url);
+    const call = newCall(purchase, payment, callback);
+    return working(call.id, () => begin(call, purchase, callback));
   };
 
   async function known({ resource, claim, log }: Purchase): Promise<CallRecord | "unreadable" | undefined> {
@@ -82,17 +94,31 @@ export function createBuying(
   async function examine(
     purchase: Purchase,
   ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
-    const { resource, amount, url, presented } = purchase;
+    const { resource, amount, url, presented, trace } = purchase;
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
-      if (payment && facilitator) return { payment, verdict: await verify(facilitator, payment) };
+      if (payment && facilitator) {
+        const asked = () => verify(facilitator, payment);
+        return { payment, verdict: await trace.step("verify", asked, ({ verdict }) => said(verdict)) };
+      }
       return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
     } catch (cause) {
       return { verdict: { verdict: "unavailable", cause } };
     }
   }
 
-  function newCall(purchase: Purchase, payment: SignedPayment | undefined): CallRecord {
+  function givenFree(cached: CachedOutput, { claim, log }: Purchase): StoredAnswer {
+    const { ageSeconds } = cached;
+    log.info({ ageSeconds }, "answered out of the cache, for nothing");
+    room.cache.give(claim, cached);
+    return fromCache(cached);
+  }
+
+  function newCall(
+    purchase: Purchase,
+    payment: SignedPayment | undefined,
+    callback: Callback | undefined,
+  ): CallRecord {
     const { resource, requestId, amount, claim } = purchase;
     const upfront = payment !== undefined && resource.charge === "before";
     const jobId = resource.isJob ? newJobId() : undefined;
@@ -115,15 +141,22 @@ export function createBuying(
       tries: 0,
       retryAt: Date.now(),
       createdAt: Date.now(),
+      endedAt: undefined,
     };
-    return jobId === undefined ? call : { ...call, answer: acceptance(call, jobId, purchase) };
+    return jobId === undefined ? call : { ...call, answer: acceptance(call, jobId, purchase, callback) };
   }
 
   /** The 202, as it is before the settlement. */
-  function acceptance(call: CallRecord, jobId: string, { request, resource }: Purchase): StoredAnswer {
+  function acceptance(
+    call: CallRecord,
+    jobId: string,
+    { request, resource }: Purchase,
+    callback: Callback | undefined,
+  ): StoredAnswer {
     const statusUrl = room.url(request, `/v1/jobs/${jobId}`);
     const accepted = acceptedJob(call, jobId, statusUrl, resource);
-    return json(202, JSON.stringify(accepted), {
+    const secret = callback && { webhookSecret: callback.secret };
+    return json(202, JSON.stringify({ ...accepted, ...secret }), {
       "cache-control": "private, no-store",
       "referrer-policy": "no-referrer",
       location: statusUrl,
@@ -132,14 +165,30 @@ export function createBuying(
   }
 
   /** Writes the intent; then the work. */
-  async function begin(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+  async function begin(
+    call: CallRecord,
+    purchase: Purchase,
+    callback: Callback | undefined,
+  ): Promise<StoredAnswer> {
     const { requestId, resource, claim, written } = purchase;
     const guarded = claim.paid && claim.key.value === undefined && room.duplicateWindowMs > 0;
     const limited = call.payment !== undefined && resource.isJob && resource.charge === "after";
-    const begun = await ledger.begin(call, newJob(call, written), {
+    const job = newJob(call, written, {
+      startWithinMs: resource.startWithinMs,
+      callback,
+      trace: purchase.trace.parent,
+    });
+    const queued = {
+      all: room.maxQueued,
+      ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
+    };
+    if (job) room.startJobs();
+    if (callback) room.callbacks?.start();
+    const begun = await ledger.begin(call, job, {
       ...(guarded ? { duplicateSince: Date.now() - room.duplicateWindowMs } : {}),
       // One at a time is always allowed, whatever it costs.
       ...(limited ? { outstanding: Math.max(room.maxOutstanding, call.value) } : {}),
+      queued,
     });
     if (begun.begun) return carryOut(call, purchase, true);
     if (begun.because === "taken") return again(begun.holder, purchase);
@@ -147,6 +196,10 @@ export function createBuying(
       const detail =
         "The same was bought from here a moment ago. To buy it once more, send an Idempotency-Key of its own with each purchase.";
       return problem("possible_duplicate", requestId, { detail });
+    }
+    if (begun.because === "full") {
+      const detail = "Too many jobs are waiting. Nothing was charged; send the same request again later.";
+      return problem("queue_full", requestId, { detail, retryAfterSeconds: QUEUE_RETRY_SECONDS });
     }
     const detail =
       "Earlier jobs of this payer have not been settled yet. Send the same request again when they have ended.";
@@ -159,14 +212,11 @@ export function createBuying(
    */
   async function carryOut(call: CallRecord, purchase: Purchase, fresh: boolean): Promise<StoredAnswer> {
     if (call.paymentState === "in_flight") {
-      const closing = await ledger.collect(call, fresh);
+      const closing = await settling(purchase, () => ledger.collect(call, fresh));
       if (closing.outcome !== "settled" || closing.call.answer) return closed(closing, call, purchase);
       return runAndConclude(closing.call, purchase);
     }
-    if (call.jobId !== undefined && call.answer) {
-      room.dispatch(call.jobId);
-      return call.answer;
-    }
+    if (call.jobId !== undefined && call.answer) return call.answer;
     if (call.paymentState === "settled") return runAndConclude(call, purchase);
     if (!fresh && call.payment && endsBeforeWork(call.identity, purchase.resource)) {
       return released(call, purchase, () => challenge(purchase, purchase.amount, TOO_SHORT));
@@ -176,12 +226,14 @@ export function createBuying(
 
   /** Run, then settle, then answer. A failure of any kind is free: its key is released, its payment bound to it. */
   async function runAndClose(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
-    const outcome = await work(call, purchase);
-    if (!outcome.ok) {
-      const answer = failure(outcome, purchase.requestId);
+    const made = await work(call, purchase);
+    if (!made.ok) {
+      const answer = failure(made, purchase.requestId);
       return released(call, purchase, async () => answer, answer);
     }
-    return closed(await ledger.close(call, output(outcome.output, call)), call, purchase);
+    const answer = output(made, call);
+    const closing = await settling(purchase, () => ledger.close(call, answer));
+    return closed(keep(closing, made, purchase), call, purchase);
   }
 
   /** Lets go of a call that was not charged; only when that is certain may its answer say so. */
@@ -202,28 +254,66 @@ export function createBuying(
 
   /** What has been settled: run, then answer. A failure of any kind owes a refund. */
   async function runAndConclude(call: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
-    const outcome = await work(call, purchase);
-    const answer = outcome.ok
-      ? output(outcome.output, call)
-      : failure(outcome, purchase.requestId, "refund_owed");
-    return closed(await ledger.conclude(call, answer, outcome.ok ? undefined : outcome.code), call, purchase);
+    const made = await work(call, purchase);
+    const answer = made.ok ? output(made, call) : failure(made, purchase.requestId, "refund_owed");
+    const closing = await ledger.conclude(call, answer, made.ok ? undefined : made.code);
+    return closed(keep(closing, made, purchase), call, purchase);
   }
 
-  async function work(call: CallRecord, { resource, requestId, log, input }: Purchase) {
+  /** Does the work of a call without a job, or takes what was made before for the same input. */
+  async function work(call: CallRecord, purchase: Purchase): Promise<Made> {
+    const { resource, requestId, log, input, claim } = purchase;
+    const cached = room.cache.find(resource, claim);
+    if (cached) {
+      log.info({ ageSeconds: cached.ageSeconds }, "answered out of the cache");
+      return { ok: true, ...cached };
+    }
     const payer = call.payment ? call.identity.payer : undefined;
-    const outcome = await run(resource, { input, payer, requestId, jobId: call.id, log });
+    const outcome = await running(purchase, () =>
+      run(resource, { input, payer, requestId, jobId: call.id, log }),
+    );
     if (faults) await faults.reach("call.ran");
     return outcome;
   }
 
-  function output(text: string, call: CallRecord): StoredAnswer {
-    return json(200, text, call.payment ? { "cache-control": "private, no-store" } : {});
+  /** The run of a handler, as it is seen from outside. */
+  async function running({ resource, trace }: Purchase, work: () => Promise<Outcome>): Promise<Outcome> {
+    const measured = () => telemetry.run(resource.name, work);
+    const outcome = await trace.step("run", measured, (end) => said(end.ok ? "succeeded" : end.code));
+    telemetry.delivered(resource.name, outcome.ok ? "succeeded" : "failed", undefined);
+    return outcome;
+  }
+
+  function settling({ trace, claim }: Purchase, work: () => Promise<Closing>): Promise<Closing> {
+    return claim.paid ? trace.step("settle", work, ({ outcome }) => said(outcome)) : work();
+  }
+
+  /** What has not been paid for is not given again. */
+  function keep(closing: Closing, made: Made, { resource, claim }: Purchase): Closing {
+    if (closing.outcome === "settled" && made.ok && made.ageSeconds === undefined) {
+      room.cache.keep(resource, claim, made.output);
+    }
+    return closing;
+  }
+
+  function output({ output, ageSeconds }: Extract<Made, { ok: true }>, call: CallRecord): StoredAnswer {
+    return json(200, output, {
+      ...(call.payment ? { "cache-control": "private, no-store" } : {}),
+      ...(ageSeconds === undefined ? {} : { [HEADERS.age]: String(ageSeconds) }),
+    });
   }
 
   /** Nothing to charge and nothing to tell twins apart by: nothing to remember. */
-  async function answerUnrecorded({ resource, requestId, log, input }: Purchase): Promise<StoredAnswer> {
-    const outcome = await run(resource, { input, payer: undefined, requestId, jobId: requestId, log });
-    return outcome.ok ? json(200, outcome.output) : failure(outcome, requestId);
+  async function answerUnrecorded(purchase: Purchase): Promise<StoredAnswer> {
+    const { resource, requestId, log, input, claim } = purchase;
+    const cached = room.cache.find(resource, claim);
+    if (cached) return json(200, cached.output, { [HEADERS.age]: String(cached.ageSeconds) });
+    const outcome = await running(purchase, () =>
+      run(resource, { input, payer: undefined, requestId, jobId: requestId, log }),
+    );
+    if (!outcome.ok) return failure(outcome, requestId);
+    room.cache.keep(resource, claim, outcome.output);
+    return json(200, outcome.output);
   }
 
   /** A payment or a key that is known already: the same answer, for who may have it. */
@@ -293,6 +383,14 @@ export function createBuying(
     });
   }
 }
+
+/** What a step of a trace says of its outcome. */
+function said(outcome: string): { readonly "resource402.outcome": string } {
+  return { "resource402.outcome": outcome };
+}
+
+/** What came of the work: made just now, or so many seconds ago. */
+type Made = Outcome & { readonly ageSeconds?: number };
 
 /** True when an authorization that is settled after the work may have expired by then. */
 function endsBeforeWork({ validBefore }: PaymentIdentity, resource: ServedResource): boolean {

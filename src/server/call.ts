@@ -1,9 +1,11 @@
 import type { FacilitatorClient } from "@x402/core/server";
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
+import type { Callbacks } from "../jobs/callback.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import type { Faults } from "../observe/fault.ts";
-import { childLogger, type Logger } from "../observe/log.ts";
+import { childLogger, type Logger, loggableOf } from "../observe/log.ts";
+import type { Telemetry } from "../observe/telemetry.ts";
 import {
   anonymous,
   fingerprint,
@@ -17,10 +19,13 @@ import type { Offers } from "../payments/offer.ts";
 import type { Claim } from "../payments/recall.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
+import { HEADERS } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
-import { problem } from "./answer.ts";
+import { fromCache, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
+import type { OutputCache } from "./cache.ts";
 import { readInput } from "./input.ts";
+import type { Observer, Watched } from "./observer.ts";
 import type { ServedResource } from "./resource.ts";
 
 export interface CallRoom {
@@ -30,6 +35,8 @@ export interface CallRoom {
   readonly offers: Offers | undefined;
   readonly facilitator: FacilitatorClient | undefined;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly observer: Observer;
   readonly faults: Faults | undefined;
   readonly maxBodyBytes: number;
   /** Refuse payments without an idempotency key. */
@@ -38,8 +45,14 @@ export interface CallRoom {
   readonly duplicateWindowMs: number;
   /** What one payer may owe for jobs that are charged after the work; millionths of a US dollar. */
   readonly maxOutstanding: number;
-  /** Runs a job that has been accepted. */
-  readonly dispatch: (jobId: string) => void;
+  /** With so many jobs waiting no more are taken. */
+  readonly maxQueued: number;
+  /** Makes sure that jobs are run, also where nobody has started the server. */
+  readonly startJobs: () => void;
+  /** Outputs that may be given again. */
+  readonly cache: OutputCache;
+  /** Absent when the ends of jobs are not posted to their buyers. */
+  readonly callbacks: Callbacks | undefined;
   /** Absolute URL of a path of this API, as the caller of `request` sees it. @default the request's own path */
   url(request: Request, path: string | undefined): string;
 }
@@ -51,11 +64,8 @@ export type Call = (
 ) => Promise<StoredAnswer>;
 
 /** One request on its way. */
-interface Visit {
-  readonly resource: ServedResource;
-  readonly request: Request;
+interface Visit extends Watched {
   readonly requestId: string;
-  readonly log: Logger;
   /** The resource's, without query. */
   readonly url: string;
 }
@@ -69,6 +79,8 @@ export interface Purchase extends Visit {
   readonly input: unknown;
   /** As the caller wrote it. */
   readonly written: unknown;
+  /** Where the end of the job is to be posted, or why it cannot be. */
+  readonly callback: { readonly url: string } | { readonly refused: string } | undefined;
 }
 
 /** A facilitator that is down is asked again after this long. */
@@ -107,11 +119,23 @@ export function createCalls(room: CallRoom): Call {
   const buy = createBuying(room, asking);
 
   return async (resource, request, params) => {
+    const begun = performance.now();
     const requestId = crypto.randomUUID();
     const log = childLogger(room.log, { requestId, resource: resource.name });
     const url = room.url(request, undefined);
+    const { method, path } = resource.document;
+    const trace = room.telemetry.tracing.request(method, path, request.headers);
+    const visit = { resource, request, requestId, log, url, trace, shown: undefined };
+    const answer = await carried(visit, params);
+    room.observer.answered(visit, answer, performance.now() - begun);
+    return answer;
+  };
+
+  /** Whatever fails, there is an answer. */
+  async function carried(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
+    const { requestId, log } = visit;
     try {
-      return await enter({ resource, request, requestId, log, url }, params);
+      return await enter(visit, params);
     } catch (error) {
       if (error instanceof StoreUnavailable) {
         // The ledger keeps to itself what fails after the money has been asked for: here nothing has moved, and
@@ -126,7 +150,7 @@ export function createCalls(room: CallRoom): Call {
       const detail = `An internal error occurred. If you report it, quote ${requestId}.`;
       return problem("internal_error", requestId, { detail });
     }
-  };
+  }
 
   /** From the request to what is to be bought, and by whom. Nothing is stored, nothing is verified. */
   async function enter(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
@@ -135,7 +159,7 @@ export function createCalls(room: CallRoom): Call {
     const reading = await readInput(resource.document, request, params, room.maxBodyBytes);
     if (reading.kind === "refused") return problem(reading.code, requestId, { detail: reading.detail });
 
-    const input = await validate(resource.input, reading.input);
+    const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
       if (reading.kind === "probe" && resource.maxPrice > 0n)
         return asking.challenge(visit, resource.maxPrice);
@@ -145,6 +169,7 @@ export function createCalls(room: CallRoom): Call {
         details: input.issues,
       });
     }
+    visit.shown = loggableOf(resource, input.value);
     if (resource.handler === notImplemented) return problem("not_implemented", requestId);
 
     const print = () => fingerprint(resource.name, input.value);
@@ -160,7 +185,17 @@ export function createCalls(room: CallRoom): Call {
     if (presented === "malformed") return problem("malformed_payment", requestId);
     const key = readKey(request.headers, presented);
     if ("problem" in key) return problem("malformed_key", requestId, { detail: key.problem });
-    if (amount > 0n && !presented) return asking.challenge(visit, amount);
+    const callback = callbackOf(visit);
+    // With a payment it may be a call that is known: that is looked up first.
+    if (callback && "refused" in callback && !presented) {
+      return problem("callback_refused", requestId, { detail: callback.refused });
+    }
+    if (amount > 0n && !presented) {
+      const { isFree = false, isPublic = false } = resource.cache ?? {};
+      const identity = anonymous(resource.name, key, requestId);
+      const found = isFree && isPublic && room.cache.find(resource, { fingerprint: print(), identity });
+      return found ? fromCache(found) : asking.challenge(visit, amount);
+    }
     if (presented && key.value === undefined && room.requireKey) {
       const detail = "Send an Idempotency-Key with the payment, and the same one when you send it again.";
       return problem("key_required", requestId, { detail });
@@ -169,6 +204,18 @@ export function createCalls(room: CallRoom): Call {
     const identity = presented ? identify(presented) : anonymous(resource.name, key, requestId);
     const paid = presented !== undefined;
     const claim = { resource: resource.name, fingerprint: print(), key, identity, paid };
-    return buy({ ...visit, amount, claim, presented, input: input.value, written: reading.input });
+    return buy({ ...visit, amount, claim, presented, input: input.value, written: reading.input, callback });
+  }
+
+  /** Where the buyer wants to be told of the end of its job. */
+  function callbackOf({ resource, request }: Visit): Purchase["callback"] {
+    const url = request.headers.get(HEADERS.callbackUrl);
+    if (url === null) return undefined;
+    const refused = !resource.isJob
+      ? "Only a job has an end to be told of: this resource answers in the same request."
+      : room.callbacks
+        ? room.callbacks.refusal(url)
+        : "This server posts nothing; ask at the statusUrl.";
+    return refused === undefined ? { url } : { refused };
   }
 }

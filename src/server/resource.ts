@@ -1,9 +1,15 @@
-import { type ApiDefinition, chargeOf, DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
+import {
+  type ApiDefinition,
+  chargeOf,
+  DEFAULT_BACKOFF,
+  DEFAULT_RETENTION,
+  DEFAULT_TIMEOUT,
+} from "../../schema/api.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
-import type { JobResource } from "../jobs/jobs.ts";
+import type { JobResource } from "../jobs/record.ts";
 import type { Priced } from "../payments/offer.ts";
 
 /** What the compiler writes down of a resource for the server. */
@@ -35,6 +41,10 @@ export interface ServedResource extends Priced, JobResource {
   /** The price where it is the same for every input. */
   readonly fixed: Money | undefined;
   readonly quote: Quote<never> | undefined;
+  /** For how long an output answers the same input again, in milliseconds, whether for nothing, and whether anybody. */
+  readonly cache: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean } | undefined;
+  /** Input fields that may appear in the log. */
+  readonly loggable: readonly string[];
 }
 
 /** Puts definition, documents and handlers together. @throws when one of them is missing, naming all of them. */
@@ -52,7 +62,7 @@ export function servedResources(
     if (!document) missing.push(`the generated document of "${name}" (run \`resource402 generate\`)`);
     if (typeof handler !== "function") missing.push(`handlers.${name}`);
     if (definition.price.kind === "quoted" && typeof quote !== "function") missing.push(`quotes.${name}`);
-    const { job } = definition;
+    const { job, cache, cacheIsFree = false, cacheIsPublic = false } = definition;
     return {
       name,
       summary: definition.summary,
@@ -64,6 +74,11 @@ export function servedResources(
       charge: chargeOf(definition),
       timeoutMs: milliseconds(job?.timeout ?? definition.timeout ?? DEFAULT_TIMEOUT),
       retentionMs: milliseconds(job?.retention ?? DEFAULT_RETENTION),
+      retries: job?.retries ?? 0,
+      backoffMs: milliseconds(job?.backoff ?? DEFAULT_BACKOFF),
+      startWithinMs: job?.startWithin === undefined ? undefined : milliseconds(job.startWithin),
+      concurrency: job?.concurrency,
+      maxQueued: job?.maxQueued,
       artifactUrl: job?.artifactUrl,
       response: job?.response,
       document: document as ResourceDocument,
@@ -72,6 +87,11 @@ export function servedResources(
       fixed: definition.price.kind === "fixed" ? parseUsd(definition.price.usd) : undefined,
       handler: handler as AnyHandler,
       quote: quote as Quote<never> | undefined,
+      cache:
+        cache === undefined || job !== undefined
+          ? undefined
+          : { ms: milliseconds(cache), isFree: cacheIsFree, isPublic: cacheIsPublic },
+      loggable: definition.loggable ?? [],
     };
   });
   if (missing.length > 0) throw new Error(`createServer: missing ${missing.join(", ")}`);

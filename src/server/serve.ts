@@ -1,88 +1,29 @@
-import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import { Hono } from "hono";
 import { type ApiDefinition, DEFAULT_RETENTION } from "../../schema/api.ts";
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
-import { createJobs, type Jobs } from "../jobs/jobs.ts";
-import type { Faults } from "../observe/fault.ts";
-import { jsonLogger, type Logger } from "../observe/log.ts";
-import { type ChainRecord, rpcRecord } from "../payments/chain.ts";
-import { bounded } from "../payments/charge.ts";
+import { createCallbacks } from "../jobs/callback.ts";
+import { createJobs } from "../jobs/jobs.ts";
+import { childLogger, pinoLogger } from "../observe/log.ts";
+import { createTelemetry } from "../observe/telemetry.ts";
+import { bounded, measured } from "../payments/charge.ts";
 import { createLedger } from "../payments/ledger.ts";
-import { type Accept, createOffers } from "../payments/offer.ts";
+import { createOffers } from "../payments/offer.ts";
 import { createRefunds } from "../payments/refund.ts";
 import { memoryStore } from "../store/memory.ts";
 import { createPresence } from "../store/presence.ts";
 import { StoreUnavailable, steady } from "../store/steady.ts";
-import type { Store } from "../store/store.ts";
-import type { EvmAccount } from "../wire/transfer.ts";
+import { sweepAll } from "../store/sweep.ts";
+import { createAdmin } from "./admin.ts";
 import { preflight, problem, respond } from "./answer.ts";
+import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
+import { createHealth } from "./health.ts";
+import { createObserver } from "./observer.ts";
+import { mountOperation } from "./operation.ts";
+import { chainOf, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
-
-export interface PaymentOptions {
-  /** The ways to pay, in the order in which buyers are offered them. */
-  readonly accepts: readonly Accept[];
-  /** URL of a facilitator, or a client of one (`HTTPFacilitatorClient` of `@x402/core`, with credentials). */
-  readonly facilitator: string | FacilitatorClient;
-  /** How long the facilitator may take for one answer; then the settlement is in doubt. @default "60s" */
-  readonly facilitatorTimeout?: Duration;
-  /**
-   * Pays refunds: the account signs transfers of the token from itself to the payer, which go through the same
-   * facilitator, so it needs the token but no gas. A viem `LocalAccount` fits. Without it, refunds stay owed, are
-   * shown as `refund_owed`, and are paid by `resource402 refunds pay`.
-   */
-  readonly refunds?: { readonly account: EvmAccount };
-  /**
-   * What one payer may owe at a time for jobs with `charge: "after"`, in US dollars; more is answered 429. One job is
-   * allowed whatever it costs. @default "5.00"
-   */
-  readonly maxOutstanding?: Usd;
-  /** Where to look up what has become of a payment. @default the nodes at the `rpcUrl` of `accepts` */
-  readonly chain?: ChainRecord;
-}
-
-export interface ServerOptions<Handlers> {
-  /** One function per resource. */
-  readonly handlers: Handlers;
-  /** How money comes in. May be left out only when every resource is free. */
-  readonly payments?: PaymentOptions;
-  /** Where calls, payments and jobs are kept. @default memoryStore(), which a restart forgets */
-  readonly store?: Store;
-  /** Address at which buyers reach this server, when a proxy hides it: `https://api.example.com`. */
-  readonly publicUrl?: string;
-  /** Answer browsers of any origin. @default true */
-  readonly cors?: boolean;
-  /** @default JSON lines on standard error, from level "info" */
-  readonly log?: Logger;
-  /** @default 1 MiB */
-  readonly maxBodyBytes?: number;
-  /**
-   * Refuse payments without an idempotency key (400). A buyer who signs anew after a lost answer, and names no key,
-   * cannot be told from one who buys twice. Stock x402 clients send none. @default false
-   */
-  readonly requireKey?: boolean;
-  /**
-   * For this long after a purchase, the same input from the same payer without a key is answered 409
-   * `possible_duplicate`, and not charged. @default never
-   */
-  readonly duplicateWindow?: Duration;
-  /** How dead servers are noticed. */
-  readonly recovery?: {
-    /** Between two looks at what is in doubt, owed or left behind, in milliseconds. @default 3000 */
-    readonly everyMs?: number;
-    /** After this long without a sign of life, what a server had begun is taken over, in milliseconds. @default 15000 */
-    readonly leaseMs?: number;
-    /**
-     * A call without a job that was charged before its work, and whose server died over it, is done when its buyer
-     * comes back in this time; then it is refunded. In milliseconds. @default 60000
-     */
-    readonly comeBackMs?: number;
-  };
-  /** For tests: told of every step between two writes. */
-  readonly faults?: Faults;
-}
 
 /** A served API. `fetch` fits Node (through `resource402/node`), Hono, Next, Deno, Bun and Workers. */
 export interface Server {
@@ -97,6 +38,11 @@ const RECOVER_EVERY_MS = 3_000;
 const LEASE_MS = 15_000;
 const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
+const CONCURRENCY = 100;
+const MAX_QUEUED = 10_000;
+const CALLBACK_TIMEOUT: Duration = "10s";
+const CALLBACK_ATTEMPTS = 8;
+const MAX_CACHE_BYTES = 64 * 1024 * 1024;
 const FACILITATOR_TIMEOUT: Duration = "60s";
 const MAX_OUTSTANDING: Usd = "5.00";
 
@@ -106,22 +52,28 @@ export function serve(
   documents: Documents,
   options: ServerOptions<object> & { readonly quotes?: object },
 ): Server {
-  const log = options.log ?? jsonLogger();
+  const { log: to = "info" } = options;
+  const log = childLogger(typeof to === "string" ? pinoLogger(to) : to, {});
   const given = options.store ?? memoryStore();
   if (typeof given?.begin !== "function") {
     throw new Error('createServer: store is no store; use sqliteStore("./api.db") of resource402/sqlite');
   }
-  const store = steady(given);
+  const telemetry = createTelemetry(options.metrics?.provider);
+  const observer = createObserver(log, telemetry);
+  const store = observer.watching(steady(given));
   const cors = options.cors ?? true;
   const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
   const charges = resources.some((resource) => resource.price.kind !== "free");
   if (charges && !options.payments) {
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
   }
-  const { payments, faults, requireKey = false } = options;
+  const { payments, faults, requireKey = false, role = "both" } = options;
   const named = facilitatorOf(payments);
+  const patient = named && bounded(named, milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT));
   const facilitator =
-    named && bounded(named, milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT));
+    patient && telemetry.counts
+      ? measured(patient, (question, outcome, ms) => telemetry.asked(question, hostOf(named), outcome, ms))
+      : patient;
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
   const offers =
@@ -146,44 +98,69 @@ export function serve(
     offers,
     log,
     faults,
-    onQueued: (jobId) => jobs.dispatch(jobId),
-    onChanged: (jobId) => jobs.announce(jobId),
     lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "refund_owed" }),
     comeBackMs: options.recovery?.comeBackMs ?? COME_BACK_MS,
     retentionMs: (name) => byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION),
   });
-  const jobs: Jobs = createJobs({ resources: byName, store, presence, log, faults, end: ledger.end });
-  const status = createStatus(store, jobs);
+  const jobs = createJobs({
+    works: role !== "api",
+    concurrency: options.jobs?.concurrency ?? CONCURRENCY,
+    end: ledger.end,
+    ...{ resources: byName, store, presence, log, telemetry, faults },
+  });
   const publicUrl = options.publicUrl?.replace(/\/+$/, "");
+  const url = (request: Request, path: string | undefined): string => {
+    const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
+    return (publicUrl ?? origin) + (path ?? own);
+  };
+  const { allowPrivate = false, timeout, attempts = CALLBACK_ATTEMPTS } = options.callbacks || {};
+  if (!Number.isSafeInteger(attempts) || attempts < 1) {
+    throw new Error(`createServer: callbacks.attempts is ${attempts}; write a whole number from 1`);
+  }
+  const callbacks =
+    options.callbacks === false
+      ? undefined
+      : createCallbacks({
+          ...{ store, log, allowPrivate, document: jobs.document, told: telemetry.calledBack },
+          timeoutMs: milliseconds(timeout ?? CALLBACK_TIMEOUT),
+          attempts,
+        });
+  const status = createStatus({ store, jobs, url });
   const call = createCalls({
     store,
     ledger,
     offers,
     facilitator,
     log,
+    telemetry,
+    observer,
     faults,
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
-    dispatch: (jobId) => jobs.dispatch(jobId),
-    url: (request, path) => {
-      const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
-      return (publicUrl ?? origin) + (path ?? own);
-    },
+    maxQueued: options.jobs?.maxQueued ?? MAX_QUEUED,
+    startJobs: jobs.start,
+    cache: createOutputCache(options.maxCacheBytes ?? MAX_CACHE_BYTES),
+    callbacks,
+    url,
   });
 
+  const names = resources.map(({ name }) => name);
+  telemetry.gauge(() => store.tally({ since: Date.now(), bucketMs: 60_000 }));
+  let stopping = false;
+
   const app = new Hono();
-  if (cors) app.options("*", () => preflight());
-  for (const resource of resources) {
-    const { method, path } = resource.document;
-    const hasParams = path.includes(":");
-    app.on(method, path, async (c) =>
-      respond(await call(resource, c.req.raw, hasParams ? c.req.param() : {}), cors),
-    );
-  }
-  app.get("/v1/jobs/:id", async (c) => respond(await status.get(c.req.param("id"), c.req.raw), cors));
-  app.delete("/v1/jobs/:id", async (c) => respond(await status.cancel(c.req.param("id")), cors));
+  mountOperation(app, {
+    health: createHealth({ store, offers, stopping: () => stopping }),
+    metrics: options.metrics,
+    admin: options.admin && createAdmin({ ...options.admin, title: api.title, names, store, observer }),
+    telemetry,
+    log,
+    taken: new Set(resources.map(({ document }) => document.path)),
+  });
+  // A process that runs jobs takes no calls, and so no money: what is not there cannot be forgotten in a proxy's rules.
+  if (role !== "worker") mountCalls();
   app.notFound((c) => respond(elsewhere(c.req.path), cors));
   app.onError((error) => {
     log.error({ error }, "a request could not be answered");
@@ -194,7 +171,28 @@ export function serve(
     );
   });
 
+  function mountCalls(): void {
+    if (cors) app.options("*", () => preflight());
+    for (const resource of resources) {
+      const { method, path } = resource.document;
+      const hasParams = path.includes(":");
+      app.on(method, path, async (c) => {
+        const answer = await call(resource, c.req.raw, hasParams ? c.req.param() : {});
+        return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
+      });
+    }
+    app.get("/v1/jobs/:id", async (c) => respond(await status.get(c.req.param("id"), c.req.raw), cors));
+    app.get("/v1/jobs/:id/events", async (c) =>
+      respond(await status.events(c.req.param("id"), c.req.raw), cors),
+    );
+    app.delete("/v1/jobs/:id", async (c) => respond(await status.cancel(c.req.param("id"), c.req.raw), cors));
+  }
+
   function elsewhere(path: string) {
+    if (role === "worker") {
+      const detail = "This process runs jobs; another one answers calls.";
+      return problem("not_found", crypto.randomUUID(), { detail });
+    }
     const here = resources.find((one) => one.document.path === path);
     if (!here)
       return problem("not_found", crypto.randomUUID(), { detail: "There is nothing at this address." });
@@ -223,18 +221,25 @@ export function serve(
   return {
     fetch: async (request) => app.fetch(request),
     async start() {
+      stopping = false;
       if (timers.length > 0) return;
+      jobs.start();
+      callbacks?.start();
       repeat(options.recovery?.everyMs ?? RECOVER_EVERY_MS, "recovery", async () => {
         await jobs.recover();
         await ledger.recover();
       });
-      repeat(SWEEP_EVERY_MS, "clean-up", () => store.sweep(Date.now()));
+      repeat(SWEEP_EVERY_MS, "clean-up", () => sweepAll(store, () => timers.length > 0));
       await offers?.ready();
     },
     async stop(graceMs = 10_000) {
+      stopping = true;
       for (const timer of timers) clearInterval(timer);
       timers = [];
       await jobs.stop(graceMs);
+      callbacks?.stop();
+      // After the jobs, so that who waits for one that ends in time has its result from here.
+      status.close();
       await presence.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
     },
   };
@@ -242,37 +247,3 @@ export function serve(
 
 /** What is said of a call that was charged and whose server died over the work. */
 const LOST = "The work on this call was lost. Its price is owed back to the payer.";
-
-/** The chains' own nodes, where they are named. */
-function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
-  const wrong = accepts.find(({ rpcUrl }) => rpcUrl !== undefined && !isHttp(rpcUrl));
-  if (wrong) throw new Error(`createServer: rpcUrl "${wrong.rpcUrl}" of ${wrong.network} is no http URL`);
-  const urls = accepts.flatMap(({ network, rpcUrl }) =>
-    rpcUrl === undefined ? [] : [[network, rpcUrl] as const],
-  );
-  return urls.length > 0 ? rpcRecord(new Map(urls)) : undefined;
-}
-
-/** @throws Error with the place, what is wrong and what to write instead. */
-function facilitatorOf(payments: PaymentOptions | undefined): FacilitatorClient | undefined {
-  if (!payments) return undefined;
-  const { accepts, facilitator, refunds } = payments;
-  if (accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
-  if (refunds && typeof refunds.account?.signTypedData !== "function") {
-    throw new Error(
-      "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
-    );
-  }
-  if (typeof facilitator !== "string") {
-    if (typeof facilitator?.settle === "function") return facilitator;
-    throw new Error("createServer: payments.facilitator is missing; write its URL");
-  }
-  // An empty one would mean a public facilitator that nobody has named.
-  if (!isHttp(facilitator))
-    throw new Error(`createServer: payments.facilitator "${facilitator}" is no http URL`);
-  return new HTTPFacilitatorClient({ url: facilitator });
-}
-
-function isHttp(text: string): boolean {
-  return /^https?:\/\/./.test(text);
-}

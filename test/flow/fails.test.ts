@@ -19,7 +19,7 @@ describe.each([
     expect(message).toContain(requestId);
     expect(JSON.stringify(error) + message).not.toContain("hunter2");
     const line = shop.logged.find((one) => one.level === "error" && one.fields.requestId === requestId);
-    expect(String(line?.fields.error)).toContain(SECRET);
+    expect(line?.fields.error).toMatchObject({ message: expect.stringContaining(SECRET) });
     expect(shop.runs.echo).toBe(1);
     expect(shop.asked.settle).toBe(0);
     expect(await shop.moved()).toEqual({ paid: 0n, received: 0n });

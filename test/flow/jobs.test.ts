@@ -68,7 +68,7 @@ describe("a job's status", () => {
     await using shop = await openShop({ store });
     const { id } = await shop.client().render.start({ prompt: "x" });
     await shop.fetch(`/v1/jobs/${id}`, { headers: { prefer: "wait=5" } });
-    await store.sweep(Date.now() + 2 * 3_600_000);
+    await store.sweep(Date.now() + 2 * 3_600_000, 1000);
     // A second server on the same store: the first may still have the terminal answer at hand.
     await using later = await openShop({ store });
     const gone = await later.fetch(`/v1/jobs/${id}`);

@@ -160,7 +160,7 @@ describe("refunds that are owed", () => {
     await using shop = await openShop({ store: memoryStore({ now: () => now }) });
     const status = await failedPicture(shop, "nobody-pays");
     now += 48 * 3_600_000;
-    await shop.store.sweep(now);
+    await shop.store.sweep(now, 1000);
     expect(await status()).toMatchObject({ paymentState: "refund_owed" });
     expect(await refundsOf(shop)).toMatchObject([{ state: "owed", amount: "0.10", currency: "USDC" }]);
   });

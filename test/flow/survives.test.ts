@@ -23,6 +23,7 @@ function flaky(store: Store): { store: Store; fail: Map<keyof Store, "before" | 
   const fail = new Map<keyof Store, "before" | "after">();
   const wrapped = new Proxy(store, {
     get(target, name: keyof Store) {
+      if (name === "watch") return target.watch;
       return async (...args: unknown[]) => {
         const when = fail.get(name);
         if (when === "before") throw new Error("database or disk is full");
@@ -250,6 +251,7 @@ function lastWrite(store: Store, last: (step: Step) => boolean): { store: Store;
   let over = false;
   const wrapped = new Proxy(store, {
     get(target, name: keyof Store) {
+      if (name === "watch") return target.watch;
       return async (...args: unknown[]) => {
         if (over) return new Promise<never>(() => {});
         const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);

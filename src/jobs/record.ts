@@ -1,0 +1,129 @@
+import type { Schema } from "../../schema/standard.ts";
+import type { Callback, CallRecord, JobRecord } from "../store/store.ts";
+import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
+import type { Runnable } from "./run.ts";
+
+/** What is needed to run a resource's jobs. */
+export interface JobResource extends Runnable {
+  readonly input: Schema;
+  readonly retentionMs: number;
+  readonly artifactUrl: string | undefined;
+  readonly response: string | undefined;
+  /** How often the handler is run again after it has thrown or timed out. */
+  readonly retries: number;
+  /** Before the first retry; doubled for each next. */
+  readonly backoffMs: number;
+  /** How long a job may wait for its first start. */
+  readonly startWithinMs: number | undefined;
+  /** How many run at a time in one server. */
+  readonly concurrency: number | undefined;
+  /** Input fields that may appear in the log. */
+  readonly loggable: readonly string[];
+  /** With so many waiting, no more are taken. */
+  readonly maxQueued: number | undefined;
+}
+
+/** How soon a poller should ask again. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** The id is a capability: 128 random bits. */
+export function newJobId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `job_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** The record of a call's job, before its payment is settled; `undefined` when the call has none. */
+export function newJob(
+  call: CallRecord,
+  input: unknown,
+  extras: {
+    readonly startWithinMs: number | undefined;
+    readonly callback: Callback | undefined;
+    readonly trace: string | undefined;
+  },
+): JobRecord | undefined {
+  if (call.jobId === undefined) return undefined;
+  return {
+    id: call.jobId,
+    resource: call.resource,
+    callId: call.id,
+    payer: call.payment ? call.identity.payer : undefined,
+    input,
+    // What is charged after the work, or not at all, may start at once.
+    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
+    progress: 0,
+    message: undefined,
+    result: undefined,
+    failure: undefined,
+    paymentState: call.payment ? "in_flight" : undefined,
+    receipt: undefined,
+    owner: undefined,
+    attempt: 0,
+    failures: 0,
+    // At once, whatever the clocks of store and server say.
+    runAt: 0,
+    startBy: extras.startWithinMs === undefined ? undefined : call.createdAt + extras.startWithinMs,
+    callback: extras.callback,
+    trace: extras.trace,
+    createdAt: call.createdAt,
+    updatedAt: call.createdAt,
+    startedAt: undefined,
+    endedAt: undefined,
+    expiresAt: undefined,
+  };
+}
+
+/** The body of the 202. The receipt is added once the payment is settled. */
+export function acceptedJob(
+  call: CallRecord,
+  jobId: string,
+  statusUrl: string,
+  resource: Pick<JobResource, "timeoutMs" | "retentionMs">,
+): JobAccepted {
+  return {
+    success: true,
+    jobId,
+    statusUrl,
+    eventsUrl: `${statusUrl}/events`,
+    state: "processing",
+    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    expiresAt: new Date(call.createdAt + resource.timeoutMs + resource.retentionMs).toISOString(),
+    ...(call.payment ? { paymentState: "in_flight" } : {}),
+  };
+}
+
+/** What the status of a job says. */
+export function jobDocument(
+  job: JobRecord,
+  resource: Pick<JobResource, "artifactUrl" | "response"> | undefined,
+): JobDocument {
+  const ended = TERMINAL.includes(job.status);
+  // A result whose payment is not settled yet is nobody's.
+  const shown = job.status === "succeeded" ? job.result : undefined;
+  const result = shown === undefined ? undefined : (JSON.parse(shown) as Record<string, unknown>);
+  const field = (name: string | undefined): string | undefined => {
+    const value = name === undefined ? undefined : result?.[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const artifactUrl = field(resource?.artifactUrl);
+  const response = field(resource?.response);
+  return {
+    jobId: job.id,
+    resource: job.resource,
+    state: stateOf(job.status),
+    status: job.status,
+    progress: job.progress,
+    ...(job.message === undefined ? {} : { message: job.message }),
+    ...(result === undefined ? {} : { result }),
+    ...(artifactUrl === undefined ? {} : { artifactUrl }),
+    ...(response === undefined ? {} : { response }),
+    ...(job.failure === undefined ? {} : job.failure),
+    ...(ended ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }),
+    createdAt: new Date(job.createdAt).toISOString(),
+    updatedAt: new Date(job.updatedAt).toISOString(),
+    ...(job.expiresAt === undefined ? {} : { expiresAt: new Date(job.expiresAt).toISOString() }),
+    ...(job.paymentState === undefined ? {} : { paymentState: job.paymentState }),
+    ...(job.receipt === undefined ? {} : { receipt: job.receipt }),
+  };
+}

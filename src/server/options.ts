@@ -1,0 +1,156 @@
+import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
+import type { Duration } from "../../schema/duration.ts";
+import type { Usd } from "../../schema/money.ts";
+import type { Faults } from "../observe/fault.ts";
+import type { Logger, LogLevel } from "../observe/log.ts";
+import type { MetricsEndpoint } from "../observe/telemetry.ts";
+import { type ChainRecord, rpcRecord } from "../payments/chain.ts";
+import type { Accept } from "../payments/offer.ts";
+import type { Store } from "../store/store.ts";
+import type { EvmAccount } from "../wire/transfer.ts";
+import type { AdminOptions } from "./admin.ts";
+
+export interface PaymentOptions {
+  /** The ways to pay, in the order in which buyers are offered them. */
+  readonly accepts: readonly Accept[];
+  /** URL of a facilitator, or a client of one (`HTTPFacilitatorClient` of `@x402/core`, with credentials). */
+  readonly facilitator: string | FacilitatorClient;
+  /** How long the facilitator may take for one answer; then the settlement is in doubt. @default "60s" */
+  readonly facilitatorTimeout?: Duration;
+  /**
+   * Pays refunds: the account signs transfers of the token from itself to the payer, which go through the same
+   * facilitator, so it needs the token but no gas. A viem `LocalAccount` fits. Without it, refunds stay owed, are
+   * shown as `refund_owed`, and are paid by `resource402 refunds pay`.
+   */
+  readonly refunds?: { readonly account: EvmAccount };
+  /**
+   * What one payer may owe at a time for jobs with `charge: "after"`, in US dollars; more is answered 429. One job is
+   * allowed whatever it costs. @default "5.00"
+   */
+  readonly maxOutstanding?: Usd;
+  /** Where to look up what has become of a payment. @default the nodes at the `rpcUrl` of `accepts` */
+  readonly chain?: ChainRecord;
+}
+
+export interface ServerOptions<Handlers> {
+  /** One function per resource. */
+  readonly handlers: Handlers;
+  /** How money comes in. May be left out only when every resource is free. */
+  readonly payments?: PaymentOptions;
+  /** Where calls, payments and jobs are kept. @default memoryStore(), which a restart forgets */
+  readonly store?: Store;
+  /** Address at which buyers reach this server, when a proxy hides it: `https://api.example.com`. */
+  readonly publicUrl?: string;
+  /** Answer browsers of any origin. @default true */
+  readonly cors?: boolean;
+  /**
+   * Where log lines go: pino, winston, `console`, or only a level for the pino that writes JSON lines to standard
+   * error. Inputs, payments and keys are never among them, but for the fields that a definition names `loggable`.
+   * @default "info"
+   */
+  readonly log?: Logger | LogLevel;
+  /**
+   * Where metrics are counted: `prometheus()` of `resource402/prometheus`, which answers `GET /metrics`.
+   * @default the meter provider that is registered with `@opentelemetry/api` when the server is created
+   */
+  readonly metrics?: MetricsEndpoint;
+  /** Shows whoever knows the token how things are, at `GET /admin`. @default there is no such page */
+  readonly admin?: AdminOptions;
+  /** @default 1 MiB */
+  readonly maxBodyBytes?: number;
+  /**
+   * Refuse payments without an idempotency key (400). A buyer who signs anew after a lost answer, and names no key,
+   * cannot be told from one who buys twice. Stock x402 clients send none. @default false
+   */
+  readonly requireKey?: boolean;
+  /**
+   * For this long after a purchase, the same input from the same payer without a key is answered 409
+   * `possible_duplicate`, and not charged. @default never
+   */
+  readonly duplicateWindow?: Duration;
+  /** How dead servers are noticed. */
+  readonly recovery?: {
+    /** Between two looks at what is in doubt, owed or left behind, in milliseconds. @default 3000 */
+    readonly everyMs?: number;
+    /** After this long without a sign of life, what a server had begun is taken over, in milliseconds. @default 15000 */
+    readonly leaseMs?: number;
+    /**
+     * A call without a job that was charged before its work, and whose server died over it, is done when its buyer
+     * comes back in this time; then it is refunded. In milliseconds. @default 60000
+     */
+    readonly comeBackMs?: number;
+  };
+  /**
+   * What this process does. `"api"` takes calls in and leaves jobs to others, `"worker"` runs jobs and answers no calls;
+   * they need a store that they share. @default "both"
+   */
+  readonly role?: "api" | "worker" | "both";
+  readonly jobs?: {
+    /** How many jobs run at a time in this process. @default 100 */
+    readonly concurrency?: number;
+    /** With so many jobs waiting, in all processes, further ones are answered 503 and not charged. @default 10000 */
+    readonly maxQueued?: number;
+  };
+  /**
+   * How buyers are told of the end of their jobs, at the `Callback-Url` that they send with the call; `false`: not at
+   * all, and who asks for it is answered 400. Posted by servers that have been started, from their own network: only to
+   * https addresses in the public one.
+   */
+  readonly callbacks?: CallbackSettings | false;
+  /** Of all outputs together that may be given again because a definition says `cache`. @default 64 MiB */
+  readonly maxCacheBytes?: number;
+  /** For tests: told of every step between two writes. */
+  readonly faults?: Faults;
+}
+
+export interface CallbackSettings {
+  /** Also by http, and to private addresses: for tests and intranets. @default false */
+  readonly allowPrivate?: boolean;
+  /** How long one try may take. @default "10s" */
+  readonly timeout?: Duration;
+  /**
+   * How often one callback is tried at most: again after 5 seconds, and each time twice as long after, up to an hour.
+   * @default 8
+   */
+  readonly attempts?: number;
+}
+
+/** The chains' own nodes, where they are named. */
+export function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
+  const wrong = accepts.find(({ rpcUrl }) => rpcUrl !== undefined && !isHttp(rpcUrl));
+  if (wrong) throw new Error(`createServer: rpcUrl "${wrong.rpcUrl}" of ${wrong.network} is no http URL`);
+  const urls = accepts.flatMap(({ network, rpcUrl }) =>
+    rpcUrl === undefined ? [] : [[network, rpcUrl] as const],
+  );
+  return urls.length > 0 ? rpcRecord(new Map(urls)) : undefined;
+}
+
+/** @throws Error with the place, what is wrong and what to write instead. */
+export function facilitatorOf(payments: PaymentOptions | undefined): FacilitatorClient | undefined {
+  if (!payments) return undefined;
+  const { accepts, facilitator, refunds } = payments;
+  if (accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
+  if (refunds && typeof refunds.account?.signTypedData !== "function") {
+    throw new Error(
+      "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
+    );
+  }
+  if (typeof facilitator !== "string") {
+    if (typeof facilitator?.settle === "function") return facilitator;
+    throw new Error("createServer: payments.facilitator is missing; write its URL");
+  }
+  // An empty one would mean a public facilitator that nobody has named.
+  if (!isHttp(facilitator))
+    throw new Error(`createServer: payments.facilitator "${facilitator}" is no http URL`);
+  return new HTTPFacilitatorClient({ url: facilitator });
+}
+
+/** By what name a facilitator is counted. */
+export function hostOf(facilitator: FacilitatorClient): string {
+  const url = "url" in facilitator ? String(facilitator.url) : "";
+  return isHttp(url) ? new URL(url).host : "custom";
+}
+
+function isHttp(text: string): boolean {
+  return /^https?:\/\/./.test(text);
+}

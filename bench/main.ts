@@ -11,6 +11,8 @@ const MEASURES: Readonly<Record<string, () => Promise<{ measure: Measure }>>> = 
   generate: () => import("./generate.ts"),
   types: () => import("./types.ts"),
   bundle: () => import("./bundle.ts"),
+  watch: () => import("./watch.ts"),
+  retention: () => import("./retention.ts"),
 };
 
 const USAGE = `node bench/main.ts [${Object.keys(MEASURES).join(" | ")}]…

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineApi, price, resource } from "../../dist/index.js";
 import { listen } from "../../dist/node.js";
-import { jsonLogger, type Store, serve } from "../../dist/server.js";
+import { type Store, serve } from "../../dist/server.js";
 import { stubFacilitator } from "./facilitator.ts";
 import { report } from "./report.ts";
 import { NETWORK, OUTPUT, PATH, PAY_TO, PRICE, SUMMARY } from "./route.ts";
@@ -57,7 +57,7 @@ export async function sell(store: Store): Promise<void> {
     payments: { accepts: [{ network: NETWORK, payTo: PAY_TO }], facilitator: stubFacilitator },
     store,
     // The peers write no line per request either.
-    log: jsonLogger("warn"),
+    log: "warn",
   });
   const { port } = await listen(server, { hostname: "127.0.0.1", port: 0 });
   report(port);

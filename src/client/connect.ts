@@ -2,8 +2,8 @@ import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
-import { type CallOptions, type ClientEvent, createExchange } from "./exchange.ts";
-import { createSend } from "./http.ts";
+import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
+import { createHttp, onHostOf } from "./http.ts";
 import { createJob, type Job, readAccepted, type SavedJob, tell, type WaitOptions } from "./job.ts";
 import { type Exchanged, refusal } from "./outcome.ts";
 import type { Payer, TrustedAsset } from "./pay.ts";
@@ -54,12 +54,12 @@ export interface JobResource<Input, Output> {
   /** Starts, pays, waits and returns the output. @throws ResourceError, or the reason of an aborted `signal` */
   (
     input: Input,
-    options?: CallOptions & WaitOptions & { readonly onAbort?: "detach" | "cancel" },
+    options?: JobCallOptions & WaitOptions & { readonly onAbort?: "detach" | "cancel" },
   ): Promise<Output>;
   /** The exact price in US dollars, computed here; `undefined` when only the server can tell. */
   quote(input: Input): string | undefined;
   /** Starts and pays, and returns as soon as the job is accepted. */
-  start(input: Input, options?: CallOptions): Promise<Job<Output>>;
+  start(input: Input, options?: JobCallOptions): Promise<Job<Output>>;
   /** Comes back to a job by its id, or by what `toJSON` gave. Sends nothing. */
   resume(saved: string | SavedJob): Job<Output>;
 }
@@ -103,7 +103,7 @@ export function connect(options: ClientOptions): Connection {
   if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
     throw new TypeError(`baseUrl "${baseUrl}" is no http address such as "https://api.example.com"`);
   }
-  const send = createSend({
+  const http = createHttp({
     fetch: options.fetch,
     attemptMs: options.attemptMs ?? 60_000,
     retries: options.retries ?? 4,
@@ -114,7 +114,7 @@ export function connect(options: ClientOptions): Connection {
   const emit = (event: ClientEvent): void => tell(options.onEvent, event);
   const exchange = createExchange({
     baseUrl,
-    send,
+    send: http.send,
     calls,
     budget: createBudget(options.budget),
     payer: options.payer,
@@ -132,32 +132,21 @@ export function connect(options: ClientOptions): Connection {
     const { resource, idempotencyKey, answer, saved } = exchanged;
     const accepted = answer.status === 202 ? readAccepted(answer.body) : undefined;
     if (!accepted) throw refusal(exchanged);
-    const { jobId, expiresAt } = accepted;
+    const { jobId, eventsUrl, expiresAt, webhookSecret } = accepted;
     const receipt = accepted.receipt ?? exchanged.receipt;
-    const statusUrl = statusUrlOf(accepted.statusUrl);
+    const statusUrl = onHostOf(accepted.statusUrl, baseUrl);
     if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
-    const job: SavedJob = { resource, jobId, statusUrl, idempotencyKey, receipt, expiresAt };
+    const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret };
+    const job: SavedJob = { resource, jobId, idempotencyKey, ...links };
     // Not stored, it would be asked for again by the same bytes.
     if (saved) await calls.replace(saved, { ...saved, job }).catch(() => {});
     emit({ type: "accepted", resource, jobId, statusUrl });
     return handle(job, saved);
   }
 
-  /**
-   * A status address tells nothing secret but the job's id; still nobody may have us ask around in a network that only
-   * we can reach. Behind a proxy a server may not know that it is reached by https.
-   */
-  function statusUrlOf(given: string): string | undefined {
-    const base = new URL(baseUrl);
-    const url = URL.canParse(given, base) ? new URL(given, base) : undefined;
-    if (url?.host !== base.host) return undefined;
-    url.protocol = base.protocol;
-    return url.href;
-  }
-
   function handle<Output>(job: SavedJob, saved: SavedCall | undefined): Job<Output> {
     const { resource, jobId, idempotencyKey } = job;
-    return createJob(send, job, {
+    return createJob(http, job, {
       paid: saved !== undefined,
       onUpdate: (update) => emit({ type: "progress", resource, jobId, update }),
       async onEnd(paymentState) {
@@ -177,7 +166,7 @@ export function connect(options: ClientOptions): Connection {
       ),
 
     jobResource: <Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output> => {
-      const start = async (input: Input, call: CallOptions = {}) =>
+      const start = async (input: Input, call: JobCallOptions = {}) =>
         jobOf<Output>(await exchange.call(definition, input, call));
       const run: (...args: Parameters<JobResource<Input, Output>>) => Promise<Output> = async (
         input,

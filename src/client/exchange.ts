@@ -13,7 +13,7 @@ import { type CallDefinition, priceCeiling, requestOf } from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { HttpAnswer, Send } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
-import { type Exchanged, lost, receiptOf } from "./outcome.ts";
+import { type Exchanged, isSpared, lost, receiptOf } from "./outcome.ts";
 import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
 
 export interface CallOptions {
@@ -23,6 +23,16 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** The most that this call may cost, in US dollars. */
   readonly maxPrice?: Usd;
+}
+
+export interface JobCallOptions extends CallOptions {
+  /**
+   * Where the seller is to post the job's document once it has ended, signed with `webhookSecret` of the job as
+   * Standard Webhooks have it: an https address that is reachable from everywhere, at most 2,000 characters. It may
+   * come late, or more than once; to wait for `result()` is as good. Sent again under the same key, a call keeps the
+   * address of the first time.
+   */
+  readonly callbackUrl?: string;
 }
 
 export type ClientEvent =
@@ -68,7 +78,7 @@ export interface ExchangeRoom {
 
 export interface Exchange {
   /** One call, from its input to the answer to its payment: send → 402 → sign once → store → send. */
-  call(definition: CallDefinition, input: object, options: CallOptions): Promise<Exchanged>;
+  call(definition: CallDefinition, input: object, options: JobCallOptions): Promise<Exchanged>;
   /** Sends a payment that is stored, the same bytes until they are answered. */
   deliver(saved: SavedCall, signal: AbortSignal | undefined): Promise<Exchanged>;
   /** The end of a call is known: it is not pending any more, and its payment was made, or is not used. */
@@ -87,15 +97,23 @@ export function createExchange(room: ExchangeRoom): Exchange {
   /** What earlier runs have left behind counts before anything is signed. */
   let counted: Promise<unknown> | undefined;
 
-  async function call(definition: CallDefinition, input: object, options: CallOptions): Promise<Exchanged> {
-    const { idempotencyKey = newKey(), signal } = options;
+  async function call(
+    definition: CallDefinition,
+    input: object,
+    options: JobCallOptions,
+  ): Promise<Exchanged> {
+    const { idempotencyKey = newKey(), signal, callbackUrl } = options;
     const name = { baseUrl, resource: definition.name, idempotencyKey };
     const maxPrice = options.maxPrice === undefined ? undefined : parseUsd(options.maxPrice);
     const { headers, ...written } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedCall["request"] = {
       method: definition.method,
       ...written,
-      headers: { ...headers, [HEADERS.idempotencyKey]: quoteKey(idempotencyKey) },
+      headers: {
+        ...headers,
+        [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
+        ...(callbackUrl === undefined ? {} : { [HEADERS.callbackUrl]: new URL(callbackUrl).href }),
+      },
     };
 
     const buy = async (): Promise<Exchanged> => {
@@ -150,6 +168,8 @@ export function createExchange(room: ExchangeRoom): Exchange {
     if (replayed && payment === "new" && answer.attempts === 1) budget.close(saved, "unused");
     if (answer.status >= 400 && chargedBy(paymentState, undefined) !== "unknown") {
       await end(saved, chargedBy(paymentState, receipt) === "no" ? "unused" : "made");
+    } else if (isSpared(answer)) {
+      await end(saved, "unused");
     } else if (answer.status === 200 && !answer.tooLarge) {
       await end(saved, "made");
     }

@@ -44,12 +44,39 @@ const LARGEST_PROBLEM_BYTES = 1024 * 1024;
 
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/**
- * Sends a request until it is answered. The only importer of ky. An answer of any status is returned;
- * what is thrown is the lack of one, or the caller's own abort reason.
- */
-export function createSend(options: HttpOptions): Send {
-  return async (request) => {
+/** An answer that is read as it comes. Whatever breaks it is thrown; when the request is aborted, it ends. */
+interface HttpStream {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** The only importer of ky. */
+export interface Http {
+  /**
+   * Sends a request until it is answered. An answer of any status is returned; what is thrown is the lack of one, or
+   * the caller's own abort reason.
+   */
+  readonly send: Send;
+  /** Sends a GET once, without a time-out of its own. */
+  open(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpStream>;
+  /** The most that is to be read of one document. */
+  readonly maxAnswerBytes: number;
+}
+
+export function createHttp(options: HttpOptions): Http {
+  const { maxAnswerBytes } = options;
+
+  async function open(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<HttpStream> {
+    const response = await (options.fetch ?? globalThis.fetch)(url, { headers, signal, redirect: "manual" });
+    return { status: response.status, headers: response.headers, chunks: chunksOf(response, signal) };
+  }
+
+  const send: Send = async (request) => {
     const answers = new WeakMap<Response, HttpAnswer>();
     const patientUntil = performance.now() + options.patienceMs;
     let left = request.once ? 0 : options.retries;
@@ -61,8 +88,10 @@ export function createSend(options: HttpOptions): Send {
       const mine = attempts;
       const response = await (options.fetch ?? globalThis.fetch)(input, init);
       const { status, headers, ok } = response;
-      const most = options.maxAnswerBytes;
-      const text = await textOf(response, ok ? most : Math.min(most, LARGEST_PROBLEM_BYTES));
+      const text = await textOf(
+        response,
+        ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES),
+      );
       const tooLarge = text === undefined;
       answers.set(response, { status, headers, body: parse(text ?? ""), tooLarge, attempts: mine });
       return response;
@@ -111,6 +140,8 @@ export function createSend(options: HttpOptions): Send {
     }
     return answers.get(response) as HttpAnswer;
   };
+
+  return { send, open, maxAnswerBytes };
 }
 
 /** Another attempt, or another server, is at work on the same call, or at the evidence of its payment. */
@@ -127,22 +158,47 @@ function isFinal({ headers, status }: Response): boolean {
 
 /** The body's text, or `undefined` as soon as it is larger than `most` bytes. */
 async function textOf(response: Response, most: number): Promise<string | undefined> {
-  const reader = response.body?.getReader();
-  if (!reader) return response.text();
+  if (!response.body) return response.text();
   const decoder = new TextDecoder();
   let size = 0;
   let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.byteLength;
-    if (size > most) {
-      // Not awaited: the other side may never let go.
-      reader.cancel().catch(() => {});
-      return undefined;
-    }
-    text += decoder.decode(value, { stream: true });
+  for await (const chunk of chunksOf(response)) {
+    size += chunk.byteLength;
+    if (size > most) return undefined;
+    text += decoder.decode(chunk, { stream: true });
   }
+  return text + decoder.decode();
+}
+
+/** Who stops reading lets go of the connection. */
+async function* chunksOf({ body }: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  // Not awaited: the other side may never let go.
+  const letGo = (): void => void reader?.cancel().catch(() => {});
+  signal?.addEventListener("abort", letGo);
+  try {
+    for (;;) {
+      const piece = await reader?.read();
+      if (!piece || piece.done) return;
+      yield piece.value;
+    }
+  } finally {
+    letGo();
+  }
+}
+
+/**
+ * An address that a server has given, when it is on the host of `base`; by the protocol of `base`, since behind a proxy
+ * a server may not know that it is reached by https. A job's addresses tell nothing secret but its id; still nobody may
+ * have us ask around in a network that only we can reach.
+ */
+export function onHostOf(given: unknown, base: string): string | undefined {
+  if (typeof given !== "string" || !URL.canParse(given, base)) return undefined;
+  const url = new URL(given, base);
+  const { host, protocol } = new URL(base);
+  if (url.host !== host) return undefined;
+  url.protocol = protocol;
+  return url.href;
 }
 
 function parse(text: string): unknown {

@@ -31,6 +31,6 @@ export {
   type RefusalReason,
   ResourceError,
 } from "./errors.ts";
-export type { CallOptions, ClientEvent } from "./exchange.ts";
+export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, SavedJob, WaitOptions } from "./job.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

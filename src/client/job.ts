@@ -1,15 +1,14 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import {
-  HEADERS,
   isRecord,
   type JobAccepted,
   type JobDocument,
   type PaymentState,
-  parseRetryAfter,
   type Receipt,
 } from "../wire/index.ts";
 import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
-import type { HttpAnswer, Send } from "./http.ts";
+import type { Http } from "./http.ts";
+import { createWatch, isEnd, readDocument } from "./watch.ts";
 
 /** What a job says of itself. `status` may be a word that this version does not know: it means keep waiting. */
 export interface JobUpdate {
@@ -37,9 +36,12 @@ export interface SavedJob {
   readonly resource: string;
   readonly jobId: string;
   readonly statusUrl: string;
+  /** Where the job's changes are streamed. Without it, the job's status is asked. */
+  readonly eventsUrl?: string | undefined;
   readonly idempotencyKey: string;
   readonly receipt?: Receipt | undefined;
   readonly expiresAt?: string | undefined;
+  readonly webhookSecret?: string | undefined;
 }
 
 /** A job that has been accepted, and paid where it has a price. Iterate it to see its progress. */
@@ -49,6 +51,8 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
   readonly idempotencyKey: string;
   /** Absent when the job is free, or while its payment has not been confirmed. */
   readonly receipt: Receipt | undefined;
+  /** The key that signs what is posted to `callbackUrl`: `whsec_…`. Absent without one, and when resumed by the id. */
+  readonly webhookSecret: string | undefined;
   /** Waits for the end. @throws ResourceError `failed` when the job failed, `wait_timeout` when the time is up */
   result(options?: WaitOptions): Promise<Output>;
   /** Asks once. */
@@ -61,12 +65,6 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
   toJSON(): SavedJob;
 }
 
-/** How long the server is asked to hold a status request open. */
-const HOLD_SECONDS = 20;
-const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 15_000;
-/** Between two updates that a server is willing to send at once. */
-const LEAST_DELAY_MS = 100;
 /** A foreign server may need a moment until it knows a job that it has just accepted. */
 const UNKNOWN_GRACE_MS = 60_000;
 /** The wait for a job whose server does not say until when it lives. */
@@ -88,7 +86,7 @@ export interface JobHooks {
 }
 
 export function createJob<Output>(
-  send: Send,
+  http: Http,
   saved: SavedJob,
   { paid, onUpdate, onEnd }: JobHooks,
 ): Job<Output> {
@@ -102,87 +100,33 @@ export function createJob<Output>(
     receipt,
   });
 
-  /** One look at the status. `undefined`: no usable answer this time, which says nothing about the job. */
-  async function look(
-    signal: AbortSignal | undefined,
-    hold: boolean,
-    etag: string | null,
-    startedAt: number,
-  ): Promise<{ answer: HttpAnswer; document: JobDocument | undefined } | undefined> {
-    let answer: HttpAnswer;
-    try {
-      answer = await send({
-        method: "GET",
-        url: saved.statusUrl,
-        headers: {
-          accept: "application/json",
-          ...(hold ? { prefer: `wait=${HOLD_SECONDS}` } : {}),
-          ...(etag === null ? {} : { "if-none-match": etag }),
-        },
-        signal,
-        once: true,
-        attemptMs: (HOLD_SECONDS + 10) * 1000,
-      });
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      return undefined;
-    }
-    const document = readDocument(answer.body);
-    if (answer.status === 200 && document) {
+  const { look, documents } = createWatch({
+    http,
+    statusUrl: saved.statusUrl,
+    eventsUrl: saved.eventsUrl,
+
+    async onDocument(document) {
       receipt = document.receipt ?? receipt;
       if (isEnd(document)) await onEnd(document.paymentState);
-      return { answer, document };
-    }
-    if (answer.status === 304) return { answer, document: undefined };
-    const { detail, code, paymentState } = readProblem(answer.body);
-    // "not_found" is said by a server that knows its jobs at once.
-    const waited = performance.now() - startedAt > UNKNOWN_GRACE_MS;
-    const lost = answer.status === 404 ? code === "not_found" || waited : answer.status === 410;
-    if (answer.tooLarge) {
-      const message = "the job's status is larger than maxAnswerBytes";
-      throw new ResourceError("protocol", message, { ...facts(undefined), reason: "too_large" });
-    }
-    if (!lost) return undefined;
-    // Its result has been deleted: there is nothing left to come back for.
-    if (answer.status === 410) await onEnd(paymentState);
-    throw new ResourceError("http", detail ?? "the server does not know the job", {
-      ...facts(paymentState),
-      status: answer.status,
-    });
-  }
+    },
 
-  /**
-   * States until the terminal one: every change, or only what is seen on the way to the end. Lost answers,
-   * server errors and unknown words mean waiting on.
-   */
-  async function* documents(
-    signal: AbortSignal | undefined,
-    everyChange: boolean,
-  ): AsyncGenerator<JobDocument> {
-    const startedAt = performance.now();
-    let etag: string | null = null;
-    let backoff = FIRST_DELAY_MS;
-    for (;;) {
-      signal?.throwIfAborted();
-      // To be told of a change one must have seen a state; the end can be waited for at once.
-      const hold = !everyChange || etag !== null;
-      const seen = await look(signal, hold, everyChange ? etag : null, startedAt);
-      if (seen?.document) {
-        yield seen.document;
-        if (isEnd(seen.document)) return;
-        etag = seen.answer.headers.get("etag");
+    async onOther({ status, body, tooLarge }, waitedMs) {
+      const { detail, code, paymentState } = readProblem(body);
+      // "not_found" is said by a server that knows its jobs at once.
+      const unknown = status === 404 && (code === "not_found" || waitedMs > UNKNOWN_GRACE_MS);
+      if (tooLarge) {
+        const message = "the job's status is larger than maxAnswerBytes";
+        throw new ResourceError("protocol", message, { ...facts(undefined), reason: "too_large" });
       }
-      const held = seen?.answer.headers.has("preference-applied") ?? false;
-      if (seen && (held || !hold)) {
-        await sleep(LEAST_DELAY_MS, signal);
-      } else {
-        const asked = parseRetryAfter(seen?.answer.headers.get(HEADERS.retryAfter) ?? null, Date.now());
-        // Never before the server has asked for it.
-        await sleep(Math.max(asked ?? 0, jittered(backoff)), signal);
-        backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
-      }
-    }
-  }
+      if (!unknown && status !== 410) return;
+      // Its result has been deleted: there is nothing left to come back for.
+      if (status === 410) await onEnd(paymentState);
+      throw new ResourceError("http", detail ?? "the server does not know the job", {
+        ...facts(paymentState),
+        status,
+      });
+    },
+  });
 
   /** A server that says nothing of a payment for a job that was not paid for has taken none. */
   function stateOf(document: JobDocument | undefined): PaymentState | undefined {
@@ -201,6 +145,7 @@ export function createJob<Output>(
     id: saved.jobId,
     statusUrl: saved.statusUrl,
     idempotencyKey: saved.idempotencyKey,
+    webhookSecret: saved.webhookSecret,
     get receipt() {
       return receipt;
     },
@@ -235,18 +180,15 @@ export function createJob<Output>(
     },
 
     async status(options = {}) {
-      const seen = await look(options.signal, false, null, Number.NEGATIVE_INFINITY);
-      if (!seen?.document) {
-        throw new ResourceError("network", "the status could not be read; this says nothing about the job", {
-          ...facts(undefined),
-        });
-      }
-      return updateOf(seen.document);
+      const document = await look(options.signal);
+      if (document) return updateOf(document);
+      const message = "the status could not be read; this says nothing about the job";
+      throw new ResourceError("network", message, facts(undefined));
     },
 
     async cancel() {
       const url = saved.statusUrl;
-      const { status, body } = await send({ method: "DELETE", url, headers: {} });
+      const { status, body } = await http.send({ method: "DELETE", url, headers: {} });
       if (status === 409) return false;
       if (status >= 200 && status < 300) {
         const document = readDocument(body);
@@ -266,17 +208,6 @@ export function createJob<Output>(
   };
 }
 
-function readDocument(body: unknown): JobDocument | undefined {
-  if (!isRecord(body) || typeof body.state !== "string") return undefined;
-  const progress = typeof body.progress === "number" ? body.progress : 0;
-  const status = typeof body.status === "string" ? body.status : body.state;
-  return { ...body, progress, status } as unknown as JobDocument;
-}
-
-function isEnd({ state }: JobDocument): boolean {
-  return state === "succeeded" || state === "failed";
-}
-
 function updateOf({ state, status, progress, message, error, code }: JobDocument): JobUpdate {
   return { state, status, progress, message, error, code };
 }
@@ -290,23 +221,5 @@ export function tell<T>(listener: ((value: T) => void) | undefined, value: T): v
 
 function lifeOf(saved: SavedJob): number {
   const end = Date.parse(saved.expiresAt ?? "");
-  return Number.isNaN(end) ? LONGEST_WAIT_MS : Math.max(LEAST_DELAY_MS, end - Date.now());
-}
-
-function jittered(ms: number): number {
-  return ms * (0.75 + Math.random() * 0.5);
-}
-
-/** Ends early when `signal` is aborted. */
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end);
-  });
+  return Number.isNaN(end) ? LONGEST_WAIT_MS : Math.max(0, end - Date.now());
 }

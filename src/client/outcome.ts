@@ -23,7 +23,7 @@ export function refusal(
   const { code, paymentState, requestId, issues, ...problem } = readProblem(answer.body);
   const facts: ErrorFacts = {
     resource,
-    charged: saved ? chargedBy(paymentState, receipt) : "no",
+    charged: saved && !isSpared(answer) ? chargedBy(paymentState, receipt) : "no",
     idempotencyKey,
     status,
     paymentState,
@@ -60,6 +60,15 @@ function rejectionOf(answer: HttpAnswer): string | undefined {
     if (typeof document.errorReason === "string") return document.errorReason;
   }
   return undefined;
+}
+
+/**
+ * Whether a paid call was answered for nothing: out of a cache, as `Age` says (RFC 9111 §5.1), and without a receipt.
+ * The lack of a receipt alone proves nothing.
+ */
+export function isSpared({ status, headers }: HttpAnswer): boolean {
+  if (status !== 200 || !headers.has(HEADERS.age)) return false;
+  return !headers.has(HEADERS.paymentResponse) && !headers.has(HEADERS.xPaymentResponse);
 }
 
 /** The receipt in the answer to a paid request, checked to say success. */

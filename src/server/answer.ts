@@ -10,6 +10,7 @@ import {
   type ProblemCode,
   problemType,
 } from "../wire/index.ts";
+import type { CachedOutput } from "./cache.ts";
 
 export interface ProblemOptions {
   /** Safe text for the buyer. @default the title */
@@ -80,6 +81,11 @@ export function json(
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
+/** An output that was made before, given for nothing. */
+export function fromCache({ output, ageSeconds }: CachedOutput): StoredAnswer {
+  return json(200, output, { "cache-control": "private, no-store", [HEADERS.age]: String(ageSeconds) });
+}
+
 /** The same answer to the same call, marked as a replay. */
 export function replayed(answer: StoredAnswer): StoredAnswer {
   return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true" } };
@@ -95,7 +101,9 @@ const CORS = {
     HEADERS.idempotentReplayed,
     HEADERS.requestId,
     HEADERS.retryAfter,
+    HEADERS.age,
     "location",
+    "content-location",
     "etag",
     "preference-applied",
   ].join(", "),
@@ -108,15 +116,20 @@ const PREFLIGHT = {
     "content-type",
     "prefer",
     "if-none-match",
+    "last-event-id",
     HEADERS.paymentSignature,
     HEADERS.xPayment,
     HEADERS.idempotencyKey,
     HEADERS.xIdempotencyKey,
+    HEADERS.callbackUrl,
   ].join(", "),
   "access-control-max-age": "86400",
 };
 
-export function respond(answer: StoredAnswer, cors: boolean): Response {
+/** An answer on its way out: whole, or a stream. */
+export type Answer = Omit<StoredAnswer, "body"> & { readonly body: string | ReadableStream<Uint8Array> };
+
+export function respond(answer: Answer, cors: boolean): Response {
   const headers = cors ? { ...answer.headers, ...CORS } : answer.headers;
   return new Response(answer.status === 204 || answer.status === 304 ? null : answer.body, {
     status: answer.status,

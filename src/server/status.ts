@@ -2,70 +2,163 @@ import { LRUCache } from "lru-cache";
 import type { Jobs } from "../jobs/jobs.ts";
 import { hash } from "../payments/evidence.ts";
 import type { JobRecord, Store, StoredAnswer } from "../store/store.ts";
-import { HEADERS, TERMINAL } from "../wire/index.ts";
-import { json, problem } from "./answer.ts";
+import { HEADERS, type JobAccepted, type PaymentState, TERMINAL } from "../wire/index.ts";
+import { type Answer, json, problem } from "./answer.ts";
+import { comeBack, EVENT_STREAM_HEADERS, eventStream } from "./events.ts";
 
-/** Terminal answers kept ready-made; a poller that comes back costs no look-up. */
-const KEPT = 1_000;
+/** Final documents kept ready-made, so that who comes back for one costs no look-up: so many, and so many bytes. */
+const KEPT = 10_000;
+const KEPT_BYTES = 64 * 1024 * 1024;
 /** The longest that a request is held open by `Prefer: wait=N` (RFC 7240 §4.3). */
 const LONGEST_WAIT_SECONDS = 25;
+/** How soon a listener comes back for the one word that may still change after the end: `refund_owed`. */
+const REFUND_RETRY_MS = 15_000;
+/** What an end says of the money while that may still change. */
+const OPEN: readonly (PaymentState | undefined)[] = ["refund_owed", "in_flight"];
 
-/** Answers `GET` and `DELETE` of a job. Who knows the id may ask: it is a capability of 128 random bits. */
-export function createStatus(
-  store: Store,
-  jobs: Jobs,
-): {
+export interface StatusOptions {
+  readonly store: Pick<Store, "job">;
+  readonly jobs: Pick<Jobs, "when" | "cancel" | "document">;
+  /** Absolute URL of a path of this API, as the caller of `request` sees it. */
+  readonly url: (request: Request, path: string) => string;
+}
+
+/** Answers who asks for a job. Who knows the id may ask: it is a capability of 128 random bits. */
+export interface Status {
   get(jobId: string, request: Request): Promise<StoredAnswer>;
-  cancel(jobId: string): Promise<StoredAnswer>;
-} {
-  const ended = new LRUCache<string, StoredAnswer>({ max: KEPT });
+  /** The same documents as server-sent events, until the job has ended. */
+  events(jobId: string, request: Request): Promise<Answer>;
+  cancel(jobId: string, request: Request): Promise<StoredAnswer>;
+  /**
+   * The answer to the call that has started a job: held until the job has ended, when the caller prefers to wait
+   * (RFC 7240 §4.3). What is stored stays as it is.
+   */
+  accepted(answer: StoredAnswer, request: Request): Promise<StoredAnswer>;
+  /** Lets go of all who wait, so that they come back to another server. */
+  close(): void;
+}
 
-  function answerOf(job: JobRecord): StoredAnswer {
-    const kept = ended.get(job.id);
-    if (kept) return kept;
+/** A job as it is shown. `etag` is without quotes. */
+interface Shown {
+  readonly body: string;
+  readonly etag: string;
+  readonly ended: boolean;
+  /** Ended, and nothing of it changes any more. */
+  readonly final: boolean;
+  readonly retryAfterSeconds: number;
+  readonly expiresAt: number;
+}
+
+export function createStatus({ store, jobs, url }: StatusOptions): Status {
+  const kept = new LRUCache<string, Shown>({
+    max: KEPT,
+    maxSize: KEPT_BYTES,
+    // Two bytes a character at most, and something for the entry.
+    sizeCalculation: ({ body }) => 2 * body.length + 500,
+  });
+  const waiting = new Set<() => void>();
+  let closed = false;
+
+  function show(job: JobRecord, request: Request): Shown {
+    const known = kept.get(job.id);
+    if (known) return known;
+    const ended = TERMINAL.includes(job.status);
     const document = jobs.document(job);
-    const body = JSON.stringify(document);
-    // An end whose refund is on its way still changes in that one word.
-    const terminal = TERMINAL.includes(job.status) && job.paymentState !== "refund_owed";
-    const lifeSeconds = Math.max(0, Math.floor(((job.expiresAt ?? 0) - Date.now()) / 1000));
-    const answer = json(200, body, {
+    const eventsUrl = ended ? {} : { eventsUrl: url(request, `/v1/jobs/${job.id}/events`) };
+    const body = JSON.stringify({ ...document, ...eventsUrl });
+    const shown = {
+      body,
+      etag: hash(body).slice(0, 32),
+      ended,
+      final: ended && !OPEN.includes(job.paymentState),
+      retryAfterSeconds: document.retryAfterSeconds ?? 1,
+      expiresAt: job.expiresAt ?? 0,
+    };
+    if (shown.final) kept.set(job.id, shown, { ttl: Math.max(1, shown.expiresAt - Date.now()) });
+    return shown;
+  }
+
+  function answerOf({ body, etag, final, retryAfterSeconds, expiresAt }: Shown): StoredAnswer {
+    const lifeSeconds = Math.max(0, Math.floor((expiresAt - Date.now()) / 1000));
+    return json(200, body, {
       "referrer-policy": "no-referrer",
-      etag: `"${hash(body).slice(0, 32)}"`,
-      ...(terminal
+      etag: `"${etag}"`,
+      ...(final
         ? { "cache-control": `private, max-age=${lifeSeconds}, immutable` }
-        : { "cache-control": "no-store", [HEADERS.retryAfter]: String(document.retryAfterSeconds ?? 1) }),
+        : { "cache-control": "no-store", [HEADERS.retryAfter]: String(retryAfterSeconds) }),
     });
-    if (terminal) ended.set(job.id, answer, { ttl: Math.max(1, (job.expiresAt ?? 0) - Date.now()) });
-    return answer;
+  }
+
+  /** `jobs.when`, that ends as well when the caller has gone or this server stops. */
+  async function wait(
+    jobId: string,
+    ms: number,
+    gone: AbortSignal,
+    reached: (job: JobRecord) => boolean,
+  ): Promise<JobRecord | "gone" | undefined> {
+    if (closed || gone.aborted) return store.job(jobId);
+    const over = new AbortController();
+    const leave = (): void => over.abort();
+    gone.addEventListener("abort", leave);
+    waiting.add(leave);
+    try {
+      return await jobs.when(jobId, ms, reached, over.signal);
+    } finally {
+      gone.removeEventListener("abort", leave);
+      waiting.delete(leave);
+    }
   }
 
   return {
     async get(jobId, request) {
       const seconds = waitOf(request);
-      // A caller who has seen one state waits for another; one who has not waits for the end.
       const seen = request.headers.get("if-none-match");
-      const job =
-        ended.has(jobId) || seconds === undefined
-          ? await store.job(jobId)
-          : await jobs.when(
-              jobId,
-              seconds * 1000,
-              (job) => seen !== null && answerOf(job).headers.etag !== seen,
-            );
-      const answer = found(job) ? answerOf(job) : absent(job);
-      if (answer.headers.etag !== undefined && answer.headers.etag === seen) {
-        return { status: 304, headers: answer.headers, body: "" };
+      let shown = kept.get(jobId);
+      if (!shown) {
+        const job =
+          seconds === undefined
+            ? await store.job(jobId)
+            : // A caller who has seen one state waits for another; one who has not waits for the end.
+              await wait(
+                jobId,
+                seconds * 1000,
+                request.signal,
+                (job) => seen !== null && !names(seen, show(job, request).etag),
+              );
+        if (!found(job)) return absent(job);
+        shown = show(job, request);
       }
-      if (seconds === undefined) return answer;
-      return {
-        ...answer,
-        headers: { ...answer.headers, "preference-applied": `wait=${seconds}`, vary: "prefer" },
-      };
+      const answer = preferred(answerOf(shown), seconds);
+      return seen !== null && names(seen, shown.etag) ? { ...answer, status: 304, body: "" } : answer;
     },
 
-    async cancel(jobId) {
+    async events(jobId, request) {
+      const job = await store.job(jobId);
+      if (!found(job)) return absent(job);
+      const seen =
+        request.headers.get("last-event-id") ??
+        new URL(request.url).searchParams.get("lastEventId") ??
+        undefined;
+      const now = show(job, request);
+      if (now.ended && now.etag === seen) {
+        // Who reads "no content" does not come back (WHATWG HTML §9.2.3).
+        return now.final
+          ? { status: 204, headers: { "cache-control": "no-store" }, body: "" }
+          : { status: 200, headers: EVENT_STREAM_HEADERS, body: comeBack(REFUND_RETRY_MS) };
+      }
+      const body = eventStream(seen, async (sent, ms, gone) => {
+        const job = await wait(jobId, ms, gone, (job) => show(job, request).etag !== sent);
+        if (!found(job)) return undefined;
+        const { etag, body, ended } = show(job, request);
+        if (etag !== sent) return { id: etag, data: body };
+        return ended || closed ? undefined : "same";
+      });
+      return { status: 200, headers: EVENT_STREAM_HEADERS, body };
+    },
+
+    async cancel(jobId, request) {
       const cancelled = await jobs.cancel(jobId);
-      if (cancelled) return answerOf(cancelled);
+      if (cancelled) return answerOf(show(cancelled, request));
       const job = await store.job(jobId);
       if (!found(job)) return absent(job);
       const detail = TERMINAL.includes(job.status)
@@ -76,7 +169,31 @@ export function createStatus(
         paymentState: job.paymentState ?? "unused",
       });
     },
+
+    async accepted(answer, request) {
+      const seconds = answer.status === 202 ? waitOf(request) : undefined;
+      if (seconds === undefined) return answer;
+      const { jobId, statusUrl } = JSON.parse(answer.body) as JobAccepted;
+      // The call has been answered, whatever becomes of the wait.
+      const job = await wait(jobId, seconds * 1000, request.signal, () => false).catch(() => undefined);
+      const shown = found(job) ? show(job, request) : undefined;
+      if (!shown?.ended) return preferred(answer, seconds);
+      const { [HEADERS.retryAfter]: _, ...headers } = answer.headers;
+      const ended = { ...headers, "content-location": statusUrl };
+      return preferred({ status: 200, headers: ended, body: shown.body }, seconds);
+    },
+
+    close() {
+      closed = true;
+      for (const leave of waiting) leave();
+    },
   };
+}
+
+function preferred(answer: StoredAnswer, seconds: number | undefined): StoredAnswer {
+  if (seconds === undefined) return answer;
+  const headers = { ...answer.headers, "preference-applied": `wait=${seconds}`, vary: "prefer" };
+  return { ...answer, headers };
 }
 
 function found(job: JobRecord | "gone" | undefined): job is JobRecord {
@@ -90,6 +207,11 @@ function absent(job: "gone" | undefined): StoredAnswer {
         paymentState: "settled",
       })
     : problem("not_found", crypto.randomUUID(), { detail: "There is no such job." });
+}
+
+/** Whether `If-None-Match` names this version. Proxies that compress make a tag weak (RFC 9110 §13.1.2). */
+function names(ifNoneMatch: string, etag: string): boolean {
+  return ifNoneMatch.split(",").some((one) => one.trim().replace(/^W\//, "") === `"${etag}"`);
 }
 
 /** Seconds of `Prefer: wait=N`, capped; `undefined` when the caller does not want to wait. */

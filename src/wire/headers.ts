@@ -14,6 +14,10 @@ export const HEADERS = {
   idempotencyKey: "idempotency-key",
   xIdempotencyKey: "x-idempotency-key",
   idempotentReplayed: "idempotent-replayed",
+  /** Where the buyer of a job wants its end to be posted; our own. */
+  callbackUrl: "callback-url",
+  /** Seconds since an answer out of a cache was made (RFC 9111 §5.1). */
+  age: "age",
   requestId: "x-request-id",
   retryAfter: "retry-after",
 } as const;

@@ -26,11 +26,15 @@ export interface JobAccepted {
   readonly jobId: string;
   /** Absolute; needs no header to be read. */
   readonly statusUrl: string;
+  /** Absolute; the documents of `statusUrl` as server-sent events, each as soon as there is a new one. */
+  readonly eventsUrl: string;
   readonly state: "processing";
   readonly status: JobStatus;
   readonly retryAfterSeconds: number;
   /** The end of the result's retention when the job took as long as it may. */
   readonly expiresAt: string;
+  /** The key that signs what is posted to the `Callback-Url` of the call: `whsec_…`, for this job alone. */
+  readonly webhookSecret?: string;
   readonly paymentState?: PaymentState;
   readonly receipt?: Receipt;
 }
@@ -52,6 +56,8 @@ export interface JobDocument {
   readonly error?: string;
   readonly code?: string;
   readonly retryAfterSeconds?: number;
+  /** Absolute, like that of {@link JobAccepted}; while there is something to wait for. */
+  readonly eventsUrl?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
   /** When the terminal document is deleted. */

@@ -27,6 +27,7 @@ export const PROBLEMS = {
   malformed_payment: [400, "Malformed payment", false],
   malformed_key: [400, "Malformed idempotency key", false],
   key_required: [400, "Idempotency key required", false],
+  callback_refused: [400, "Callback address refused", false],
   not_found: [404, "Not found", false],
   method_not_allowed: [405, "Method not allowed", false],
   key_conflict: [409, "Idempotency key used for another input", false],
@@ -43,6 +44,7 @@ export const PROBLEMS = {
   not_implemented: [501, "Not implemented", false],
   facilitator_unavailable: [503, "Payment facilitator unavailable", true],
   settlement_unknown: [503, "Settlement not confirmed yet", true],
+  queue_full: [503, "Too many jobs are waiting", true],
   unavailable: [503, "Temporarily unavailable", true],
   timeout: [504, "Timed out", false],
 } as const satisfies Record<string, readonly [status: number, title: string, retryable: boolean]>;

@@ -1,0 +1,230 @@
+import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../wire/index.ts";
+import { createEventReader } from "./event-stream.ts";
+import { type Http, type HttpAnswer, onHostOf } from "./http.ts";
+
+export interface WatchOptions {
+  readonly http: Http;
+  readonly statusUrl: string;
+  /** Where the server streams the job's documents, when it has said so. */
+  readonly eventsUrl: string | undefined;
+  /** Told of every document, before it is handed on. */
+  readonly onDocument: (document: JobDocument) => Promise<void>;
+  /** Told of every other answer of the status; throws when there is nothing left to wait for. */
+  readonly onOther: (answer: HttpAnswer, waitedMs: number) => Promise<void>;
+}
+
+/** How the documents of a job come here: as they happen, held back until they do, or by asking again and again. */
+export interface Watch {
+  /** Asks once. `undefined`: no usable answer, which says nothing about the job. */
+  look(signal: AbortSignal | undefined): Promise<JobDocument | undefined>;
+  /**
+   * Each document once, until the terminal one: every change, or only what is seen on the way to the end. Lost answers,
+   * server errors and unknown words mean waiting on.
+   */
+  documents(signal: AbortSignal | undefined, everyChange: boolean): AsyncGenerator<JobDocument>;
+}
+
+/** How long the server is asked to hold a status request open. */
+const HOLD_SECONDS = 20;
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 15_000;
+/** Between two updates that a server is willing to send at once. */
+const LEAST_DELAY_MS = 100;
+/** A stream says something at once, and then every 15 s at least; else something on the way holds it back. */
+const FIRST_WORD_MS = 10_000;
+const LONGEST_SILENCE_MS = 35_000;
+/** A stream that has failed so often in a row, while the status could be read, is not opened again. */
+const MOST_FAILURES = 3;
+/** Statuses of a stream that may be there the next time. */
+const PASSING = [408, 425, 429, 500, 502, 503, 504];
+
+export function createWatch(options: WatchOptions): Watch {
+  const { http, statusUrl, onDocument, onOther } = options;
+
+  async function look(
+    signal: AbortSignal | undefined,
+    hold: boolean,
+    etag: string | undefined,
+    waitedMs: number,
+  ): Promise<{ headers: Headers; document: JobDocument | undefined } | undefined> {
+    let answer: HttpAnswer;
+    try {
+      answer = await http.send({
+        method: "GET",
+        url: statusUrl,
+        headers: {
+          accept: "application/json",
+          ...(hold ? { prefer: `wait=${HOLD_SECONDS}` } : {}),
+          ...(etag === undefined ? {} : { "if-none-match": etag }),
+        },
+        signal,
+        once: true,
+        attemptMs: (HOLD_SECONDS + 10) * 1000,
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      return undefined;
+    }
+    const { status, headers } = answer;
+    const document = status === 200 ? readDocument(answer.body) : undefined;
+    if (document) await onDocument(document);
+    else if (status !== 304) await onOther(answer, waitedMs);
+    return document || status === 304 ? { headers, document } : undefined;
+  }
+
+  async function* documents(
+    signal: AbortSignal | undefined,
+    everyChange: boolean,
+  ): AsyncGenerator<JobDocument> {
+    const startedAt = performance.now();
+    let eventsUrl = onHostOf(options.eventsUrl, statusUrl);
+    let useless = false;
+    let failures = 0;
+    let retryMs = FIRST_DELAY_MS;
+    let askedMs = 0;
+    let backoff = FIRST_DELAY_MS;
+    let etag: string | undefined;
+    let last = "";
+
+    function isNew(document: JobDocument): boolean {
+      const before = last;
+      last = JSON.stringify(document);
+      return last !== before;
+    }
+
+    /** Hands on what the stream tells, until it is over. Returns the last document that it has told and was new. */
+    async function* follow(url: string): AsyncGenerator<JobDocument, JobDocument | undefined> {
+      const stop = new AbortController();
+      const leave = (): void => stop.abort();
+      signal?.addEventListener("abort", leave);
+      let timer = setTimeout(leave, FIRST_WORD_MS);
+      let told: JobDocument | undefined;
+      let size = 0;
+      const decoder = new TextDecoder();
+      const read = createEventReader((ms) => {
+        retryMs = Math.min(ms, LONGEST_DELAY_MS);
+      });
+      try {
+        const id = etag?.replace(/^(W\/)?"|"$/g, "");
+        const accept = { accept: "text/event-stream" };
+        const headers = id === undefined ? accept : { ...accept, "last-event-id": id };
+        const stream = await http.open(url, headers, stop.signal);
+        if (stream.status !== 200 || !stream.headers.get("content-type")?.startsWith(accept.accept)) {
+          useless = !PASSING.includes(stream.status);
+          askedMs = askedBy(stream.headers);
+          return undefined;
+        }
+        for await (const chunk of stream.chunks) {
+          clearTimeout(timer);
+          size += chunk.byteLength;
+          useless = size > http.maxAnswerBytes;
+          if (useless) return undefined;
+          for (const event of read(decoder.decode(chunk, { stream: true }))) {
+            const document = readDocument(JSON.parse(event.data));
+            if (!document) return undefined;
+            size = 0;
+            etag = event.id === undefined ? undefined : `"${event.id}"`;
+            await onDocument(document);
+            if (isNew(document)) {
+              told = document;
+              yield document;
+            }
+            if (isEnd(document)) return document;
+          }
+          timer = setTimeout(leave, LONGEST_SILENCE_MS);
+        }
+        return told;
+      } catch {
+        return told;
+      } finally {
+        clearTimeout(timer);
+        useless ||= stop.signal.aborted && !signal?.aborted;
+        signal?.removeEventListener("abort", leave);
+        leave();
+      }
+    }
+
+    for (;;) {
+      signal?.throwIfAborted();
+      if (eventsUrl !== undefined) {
+        const told = yield* follow(eventsUrl);
+        if (told && isEnd(told)) return;
+        if (useless) {
+          eventsUrl = undefined;
+        } else if (told) {
+          failures = 0;
+          backoff = FIRST_DELAY_MS;
+          await sleep(jittered(retryMs), signal);
+          continue;
+        }
+        await sleep(askedMs, signal);
+        askedMs = 0;
+      }
+      // To be told of a change one must have seen a state; the end can be waited for at once.
+      const hold = eventsUrl === undefined && (!everyChange || etag !== undefined);
+      const known = hold && !everyChange ? undefined : etag;
+      const seen = await look(signal, hold, known, performance.now() - startedAt);
+      if (seen?.document) {
+        etag = seen.headers.get("etag") ?? undefined;
+        if (isNew(seen.document)) yield seen.document;
+        if (isEnd(seen.document)) return;
+      }
+      if (eventsUrl === undefined) {
+        eventsUrl = useless ? undefined : onHostOf(seen?.document?.eventsUrl, statusUrl);
+        if (eventsUrl !== undefined) continue;
+      } else if (seen) {
+        failures += 1;
+        useless = failures === MOST_FAILURES;
+        if (useless) eventsUrl = undefined;
+      }
+      const held = seen?.headers.has("preference-applied") || (!hold && etag !== undefined);
+      if (seen && held && eventsUrl === undefined) {
+        await sleep(LEAST_DELAY_MS, signal);
+      } else {
+        // Never before the server has asked for it.
+        await sleep(Math.max(askedBy(seen?.headers), jittered(backoff)), signal);
+        backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
+      }
+    }
+  }
+
+  return {
+    look: async (signal) => (await look(signal, false, undefined, Number.POSITIVE_INFINITY))?.document,
+    documents,
+  };
+}
+
+export function readDocument(body: unknown): JobDocument | undefined {
+  if (!isRecord(body) || typeof body.state !== "string") return undefined;
+  const progress = typeof body.progress === "number" ? body.progress : 0;
+  const status = typeof body.status === "string" ? body.status : body.state;
+  return { ...body, progress, status } as unknown as JobDocument;
+}
+
+export function isEnd({ state }: JobDocument): boolean {
+  return state === "succeeded" || state === "failed";
+}
+
+/** Milliseconds of `Retry-After`. */
+function askedBy(headers: Headers | undefined): number {
+  return parseRetryAfter(headers?.get(HEADERS.retryAfter) ?? null, Date.now()) ?? 0;
+}
+
+function jittered(ms: number): number {
+  return ms * (0.75 + Math.random() * 0.5);
+}
+
+/** Ends early when `signal` is aborted. */
+function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    // A longer one would be over at once.
+    const timer = setTimeout(end, Math.min(ms, 2 ** 31 - 1));
+    signal?.addEventListener("abort", end);
+  });
+}

@@ -15,7 +15,7 @@ import { lint } from "./check/lint.ts";
 import { checkNames, kebabCase, pascalCase } from "./check/names.ts";
 import { checkPrice } from "./check/pricing.ts";
 import { checkCarriers, checkRoutes, pathParams } from "./check/routes.ts";
-import { checkHead, checkJob, checkResource, isText } from "./check/wording.ts";
+import { checkHead, checkJob, checkLoggable, checkResource, isText } from "./check/wording.ts";
 import { type Components, createComponents } from "./convert/components.ts";
 import { type Conversion, toJsonSchema } from "./convert/json-schema.ts";
 import { type Place, walk } from "./convert/walk.ts";
@@ -183,11 +183,13 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
   }
   checkCarriers(draft, schemas, input, report);
   const fields = fieldsOf(schemas, input);
+  checkLoggable(path, definition.loggable ?? [], fields, report);
   const bounds = checkPrice({ path, definition, fields, schemas }, report);
   if (bounds === undefined) return undefined;
   await checkExamples(path, definition, !inferred.includes("Result"), report);
 
-  const { price, description, deprecated, job } = definition;
+  const { price, description, deprecated, job, cache } = definition;
+  const { cacheIsFree = false, cacheIsPublic = false } = definition;
   const defaults = pricedFields(price).flatMap((name): [string, unknown][] => {
     const field = fields?.find((field) => field.name === name);
     if (draft.volatile.includes(name)) {
@@ -215,12 +217,18 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     pricedDefaults: Object.fromEntries(defaults),
     timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
     charge: chargeOf(definition),
+    ...(cache === undefined
+      ? {}
+      : { cache: { ms: durationMs(cache, DEFAULT_TIMEOUT), isFree: cacheIsFree, isPublic: cacheIsPublic } }),
     ...(job === undefined
       ? {}
       : {
           job: {
             timeoutMs: durationMs(job.timeout, DEFAULT_TIMEOUT),
             retentionMs: durationMs(job.retention, DEFAULT_RETENTION),
+            ...(job.startWithin === undefined
+              ? {}
+              : { startWithinMs: durationMs(job.startWithin, DEFAULT_RETENTION) }),
             ...(job.artifactUrl === undefined ? {} : { artifactUrl: job.artifactUrl }),
             ...(job.response === undefined ? {} : { response: job.response }),
           },

@@ -81,6 +81,8 @@ export interface ResourceModel {
   readonly timeoutMs: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
+  /** Present when an answer may be given again, and how old it may be then. */
+  readonly cache?: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean };
   readonly job?: JobModel;
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];
@@ -90,6 +92,8 @@ export interface ResourceModel {
 interface JobModel {
   readonly timeoutMs: number;
   readonly retentionMs: number;
+  /** How long it may wait to be started before it expires. */
+  readonly startWithinMs?: number;
   readonly artifactUrl?: string;
   readonly response?: string;
 }

@@ -104,11 +104,33 @@ export function chargeText({ price, charge, job }: ResourceModel): string {
   return `${when}; when it ends without a result, the price is owed back to the payer.`;
 }
 
+/** Whether an answer may be one that was given before, and what it costs then; empty when each is made anew. */
+export function cacheText({ price, cache }: ResourceModel): string {
+  if (cache === undefined) return "";
+  const same = cache.isPublic ? "the same input" : "the same input from the same payer";
+  const cost =
+    price.kind === "free"
+      ? ""
+      : cache.isFree
+        ? "; such an answer is free, and a payment that comes with the call is not used"
+        : ", at the same price";
+  return `Answers to ${same} may be up to ${durationText(cache.ms)} old${cost}.`;
+}
+
+/** What becomes of a job that nobody starts; empty when it waits for as long as it takes. */
+export function startText({ price, charge, job }: ResourceModel): string {
+  if (job?.startWithinMs === undefined) return "";
+  const money =
+    price.kind === "free" ? "" : charge === "after" ? ", and is not charged" : ", and its price is owed back";
+  return `A job that has not started within ${durationText(job.startWithinMs)} ends as expired${money}.`;
+}
+
 /** What a caller should know besides the summary: description, price, and how the answer comes. */
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
   const answer = job === undefined ? "" : `Runs as a job, for at most ${durationText(job.timeoutMs)}.`;
-  const about = [priceSentence, answer, chargeText(resource)].filter((sentence) => sentence !== "").join(" ");
+  const sentences = [priceSentence, answer, startText(resource), chargeText(resource), cacheText(resource)];
+  const about = sentences.filter((sentence) => sentence !== "").join(" ");
   return [...(description === undefined ? [] : [description, ""]), about];
 }
 

@@ -40,14 +40,26 @@ export function headers(...names: readonly string[]): Json | undefined {
 const header = (description: string, type = "string"): Json => ({ description, schema: { type } });
 
 export const HEADER_COMPONENTS: Json = {
+  ContentLocation: header("Where the same document can be fetched again."),
+  Age: header("Seconds since the answer was made, when it is given again.", "integer"),
   IdempotentReplayed: header("`true` when this is the stored answer to an earlier call with the same key."),
   Location: header("Where to ask for the job."),
   PaymentRequired: header("The challenge of x402 version 2: base64 of JSON."),
+  PreferenceApplied: header("`wait=N` when the answer was held."),
   PaymentResponse: header("The settlement: base64 of JSON."),
   RetryAfter: header("Seconds to wait before asking again.", "integer"),
 };
 
 export const PARAMETERS: Json = {
+  CallbackUrl: {
+    name: headerName(HEADERS.callbackUrl),
+    in: "header",
+    required: false,
+    description:
+      "An https address to which the job's document is posted once it has ended, signed with the `webhookSecret` of " +
+      "the answer 202 as Standard Webhooks have it. It may come late, or more than once.",
+    schema: { type: "string", format: "uri", maxLength: 2000 },
+  },
   IdempotencyKey: {
     name: headerName(HEADERS.idempotencyKey),
     in: "header",
@@ -62,11 +74,18 @@ export const PARAMETERS: Json = {
     description: "The `jobId` of the answer 202.",
     schema: { type: "string" },
   },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    required: false,
+    description: "The `id` of the last event that has been read.",
+    schema: { type: "string" },
+  },
   Prefer: {
     name: "Prefer",
     in: "header",
     required: false,
-    description: "`wait=N` holds the answer for up to N seconds.",
+    description: "`wait=N` holds the answer until the job has ended, for up to N seconds.",
     schema: { type: "string" },
   },
 };
@@ -80,6 +99,16 @@ export const RESPONSES: Json = {
     description: "The job has been accepted; ask for it at `statusUrl`.",
     headers: headers(HEADERS.paymentResponse, HEADERS.idempotentReplayed, "location", HEADERS.retryAfter),
     content: { "application/json": { schema: { $ref: refTo("JobAccepted") } } },
+  },
+  JobEndedInTime: {
+    description: "The job, which has ended within the time that `Prefer: wait=N` gave it.",
+    headers: headers(
+      HEADERS.paymentResponse,
+      HEADERS.idempotentReplayed,
+      "content-location",
+      "preference-applied",
+    ),
+    content: { "application/json": { schema: { $ref: refTo("JobDocument") } } },
   },
   JobEnded: problemResponse(`- \`job_ended\`: ${PROBLEMS.job_ended[1]}.`),
   NotFound: problemsOf(404),

@@ -56,14 +56,18 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
         success: { type: "boolean", const: true },
         jobId: text("Names the job; who knows it may see the result."),
         statusUrl: text("Where to ask for the job.", { format: "uri" }),
+        eventsUrl: text("Where every change of the job is sent as a server-sent event.", { format: "uri" }),
         state: text("The job has not ended.", { const: "processing" }),
         status,
         retryAfterSeconds: count("How long to wait before asking."),
         expiresAt: time("Until when the result can be fetched, at the latest."),
+        webhookSecret: text("The key that signs what is posted to the `Callback-Url` of the call.", {
+          pattern: "^whsec_",
+        }),
         paymentState: paymentState("What is known of the payment."),
         receipt: { $ref: refTo("Receipt") },
       },
-      ["paymentState", "receipt"],
+      ["webhookSecret", "paymentState", "receipt"],
     ),
     JobDocument: object(
       "A job as it stands.",
@@ -80,13 +84,16 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
         error: text("What went wrong, when the job has failed."),
         code: text("What went wrong, as a word that stays the same."),
         retryAfterSeconds: count("How long to wait before asking again."),
+        eventsUrl: text("Where every change of the job is sent as a server-sent event, until it has ended.", {
+          format: "uri",
+        }),
         createdAt: time("When the job was accepted."),
         updatedAt: time("When the job last changed."),
         expiresAt: time("When this document is deleted."),
         paymentState: paymentState("What is known of the payment."),
         receipt: { $ref: refTo("Receipt") },
       },
-      "message result artifactUrl response error code retryAfterSeconds expiresAt paymentState receipt".split(
+      "message result artifactUrl response error code retryAfterSeconds eventsUrl expiresAt paymentState receipt".split(
         " ",
       ),
     ),

@@ -1,11 +1,11 @@
 import type { ApiDefinition, JobOptions, ResourceDefinition } from "../../schema/api.ts";
-import { parseDuration } from "../../schema/duration.ts";
 import { PROBLEMS } from "../../src/wire/problem.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
-import { fieldsOf, type JsonSchema, type Schemas } from "../model.ts";
+import { type Field, fieldsOf, type JsonSchema, type Schemas } from "../model.ts";
 import { textKind } from "./routes.ts";
+import { checkRunning } from "./running.ts";
 
-/** Checks of what is written in a definition beside schemas and price: texts, durations, codes, field names. */
+/** Checks of what is written in a definition beside schemas and price: texts, codes, field names. */
 
 /** Everything that a resource may say of itself. Held complete by the type of the record. */
 const MEMBERS: readonly string[] = Object.keys({
@@ -24,9 +24,13 @@ const MEMBERS: readonly string[] = Object.keys({
   tags: 0,
   deprecated: 0,
   examples: 0,
+  cache: 0,
+  cacheIsFree: 0,
+  cacheIsPublic: 0,
+  loggable: 0,
 } satisfies Record<keyof ResourceDefinition, 0>);
 
-const DURATION = 'write a number and a unit: "20s", "2m", "24h"';
+const LISTS = ["tags", "examples", "loggable"] as const;
 
 /** Reports texts of the API itself that are missing. */
 export function checkHead(api: ApiDefinition, report: Report): void {
@@ -41,7 +45,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
     report(path, "is no resource", "use resource({ summary, input, output, price })");
     return false;
   }
-  const { summary, method, timeout, job, charge, errors } = resource;
+  const { summary, method, charge, errors } = resource;
   if (!isText(summary))
     report(`${path}.summary`, "is missing or empty", "say in one sentence what the buyer gets");
   if (method !== undefined && method !== "GET" && method !== "POST") {
@@ -54,14 +58,6 @@ export function checkResource(path: string, resource: ResourceDefinition, report
       'write "before" (settle, then run) or "after" (run, then settle)',
     );
   }
-  const durations = [
-    ["timeout", timeout],
-    ["job.timeout", job?.timeout],
-    ["job.retention", job?.retention],
-  ] as const;
-  if (job !== undefined && job.timeout === undefined) {
-    report(`${path}.job.timeout`, "is missing", 'say how long the job may run: timeout: "2m"');
-  }
   for (const name of Object.keys(resource)) {
     if (MEMBERS.includes(name)) continue;
     report(
@@ -70,10 +66,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
       `use one of ${listOf(MEMBERS)}`,
     );
   }
-  for (const [name, value] of durations) {
-    if (value === undefined || parseDuration(value) !== undefined) continue;
-    report(`${path}.${name}`, `${JSON.stringify(value)} is no duration`, DURATION);
-  }
+  checkRunning(path, resource, report);
   for (const [code, text] of Object.entries(errors ?? {})) {
     const at = `${path}.errors.${code}`;
     if (!/^[a-z][a-z0-9_]*$/.test(code))
@@ -82,7 +75,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
       report(at, `"${code}" is a code of this library`, "choose another code");
     if (!isText(text)) report(at, "has no text", "say what buyers read when it happens");
   }
-  for (const name of ["tags", "examples"] as const) {
+  for (const name of LISTS) {
     const list: unknown = resource[name];
     if (list !== undefined && !Array.isArray(list)) report(`${path}.${name}`, "is no list", "write [ … ]");
   }
@@ -93,7 +86,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
     report(`${path}.${face}`, "is no schema", "use z.object({ … })");
     return false;
   });
-  return schemas.length === 2 && [resource.tags ?? [], resource.examples ?? []].every(Array.isArray);
+  return schemas.length === 2 && LISTS.every((name) => Array.isArray(resource[name] ?? []));
 }
 
 /** Reports fields of the output that the status of a job is to be filled from, but cannot be. */
@@ -116,6 +109,26 @@ export function checkJob(
     } else if (textKind(schemas, field.schema) !== "string") {
       report(`${path}.job.${role}`, `"${field.name}" is not a string`, "name a field that is a string");
     }
+  }
+}
+
+/** Reports fields that may appear in the log, and are none of the input; of a union nobody can tell here. */
+export function checkLoggable(
+  path: string,
+  loggable: readonly unknown[],
+  fields: readonly Field[] | undefined,
+  report: Report,
+): void {
+  if (fields === undefined) return;
+  const names = fields.map(({ name }) => name);
+  for (const [index, name] of loggable.entries()) {
+    if (names.some((known) => known === name)) continue;
+    const problem = `the input has no field ${JSON.stringify(name)}${didYouMean(String(name), names)}`;
+    report(
+      `${path}.loggable.${index}`,
+      problem,
+      names.length === 0 ? "leave it out" : `use one of ${listOf(names)}`,
+    );
   }
 }
 

@@ -5,6 +5,9 @@ import { Command, CommanderError, Option } from "commander";
 import type { GenerateOptions } from "./generate.ts";
 import type { ListOptions, PayOptions } from "./refunds.ts";
 import { sayError } from "./say.ts";
+import type { StatsOptions } from "./stats.ts";
+import { STORE_OPTION } from "./store.ts";
+import type { SweepOptions } from "./sweep.ts";
 
 const USAGE = 2;
 
@@ -31,6 +34,26 @@ The account that pays is read from the environment variable RESOURCE402_REFUND_K
 the token, and no gas. A refund cannot be paid twice: the nonce of its transfer is derived from its id.
 
 Exit codes: 0 all is well, 1 something is still owed or cannot be read, 2 the command is wrong.`;
+
+const STATS_EXAMPLES = `
+Examples:
+  $ resource402 stats --store studio.db                   the last 24 hours, by resource
+  $ resource402 stats --store studio.db --since 7d        the last week
+  $ resource402 stats --store postgres://… --watch        again every two seconds, until Ctrl-C
+  $ resource402 stats --store studio.db --json            for a program
+
+Counts what the store remembers: jobs are deleted after their retention, calls after a day.
+
+Exit codes: 0 all is well, 1 the store cannot be read, 2 the command is wrong.`;
+
+const SWEEP_EXAMPLES = `
+Examples:
+  $ resource402 sweep --store studio.db                   delete what has outlived its use
+
+A running server does this by itself, every minute. Never deleted: what is owed, what is in doubt, and keys and
+payments for as long as a late copy of a request could charge again.
+
+Exit codes: 0 all is well, 1 the store cannot be written, 2 the command is wrong.`;
 
 interface Flags {
   readonly out?: string;
@@ -83,11 +106,10 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
     .helpCommand(false)
     .addHelpText("after", REFUND_EXAMPLES)
     .exitOverride();
-  const STORE = ["-s, --store <file>", "the SQLite file that the server writes"] as const;
   refunds
     .command("list")
     .description("List refunds that are owed, oldest first.")
-    .requiredOption(...STORE)
+    .requiredOption(...STORE_OPTION)
     .option("-a, --all", "list those that were paid too")
     .option("--json", "print JSON")
     .exitOverride()
@@ -99,7 +121,7 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
     .command("pay")
     .description("Pay refunds that are owed: those named, or all.")
     .argument("[ids...]", "refunds to pay (default: all that are owed)")
-    .requiredOption(...STORE)
+    .requiredOption(...STORE_OPTION)
     .requiredOption("-f, --facilitator <url>", "the facilitator that settles the transfers")
     .option("-r, --rpc <network=url...>", "a node to look at when the facilitator cannot tell")
     .option("-y, --yes", "do not ask")
@@ -108,6 +130,31 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
     .action(async (ids: string[], options: PayOptions) => {
       const { payRefunds } = await import("./refunds.ts");
       exitCode = await payRefunds(ids, options);
+    });
+  program
+    .command("stats")
+    .description("Print calls, success, time, revenue and what waits, by resource.")
+    .requiredOption(...STORE_OPTION)
+    .option("--since <time>", "how far to look back: 30m, 24h, 7d", "24h")
+    .option("--json", "print JSON")
+    .option("-w, --watch", "print again every two seconds")
+    .addHelpText("after", STATS_EXAMPLES)
+    .exitOverride()
+    .action(async (options: StatsOptions) => {
+      const { printStats } = await import("./stats.ts");
+      exitCode = await printStats(options, interruption());
+    });
+  program
+    .command("sweep")
+    .description(
+      "Delete what has outlived its use: ended jobs after their retention, and old keys and payments.",
+    )
+    .requiredOption(...STORE_OPTION)
+    .addHelpText("after", SWEEP_EXAMPLES)
+    .exitOverride()
+    .action(async (options: SweepOptions) => {
+      const { sweepStore } = await import("./sweep.ts");
+      exitCode = await sweepStore(options, interruption());
     });
   try {
     await program.parseAsync(words, { from: "user" });
@@ -130,11 +177,16 @@ async function start(file: string, flags: Flags, entry: URL): Promise<number> {
   };
   if (!flags.watch) return (await generate(options)).exitCode;
   const { rerun } = await import("./watch.ts");
+  await rerun(() => generate(options), interruption());
+  return 0;
+}
+
+/** Aborts when somebody wants the command to end. */
+function interruption(): AbortSignal {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   process.once("SIGTERM", () => interrupted.abort());
-  await rerun(() => generate(options), interrupted.signal);
-  return 0;
+  return interrupted.signal;
 }
 
 function version(): string {

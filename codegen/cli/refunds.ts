@@ -1,14 +1,14 @@
-import { existsSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import { rpcRecord } from "../../src/payments/chain.ts";
 import { createRefunds } from "../../src/payments/refund.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
-import type { RefundRecord, Store } from "../../src/store/store.ts";
+import type { RefundRecord } from "../../src/store/store.ts";
 import type { Network } from "../../src/wire/index.ts";
 import { counted, sayDone, sayError } from "./say.ts";
+import { withStore } from "./store.ts";
+import { tableOf } from "./table.ts";
 
 /** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
 const REFUND_KEY = "RESOURCE402_REFUND_KEY";
@@ -17,7 +17,7 @@ const REFUND_KEY = "RESOURCE402_REFUND_KEY";
 const MOST = 10_000;
 
 export interface ListOptions {
-  /** Path of the SQLite file. */
+  /** Path of a SQLite file, or URL of a Postgres database. */
   readonly store: string;
   /** Show what was paid too. */
   readonly all?: boolean;
@@ -45,7 +45,7 @@ export async function listRefunds(options: ListOptions): Promise<number> {
       sayDone(options.all ? "There are no refunds." : "No refund is owed.");
       return 0;
     }
-    console.log(tableOf(refunds));
+    console.log(listed(refunds));
     return 0;
   });
 }
@@ -87,7 +87,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
       sayDone("No refund is owed.");
       return 0;
     }
-    console.log(tableOf(chosen));
+    console.log(listed(chosen));
     const what = `${counted(chosen.length, "refund")}, ${sums(chosen)}, from ${account.address}`;
     if (!options.yes && !(await confirmed(`Pay ${what}?`))) return 1;
     const refunds = createRefunds({
@@ -124,25 +124,6 @@ function reasonOf(fields: object): string {
   return reason ?? error?.message ?? "no reason was given";
 }
 
-async function withStore(path: string, work: (store: Store) => Promise<number>): Promise<number> {
-  if (!existsSync(path)) {
-    sayError(`There is no store at ${path}. Name the file that the server writes: --store studio.db`);
-    return 1;
-  }
-  let store: Store;
-  try {
-    store = sqliteStore(path);
-  } catch (error) {
-    sayError(`The store at ${path} cannot be opened: ${error instanceof Error ? error.message : error}`);
-    return 1;
-  }
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
-}
-
 async function confirmed(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) {
     sayError("There is nobody to ask. Add --yes to pay without a question.");
@@ -164,7 +145,8 @@ function published({ payment: _, domain: __, ...refund }: RefundRecord): object 
   return { ...refund, createdAt: time(refund.createdAt), retryAt: time(refund.retryAt) };
 }
 
-function tableOf(refunds: readonly RefundRecord[]): string {
+function listed(refunds: readonly RefundRecord[]): string {
+  const head = ["Refund", "Since (UTC)", "Resource", "Reason", "Amount", "Network", "To", "State"];
   const rows = refunds.map((refund) => [
     refund.id,
     new Date(refund.createdAt).toISOString().slice(0, 16).replace("T", " "),
@@ -177,18 +159,7 @@ function tableOf(refunds: readonly RefundRecord[]): string {
       ? ["owed", ...(refund.tries > 0 ? [`tried ${refund.tries}×`, refund.problem ?? ""] : [])].join(", ")
       : `paid ${refund.transaction ?? ""}`,
   ]);
-  const head = ["Refund", "Since (UTC)", "Resource", "Reason", "Amount", "Network", "To", "State"];
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
-  );
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return tableOf(head, rows);
 }
 
 /** `1.20 USDC and 0.05 EURC`. */

@@ -22,6 +22,15 @@ export function sayDone(text: string): void {
   console.log(styleText("green", text, { stream: process.stdout }));
 }
 
+export function sayWarning(text: string): void {
+  console.log(styleText("yellow", text, { stream: process.stdout }));
+}
+
+/** One line on a terminal that the next one takes the place of; nowhere else. */
+export function sayProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
 /** Prints a unified diff to standard output. */
 export function sayDiff(diff: string): void {
   for (const line of diff.trimEnd().split("\n")) {

@@ -35,7 +35,10 @@ export function emitOpenapi(model: ApiModel): string {
     const path = template(resource.path);
     paths.set(path, { ...paths.get(path), [resource.method.toLowerCase()]: operation(resource, model) });
   }
-  if (jobs.length > 0) paths.set(template(JOB_PATH), jobOperations());
+  if (jobs.length > 0) {
+    paths.set(template(JOB_PATH), jobOperations());
+    paths.set(`${template(JOB_PATH)}/events`, jobEvents());
+  }
   const codes = resources.flatMap(({ errors }) => errors.map(({ code }) => code));
   const results = jobs.map(({ typeName }) => ({ $ref: refTo(`${typeName}Output`) }));
   return json({
@@ -74,6 +77,10 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
   const parameters = inAddress.map((field) => parameter(field, resource, model));
   if (method === "POST" || resource.price.kind !== "free")
     parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
+  if (job !== undefined) {
+    parameters.push({ $ref: "#/components/parameters/CallbackUrl" });
+    parameters.push({ $ref: "#/components/parameters/Prefer" });
+  }
   return {
     operationId: name,
     summary,
@@ -89,7 +96,10 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
     responses: {
       ...(job === undefined
         ? { 200: success(resource) }
-        : { 202: { $ref: "#/components/responses/JobAccepted" } }),
+        : {
+            200: { $ref: "#/components/responses/JobEndedInTime" },
+            202: { $ref: "#/components/responses/JobAccepted" },
+          }),
       ...failures(resource),
     },
   };
@@ -137,10 +147,11 @@ function requestBody(resource: ResourceModel, model: ApiModel, fields: readonly 
   return { required: true, content: { "application/json": { schema, examples: named(bodies) } } };
 }
 
-function success({ typeName, method, price, examples }: ResourceModel): Json {
+function success({ typeName, method, price, cache, examples }: ResourceModel): Json {
   const outputs = named(examples.map(({ output }) => output));
   const paid = price.kind === "free" ? [] : [HEADERS.paymentResponse];
-  const names = method === "GET" && paid.length === 0 ? [] : [...paid, HEADERS.idempotentReplayed];
+  const replayed = method === "GET" && paid.length === 0 ? [] : [HEADERS.idempotentReplayed];
+  const names = [...paid, ...replayed, ...(cache === undefined ? [] : [HEADERS.age])];
   return {
     description: "The output.",
     headers: headers(...names),
@@ -202,6 +213,34 @@ function jobOperations(): Json {
       description: "Stops a job that has not ended. What was paid for it is owed back to the payer.",
       tags: [JOB_TAG],
       responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
+    },
+  };
+}
+
+function jobEvents(): Json {
+  const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+  return {
+    parameters: [{ $ref: "#/components/parameters/JobId" }],
+    get: {
+      operationId: "watchJob",
+      summary: "Be told of every change of a job.",
+      description:
+        "Server-sent events: the `data` of each is the job as `getJob` answers it, the `id` its ETag. The job as it stands " +
+        "comes at once, unless `Last-Event-ID` names it; the stream ends when the job has ended.",
+      tags: [JOB_TAG],
+      parameters: [{ $ref: "#/components/parameters/LastEventId" }],
+      responses: {
+        200: {
+          description: "The job, again and again.",
+          content: { "text/event-stream": { schema: { type: "string" } } },
+        },
+        204: {
+          description: "The job has ended, and `Last-Event-ID` names its last state: do not come back.",
+        },
+        404: ref("NotFound"),
+        410: ref("Gone"),
+        500: ref("InternalError"),
+      },
     },
   };
 }

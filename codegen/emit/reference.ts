@@ -13,7 +13,7 @@ import {
   type Schemas,
 } from "../model.ts";
 import { banner, cell, code, literal, shell } from "../print.ts";
-import { chargeText, insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
+import { cacheText, chargeText, insteadOf, limitsText, sampleOf, startText, typeText } from "../prose.ts";
 
 /** `API.md`: one page for people. */
 export function emitReference(model: ApiModel): string {
@@ -32,6 +32,7 @@ export function emitReference(model: ApiModel): string {
     "## How paying works",
     PAYING,
     REPEATING,
+    model.resources.some(({ job }) => job !== undefined) ? CALLING_BACK : "",
     "## What you can rely on",
     ...RELYING,
     "## Resources",
@@ -52,6 +53,11 @@ const PAYING =
 const REPEATING =
   "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +
   "answer and is charged once. The generated TypeScript client does all of this by itself: it pays, repeats and waits.";
+
+const CALLING_BACK =
+  "To be told of the end of a job, send `Callback-Url: https://…` with the call. The job's document is then posted " +
+  "there, signed with the `webhookSecret` of the answer `202` as Standard Webhooks have it: late at times, and more " +
+  "than once with the same `webhook-id`. Answer with any 2xx; the status of the job stays what counts.";
 
 const RELYING = [
   [
@@ -117,17 +123,19 @@ function priceTables(price: Price): string[] {
 
 function running(resource: ResourceModel): string {
   const { job, timeoutMs } = resource;
-  const charge = chargeText(resource);
+  const sentences = [startText(resource), chargeText(resource), cacheText(resource)];
+  const rest = sentences.filter((sentence) => sentence !== "").join(" ");
   if (job === undefined)
-    return `Answers in the same request, within ${durationText(timeoutMs)}. ${charge}`.trim();
+    return `Answers in the same request, within ${durationText(timeoutMs)}. ${rest}`.trim();
   const filled = [
     job.artifactUrl === undefined ? "" : ` \`artifactUrl\` is the output's ${code(job.artifactUrl)}.`,
     job.response === undefined ? "" : ` \`response\` is the output's ${code(job.response)}.`,
   ].join("");
   return (
     "Runs as a job: the answer is `202` with a `statusUrl`, where `GET` tells the state, the progress and, in the " +
-    `end, the output as \`result\`.${filled} A job may run for ${durationText(job.timeoutMs)}; its result is kept ` +
-    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it. ${charge}`
+    `end, the output as \`result\`.${filled} \`eventsUrl\` streams the same as server-sent events; \`Prefer: wait=20\` ` +
+    `holds an answer until the job has ended. A job may run for ${durationText(job.timeoutMs)}; its result is kept ` +
+    `for ${durationText(job.retentionMs)}. \`DELETE\` cancels it. ${rest}`
   ).trim();
 }
 

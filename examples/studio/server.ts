@@ -1,5 +1,5 @@
 import { type Listening, listen } from "resource402/node";
-import { jsonLogger, type PaymentOptions } from "resource402/server";
+import type { PaymentOptions } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { gallery } from "./gallery.ts";
 import { caption } from "./handlers/caption.ts";
@@ -13,7 +13,7 @@ export async function openStudio(payments: PaymentOptions, ledger: string, port 
     handlers: { caption, generateImage, palette },
     payments,
     store: sqliteStore(ledger),
-    log: jsonLogger(process.env.LOG === "info" ? "info" : "warn"),
+    log: process.env.LOG === "info" ? "info" : "warn",
   });
   const fetch = async (request: Request) => (await gallery.serve(request)) ?? server.fetch(request);
   const listening = await listen({ ...server, fetch }, { port, hostname: "127.0.0.1" });

@@ -61,7 +61,12 @@ describe("openapi.json", () => {
     const job = { timeout: "1m" };
     const errors = { refused: "Refused." };
     const { paths, components } = await documentOf(apiOf({ draw: { job, errors }, film: { job, errors } }));
-    expect(Object.keys(paths)).toEqual(["/v1/draw", "/v1/film", "/v1/jobs/{jobId}"]);
+    expect(Object.keys(paths)).toEqual([
+      "/v1/draw",
+      "/v1/film",
+      "/v1/jobs/{jobId}",
+      "/v1/jobs/{jobId}/events",
+    ]);
     expect(components.schemas.JobDocument.properties.result.anyOf).toEqual([
       { $ref: "#/components/schemas/DrawOutput" },
       { $ref: "#/components/schemas/FilmOutput" },

@@ -79,7 +79,7 @@ describe("resource402 refunds", () => {
     const pay = ["refunds", "pay", "--facilitator", "http://127.0.0.1:9", "--store", "shop.db"];
     expect(await project.run("refunds", "list")).toMatchObject({
       code: 2,
-      err: expect.stringContaining("--store <file>"),
+      err: expect.stringContaining("--store <file|url>"),
     });
     expect(await project.run("refunds", "list", "--store", "shop.db")).toMatchObject({
       code: 1,

@@ -51,6 +51,15 @@ describe("a definition that holds together compiles", () => {
     resource({ summary: "", input: old, output, price: price.byChoice("mode", { x: "1" }, perImage) });
   });
 
+  it("with answers that may be given again, for the price or for nothing", () => {
+    resource({ ...base, price: price.free(), cache: "1h", cacheIsPublic: true });
+    resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h", cacheIsFree: true });
+  });
+
+  it("with input fields that may be logged", () => {
+    resource({ ...base, price: price.free(), loggable: ["quality", "count"] });
+  });
+
   it("with output fields named for the status document", () => {
     resource({ ...base, price: price.free(), job: { timeout: "1m", artifactUrl: "url" } });
   });
@@ -100,6 +109,18 @@ describe("a definition that does not hold together does not compile", () => {
   it("when a duration has no unit", () => {
     // @ts-expect-error 30 what?
     resource({ ...base, price: price.free(), timeout: "30" });
+  });
+  it("when a job's answers are to be given again", () => {
+    // @ts-expect-error a job keeps its result anyway
+    resource({ ...base, price: price.free(), cache: "1h", job: { timeout: "1m" } });
+  });
+  it("when it says how a cache works that is not there", () => {
+    // @ts-expect-error for how long?
+    resource({ ...base, price: price.free(), cacheIsFree: true });
+  });
+  it("when a field is to be logged that the input does not have", () => {
+    // @ts-expect-error misspelt
+    resource({ ...base, price: price.free(), loggable: ["promt"] });
   });
   it("when a status field is named that the output does not have", () => {
     // @ts-expect-error the output has url

@@ -1,0 +1,73 @@
+import { type JobOptions, LONGEST_BACKOFF, MOST_RETRIES, type ResourceDefinition } from "../../schema/api.ts";
+import { milliseconds, parseDuration } from "../../schema/duration.ts";
+import type { Report } from "../mistake.ts";
+
+/** Checks of how a resource is run: how long, how often, how many at a time, and for how long its answers are kept. */
+
+const DURATION = 'write a number and a unit: "20s", "2m", "24h"';
+
+/** Reports durations and counts that cannot be kept to, and options that have no meaning where they stand. */
+export function checkRunning(path: string, definition: ResourceDefinition, report: Report): void {
+  const { timeout, job, cache } = definition;
+  if (job !== undefined && job.timeout === undefined) {
+    report(`${path}.job.timeout`, "is missing", 'say how long the job may run: timeout: "2m"');
+  }
+  const durations = [
+    ["timeout", timeout],
+    ["job.timeout", job?.timeout],
+    ["job.retention", job?.retention],
+    ["job.backoff", job?.backoff],
+    ["job.startWithin", job?.startWithin],
+    ["cache", cache],
+  ] as const;
+  for (const [name, value] of durations) {
+    if (value === undefined || parseDuration(value) !== undefined) continue;
+    report(`${path}.${name}`, `${JSON.stringify(value)} is no duration`, DURATION);
+  }
+  if (job !== undefined) checkCounts(`${path}.job`, job, report);
+  checkCache(path, definition, report);
+}
+
+function checkCounts(path: string, job: JobOptions, report: Report): void {
+  const { retries, backoff } = job;
+  const whole = (value: unknown, least: number): boolean =>
+    value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
+  if (!whole(retries, 0) || Number(retries ?? 0) > MOST_RETRIES) {
+    const problem = `${JSON.stringify(retries)} is not how often a job can be run again`;
+    report(`${path}.retries`, problem, `write a whole number from 0 to ${MOST_RETRIES}`);
+  }
+  for (const name of ["concurrency", "maxQueued"] as const) {
+    if (whole(job[name], 1)) continue;
+    report(`${path}.${name}`, `${String(job[name])} is no limit`, "write a whole number from 1");
+  }
+  if ((parseDuration(backoff) ?? 0) > milliseconds(LONGEST_BACKOFF)) {
+    report(`${path}.backoff`, `"${backoff}" is longer than any pause`, `write at most "${LONGEST_BACKOFF}"`);
+  }
+  if (backoff !== undefined && (retries ?? 0) === 0) {
+    report(`${path}.backoff`, "is a pause before a retry, and there is none", "add retries, or leave it out");
+  }
+}
+
+function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
+  const { job, cache, price, cacheIsPublic, cacheIsFree } = definition;
+  if (cache !== undefined && job !== undefined) {
+    const mend = "leave it out; job.retention says how long a result can be fetched";
+    report(`${path}.cache`, "is for what is answered in the same request, not for a job", mend);
+  }
+  for (const name of ["cacheIsFree", "cacheIsPublic"] as const) {
+    const value: unknown = definition[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      report(`${path}.${name}`, `${JSON.stringify(value)} is neither true nor false`, "write true or false");
+    } else if (value === true && cache === undefined) {
+      const mend = 'say for how long: cache: "1h"';
+      report(`${path}.${name}`, "says how the cache works, and there is none", mend);
+    }
+  }
+  if (cache === undefined || price?.kind !== "free") return;
+  if (cacheIsPublic !== true) {
+    const problem =
+      "is never used: what is free has no payer, and only a payer's own answers are given again";
+    report(`${path}.cache`, problem, "add cacheIsPublic: true, or leave it out");
+  }
+  if (cacheIsFree === true) report(`${path}.cacheIsFree`, "is said of what is free anyway", "leave it out");
+}

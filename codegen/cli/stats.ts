@@ -1,0 +1,194 @@
+import { setTimeout } from "node:timers/promises";
+import { durationText, parseDuration } from "../../schema/duration.ts";
+import { type Figures, type ResourceFigures, readFigures } from "../../src/store/figures.ts";
+import type { Store } from "../../src/store/store.ts";
+import { counted, sayDone, sayError, sayWarning } from "./say.ts";
+import { withStore } from "./store.ts";
+import { sparkline, tableOf } from "./table.ts";
+
+export interface StatsOptions {
+  /** Path of a SQLite file, or URL of a Postgres database. */
+  readonly store: string;
+  /** How far to look back. */
+  readonly since: string;
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+/** Into how many steps the time is divided: so wide is the line of blocks. */
+const STEPS = 32;
+const WATCH_EVERY_MS = 2_000;
+
+/** Prints what the records say. Returns the exit code: 0, 1 when the store cannot be read, or 2. */
+export async function printStats(options: StatsOptions, signal: AbortSignal): Promise<number> {
+  const ms = parseDuration(options.since);
+  if (ms === undefined) {
+    sayError(`--since "${options.since}" is no length of time. Write one such as 30m, 24h or 7d.`);
+    return 2;
+  }
+  if (options.json && options.watch) {
+    sayError("--json and --watch do not go together. Run the command again when you need new figures.");
+    return 2;
+  }
+  return withStore(options.store, async (store) => {
+    if (options.json) {
+      console.log(JSON.stringify(published(await figuresOf(store, ms)), undefined, 2));
+      return 0;
+    }
+    do {
+      const text = page(await figuresOf(store, ms), ms, options.store);
+      // In place on a terminal; one below the other in a file.
+      if (options.watch && process.stdout.isTTY) process.stdout.write("\u001b[H\u001b[2J\u001b[3J");
+      text();
+      if (options.watch) await setTimeout(WATCH_EVERY_MS, undefined, { signal }).catch(() => {});
+    } while (options.watch && !signal.aborted);
+    return 0;
+  });
+}
+
+function figuresOf(store: Store, ms: number): Promise<Figures> {
+  return readFigures(store, [], { ms, bucketMs: Math.max(1, Math.ceil(ms / STEPS)) }, Date.now());
+}
+
+/** The figures in words, as a function that prints them: so that nothing is seen while they are counted. */
+function page(figures: Figures, ms: number, store: string): () => void {
+  const resources = [...figures.resources].sort((a, b) => sum(b.calls) - sum(a.calls) || order(a, b));
+  const owed = figures.refunds.filter(({ state }) => state === "owed");
+  const rows = resources.map((one) => [one.resource, ...cells(one, owed), sparkline(one.calls)]);
+  if (resources.length > 1) {
+    const all = together(resources);
+    rows.push(["All", ...cells(all, owed), sparkline(all.calls)]);
+  }
+  return () => {
+    if (rows.length === 0) sayDone(`Nothing was called in the last ${durationText(ms)}, and nothing waits.`);
+    else {
+      console.log(`The last ${durationText(ms)}, until ${time(Date.now())} UTC\n`);
+      console.log(tableOf(HEAD, rows, NUMBERS));
+    }
+    const failures = [...figures.failures].sort((a, b) => b.jobs - a.jobs);
+    if (failures.length > 0) {
+      console.log(
+        `\nFailed jobs: ${failures.map((one) => `${one.resource} ${one.code} ${one.jobs}×`).join(", ")}`,
+      );
+    }
+    if (owed.length > 0) {
+      const count = counted(
+        owed.reduce((total, { refunds }) => total + refunds, 0),
+        "refund",
+      );
+      sayWarning(`\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${quoted(store)}`);
+    }
+    if (figures.unknown > 0) {
+      sayWarning(
+        `\n${counted(figures.unknown, "settlement")} in doubt. A running server looks for ${figures.unknown === 1 ? "it" : "them"} again.`,
+      );
+    }
+  };
+}
+
+const HEAD = [
+  "Resource",
+  "Calls",
+  "Paid",
+  "Success",
+  "Mean time",
+  "Revenue",
+  "Running",
+  "Waiting",
+  "Owed",
+  "Calls over time",
+];
+const NUMBERS = HEAD.slice(1, -1);
+
+type Sums = Omit<ResourceFigures, "resource"> & { readonly resource?: string };
+
+function cells(one: Sums, owed: Figures["refunds"]): string[] {
+  const done = sum(one.good) + sum(one.bad);
+  const own = owed.filter(({ resource }) => one.resource === undefined || resource === one.resource);
+  return [
+    String(sum(one.calls)),
+    String(one.paid),
+    done === 0 ? "–" : `${((100 * sum(one.good)) / done).toFixed(1)} %`,
+    done === 0 ? "–" : shortTime(sum(one.ms) / done),
+    `$${(sum(one.revenue) / 1e6).toFixed(sum(one.revenue) < 1e6 ? 4 : 2)}`,
+    String(one.running),
+    String(one.queued + one.unpaid),
+    own.length === 0 ? "–" : money(own),
+  ];
+}
+
+function together(resources: readonly ResourceFigures[]): Sums {
+  const add = (name: "calls" | "revenue" | "good" | "bad" | "ms"): number[] =>
+    (resources[0]?.[name] ?? []).map((_, step) => sum(resources.map((one) => one[name][step] ?? 0)));
+  const total = (name: "paid" | "cancelled" | "queued" | "running" | "unpaid"): number =>
+    sum(resources.map((one) => one[name]));
+  return {
+    calls: add("calls"),
+    revenue: add("revenue"),
+    good: add("good"),
+    bad: add("bad"),
+    ms: add("ms"),
+    paid: total("paid"),
+    cancelled: total("cancelled"),
+    queued: total("queued"),
+    running: total("running"),
+    unpaid: total("unpaid"),
+    since: undefined,
+  };
+}
+
+/** For programs: sums beside the steps, so that nobody has to add. */
+function published(figures: Figures): object {
+  return {
+    from: new Date(figures.from).toISOString(),
+    stepMs: figures.bucketMs,
+    resources: figures.resources.map((one) => ({
+      resource: one.resource,
+      calls: sum(one.calls),
+      paid: one.paid,
+      succeeded: sum(one.good),
+      failed: sum(one.bad),
+      cancelled: one.cancelled,
+      meanMs: sum(one.good) + sum(one.bad) > 0 ? sum(one.ms) / (sum(one.good) + sum(one.bad)) : null,
+      revenueUsd: sum(one.revenue) / 1e6,
+      running: one.running,
+      queued: one.queued,
+      awaitingPayment: one.unpaid,
+      callsOverTime: one.calls,
+    })),
+    failures: figures.failures,
+    refunds: figures.refunds.map(({ value, ...refund }) => ({ ...refund, amount: value / 1e6 })),
+    unknownSettlements: figures.unknown,
+  };
+}
+
+function money(refunds: Figures["refunds"]): string {
+  const totals = new Map<string, number>();
+  for (const { currency, value } of refunds) totals.set(currency, (totals.get(currency) ?? 0) + value);
+  return Array.from(totals, ([currency, value]) => {
+    const [whole, places = ""] = String(value / 1e6).split(".");
+    return `${whole}.${places.padEnd(2, "0")} ${currency}`;
+  }).join(" and ");
+}
+
+function shortTime(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : `${(ms / 60_000).toFixed(1)} min`;
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** A command that can be copied, without the password that others may see. */
+function quoted(store: string): string {
+  return /^postgres(ql)?:/.test(store) ? "postgres://…" : /\s/.test(store) ? `"${store}"` : store;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function order(a: ResourceFigures, b: ResourceFigures): number {
+  return a.resource < b.resource ? -1 : 1;
+}

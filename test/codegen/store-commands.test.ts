@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { sqliteStore } from "resource402/sqlite";
+import { describe, expect, it } from "vitest";
+import type { Store } from "../../src/store/store.ts";
+import { openShop, post, signedByHand, until } from "../flow/shop.ts";
+import { answer, call, job, receipt, refund } from "../store/records.ts";
+import { createProject } from "./project.ts";
+
+/** A store that a shop has written: two answers, one job that was refused and is owed back, one that nobody was sold. */
+async function written(folder: string): Promise<void> {
+  await using shop = await openShop({ store: sqliteStore(join(folder, "shop.db")) });
+  shop.handlers.render = (_, ctx) => ctx.fail("refused");
+  await shop.client().echo({ text: "one" });
+  await shop.client().echo({ text: "two" });
+  const body = { prompt: "three", size: "large" };
+  const { headers } = await signedByHand(shop, "/v1/render", body, { key: "three" });
+  expect((await shop.fetch("/v1/render", post(body, headers))).status).toBe(202);
+  await until(
+    () => shop.store.refunds({ limit: 9 }),
+    (refunds) => refunds.length === 1,
+  );
+  await shop.server.stop();
+  await shop.store.close();
+}
+
+describe("resource402 stats", () => {
+  it("prints a line for each resource, what is owed, and why jobs failed", async () => {
+    using project = createProject({});
+    await written(project.folder);
+    const { code, out, err } = await project.run("stats", "--store", "shop.db");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const lines = out.split("\n");
+    expect(lines[0]).toMatch(/^The last 24 hours, until \d{4}-\d\d-\d\d \d\d:\d\d UTC$/);
+    expect(lines[2]).toMatch(
+      /^Resource +Calls +Paid +Success +Mean time +Revenue +Running +Waiting +Owed +Calls/,
+    );
+    expect(lines[3]).toMatch(/^echo +2 +2 +100\.0 % +\S+ m?s +\$0\.0200 +0 +0 +– +█$/);
+    expect(lines[4]).toMatch(/^render +1 +1 +0\.0 % +\S+ m?s +\$0\.1000 +0 +0 +0\.10 USDC +█$/);
+    expect(lines[5]).toMatch(/^All +3 +3 +66\.7 % +\S+ m?s +\$0\.1200 +0 +0 +0\.10 USDC +█$/);
+    expect(out).toContain("Failed jobs: render refused 1×");
+    expect(out).toContain("1 refund owed, 0.10 USDC. See: resource402 refunds list --store shop.db");
+    expect(out).not.toContain("\u001b");
+  });
+
+  it("prints the same as JSON", async () => {
+    using project = createProject({});
+    await written(project.folder);
+    const { out } = await project.run("stats", "--store", "shop.db", "--json", "--since", "1h");
+    const stats = JSON.parse(out);
+    expect(stats).toMatchObject({
+      stepMs: 112_500,
+      failures: [{ resource: "render", code: "refused", jobs: 1 }],
+      refunds: [{ resource: "render", state: "owed", currency: "USDC", refunds: 1, amount: 0.1 }],
+      unknownSettlements: 0,
+    });
+    const echo = stats.resources.find(({ resource }: { resource: string }) => resource === "echo");
+    expect(echo).toMatchObject({ calls: 2, paid: 2, succeeded: 2, failed: 0, revenueUsd: 0.02, queued: 0 });
+    expect(echo.callsOverTime.reduce((sum: number, calls: number) => sum + calls)).toBe(2);
+  });
+
+  it("says of an empty store that nothing happened, and of what is in doubt that it is", async () => {
+    using project = createProject({});
+    const store = sqliteStore(join(project.folder, "shop.db"));
+    const empty = await project.run("stats", "--store", "shop.db", "--since", "7d");
+    expect(empty.out).toBe("Nothing was called in the last 7 days, and nothing waits.\n");
+    const now = { createdAt: Date.now(), paymentState: "in_flight", tries: 1 } as const;
+    await store.begin(call("c1", now), undefined);
+    expect((await project.run("stats", "--store", "shop.db")).out).toContain("1 settlement in doubt.");
+    await store.close();
+  });
+
+  it("prints again and again with --watch, until it is interrupted", async () => {
+    using project = createProject({});
+    const store = sqliteStore(join(project.folder, "shop.db"));
+    const { process, until } = project.start("stats", "--store", "shop.db", "--watch");
+    await until("Nothing was called");
+    await store.begin(call("c1", { createdAt: Date.now() }), undefined);
+    await until("upscale");
+    const ended = new Promise((resolve) => process.once("exit", resolve));
+    process.kill("SIGINT");
+    expect(await ended).toBe(0);
+    await store.close();
+  });
+
+  it("names what is missing or wrong, with the mend, and no password", async () => {
+    using project = createProject({ "not-a-store.db": "this is text" });
+    expect(await project.run("stats")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--store <file|url>"),
+    });
+    expect(await project.run("stats", "--store", "shop.db")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("There is no store at shop.db"),
+    });
+    expect(await project.run("stats", "--store", "not-a-store.db")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("cannot be opened"),
+    });
+    expect(await project.run("stats", "--store", "not-a-store.db", "--since", "soon")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("30m, 24h or 7d"),
+    });
+    expect((await project.run("stats", "-s", "not-a-store.db", "--json", "--watch")).code).toBe(2);
+    const away = await project.run("stats", "--store", "postgres://bob:hunter2@127.0.0.1:9/shop");
+    expect(away).toMatchObject({ code: 1, err: expect.stringContaining("127.0.0.1:9/shop cannot be used") });
+    expect(away.err + away.out).not.toContain("hunter2");
+    expect((await project.run("stats", "--help")).out).toContain("--since 7d");
+  });
+});
+
+describe("resource402 sweep", () => {
+  const HOUR = 3_600_000;
+
+  async function aged(store: Store, jobs: number): Promise<void> {
+    const old = Date.now() - 100 * HOUR;
+    const identity = { validBefore: 1 };
+    for (let n = 0; n < jobs; n += 1) {
+      const kept = { createdAt: old, identity, jobId: `j${n}`, answer, paymentState: "settled" } as const;
+      await store.begin(
+        call(`c${n}`, kept),
+        job(`j${n}`, `c${n}`, { createdAt: old, expiresAt: old, status: "succeeded" }),
+      );
+    }
+  }
+
+  it("deletes what has outlived its use, all of it, and says how much; nothing of what is owed", async () => {
+    using project = createProject({});
+    const store = sqliteStore(join(project.folder, "shop.db"));
+    await aged(store, 250);
+    await store.begin(call("fresh", { createdAt: Date.now(), receipt }), undefined);
+    await store.change({ refund: { add: refund("r1", "c7") } });
+    const { code, out, err } = await project.run("sweep", "--store", "shop.db");
+    expect({ code, out, err }).toEqual({ code: 0, out: "Deleted 498 records.\n", err: "" });
+    expect(await store.job("j7")).toMatchObject({ id: "j7" });
+    expect(await store.job("j8")).toBe("gone");
+    expect(await store.call("fresh")).toBeDefined();
+    expect((await project.run("sweep", "--store", "shop.db")).out).toBe("There is nothing to delete.\n");
+    await store.close();
+  });
+
+  it("makes no store where there is none", async () => {
+    using project = createProject({});
+    expect(await project.run("sweep", "--store", "shop.db")).toMatchObject({ code: 1 });
+    expect(project.has("shop.db")).toBe(false);
+    expect((await project.run("sweep", "--help")).out).toContain("Never deleted");
+  });
+});

@@ -1,4 +1,6 @@
-/** Where log lines go. `console`, pino and winston fit as they are. */
+import { pino } from "pino";
+
+/** Where log lines go. pino, winston and `console` fit as they are. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -6,18 +8,21 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-const LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = keyof Logger | "silent";
 
-/** One JSON object a line, on standard error. Lines below `level` are dropped. */
-export function jsonLogger(level: (typeof LEVELS)[number] = "info"): Logger {
-  const line = (name: (typeof LEVELS)[number]) => (fields: object, message: string) => {
-    if (LEVELS.indexOf(name) < LEVELS.indexOf(level)) return;
-    console.error(JSON.stringify({ time: new Date().toISOString(), level: name, message, ...plain(fields) }));
-  };
-  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+/**
+ * pino: one JSON object a line on standard error, from `level` on. Where there is no such thing as a standard error
+ * (Workers, a browser), pino's other build writes objects to the console.
+ */
+export function pinoLogger(level: LogLevel): Logger {
+  const options = { level, browser: { asObject: true } };
+  // Written at once: the last words of a process that dies are the ones that matter.
+  return typeof pino.destination === "function"
+    ? pino(options, pino.destination({ dest: 2, sync: true }))
+    : pino(options);
 }
 
-/** A logger that adds `fields` to every line. */
+/** A logger that adds `fields` to every line, and hands errors on as plain objects, whichever logger is behind it. */
 export function childLogger(logger: Logger, fields: object): Logger {
   return new ChildLogger(logger, fields);
 }
@@ -27,30 +32,67 @@ class ChildLogger implements Logger {
   readonly #logger: Logger;
   readonly #fields: object;
   constructor(logger: Logger, fields: object) {
-    this.#logger = logger;
-    this.#fields = fields;
+    // A child's child adds to the first logger at once.
+    if (logger instanceof ChildLogger) {
+      this.#logger = logger.#logger;
+      this.#fields = { ...logger.#fields, ...fields };
+    } else {
+      this.#logger = logger;
+      this.#fields = fields;
+    }
   }
   debug(fields: object, message: string): void {
-    this.#logger.debug({ ...this.#fields, ...fields }, message);
+    this.#logger.debug(this.#with(fields), message);
   }
   info(fields: object, message: string): void {
-    this.#logger.info({ ...this.#fields, ...fields }, message);
+    this.#logger.info(this.#with(fields), message);
   }
   warn(fields: object, message: string): void {
-    this.#logger.warn({ ...this.#fields, ...fields }, message);
+    this.#logger.warn(this.#with(fields), message);
   }
   error(fields: object, message: string): void {
-    this.#logger.error({ ...this.#fields, ...fields }, message);
+    this.#logger.error(this.#with(fields), message);
+  }
+  #with(fields: object): object {
+    const all: Record<string, unknown> = { ...this.#fields, ...fields };
+    for (const name in fields) if (all[name] instanceof Error) all[name] = plainError(all[name]);
+    return all;
   }
 }
 
-function plain(fields: object): object {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? errorFields(value) : value]),
-  );
+/** How far down the causes of an error are followed. */
+const DEPTH = 5;
+
+/**
+ * An error as every logger writes it. Only what says where and why: errors of HTTP clients carry the whole request as
+ * a property, headers and payment included.
+ */
+function plainError(error: Error, depth = DEPTH): object {
+  const { name, message, stack, cause } = error;
+  const { code } = error as { readonly code?: unknown };
+  return {
+    name,
+    message: unsigned(message),
+    ...(typeof code === "string" || typeof code === "number" ? { code } : {}),
+    ...(stack === undefined ? {} : { stack: unsigned(stack) }),
+    ...(cause instanceof Error && depth > 0 ? { cause: plainError(cause, depth - 1) } : {}),
+  };
 }
 
-function errorFields(error: Error): object {
-  const cause = error.cause instanceof Error ? { cause: errorFields(error.cause) } : {};
-  return { name: error.name, message: error.message, stack: error.stack, ...cause };
+/**
+ * Text of somebody else, without what signs payments: 65 bytes of hex or more, and what is as long in base64. A
+ * facilitator that repeats what it was sent must not bring a signature into the log.
+ */
+export function unsigned(text: string): string {
+  return text.replace(/0x[0-9a-f]{130,}|[\w+/-]{300,}={0,2}/gi, "[removed]");
+}
+
+/** The fields of an input that its definition allows into the log; `undefined` when it allows none. */
+export function loggableOf(
+  { loggable }: { readonly loggable: readonly string[] },
+  input: unknown,
+): object | undefined {
+  if (loggable.length === 0 || typeof input !== "object" || input === null) return undefined;
+  const shown = Object.entries(input).filter(([name]) => loggable.includes(name));
+  return Object.fromEntries(shown);
 }

@@ -7,7 +7,8 @@ export {
   type Step,
 } from "../jobs/handler.ts";
 export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
-export { jsonLogger, type Logger } from "../observe/log.ts";
+export type { Logger, LogLevel } from "../observe/log.ts";
+export type { MetricsEndpoint } from "../observe/telemetry.ts";
 export type { ChainRecord, Evidence } from "../payments/chain.ts";
 export type { Accept, AcceptedAsset } from "../payments/offer.ts";
 export { memoryStore } from "../store/memory.ts";
@@ -38,5 +39,7 @@ export type {
   Receipt,
 } from "../wire/index.ts";
 export type { EvmAccount } from "../wire/transfer.ts";
+export type { AdminOptions } from "./admin.ts";
+export type { CallbackSettings, PaymentOptions, ServerOptions } from "./options.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";
-export { type PaymentOptions, type Server, type ServerOptions, serve } from "./serve.ts";
+export { type Server, serve } from "./serve.ts";

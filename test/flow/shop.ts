@@ -76,6 +76,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     quoteOf: (input) => input,
     brew: ({ cup }) => ({ coffee: `coffee for ${cup}` }),
     bake: ({ loaf }) => ({ bread: loaf }),
+    forecast: ({ town, days }) => ({ weather: `${days} days of sun in ${town}` }),
+    rate: ({ currency }) => ({ rate: `1.1 ${currency}` }),
+    headline: ({ paper }) => ({ headline: `Man bites dog, says ${paper}` }),
     ping: () => ({ open: true }),
   };
   const quotes: Shop["quotes"] = { estimate: ({ load }) => String(load / 100) };

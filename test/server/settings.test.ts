@@ -49,6 +49,12 @@ describe("settings that cannot work are refused when the server is made", () => 
     await expect(serverWith(payments as Partial<PaymentOptions> | undefined)).rejects.toThrow(message);
   });
 
+  it.each([0, 0.5, Number.NaN])("and so are callbacks that are tried %d times", async (attempts) => {
+    await expect(openShop({ callbacks: { attempts } })).rejects.toThrow(
+      /callbacks\.attempts is .*; write a whole number from 1/,
+    );
+  });
+
   it("and so is a store that is none", async () => {
     await using shop = await openShop();
     const options = { handlers: shop.handlers, quotes: shop.quotes, store: "./shop.db" as never };

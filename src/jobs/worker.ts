@@ -52,6 +52,7 @@ const RERUNS = 2;
 /** What must be left of an authorization that is settled after the work. */
 const SETTLE_MS = 30_000;
 const LONGEST_BACKOFF_MS = 600_000;
+const TIMER_SLACK_MS = 5;
 /** How soon the end of a job is written again when the store has failed. */
 const WRITE_AGAIN_MS = 1_000;
 const PROGRESS_EVERY_MS = 250;
@@ -173,11 +174,11 @@ export function createWorker(options: WorkerOptions): Worker {
     await end(job, ["queued"], { ok: false, status: "expired", failure }, retentionMs);
   }
 
-  /** Milliseconds that the handler may take: less than its time-out when the authorization ends earlier. */
-  async function timeLeft(job: JobRecord, resource: JobResource): Promise<number> {
+  /** Until when the work may go on, in milliseconds since the epoch: what is settled after it must still be settled then. */
+  async function authorizedUntil(job: JobRecord): Promise<number> {
     const call = await store.call(job.callId);
-    if (!call?.payment || call.charge === "before") return resource.timeoutMs;
-    return Math.min(resource.timeoutMs, call.identity.validBefore * 1000 - SETTLE_MS - Date.now());
+    if (!call?.payment || call.charge === "before") return Number.POSITIVE_INFINITY;
+    return call.identity.validBefore * 1000 - SETTLE_MS;
   }
 
   async function work(jobId: string, entry: Running): Promise<void> {
@@ -241,7 +242,8 @@ export function createWorker(options: WorkerOptions): Worker {
     if (job.failures > Math.max(resource.retries, RERUNS)) {
       return failed("interrupted", "The job was interrupted too often.");
     }
-    const timeoutMs = await timeLeft(job, resource);
+    const until = await authorizedUntil(job);
+    const timeoutMs = Math.min(resource.timeoutMs, until - Date.now());
     if (timeoutMs <= 0) return failed("payment_failed", "The payment's authorization has expired.");
     // A handler may change what it is given; the next attempt must see what the buyer wrote.
     const input = await validate(resource.input, structuredClone(job.input));
@@ -288,7 +290,7 @@ export function createWorker(options: WorkerOptions): Worker {
       return { requeue: {} };
     }
     const backoffMs = backoff(resource.backoffMs, job.failures);
-    if (job.failures < resource.retries && isRetried(ended) && timeoutMs > backoffMs) {
+    if (job.failures < resource.retries && isRetried(ended) && Date.now() + backoffMs < until) {
       const heeded = await Promise.race([idle, pause(HEED_MS)]);
       if (heeded) {
         jobLog.warn({ code: ended.code, backoffMs }, "the handler failed and is run again");
@@ -324,7 +326,9 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   function takeAt(runAt: number): void {
-    const timer = setTimeout(take, Math.min(Math.max(0, runAt - Date.now()), LONGEST_BACKOFF_MS * 2));
+    // A timer may be early by what the clock is rounded to, and then there would be nothing to take.
+    const ms = Math.max(0, runAt - Date.now()) + TIMER_SLACK_MS;
+    const timer = setTimeout(take, Math.min(ms, LONGEST_BACKOFF_MS * 2));
     (timer as { unref?: () => void }).unref?.();
   }
 
@@ -381,7 +385,7 @@ function isRetried(outcome: Extract<Outcome, { ok: false }>): boolean {
 
 function backoff(firstMs: number, failures: number): number {
   const ms = Math.min(firstMs * 2 ** Math.min(failures, 20), LONGEST_BACKOFF_MS);
-  return ms * (0.75 + Math.random() * 0.5);
+  return Math.round(ms * (0.75 + Math.random() * 0.5));
 }
 
 function pause(ms: number): Promise<undefined> {

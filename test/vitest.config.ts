@@ -16,7 +16,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Two cores may be busy with several real chains, databases and compilers at once.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

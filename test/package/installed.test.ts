@@ -176,7 +176,10 @@ describe("the README", () => {
     await emptyProject();
     const readme = await readFile(join(root, "README.md"), "utf8");
     const blocks = [...readme.matchAll(/```ts (\S+)\n([\s\S]*?)```/g)];
-    const names = ["resources.ts", "buyer.ts", "server.ts", "local.ts", "resume.ts", "production.ts"];
+    const names = [
+      ...["resources.ts", "buyer.ts", "server.ts", "local.ts", "resume.ts", "production.ts"],
+      "machines.ts",
+    ];
     expect(blocks.map((block) => block[1])).toEqual(names);
     expect(readme.match(/```ts/g)).toHaveLength(blocks.length);
     for (const [, name = "", text = ""] of blocks) await writeFile(join(project, name), text);

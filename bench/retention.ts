@@ -1,3 +1,4 @@
+import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,7 @@ const READS = 2_000;
 /** Reads of one server, each of another job: a second read would be answered from its memory. */
 const READS_A_SERVER = 50;
 const IDLE_MS = 3_000;
+const FLUSHES = 1_000;
 
 const shape = z.object({ name: z.string().describe("Which one.") });
 const api = defineApi({
@@ -89,6 +91,7 @@ async function measureStore(
   // What of the filling is still on its way to the disk is no part of the sweep.
   await pause(IDLE_MS / 3);
   const { longestMs: idleMs } = await watched(() => pause(IDLE_MS));
+  const flushMs = await longestFlush();
   // Not even the oldest is old enough.
   const vain = await watched(() => store.sweep(Date.now() - 300 * HOUR, 200));
   log(`${kind}: nothing to sweep, ${vain.result} records in ${vain.seconds.toFixed(4)} s`);
@@ -113,6 +116,7 @@ async function measureStore(
       unit: " ms",
       peers: [
         { name: "idle", value: idleMs },
+        { name: "one flush of the disk", value: flushMs },
         { name: "nothing to sweep", value: vain.longestMs },
       ],
       ours: { value: swept.longestMs },
@@ -193,10 +197,26 @@ async function readTimes(store: Store, size: number, count: number): Promise<rea
   return times;
 }
 
+/** The slowest of many flushes of one page, in milliseconds: what any commit of SQLite may take here, whoever is to blame. */
+async function longestFlush(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "resource402-flush-"));
+  const file = openSync(join(folder, "page"), "w");
+  const page = Buffer.alloc(4096);
+  let longest = 0;
+  for (let n = 0; n < FLUSHES; n += 1) {
+    writeSync(file, page);
+    const begun = performance.now();
+    fdatasyncSync(file);
+    longest = Math.max(longest, performance.now() - begun);
+    await pause(2);
+  }
+  closeSync(file);
+  await rm(folder, { recursive: true });
+  return longest;
+}
+
 /** Does `work`, and says how long it ever kept everything else waiting. */
-async function watched<T>(
-  work: () => Promise<T>,
-): Promise<{
+async function watched<T>(work: () => Promise<T>): Promise<{
   readonly result: T;
   readonly seconds: number;
   readonly longestMs: number;

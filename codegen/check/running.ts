@@ -38,7 +38,7 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
   }
   for (const name of ["concurrency", "maxQueued"] as const) {
     if (whole(job[name], 1)) continue;
-    report(`${path}.${name}`, `${String(job[name])} is no limit`, "write a whole number from 1");
+    report(`${path}.${name}`, `${shown(job[name])} is no limit`, "write a whole number from 1");
   }
   if ((parseDuration(backoff) ?? 0) > milliseconds(LONGEST_BACKOFF)) {
     report(`${path}.backoff`, `"${backoff}" is longer than any pause`, `write at most "${LONGEST_BACKOFF}"`);
@@ -70,4 +70,9 @@ function checkCache(path: string, definition: ResourceDefinition, report: Report
     report(`${path}.cache`, problem, "add cacheIsPublic: true, or leave it out");
   }
   if (cacheIsFree === true) report(`${path}.cacheIsFree`, "is said of what is free anyway", "leave it out");
+}
+
+/** As it was written: JSON has no word for Infinity. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -30,7 +30,31 @@ const MEMBERS: readonly string[] = Object.keys({
   loggable: 0,
 } satisfies Record<keyof ResourceDefinition, 0>);
 
+const JOB_MEMBERS = Object.keys({
+  timeout: 0,
+  retention: 0,
+  retries: 0,
+  backoff: 0,
+  startWithin: 0,
+  concurrency: 0,
+  maxQueued: 0,
+  artifactUrl: 0,
+  response: 0,
+} satisfies Record<keyof JobOptions, 0>);
+
 const LISTS = ["tags", "examples", "loggable"] as const;
+
+function checkNames(path: string, value: object, known: readonly string[], report: Report): void {
+  for (const name of Object.keys(value)) {
+    if (known.includes(name)) continue;
+    const place = known === MEMBERS && JOB_MEMBERS.includes(name) ? ": it belongs in `job`" : "";
+    report(
+      `${path}.${name}`,
+      `is not known here${place || didYouMean(name, known)}`,
+      place ? `write job: { …, ${name}: … }` : `use one of ${listOf(known)}`,
+    );
+  }
+}
 
 /** Reports texts of the API itself that are missing. */
 export function checkHead(api: ApiDefinition, report: Report): void {
@@ -58,14 +82,8 @@ export function checkResource(path: string, resource: ResourceDefinition, report
       'write "before" (settle, then run) or "after" (run, then settle)',
     );
   }
-  for (const name of Object.keys(resource)) {
-    if (MEMBERS.includes(name)) continue;
-    report(
-      `${path}.${name}`,
-      `is not known here${didYouMean(name, MEMBERS)}`,
-      `use one of ${listOf(MEMBERS)}`,
-    );
-  }
+  checkNames(path, resource, MEMBERS, report);
+  checkNames(`${path}.job`, resource.job ?? {}, JOB_MEMBERS, report);
   checkRunning(path, resource, report);
   for (const [code, text] of Object.entries(errors ?? {})) {
     const at = `${path}.errors.${code}`;

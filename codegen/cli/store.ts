@@ -48,7 +48,7 @@ async function sqlite(path: string): Promise<Store> {
 
 async function postgres(connectionString: string): Promise<Store> {
   const { postgresStore } = await import("../../src/store/postgres.ts");
-  return postgresStore({ connectionString, maxConnections: 2 });
+  return postgresStore({ connectionString, maxConnections: 2, create: false });
 }
 
 /** What is printed may be seen by others. */

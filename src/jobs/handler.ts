@@ -20,7 +20,7 @@ export interface Context<Code extends string = never> {
 export interface JobContext<Code extends string = never> extends Context<Code> {
   /** The same for every attempt: use it as the idempotency key of what you buy elsewhere for this job. */
   readonly jobId: string;
-  /** 1, or more when a server has died or stopped under the job and it is run again. */
+  /** 1, or more when it is run again: after a failure, or since a server has died or stopped under the job. */
   readonly attempt: number;
   /** Reports progress in percent; rounded down, held inside 0–100, never going back. */
   progress(percent: number, message?: string): void;

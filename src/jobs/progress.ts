@@ -1,7 +1,7 @@
 /** Progress on its way to the store. */
 export interface Progress {
   report(percent: number, message: string | undefined): void;
-  /** Drops what is not written yet, and waits for what is being written: the end of the job must not be overtaken. */
+  /** Writes what is not written yet, and waits for it: the end of the job must not be overtaken. */
   end(): Promise<void>;
 }
 
@@ -41,8 +41,10 @@ export function createProgress(
       if (timer === undefined) writeNext();
     },
     async end() {
+      await writing;
       clearTimeout(timer);
-      next = undefined;
+      writeNext();
+      clearTimeout(timer);
       await writing;
     },
   };

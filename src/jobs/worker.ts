@@ -84,6 +84,8 @@ export function createWorker(options: WorkerOptions): Worker {
   let taking: Promise<void> | undefined;
   let takeAgain = false;
   let takeAfterClaim = false;
+  /** Whether the next look is for what dead servers have left as well. */
+  let lookForLeft = false;
 
   /** What there is room for. */
   function room(): Room {
@@ -106,14 +108,18 @@ export function createWorker(options: WorkerOptions): Worker {
       });
   }
 
+  /** One look at a time: two at once would each count on the same room. */
   async function takeAll(): Promise<void> {
     while (takeAgain && !stopped) {
       takeAgain = false;
       const free = room();
       if (free.limit === 0) return;
-      const waiting = await store.handOut(free);
+      const forLeft = lookForLeft;
+      lookForLeft = false;
+      const waiting = forLeft ? await store.openJobs(free) : await store.handOut(free);
       const others = waiting.filter(({ id }) => !running.has(id));
       for (const job of others) begin(job);
+      if (forLeft) takeAgain = true;
       // Where as many came as there was room for, more may wait, behind those that are still being claimed here.
       if (waiting.length < free.limit) continue;
       if (others.length > 0) takeAgain = true;
@@ -165,7 +171,12 @@ export function createWorker(options: WorkerOptions): Worker {
       failures: job.failures + (orphaned ? 1 : 0),
       startBy: undefined,
     } as const;
-    return (await store.change({ job: { id: jobId, when, set } }))?.job;
+    const claimed = (await store.change({ job: { id: jobId, when, set } }))?.job;
+    if (claimed && orphaned) {
+      const lost = { requestId: job.callId, jobId, resource: job.resource, attempt: claimed.attempt };
+      log.warn(lost, "a job is taken over whose server died");
+    }
+    return claimed;
   }
 
   async function expire(job: JobRecord): Promise<void> {
@@ -222,7 +233,9 @@ export function createWorker(options: WorkerOptions): Worker {
       const when = { status: ["running"], attempt: job.attempt } as const;
       const requeued = { ...ended.requeue, status: "queued", owner: undefined } as const;
       const stepped = await store.change({ job: { id: job.id, when, set: requeued } });
-      if (stepped?.job) takeAt(stepped.job.runAt);
+      if (!stepped?.job) return;
+      if (ended.requeue.runAt === undefined) jobLog.info({}, "job handed back");
+      else takeAt(ended.requeue.runAt);
       return;
     }
     if (faults) await faults.reach("job.ran");
@@ -362,9 +375,9 @@ export function createWorker(options: WorkerOptions): Worker {
         await store.change({ job: { id, when, set: { status: "queued", owner: undefined } } });
         left.delete(id);
       }
-      const free = room();
-      if (free.limit > 0) for (const job of await store.openJobs(free)) begin(job);
+      lookForLeft = true;
       take();
+      await taking;
     },
 
     async stop(graceMs) {

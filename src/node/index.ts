@@ -1,4 +1,5 @@
 import { serve as serveNode } from "@hono/node-server";
+import { onEndingSignal } from "./signals.ts";
 
 export { type FileCallsOptions, fileCalls } from "./calls.ts";
 
@@ -14,32 +15,64 @@ export interface ListenOptions {
   readonly port?: number;
   /** @default "0.0.0.0" */
   readonly hostname?: string;
+  /**
+   * On SIGTERM and SIGINT: take no more requests and jobs, let running ones finish for `graceMs`, hand the other jobs
+   * back to the store, and end the process by that signal, as its supervisor expects (status 143 or 130 in a shell). A
+   * second signal ends it at once. A process that listens to the signal itself is not ended. @default true
+   */
+  readonly signals?: boolean;
+  /**
+   * How long requests and jobs may go on once the process is told to end, in milliseconds; handlers have two seconds
+   * more to heed their signal. Keep it below what the supervisor waits before it kills. @default 10000
+   */
+  readonly graceMs?: number;
 }
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
-  /** Stops taking requests, lets running ones and jobs finish for `graceMs`, then stops the server. */
+  /**
+   * Stops taking requests, lets running ones and jobs finish for `graceMs` (default: that of {@link ListenOptions}),
+   * then stops the server. Signals have their usual effect again.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
-/** Serves an API over HTTP on Node. @throws when the port is taken, or the facilitator cannot be reached. */
+const CLOSE_IDLE_EVERY_MS = 50;
+
+/**
+ * Serves an API over HTTP on Node, until the process is told to end.
+ * @throws when the port is taken, or store or facilitator cannot be reached.
+ */
 export async function listen(server: Listenable, options: ListenOptions = {}): Promise<Listening> {
-  const hostname = options.hostname ?? "0.0.0.0";
+  const { hostname = "0.0.0.0", port: wanted = 3000, signals = true, graceMs: grace = 10_000 } = options;
+  if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
+    throw new Error(`listen: port is ${wanted}; write a number from 0 to 65535 (0 takes a free one)`);
+  }
   try {
     await server.start();
-    const { node, port } = await bind(server.fetch, hostname, options.port ?? 3000);
+    const { node, port } = await bind(server.fetch, hostname, wanted);
     const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+    async function stop(graceMs: number): Promise<void> {
+      const closed = new Promise<void>((resolve) => node.close(() => resolve()));
+      // A connection whose last answer is sent after this moment would be kept open until its client lets go of it.
+      const idle = setInterval(() => {
+        if ("closeIdleConnections" in node) node.closeIdleConnections();
+      }, CLOSE_IDLE_EVERY_MS);
+      const force = setTimeout(() => {
+        if ("closeAllConnections" in node) node.closeAllConnections();
+      }, graceMs);
+      await Promise.all([closed, server.stop(graceMs)]);
+      clearInterval(idle);
+      clearTimeout(force);
+    }
+    const forget = signals ? onEndingSignal(() => stop(grace)) : () => {};
     return {
       url: `http://${host}:${port}`,
       port,
-      async close(graceMs = 10_000) {
-        const closed = new Promise<void>((resolve) => node.close(() => resolve()));
-        const force = setTimeout(() => {
-          if ("closeAllConnections" in node) node.closeAllConnections();
-        }, graceMs);
-        await Promise.all([closed, server.stop(graceMs)]);
-        clearTimeout(force);
+      async close(graceMs = grace) {
+        forget();
+        await stop(graceMs);
       },
     };
   } catch (error) {
@@ -55,6 +88,22 @@ function bind(
 ): Promise<{ node: ReturnType<typeof serveNode>; port: number }> {
   return new Promise((resolve, reject) => {
     const node = serveNode({ fetch, hostname, port }, (info) => resolve({ node, port: info.port }));
-    node.once("error", reject);
+    node.once("error", (error) => reject(refusal(error, hostname, port)));
   });
 }
+
+/** The same error, with its code, in words that say what to do. */
+function refusal(cause: NodeJS.ErrnoException, hostname: string, port: number): Error {
+  const { code = "" } = cause;
+  const why = WHY[code];
+  if (why === undefined) return cause;
+  return Object.assign(new Error(`listen: ${why(port, hostname)}`, { cause }), { code });
+}
+
+const WHY: Readonly<Record<string, (port: number, hostname: string) => string>> = {
+  EADDRINUSE: (port) =>
+    `port ${port} is in use by another process; end that one, or write another port (0 takes a free one)`,
+  EACCES: (port) => `this user may not open port ${port}; write one from 1024 up`,
+  EADDRNOTAVAIL: (_, hostname) =>
+    `this machine has no address ${hostname}; write "0.0.0.0" for all of its addresses`,
+};

@@ -484,7 +484,7 @@ function tell() {
 async function load() {
   const own = ++sequence;
   try {
-    const answer = await fetch("admin/data?range=" + range, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    const answer = await fetch(location.origin + location.pathname.replace(/\\/+$/, "") + "/data?range=" + range, { cache: "no-store", signal: AbortSignal.timeout(10000) });
     if (!answer.ok) throw new Error(answer.status === 401 ? "The token is not accepted any more: load the page again." : "The server answers " + answer.status + ".");
     const next = await answer.json();
     if (own !== sequence) return;

@@ -115,6 +115,70 @@ export interface CallbackSettings {
   readonly attempts?: number;
 }
 
+/** What each group of options knows: in JavaScript, a name mistyped would pass in silence. */
+const KNOWN = {
+  "": [
+    ...[
+      "handlers",
+      "quotes",
+      "payments",
+      "store",
+      "publicUrl",
+      "cors",
+      "log",
+      "metrics",
+      "admin",
+      "maxBodyBytes",
+    ],
+    ...["requireKey", "duplicateWindow", "recovery", "role", "jobs", "callbacks", "maxCacheBytes", "faults"],
+  ],
+  payments: ["accepts", "facilitator", "facilitatorTimeout", "refunds", "maxOutstanding", "chain"],
+  jobs: ["concurrency", "maxQueued"],
+  recovery: ["everyMs", "leaseMs", "comeBackMs"],
+  callbacks: ["allowPrivate", "timeout", "attempts"],
+} as const;
+
+const ROLES: readonly unknown[] = ["api", "worker", "both"];
+
+/** @throws Error with the option, what is wrong and what to write instead. */
+export function checkOptions(options: ServerOptions<object>): void {
+  for (const [group, known] of Object.entries(KNOWN)) {
+    const given: unknown = group === "" ? options : options[group as keyof typeof options];
+    if (given === undefined || (group === "callbacks" && given === false)) continue;
+    if (typeof given !== "object" || given === null) {
+      throw new Error(`createServer: ${group} is no object; write { ${known.join(", ")} } or leave it out`);
+    }
+    const wrong = Object.keys(given).find((name) => !(known as readonly string[]).includes(name));
+    const place = group === "" ? wrong : `${group}.${wrong}`;
+    if (wrong !== undefined) {
+      throw new Error(`createServer: ${place} is not known; there are ${known.join(", ")}`);
+    }
+  }
+  const { role, jobs = {}, recovery = {}, maxCacheBytes, maxBodyBytes, store, metrics } = options;
+  if (role !== undefined && !ROLES.includes(role)) {
+    throw new Error(`createServer: role is "${role}"; write "api", "worker" or "both"`);
+  }
+  if (role !== undefined && role !== "both" && store === undefined) {
+    throw new Error(
+      `createServer: role "${role}" needs a store that it shares with others; use postgresStore of resource402/postgres`,
+    );
+  }
+  if (metrics !== undefined && typeof metrics?.answer !== "function") {
+    throw new Error("createServer: metrics is no endpoint; write prometheus() of resource402/prometheus");
+  }
+  const whole = (name: string, value: number | undefined, least: number): void => {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
+    throw new Error(`createServer: ${name} is ${value}; write a whole number from ${least}`);
+  };
+  whole("jobs.concurrency", jobs.concurrency, 1);
+  whole("jobs.maxQueued", jobs.maxQueued, 1);
+  whole("recovery.everyMs", recovery.everyMs, 1);
+  whole("recovery.leaseMs", recovery.leaseMs, 1);
+  whole("recovery.comeBackMs", recovery.comeBackMs, 0);
+  whole("maxCacheBytes", maxCacheBytes, 0);
+  whole("maxBodyBytes", maxBodyBytes, 0);
+}
+
 /** The chains' own nodes, where they are named. */
 export function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
   const wrong = accepts.find(({ rpcUrl }) => rpcUrl !== undefined && !isHttp(rpcUrl));

@@ -21,14 +21,17 @@ import { createCalls } from "./call.ts";
 import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
-import { chainOf, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
+import { chainOf, checkOptions, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
 
 /** A served API. `fetch` fits Node (through `resource402/node`), Hono, Next, Deno, Bun and Workers. */
 export interface Server {
   readonly fetch: (request: Request) => Promise<Response>;
-  /** Asks the facilitator what it supports and starts housekeeping. Without it, the first call does the former. */
+  /**
+   * Asks the store whether it is there and the facilitator what it supports, and starts housekeeping. Without it, the
+   * first call does the former. @throws when one of them cannot be reached
+   */
   start(): Promise<void>;
   /** Stops housekeeping and waits for running jobs, at most `graceMs`; then aborts them. @default 10 s */
   stop(graceMs?: number): Promise<void>;
@@ -52,6 +55,7 @@ export function serve(
   documents: Documents,
   options: ServerOptions<object> & { readonly quotes?: object },
 ): Server {
+  checkOptions(options);
   const { log: to = "info" } = options;
   const log = childLogger(typeof to === "string" ? pinoLogger(to) : to, {});
   const given = options.store ?? memoryStore();
@@ -206,10 +210,19 @@ export function serve(
   /** Does `work` now and every `ms`, never twice at once, and without keeping the process alive. */
   const repeat = (ms: number, what: string, work: () => Promise<unknown>): void => {
     let busy = false;
+    let failing = false;
     const once = async (): Promise<void> => {
       if (busy) return;
       busy = true;
-      await work().catch((error: unknown) => log.error({ error }, `${what} failed`));
+      try {
+        await work();
+        if (failing) log.info({}, `${what} works again`);
+        failing = false;
+      } catch (error) {
+        // Said once: while a store is away, the log must not fill with it.
+        if (!failing) log.error({ error }, `${what} failed, and is tried again every ${ms / 1000} s`);
+        failing = true;
+      }
       busy = false;
     };
     const timer = setInterval(once, ms);
@@ -223,6 +236,9 @@ export function serve(
     async start() {
       stopping = false;
       if (timers.length > 0) return;
+      // A store that cannot be reached is found out here, and not by the first buyer.
+      await presence.ensure();
+      await offers?.ready();
       jobs.start();
       callbacks?.start();
       repeat(options.recovery?.everyMs ?? RECOVER_EVERY_MS, "recovery", async () => {
@@ -230,9 +246,10 @@ export function serve(
         await ledger.recover();
       });
       repeat(SWEEP_EVERY_MS, "clean-up", () => sweepAll(store, () => timers.length > 0));
-      await offers?.ready();
+      log.info({ role, resources: resources.length }, "server started");
     },
     async stop(graceMs = 10_000) {
+      if (timers.length > 0) log.info({ graceMs }, "server stopping");
       stopping = true;
       for (const timer of timers) clearInterval(timer);
       timers = [];

@@ -35,10 +35,12 @@ export function openPostgres(
     readonly schema: string;
     readonly maxConnections: number;
     readonly now: (() => number) | undefined;
+    /** Make the schema when it is not there. */
+    readonly create: boolean;
   },
   onError: (error: unknown) => void,
 ): Opening {
-  const { connectionString, schema, maxConnections, now } = settings;
+  const { connectionString, schema, maxConnections, now, create } = settings;
   // It is written into statements as it is, and pg-boss takes names of up to 50 letters.
   if (!/^(?!pg_)[a-z_][a-z0-9_]{0,44}$/.test(schema)) {
     throw new Error(
@@ -57,6 +59,7 @@ export function openPostgres(
   async function open(): Promise<Opened> {
     const beside = `${schema}_boss`;
     try {
+      if (!create) await mustBeThere(db, schema);
       await migrate(db.config, schema, beside);
       return { schema, db, clock, queue: await startQueue(db, beside, onError) };
     } catch (error) {
@@ -94,4 +97,13 @@ export function openPostgres(
       return closed;
     },
   };
+}
+
+/** Who only looks must not leave tables behind in a database that was named by mistake. */
+async function mustBeThere(db: PostgresConnection, schema: string): Promise<void> {
+  const [row] = await db.read<{ found: string | null }>("SELECT to_regclass($1)::text AS found", [
+    `${schema}.calls`,
+  ]);
+  if (!row?.found)
+    throw new Error(`there is no store in its schema "${schema}"; name the database of the server`);
 }

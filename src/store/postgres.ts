@@ -23,6 +23,8 @@ export interface PostgresStoreOptions {
    * @default 10
    */
   readonly maxConnections?: number;
+  /** Make the schema when it is not there. @default true */
+  readonly create?: boolean;
   /** Told what fails in the background: a connection that broke while nobody used it. @default nobody */
   readonly onError?: (error: unknown) => void;
   /**
@@ -46,7 +48,12 @@ export interface PostgresStoreOptions {
  */
 export function postgresStore(options: PostgresStoreOptions): Store {
   const { connectionString, schema = "resource402", maxConnections = 10, onError = () => {} } = options;
-  const opening = openPostgres({ connectionString, schema, maxConnections, now: options.now }, onError);
+  if (!/^postgres(ql)?:\/\//.test(connectionString ?? "")) {
+    const given = connectionString ? "names no Postgres" : "is empty";
+    throw new Error(`store: connectionString ${given}; write "postgres://user:password@host:5432/database"`);
+  }
+  const { now, create = true } = options;
+  const opening = openPostgres({ connectionString, schema, maxConnections, now, create }, onError);
   const { use, db } = opening;
   const { sql: NOW, time } = opening.clock;
   const handOutJobs = createHandOut();

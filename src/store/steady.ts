@@ -16,7 +16,8 @@ export function steady(store: Store): Store {
       try {
         return await work.apply(store, args);
       } catch (cause) {
-        throw new StoreUnavailable(`the store failed: ${name}`, { cause });
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new StoreUnavailable(`the store failed (${name}): ${why}`, { cause });
       }
     };
   return {

@@ -1,9 +1,12 @@
 import type { Store } from "./store.ts";
 
-/** So few records at a time that nobody waits long for one batch. */
-const BATCH = 200;
+/**
+ * So few records of each kind at a time that nobody waits long for one batch: SQLite has the event loop to itself while
+ * it writes, and a job that goes changes a dozen pages all over the file.
+ */
+const BATCH = 20;
 /** Between two batches others have their turn. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 2;
 
 /**
  * Deletes all that has outlived its use, in batches. Returns how many records went.

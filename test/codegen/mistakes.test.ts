@@ -128,6 +128,20 @@ suite("of texts, durations and codes", [
     'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "errors", "costs", "tags", "deprecated", "examples", "cache", "cacheIsFree", "cacheIsPublic" and "loggable"',
   ],
   [
+    "a member of a job that is not known",
+    apiWith({ job: { timeout: "1m", retrys: 2 } } as never),
+    "resources.caption.job.retrys",
+    'is not known here (did you mean "retries"?)',
+    'use one of "timeout", "retention", "retries", "backoff", "startWithin", "concurrency", "maxQueued", "artifactUrl" and "response"',
+  ],
+  [
+    "a member of a job that stands outside of it",
+    apiWith({ retries: 2 } as never),
+    "resources.caption.retries",
+    "is not known here: it belongs in `job`",
+    "write job: { …, retries: … }",
+  ],
+  [
     "a way to charge that is not known",
     apiWith({ charge: "later" } as never),
     "resources.caption.charge",

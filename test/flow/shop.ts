@@ -211,7 +211,7 @@ export function gate(): { opened: Promise<void>; open: () => void } {
 
 /** A payment signed by hand, as a buyer with a client of its own does it: no client of ours takes part. */
 export async function signedByHand(
-  shop: Shop,
+  shop: Pick<Shop, "fetch" | "world">,
   path: string,
   body: unknown,
   by: {

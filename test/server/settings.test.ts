@@ -55,6 +55,26 @@ describe("settings that cannot work are refused when the server is made", () => 
     );
   });
 
+  it.each([
+    [{ role: "wroker" }, /role is "wroker"; write "api", "worker" or "both"/],
+    [{ jobs: { concurrency: 0 } }, /jobs\.concurrency is 0; write a whole number from 1/],
+    [{ jobs: { maxQueued: -1 } }, /jobs\.maxQueued is -1/],
+    [{ recovery: { leaseMs: Number.NaN } }, /recovery\.leaseMs is NaN/],
+    [{ jobs: { concurency: 3 } }, /jobs\.concurency is not known; there are concurrency, maxQueued/],
+    [{ metric: {} }, /metric is not known/],
+    [{ metrics: true }, /metrics is no endpoint; write prometheus\(\)/],
+    [{ callbacks: true }, /callbacks is no object/],
+  ])("and so is %j", async (options, message) => {
+    await expect(openShop(options as never)).rejects.toThrow(message);
+  });
+
+  it("and so is a worker without a store that others know", async () => {
+    const { handlers, quotes } = await openShop();
+    expect(() => createServer({ handlers, quotes, role: "worker", payments: undefined as never })).toThrow(
+      /role "worker" needs a store that it shares/,
+    );
+  });
+
   it("and so is a store that is none", async () => {
     await using shop = await openShop();
     const options = { handlers: shop.handlers, quotes: shop.quotes, store: "./shop.db" as never };

@@ -1,0 +1,305 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { JobRecord, Step, Store } from "../../src/store/store.ts";
+import { kinds } from "../store/kinds.ts";
+import { gate, post, signedByHand, until } from "./shop.ts";
+import { bench, openWorks, spied } from "./works.ts";
+
+describe.each(kinds)("jobs %s", (_kind, make) => {
+  let store: Store;
+  let dispose: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ store, dispose } = await make(Date.now));
+  });
+  afterEach(() => dispose());
+
+  it("run in the order of their calls, no more at once than their limit and the server's, and no full kind keeps another waiting", async () => {
+    const { started, most, handler, begun, release, releaseAll } = bench();
+    await using works = await openWorks({
+      store,
+      jobs: { concurrency: 3 },
+      works: {
+        slow: { timeout: "20s", concurrency: 2, handler: handler("slow") },
+        other: { timeout: "20s", handler: handler("other") },
+      },
+    });
+    const ids: string[] = [];
+    for (const name of ["s1", "s2", "s3", "s4", "s5"]) ids.push(await works.order("slow", name));
+    await begun("s1", "s2");
+    // Three of the slow kind wait, and came first.
+    for (const name of ["o1", "o2", "o3"]) ids.push(await works.order("other", name));
+    await begun("o1");
+    release("s1");
+    await begun("s3");
+    release("o1");
+    await begun("o2");
+    releaseAll();
+    for (const id of ids) await works.when(id, "succeeded");
+    expect(most).toEqual({ slow: 2, other: expect.any(Number), all: 3 });
+    expect(started.filter((name) => name.startsWith("s"))).toEqual(["s1", "s2", "s3", "s4", "s5"]);
+    expect(started.filter((name) => name.startsWith("o"))).toEqual(["o1", "o2", "o3"]);
+  });
+
+  it.each(["resource", "all"] as const)(
+    "are refused when too many wait (%s), before any money moves; the same bytes are taken later",
+    async (limit) => {
+      const { handler, begun, release, releaseAll } = bench();
+      const own = limit === "resource" ? { maxQueued: 1 } : {};
+      await using works = await openWorks({
+        store,
+        jobs: { maxQueued: limit === "all" ? 1 : 100 },
+        works: {
+          work: { timeout: "20s", concurrency: 1, ...own, handler: handler("work") },
+          other: { timeout: "20s", handler: handler("other") },
+        },
+      });
+      const first = await works.order("work", "a");
+      await begun("a");
+      const second = await works.order("work", "b");
+      const settled = works.asked.settle;
+      const body = { name: "c" };
+      const { headers } = await signedByHand(works, "/v1/work", body, { key: "a-key-for-the-third" });
+      const refused = await works.fetch("/v1/work", post(body, headers));
+      expect(refused.status).toBe(503);
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+      expect(await refused.json()).toMatchObject({ code: "queue_full", paymentState: "unused" });
+      expect(works.asked.settle).toBe(settled);
+      // The other kind has a queue of its own, unless the limit is everyone's.
+      if (limit === "resource") await works.order("other", "d");
+      else await expect(works.order("other", "d")).rejects.toThrow("queue_full");
+      release("a");
+      await works.when(first, "succeeded");
+      await begun("b");
+      const taken = await works.fetch("/v1/work", post(body, headers));
+      expect(taken.status).toBe(202);
+      const { jobId } = (await taken.json()) as { jobId: string };
+      releaseAll();
+      await works.when(second, "succeeded");
+      await works.when(jobId, "succeeded");
+    },
+  );
+
+  it("of a server that stops: the running may end in time, the others are handed back unharmed and run elsewhere", async () => {
+    const { started, handler, begun, release, releaseAll } = bench();
+    await using works = await openWorks({
+      store,
+      jobs: { concurrency: 2 },
+      works: { work: { timeout: "20s", retries: 1, handler: handler("work") } },
+    });
+    await works.server.start();
+    const quick = await works.order("work", "quick");
+    const slow = await works.order("work", "slow");
+    const waiting = await works.order("work", "waiting");
+    await begun("quick", "slow");
+    const stopped = works.server.stop(500);
+    release("quick");
+    await stopped;
+    expect(started).toEqual(["quick", "slow"]);
+    expect(await works.job(quick)).toMatchObject({ status: "succeeded" });
+    expect(await works.job(slow)).toMatchObject({
+      status: "queued",
+      owner: undefined,
+      failures: 0,
+      attempt: 1,
+    });
+    expect(await works.job(waiting)).toMatchObject({ status: "queued", attempt: 0 });
+    releaseAll();
+    await using next = await openWorks({
+      ...{ store, world: works.world },
+      works: { work: { timeout: "20s", retries: 1, handler: handler("work") } },
+    });
+    await next.server.start();
+    expect(await works.when(slow, "succeeded")).toMatchObject({ attempt: 2, failures: 0 });
+    expect(await works.when(waiting, "succeeded")).toMatchObject({ attempt: 1 });
+    expect(started.slice(2).sort()).toEqual(["slow", "waiting"]);
+  });
+
+  it("of a server that is cut off from the store are stopped there before another one runs them", async () => {
+    const { started, most, handler, begun, releaseAll } = bench();
+    let cut = false;
+    const failing = spied(
+      store,
+      () => {
+        if (cut) throw new Error("the database is not reachable");
+      },
+      () => cut,
+    );
+    const work = { timeout: "20s", handler: handler("work") } as const;
+    const recovery = { everyMs: 10, leaseMs: 600 };
+    await using cutOff = await openWorks({ store: failing, recovery, works: { work } });
+    await cutOff.server.start();
+    const id = await cutOff.order("work", "a");
+    await begun("a");
+    cut = true;
+    await using other = await openWorks({ store, recovery, world: cutOff.world, works: { work } });
+    await other.server.start();
+    await until(
+      async () => started,
+      ({ length }) => length === 2,
+    );
+    releaseAll();
+    expect(await other.when(id, "succeeded")).toMatchObject({ attempt: 2 });
+    cut = false;
+    expect(most).toEqual({ work: 1, all: 1 });
+    expect(other.asked.settle).toBe(0);
+  });
+
+  it("run on a worker, never on a server that only takes calls", async () => {
+    const ran: string[] = [];
+    let looked = 0;
+    const watched = spied(store, (method) => {
+      if (method === "lateJobs") looked += 1;
+    });
+    const work = (where: string) => ({
+      work: {
+        timeout: "5s",
+        handler: (input: { name: string }) => {
+          ran.push(`${input.name} ${where}`);
+          return input;
+        },
+      } as const,
+    });
+    await using api = await openWorks({ store: watched, role: "api", works: work("at the api") });
+    await api.server.start();
+    const id = await api.order("work", "a");
+    const before = looked;
+    await until(
+      async () => looked,
+      (times) => times > before + 3,
+    );
+    expect(await api.job(id)).toMatchObject({ status: "queued", attempt: 0 });
+    await using worker = await openWorks({
+      ...{ store, role: "worker", world: api.world, works: work("at the worker") },
+    });
+    await worker.server.start();
+    await api.when(id, "succeeded");
+    expect(ran).toEqual(["a at the worker"]);
+  });
+
+  it("that wait when a worker starts are no more at once than its limits, either", async () => {
+    const { started, most, handler, releaseAll } = bench();
+    const works = {
+      slow: { timeout: "20s", concurrency: 2, handler: handler("slow") },
+      other: { timeout: "20s", handler: handler("other") },
+    } as const;
+    await using api = await openWorks({ store, role: "api", works });
+    const ids: string[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      ids.push(await api.order("slow", `s${n}`), await api.order("other", `o${n}`));
+    }
+    const options = { role: "worker", jobs: { concurrency: 3 }, recovery: { everyMs: 5 } } as const;
+    await using worker = await openWorks({ ...options, store, world: api.world, works });
+    await worker.server.start();
+    await until(
+      async () => started,
+      ({ length }) => length >= 3,
+    );
+    releaseAll();
+    for (const id of ids) await api.when(id, "succeeded");
+    expect(started).toHaveLength(12);
+    expect(most.all).toBe(3);
+    expect(most.slow).toBeLessThanOrEqual(2);
+  });
+
+  it("of two workers on one store are spread over both, and each is run once", async () => {
+    const both = bench();
+    const [one, two] = [bench(), bench()];
+    const names = Array.from({ length: 8 }, (_, n) => `j${n}`);
+    const works = (own: ReturnType<typeof bench>) => ({
+      work: {
+        timeout: "20s",
+        handler: (input: { name: string }, ctx: Parameters<ReturnType<typeof both.handler>>[1]) =>
+          Promise.all([both.handler("work")(input, ctx), own.handler("work")(input, ctx)]).then(() => input),
+      } as const,
+    });
+    const options = { store, jobs: { concurrency: 2 } };
+    await using api = await openWorks({ store, role: "api", works: works(both) });
+    await using first = await openWorks({ ...options, role: "worker", world: api.world, works: works(one) });
+    await using second = await openWorks({ ...options, role: "worker", world: api.world, works: works(two) });
+    await first.server.start();
+    await second.server.start();
+    const ids: string[] = [];
+    for (const name of names) ids.push(await api.order("work", name));
+    await until(
+      async () => both.started,
+      ({ length }) => length === 4,
+    );
+    for (const own of [both, one, two]) own.releaseAll();
+    for (const id of ids) await api.when(id, "succeeded");
+    expect(both.started.toSorted()).toEqual(names);
+    expect(both.most.all).toBe(4);
+    expect([one.most.all, two.most.all]).toEqual([2, 2]);
+  });
+
+  it("that report ten thousand times are written a few times; the last report is seen, whole and never less", async () => {
+    const { opened, open } = gate();
+    const written: unknown[] = [];
+    const watched = spied(store, (method, [step]) => {
+      const set: Partial<JobRecord> = method === "change" ? ((step as Step).job?.set ?? {}) : {};
+      if ("progress" in set && !("status" in set)) written.push(set.progress);
+    });
+    const begunAt = performance.now();
+    await using works = await openWorks({
+      store: watched,
+      works: {
+        work: {
+          timeout: "20s",
+          handler: async (input, { progress }) => {
+            for (let n = 1; n <= 10_000; n += 1) {
+              progress(n % 3 === 0 ? 0 : n / 125, `step ${n}`);
+              if (n % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+            }
+            progress(81.99, "the last one");
+            await opened;
+            return input;
+          },
+        },
+      },
+    });
+    const id = await works.order("work", "a");
+    await until(
+      () => works.job(id),
+      ({ message }) => message === "the last one",
+    );
+    const perSecond = 4;
+    expect(written.length).toBeLessThanOrEqual(2 + ((performance.now() - begunAt) / 1000) * perSecond);
+    expect(written).toEqual(written.toSorted((a, b) => Number(a) - Number(b)));
+    expect(written.every(Number.isInteger)).toBe(true);
+    expect(await works.document(id)).toMatchObject({ progress: 81, message: "the last one" });
+    open();
+    expect(await works.when(id, "succeeded")).toMatchObject({ progress: 100 });
+  });
+});
+
+describe("a worker", () => {
+  it("answers those who operate it, and nobody else: no call, no payment, no status", async () => {
+    const [, make] = kinds[0] ?? [];
+    if (!make) throw new Error("there is no store");
+    const { store } = await make(Date.now);
+    const works = { work: { timeout: "5s", handler: (input: { name: string }) => input } as const };
+    await using api = await openWorks({ store, role: "api", works });
+    await using worker = await openWorks({
+      ...{ store, role: "worker", world: api.world, works },
+      admin: { token: "a-token-that-is-long-enough" },
+    });
+    await worker.server.start();
+    const id = await api.order("work", "a");
+    await api.when(id, "succeeded");
+    const body = { name: "b" };
+    const { headers } = await signedByHand(api, "/v1/work", body, { key: "a-key-for-the-worker" });
+    for (const [path, init] of [
+      ["/v1/work", post(body, headers)],
+      ["/v1/work", { method: "OPTIONS" }],
+      [`/v1/jobs/${id}`, {}],
+      [`/v1/jobs/${id}/events`, {}],
+      [`/v1/jobs/${id}`, { method: "DELETE" }],
+    ] as const) {
+      const answer = await worker.fetch(path, init);
+      expect([path, answer.status, (await answer.json()).code]).toEqual([path, 404, "not_found"]);
+    }
+    expect(worker.asked).toEqual({ verify: 0, settle: 0 });
+    expect((await worker.fetch("/livez")).status).toBe(200);
+    expect((await worker.fetch("/readyz")).status).toBe(200);
+    expect((await worker.fetch("/admin")).status).not.toBe(404);
+  });
+});

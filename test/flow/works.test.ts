@@ -1,0 +1,246 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Store } from "../../src/store/store.ts";
+import { kinds } from "../store/kinds.ts";
+import { gate, until } from "./shop.ts";
+import { aborted, bench, openWorks } from "./works.ts";
+
+const never = new Promise<never>(() => {});
+
+describe.each(kinds)("a job %s", (_kind, make) => {
+  let store: Store;
+  let dispose: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ store, dispose } = await make(Date.now));
+  });
+  afterEach(() => dispose());
+
+  describe("whose handler fails", () => {
+    it("is run again, as the next attempt of the same job, and is paid once", async () => {
+      const seen: string[] = [];
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "5s", retries: 3, backoff: "10ms" },
+            handler: (input, { attempt, jobId }) => {
+              seen.push(`${attempt} of ${jobId}`);
+              if (attempt < 3) throw new Error("not yet");
+              return input;
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      expect(await works.when(id, "succeeded")).toMatchObject({ attempt: 3, failures: 2 });
+      expect(seen).toEqual([`1 of ${id}`, `2 of ${id}`, `3 of ${id}`]);
+      expect(works.asked.settle).toBe(1);
+      expect(await store.refunds({ limit: 9 })).toEqual([]);
+    });
+
+    it("is not run again when it fails on purpose", async () => {
+      const attempts: number[] = [];
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "5s", retries: 5, backoff: "10ms" },
+            handler: (_, ctx) => {
+              attempts.push(ctx.attempt);
+              return ctx.fail("refused");
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      expect((await works.when(id, "failed")).failure).toEqual({
+        code: "refused",
+        error: "The work was refused.",
+      });
+      expect(attempts).toEqual([1]);
+    });
+
+    it("once more than it may, ends as failed with a text that tells nothing of the handler, and is owed back", async () => {
+      const attempts: number[] = [];
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "5s", retries: 1, backoff: "10ms" },
+            handler: (_, { attempt }) => {
+              attempts.push(attempt);
+              throw new Error("the password is swordfish");
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      await works.when(id, "failed");
+      const document = await works.document(id);
+      expect(document).toMatchObject({ code: "internal_error", paymentState: "refund_owed" });
+      expect(JSON.stringify(document)).not.toContain("swordfish");
+      expect(attempts).toEqual([1, 2]);
+      expect(await store.refunds({ limit: 9 })).toMatchObject([{ jobId: id, reason: "internal_error" }]);
+    });
+
+    it("never goes back in its progress from one attempt to the next", async () => {
+      const progress: number[] = [];
+      const stop = store.watch(async (news) => {
+        const job = news && (await store.job(news.id));
+        if (job && job !== "gone") progress.push(job.progress);
+      });
+      const reached = (percent: number) =>
+        until(
+          async () => progress,
+          (all) => all.includes(percent),
+        );
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "5s", retries: 1, backoff: "10ms" },
+            handler: async (input, { attempt, progress }) => {
+              progress(attempt === 1 ? 60 : 10);
+              if (attempt === 1) {
+                await reached(60);
+                throw new Error("half-way");
+              }
+              progress(80.9);
+              await reached(80);
+              return input;
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      await works.when(id, "succeeded");
+      stop();
+      // What a listener reads may be told late, never back.
+      expect(
+        progress.filter((percent) => percent < 60 && progress.indexOf(percent) > progress.indexOf(60)),
+      ).toEqual([]);
+      expect(progress).toContain(80);
+    });
+  });
+
+  describe("that takes too long", () => {
+    it("is run again when its handler heeds the signal, and not before it has ended", async () => {
+      const log: string[] = [];
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "150ms", retries: 1, backoff: "1ms" },
+            handler: async (input, { attempt, signal }) => {
+              log.push(`${attempt} begins`);
+              if (attempt === 1) {
+                await aborted(signal, never).catch(() => {});
+                // It has things to put away.
+                await new Promise((resolve) => setTimeout(resolve, 300));
+              }
+              log.push(`${attempt} ends`);
+              return input;
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      await works.when(id, "succeeded");
+      expect(log).toEqual(["1 begins", "1 ends", "2 begins", "2 ends"]);
+    });
+
+    it("ends although its handler ignores the signal, is not run beside it, and drops what it makes too late", async () => {
+      const { opened, open } = gate();
+      const attempts: number[] = [];
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "100ms", retries: 3, backoff: "1ms" },
+            handler: async (input, { attempt }) => {
+              attempts.push(attempt);
+              await opened;
+              return input;
+            },
+          },
+        },
+      });
+      const id = await works.order("work", "a");
+      const failed = await works.when(id, "failed");
+      expect(failed).toMatchObject({ failure: { code: "timeout" }, paymentState: "refund_owed", attempt: 1 });
+      open();
+      await works.server.stop();
+      expect(await works.job(id)).toEqual(failed);
+      expect(attempts).toEqual([1]);
+    });
+  });
+
+  describe("that must start within a time", () => {
+    it.each([
+      ["before", "refund_owed", 1],
+      ["after", "unused", 0],
+    ] as const)(
+      "and is charged %s its work, ends as expired without any worker, and nobody keeps its money",
+      async (charge, paymentState, refunds) => {
+        let runs = 0;
+        await using works = await openWorks({
+          store,
+          role: "api",
+          works: {
+            work: {
+              ...{ timeout: "5s", startWithin: "50ms", charge },
+              handler: () => {
+                runs += 1;
+              },
+            },
+          },
+        });
+        await works.server.start();
+        const id = await works.order("work", "a");
+        await works.when(id, "expired");
+        expect(await works.document(id)).toMatchObject({
+          ...{ state: "failed", status: "expired", code: "expired", paymentState },
+        });
+        expect(await store.refunds({ limit: 9 })).toHaveLength(refunds);
+        expect(works.asked.settle).toBe(refunds);
+        expect(runs).toBe(0);
+      },
+    );
+
+    it("and has started in time, may take longer, and be run again later", async () => {
+      await using works = await openWorks({
+        store,
+        works: {
+          work: {
+            ...{ timeout: "5s", startWithin: "400ms", retries: 1, backoff: "500ms" },
+            handler: (input, { attempt }) => {
+              if (attempt === 1) throw new Error("not yet");
+              return input;
+            },
+          },
+        },
+      });
+      await works.server.start();
+      const id = await works.order("work", "a");
+      expect(await works.when(id, "succeeded")).toMatchObject({ attempt: 2 });
+    });
+
+    it("expires in the queue of a worker that is busy", async () => {
+      const { started, handler, begun, releaseAll } = bench();
+      await using works = await openWorks({
+        store,
+        works: {
+          work: { timeout: "5s", startWithin: "200ms", concurrency: 1, handler: handler("work") },
+        },
+      });
+      await works.server.start();
+      const first = await works.order("work", "a");
+      await begun("a");
+      const second = await works.order("work", "b");
+      await works.when(second, "expired");
+      releaseAll();
+      await works.when(first, "succeeded");
+      expect(started).toEqual(["a"]);
+    });
+  });
+});

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 /** Time that passes only when there is nothing left to do at the present moment. */
 export interface VirtualClock {
   /** Milliseconds since the clock was put up. */
@@ -9,6 +11,12 @@ export interface VirtualClock {
   until<T>(work: Promise<T>, limitMs?: number): Promise<T>;
   /** Lets this much time pass. */
   advance(ms: number): Promise<void>;
+  /** Work of another program, with a time of its own: our time stands still until it is done, and does not pass in it. */
+  outside<T>(work: () => Promise<T>): Promise<T>;
+  /** Calls what another program has called back, in our time. */
+  inside<T>(work: () => T): T;
+  /** Asked before time passes: true when something has happened outside, and there may be more to do. */
+  stir: (() => Promise<boolean>) | undefined;
   /** Sets the wall clock forward or back, as an administrator does; durations are not affected. */
   set(byMs: number): void;
   readonly wasSet: boolean;
@@ -24,6 +32,9 @@ export class Stuck extends Error {
 const EPOCH = Date.UTC(2026, 0, 1);
 /** What a store or a file may still be doing at the present moment. */
 const BUSY = ["Immediate", "FSReqCallback", "FSReqPromise"];
+
+/** True in work of another program, and in what follows from it: connections outlive the clock they were made under. */
+const elsewhere = new AsyncLocalStorage<boolean>();
 
 class Timer {
   at: number;
@@ -64,6 +75,7 @@ export function virtualClock(): VirtualClock {
   };
   const { setImmediate } = globalThis;
   const timers = new Set<Timer>();
+  const outside = new Set<Promise<unknown>>();
   let elapsed = 0;
   let wall = EPOCH;
   let order = 0;
@@ -89,8 +101,10 @@ export function virtualClock(): VirtualClock {
     }
   }
   Object.assign(globalThis, {
-    setTimeout: (work: () => void, ms?: number, ...args: unknown[]) => add(work, ms, args, false),
-    setInterval: (work: () => void, ms?: number, ...args: unknown[]) => add(work, ms, args, true),
+    setTimeout: (work: () => void, ms?: number, ...args: unknown[]) =>
+      elsewhere.getStore() ? real.setTimeout(work, ms, ...args) : add(work, ms, args, false),
+    setInterval: (work: () => void, ms?: number, ...args: unknown[]) =>
+      elsewhere.getStore() ? real.setInterval(work, ms, ...args) : add(work, ms, args, true),
     clearTimeout: remove,
     clearInterval: remove,
     Date: VirtualDate,
@@ -103,8 +117,14 @@ export function virtualClock(): VirtualClock {
   };
 
   async function quiet(): Promise<void> {
-    do await new Promise<void>((resolve) => setImmediate(resolve));
-    while (process.getActiveResourcesInfo().some((resource) => BUSY.includes(resource)));
+    do {
+      await Promise.allSettled(outside);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    } while (
+      outside.size > 0 ||
+      process.getActiveResourcesInfo().some((resource) => BUSY.includes(resource)) ||
+      (await clock.stir?.())
+    );
   }
 
   /** Runs the timer that comes next, if it comes before `end`. */
@@ -121,7 +141,8 @@ export function virtualClock(): VirtualClock {
     return true;
   }
 
-  return {
+  const clock: VirtualClock = {
+    stir: undefined,
     get elapsed() {
       return elapsed;
     },
@@ -144,6 +165,16 @@ export function virtualClock(): VirtualClock {
       while (step(end)) await quiet();
       elapsed = end;
     },
+    async outside(work) {
+      const working = elsewhere.run(true, work);
+      outside.add(working);
+      try {
+        return await working;
+      } finally {
+        outside.delete(working);
+      }
+    },
+    inside: (work) => elsewhere.run(false, work),
     set(byMs) {
       wall += byMs;
     },
@@ -157,4 +188,5 @@ export function virtualClock(): VirtualClock {
       AbortSignal.timeout = timeout;
     },
   };
+  return clock;
 }

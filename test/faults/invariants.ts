@@ -88,7 +88,7 @@ async function checkPurchase(
     stage.behaviour !== "works" ||
     (stage.plan.store ?? []).some(({ method }) => method === "attend");
   const groups = shaken
-    ? [0, 1, 2, 3].map((number) => starts.filter(({ server }) => server === number))
+    ? starts.map(({ server }) => starts.filter((start) => start.server === server))
     : [starts];
   if (groups.some((group) => atOnce(group) > Math.max(1, charges.length)))
     say(

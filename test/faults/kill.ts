@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,9 +6,11 @@ import type { Address, LocalAccount } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { fileCalls } from "../../src/node/calls.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
 import { FAULT_POINTS, type FaultPoint, startWorld, type World } from "../../src/testing/index.ts";
 import { atomicPrice, chargeOf, isJob, RESOURCES, type ResourceName } from "./api.ts";
 import { type Outcome, replay } from "./clients.ts";
+import { end, forkServer } from "./process.ts";
 import type { ServerOrder } from "./server.ts";
 import { dice } from "./simulation.ts";
 
@@ -29,7 +31,8 @@ export interface KillReport {
   readonly ok: boolean;
 }
 
-interface Bought {
+/** What somebody has set out to buy, and what came of it. */
+export interface Bought {
   readonly item: string;
   readonly resource: ResourceName;
   readonly key: string;
@@ -89,27 +92,9 @@ export async function kill({
       everyMs: EVERY_MS,
       leaseMs: LEASE_MS,
     };
-    const started = fork(new URL(import.meta.resolve("./server.ts")), {
-      env: { ...process.env, SERVER: JSON.stringify(order) },
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
+    const { child: started, listening } = forkServer(order);
     child = started;
-    let complaint = "";
-    started.stderr?.on("data", (chunk) => {
-      complaint += chunk;
-    });
-    await new Promise<void>((resolve, reject) => {
-      started.once("message", (told: { port: number }) => {
-        port = told.port;
-        resolve();
-      });
-      started.once("exit", (code) => {
-        if (code === null) resolve();
-        else if (!over) reject(new Error(`the server ended with ${code}: ${complaint}`));
-      });
-      started.once("error", reject);
-    });
+    port = (await listening) ?? port;
   }
 
   /** Lets one server after the other die, each at the next point, until all is bought. */
@@ -187,7 +172,8 @@ export async function kill({
     signal?.throwIfAborted();
 
     await boot("");
-    const wrong = await verify(world, join(folder, "calls.db"), seller.address, before, all);
+    const store = sqliteStore(join(folder, "calls.db"));
+    const wrong = await verify(world, store, seller.address, before, all).finally(() => store.close());
     const never = FAULT_POINTS.filter((point) => !points.has(point));
     if (never.length > 0) wrong.push(`no server was killed at ${never.join(", ")}`);
     const delivered = all.filter(({ outcome }) => outcome?.state === "delivered").length;
@@ -220,23 +206,18 @@ function comingBy(point: FaultPoint | undefined): readonly ResourceName[] {
 }
 
 /** Compares what buyers, ledger and chain say when nothing is left to be done. */
-async function verify(
+export async function verify(
   world: World,
-  path: string,
+  store: Store,
   seller: Address,
   before: bigint,
   all: readonly Bought[],
 ): Promise<string[]> {
-  const store = sqliteStore(path);
-  try {
-    const deadline = performance.now() + AT_REST_MS;
-    for (;;) {
-      const wrong = await look();
-      if (wrong.length === 0 || performance.now() > deadline) return wrong;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  } finally {
-    await store.close();
+  const deadline = performance.now() + AT_REST_MS;
+  for (;;) {
+    const wrong = await look();
+    if (wrong.length === 0 || performance.now() > deadline) return wrong;
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 
   async function look(): Promise<string[]> {
@@ -307,11 +288,4 @@ function within(ms: number, server: ChildProcess): Promise<boolean> {
       resolve(true);
     });
   });
-}
-
-async function end(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const gone = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGKILL");
-  await gone;
 }

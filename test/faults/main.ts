@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { FAULTS, NOT_HERE } from "./faults.ts";
+import { fleet } from "./fleet.ts";
 import { kill } from "./kill.ts";
 import { Tally } from "./tally.ts";
 import { type Order, type Task, tasks } from "./tasks.ts";
@@ -15,8 +16,9 @@ const HELP = `Breaks servers and says what became of the money.
   --seed S         seed of the first of them                       (by the time of day; it is printed)
   --only TEXT      only cases, or seeds, whose name contains TEXT
   --server WHICH   ours, stock, or both                            (both)
-  --store WHICH    memory, sqlite, or both                         (both)
+  --store WHICH    memory, sqlite, postgres, or all                (all)
   --kill N         purchases of the kill test, 0 to leave it out   (1000; 0 with --only or --server stock)
+  --fleet N        jobs of four processes on one Postgres          (2000; 0 with --only or --server stock)
   --workers N      threads                                         (one for each core)
   --faults         lists the faults, and why others do not occur
   --help
@@ -29,8 +31,9 @@ const { values } = parseArgs({
     seed: { type: "string" },
     only: { type: "string" },
     server: { type: "string", default: "both" },
-    store: { type: "string", default: "both" },
+    store: { type: "string", default: "all" },
     kill: { type: "string" },
+    fleet: { type: "string" },
     workers: { type: "string" },
     faults: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -49,13 +52,14 @@ if (values.help) {
 async function main(): Promise<number> {
   const order: Order = {
     sellers: oneOf("server", values.server, ["ours", "stock"]),
-    stores: oneOf("store", values.store, ["memory", "sqlite"]),
+    stores: oneOf("store", values.store, ["memory", "sqlite", "postgres"]),
     runs: count("runs", values.runs),
     seed: count("seed", values.seed ?? String(Math.floor(Date.now() / 1000) % 1_000_000)),
     ...(values.only === undefined ? {} : { only: values.only }),
   };
-  const killed = values.kill ?? (order.only === undefined && order.sellers.includes("ours") ? "1000" : "0");
-  const purchases = count("kill", killed);
+  const whole = order.only === undefined && order.sellers.includes("ours");
+  const purchases = count("kill", values.kill ?? (whole ? "1000" : "0"));
+  const jobs = count("fleet", values.fleet ?? (whole && order.stores.includes("postgres") ? "2000" : "0"));
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt);
@@ -67,6 +71,18 @@ async function main(): Promise<number> {
   let failed = broken;
   if (purchases > 0 && !stop.signal.aborted) {
     const report = await kill({ purchases, signal: stop.signal, onProgress: progress });
+    progress("");
+    console.log(`\n${report.text}`);
+    if (!report.ok) failed += 1;
+  }
+  if (jobs > 0 && !stop.signal.aborted) {
+    const report = await fleet({
+      jobs,
+      atOnce: 32,
+      killEveryMs: 3_000,
+      signal: stop.signal,
+      onProgress: progress,
+    });
     progress("");
     console.log(`\n${report.text}`);
     if (!report.ok) failed += 1;
@@ -141,8 +157,9 @@ function count(option: string, text: string): number {
 }
 
 function oneOf<T extends string>(option: string, text: string, choices: readonly T[]): readonly T[] {
-  const chosen = choices.filter((choice) => text === "both" || text === choice);
-  if (chosen.length === 0) fail(`--${option} is ${choices.join(", ")} or both, not "${text}"`);
+  const every = choices.length === 2 ? "both" : "all";
+  const chosen = choices.filter((choice) => text === every || text === choice);
+  if (chosen.length === 0) fail(`--${option} is ${choices.join(", ")} or ${every}, not "${text}"`);
   return chosen;
 }
 

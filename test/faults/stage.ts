@@ -19,10 +19,15 @@ import {
 import { decodeHeader } from "../../src/wire/headers.ts";
 import { type Made, RESOURCES, type ResourceName } from "./api.ts";
 import { type VirtualClock, virtualClock } from "./clock.ts";
+import { type PostgresStores, postgresStores } from "./postgres.ts";
 
 export const BASE_URL = "http://seller.test";
 
-export type StoreKind = "memory" | "sqlite";
+export type StoreKind = "memory" | "sqlite" | "postgres";
+
+type Role = "api" | "worker" | "both";
+/** On Postgres those who take calls and those who work are not the same. */
+const FLEET: readonly Role[] = ["api", "api", "worker", "worker"];
 
 /** What a handler does. */
 export type Behaviour =
@@ -49,13 +54,13 @@ interface StoreRule {
 
 /** What goes wrong in a run. */
 export interface Plan {
-  /** The first server dies at the first of them, the one that follows it at the second, … */
+  /** Whichever server is the first to pass the first of them dies there, then whichever passes the second, … */
   readonly crashes?: readonly { readonly point: FaultPoint; readonly nth?: number }[];
   readonly facilitator?: readonly FacilitatorRule[];
   readonly network?: readonly NetworkRule[];
   readonly store?: readonly StoreRule[];
   readonly behaviour?: Behaviour;
-  /** How many servers run at the same time over the same store. @default 1 */
+  /** How many servers run at the same time over the same store. @default 1; on Postgres, there are always four */
   readonly servers?: number;
 }
 
@@ -67,6 +72,7 @@ export interface Settings {
 /** What a server is started with. */
 interface BootOptions {
   readonly number: number;
+  readonly role: Role;
   readonly life: Mortal;
   readonly stage: Stage;
   readonly facilitator: FacilitatorClient;
@@ -142,6 +148,8 @@ export interface Stage {
   readonly account: LocalAccount;
   readonly buyers: readonly LocalAccount[];
   readonly seller: Seller;
+  /** Where the store is Postgres. */
+  readonly postgres: PostgresStores | undefined;
   readonly settings: Settings;
   readonly plan: Plan;
   readonly purchases: Purchase[];
@@ -152,6 +160,7 @@ export interface Stage {
   readonly servers: {
     readonly life: Mortal;
     readonly number: number;
+    readonly role: Role;
     fetch(request: Request): Promise<Response>;
   }[];
   readonly storeCalls: Map<string, number>;
@@ -204,6 +213,7 @@ export function accountOf(number: number): LocalAccount {
 /** A seller, its buyers and the money between them, in a time of their own. */
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { plan = {}, settings = {} } = options;
+  const onPostgres = options.store === "postgres" ? await postgresStores() : undefined;
   const clock = virtualClock();
   const ledger = memoryLedger();
   const account = accountOf(0x5e11e5);
@@ -222,6 +232,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   };
   let folder: string | undefined;
   const crashes = [...(plan.crashes ?? [])];
+  /** How often the point of the next crash has been passed. */
+  let passes = 0;
+  const roles = onPostgres ? FLEET : Array.from({ length: plan.servers ?? 1 }, (): Role => "both");
+  let booting: Promise<void> | undefined;
   let healed = false;
   let booted = 0;
   let serial = 0;
@@ -233,16 +247,23 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   async function bootOne(): Promise<void> {
     const number = booted;
     booted += 1;
-    const crash = crashes.shift();
+    const missing = [...roles];
+    for (const one of stage.servers) missing.splice(missing.indexOf(one.role), 1);
+    const [role = "both"] = missing;
     const life: Mortal = mortal({
-      onPass: (point, nth) => {
+      onPass: (point) => {
         stage.passed.add(point);
         if (healed) return;
         if (point === stage.fuse) {
           stage.fuse = undefined;
           life.kill();
         }
-        if (point === crash?.point && nth === (crash.nth ?? 1)) life.kill();
+        if (point !== crashes[0]?.point) return;
+        passes += 1;
+        if (passes < (crashes[0].nth ?? 1)) return;
+        passes = 0;
+        crashes.shift();
+        life.kill();
       },
     });
     const handlers = Object.fromEntries(
@@ -286,12 +307,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       ]),
     ) as unknown as BootOptions["handlers"];
     const server = await stage.seller
-      .boot({ number, life, stage, facilitator: life.guard(watched), handlers: life.guard(handlers) })
+      .boot({ number, role, life, stage, facilitator: life.guard(watched), handlers: life.guard(handlers) })
       .catch(async (error: unknown) => {
         life.kill();
         throw error;
       });
-    const running = { life, number, fetch: life.fetch((request) => server.fetch(request)) };
+    const running = { life, number, role, fetch: life.fetch((request) => server.fetch(request)) };
     stage.servers.push(running);
     void life.death.then(() => {
       stage.servers.splice(stage.servers.indexOf(running), 1);
@@ -301,7 +322,18 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     });
   }
 
+  async function bootAll(): Promise<void> {
+    while (!closed && stage.servers.length < roles.length) {
+      try {
+        await bootOne();
+      } catch {
+        await sleep(RESTART_MS);
+      }
+    }
+  }
+
   const stage: Stage = {
+    postgres: onPostgres?.(clock),
     clock,
     ledger,
     facilitator,
@@ -353,18 +385,17 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     async answer(request) {
       turn += 1;
-      const server = stage.servers[turn % Math.max(1, stage.servers.length)];
+      const taking = stage.servers.filter(({ role }) => role !== "worker");
+      const server = taking[turn % Math.max(1, taking.length)];
       if (!server) throw new TypeError("fetch failed", { cause: new Error("nobody listens") });
       return server.fetch(request);
     },
-    async boot() {
-      while (!closed && stage.servers.length < (plan.servers ?? 1)) {
-        try {
-          await bootOne();
-        } catch {
-          await sleep(RESTART_MS);
-        }
-      }
+    boot() {
+      // Two who do so at once would start one too many.
+      booting ??= bootAll().finally(() => {
+        booting = undefined;
+      });
+      return booting;
     },
     file(name) {
       folder ??= mkdtempSync(join(tmpdir(), "resource402-faults-"));

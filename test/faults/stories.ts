@@ -88,7 +88,7 @@ export async function otherPlace(stage: Stage, purchase: Purchase, client: Clien
 export async function killedAtWork(stage: Stage, purchase: Purchase, client: ClientKind): Promise<Ended[]> {
   const bought = buy(stage, purchase, client);
   await until(() => stage.starts.length > 0);
-  stage.servers[0]?.life.kill();
+  stage.servers.find(({ number }) => number === stage.starts[0]?.server)?.life.kill();
   return [{ purchase, client, outcome: await bought }];
 }
 

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Violation } from "./invariants.ts";
+import { stopPostgres } from "./postgres.ts";
 import { type Order, tasks } from "./tasks.ts";
 
 /** What a worker tells of each task when it is done. */
@@ -21,3 +22,4 @@ for (const [index, task] of tasks(order).entries()) {
   }
   parentPort?.postMessage({ index, violations } satisfies Done);
 }
+await stopPostgres();

@@ -7,7 +7,7 @@ import type { JobRecord } from "../../src/store/store.ts";
 import { BASE_URL, gate, post, type Shop, signedByHand, until } from "./shop.ts";
 
 /** A kind of work: how its jobs are run, and what they do. Each costs 2 cents. */
-export interface Work extends Omit<JobOptions, "artifactUrl" | "response"> {
+interface Work extends Omit<JobOptions, "artifactUrl" | "response"> {
   readonly charge?: "before" | "after";
   readonly handler: (input: { name: string }, ctx: JobContext<"refused">) => unknown;
 }

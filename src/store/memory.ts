@@ -193,9 +193,10 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       for (const call of oldCalls) calls.drop(call);
       const oldRefunds = first(limit, refunds.values(), (refund) => maySweepRefund(refund, at));
       for (const { id } of oldRefunds) refunds.delete(id);
-      for (const [id] of first(limit, tombstones, ([, until]) => until <= at)) tombstones.delete(id);
+      const forgotten = first(limit, tombstones, ([, until]) => until <= at);
+      for (const [id] of forgotten) tombstones.delete(id);
       for (const owner of livesUntil.keys()) if (!alive(owner)) livesUntil.delete(owner);
-      return oldJobs.length + oldCalls.length + oldRefunds.length;
+      return oldJobs.length + oldCalls.length + oldRefunds.length + forgotten.length;
     },
 
     async tally(by) {

@@ -54,7 +54,7 @@ export async function sweepPostgres(
     next("refunds", "state = 'paid' AND created_at <= $1::float8", "created_at"),
     [at - REFUND_LIFE_MS, limit],
   );
-  await removed(next("tombstones", "until <= $1::float8", "until"), [at, limit]);
+  const forgotten = await removed(next("tombstones", "until <= $1::float8", "until"), [at, limit]);
   await db.read(`DELETE FROM ${schema}.servers WHERE until <= ${clock.sql}`, [clock.time()]);
-  return jobs + calls + refunds;
+  return jobs + calls + refunds + forgotten;
 }

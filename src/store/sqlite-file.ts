@@ -14,6 +14,11 @@ export interface SqliteFile {
    * `work` still is all or nothing: when it throws, only its own writes are undone, unless the disk gave up.
    */
   write<T>(work: () => T): Promise<T>;
+  /**
+   * How much may be written before what was written moves from the log into the file, in pages: a commit does that, and
+   * whatever else this process does waits for it. More at a time is less work in all; less at a time is shorter waits.
+   */
+  checkpointEvery(pages: number): void;
   /** Calls `happened` when another connection has written since the last look, every `ms` at most. End it by `clearInterval`. */
   onForeignChange(ms: number, happened: () => void): ReturnType<typeof setInterval>;
   /** Waits for the writes that were asked for, then closes the file. */
@@ -26,7 +31,7 @@ type Value = SQLInputValue | Record<string, SQLInputValue>;
 export interface Statement<Row> {
   get(...values: Value[]): Row | undefined;
   all(...values: Value[]): Row[];
-  run(...values: Value[]): unknown;
+  run(...values: Value[]): { readonly changes: number | bigint };
 }
 
 /** "x402", in the header of the file: tells our files from those of other programs. */
@@ -57,6 +62,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   const waiting: Writer[] = [];
   let draining: Promise<void> | undefined;
   let closed = false;
+  let every: number | undefined;
 
   // SQLite's own waiting would stop the event loop, and with it every request and every sign of life.
   async function whenFree<T>(attempt: () => T): Promise<T> {
@@ -129,6 +135,11 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
         waiting.push({ work, resolve: resolve as Writer["resolve"], reject });
         draining ??= drain();
       });
+    },
+    checkpointEvery(pages) {
+      if (pages === every) return;
+      every = pages;
+      db.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
     },
     onForeignChange(ms, happened) {
       // Counts the commits of other connections. Source: sqlite.org/pragma.html#pragma_data_version

@@ -309,8 +309,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       });
     },
 
-    sweep(at, limit) {
-      return file.write(() => {
+    async sweep(at, limit) {
+      const swept = await file.write(() => {
         const expired = jobs.expired.all({ at, limit });
         for (const { id, call_id } of expired) {
           jobs.delete.run(id);
@@ -321,10 +321,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         for (const { id } of old) calls.delete.run(id);
         const paid = refunds.old.all({ at: at - REFUND_LIFE_MS, limit });
         for (const { id } of paid) refunds.delete.run(id);
-        jobs.forget.run({ at, limit });
+        const forgotten = jobs.forget.run({ at, limit });
         servers.sweep.run(now());
-        return expired.length + old.length + paid.length;
+        return expired.length + old.length + paid.length + Number(forgotten.changes);
       });
+      file.checkpointEvery(swept > 0 ? PAGES_WHILE_SWEEPING : PAGES);
+      return swept;
     },
 
     ...sqliteTally(file, prepare),
@@ -335,6 +337,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
   };
 }
+
+/** SQLite's own number. */
+const PAGES = 1000;
+/** A sweep changes pages all over the file: a thousand of them would take longer than anybody should wait. */
+const PAGES_WHILE_SWEEPING = 200;
 
 function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {
   return row === undefined ? undefined : decode(row);

@@ -1,0 +1,70 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { CommandError, type Context } from "../command.ts";
+import type { GenerateOptions } from "../generate.ts";
+
+/** Where a definition is looked for when none is named. */
+const PLACES = ["resources.ts", "schema/resources.ts", "src/resources.ts"];
+
+export const GENERATE_EXAMPLES = `
+Examples:
+  $ resource402 generate                         generate beside resources.ts
+  $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
+  $ resource402 generate --check                 say what is stale, and fail if anything is
+  $ resource402 generate --watch                 generate again on every change
+
+Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.`;
+
+interface Flags {
+  readonly out?: string;
+  readonly check?: boolean;
+  readonly watch?: boolean;
+  readonly ext?: "ts" | "js";
+}
+
+export function addGenerate(program: Command, context: Context): void {
+  program
+    .command("generate")
+    .description("Write types, client, server, openapi.json and API.md, and a stub for each new handler.")
+    .argument("[file]", `the definition (default: ${PLACES.join(", ")}, whichever is there)`)
+    .option("-o, --out <folder>", "where to write (default: the definition's folder)")
+    .addOption(new Option("-c, --check", "write nothing; print what is stale as a diff").conflicts("watch"))
+    .option("-w, --watch", "generate again on every change")
+    .addOption(
+      new Option(
+        "-e, --ext <ext>",
+        "how server.gen.ts imports the definition (default: as tsconfig.json asks)",
+      ).choices(["ts", "js"]),
+    )
+    .addHelpText("after", GENERATE_EXAMPLES)
+    .action(async (named: string | undefined, flags: Flags) => {
+      context.exit(await start(definitionFile(named), flags, context));
+    });
+}
+
+/** The definition that is named, or the first that is where definitions are kept. @throws CommandError */
+export function definitionFile(named: string | undefined): string {
+  const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
+  if (file !== undefined) return file;
+  throw new CommandError(
+    `There is no ${named ?? PLACES.join(", ")}. Name the definition: resource402 generate <file>`,
+    2,
+  );
+}
+
+async function start(file: string, flags: Flags, context: Context): Promise<number> {
+  const { generate } = await import("../generate.ts");
+  const { out, check = false, ext } = flags;
+  const options: GenerateOptions = {
+    file,
+    check,
+    entry: context.entry,
+    ...(out === undefined ? {} : { out: resolve(out) }),
+    ...(ext === undefined ? {} : { ext }),
+  };
+  if (!flags.watch) return (await generate(options)).exitCode;
+  const { rerun } = await import("../watch.ts");
+  await rerun(() => generate(options), context.interruption());
+  return 0;
+}

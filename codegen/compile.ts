@@ -23,6 +23,7 @@ import { type Mistake, type Report, reporter } from "./mistake.ts";
 import {
   type ApiModel,
   compareText,
+  defaultsOf,
   fieldsOf,
   type JsonSchema,
   type ResourceModel,
@@ -190,15 +191,10 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
 
   const { price, description, deprecated, job, cache } = definition;
   const { cacheIsFree = false, cacheIsPublic = false } = definition;
-  const defaults = pricedFields(price).flatMap((name): [string, unknown][] => {
-    const field = fields?.find((field) => field.name === name);
-    if (draft.volatile.includes(name)) {
-      const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
-      report(`${path}.price`, problem, "use a fixed default");
-    }
-    const { default: value } = field ? resolve(schemas, field.schema) : {};
-    return value === undefined ? [] : [[name, value]];
-  });
+  for (const name of pricedFields(price).filter((name) => draft.volatile.includes(name))) {
+    const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
+    report(`${path}.price`, problem, "use a fixed default");
+  }
   return {
     name,
     typeName,
@@ -214,7 +210,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     priceBounds: { min: formatUsd(bounds.min), max: formatUsd(bounds.max) },
     priceSentence: priceSentence(price),
     per: perWhat(price),
-    pricedDefaults: Object.fromEntries(defaults),
+    pricedDefaults: defaultsOf(pricedFields(price), fields ?? [], schemas),
     timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
     charge: chargeOf(definition),
     ...(cache === undefined

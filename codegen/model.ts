@@ -154,6 +154,20 @@ export function choicesOf(schemas: Schemas, schema: JsonSchema): readonly unknow
     : options.flatMap((choices) => choices ?? []);
 }
 
+/** The defaults of those of the named fields that have one. */
+export function defaultsOf(
+  names: readonly string[],
+  fields: readonly Field[],
+  schemas: Schemas,
+): Readonly<Record<string, unknown>> {
+  const defaults = names.flatMap((name): [string, unknown][] => {
+    const field = fields.find((field) => field.name === name);
+    const { default: value } = field ? resolve(schemas, field.schema) : {};
+    return value === undefined ? [] : [[name, value]];
+  });
+  return Object.fromEntries(defaults);
+}
+
 /** Order by code unit: the same on every machine, whatever its locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

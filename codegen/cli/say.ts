@@ -18,6 +18,11 @@ export function sayError(text: string): void {
   console.error(styleText("red", text, { stream: process.stderr }));
 }
 
+/** Something that is worth knowing and stops nothing; beside what a command was asked for. */
+export function sayNote(text: string): void {
+  console.error(styleText("yellow", text, { stream: process.stderr }));
+}
+
 export function sayDone(text: string): void {
   console.log(styleText("green", text, { stream: process.stdout }));
 }

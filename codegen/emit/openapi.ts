@@ -9,9 +9,11 @@ import {
   type ResourceModel,
   refTo,
   resolve,
+  type Schemas,
 } from "../model.ts";
 import { banner, json } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
+import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
 import {
   codesOf,
   HEADER_COMPONENTS,
@@ -23,7 +25,6 @@ import {
 } from "../wire-answers.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 
-const DEFAULT_TAG = "resources";
 const JOB_TAG = "jobs";
 
 /** `openapi.json`, version 3.1: the published document, for people's tools and for agents. */
@@ -41,21 +42,31 @@ export function emitOpenapi(model: ApiModel): string {
   }
   const codes = resources.flatMap(({ errors }) => errors.map(({ code }) => code));
   const results = jobs.map(({ typeName }) => ({ $ref: refTo(`${typeName}Output`) }));
+  const components = used(paths, {
+    schemas: { ...model.schemas, ...wireSchemas([...new Set(codes)].sort(compareText), results) },
+    responses: RESPONSES,
+    parameters: PARAMETERS,
+    headers: HEADER_COMPONENTS,
+  });
   return json({
     "x-generated": banner(model.source),
     openapi: "3.1.0",
+    [EXTENSION]: { format: FORMAT, schemas: besides(components.schemas as Schemas, model.schemas) },
     info: { title, version, description, contact, license },
     servers: servers.length > 0 ? servers : [{ url: "/" }],
     security: [],
     tags: tags(resources),
     paths: Object.fromEntries(paths),
-    components: used(paths, {
-      schemas: { ...model.schemas, ...wireSchemas([...new Set(codes)].sort(compareText), results) },
-      responses: RESPONSES,
-      parameters: PARAMETERS,
-      headers: HEADER_COMPONENTS,
-    }),
+    components,
   });
+}
+
+/** Schemas that no path points at, as the input of a resource whose fields are all in its address. */
+function besides(components: Schemas, schemas: Schemas): Schemas | undefined {
+  const names = Object.keys(schemas).filter((name) => !Object.hasOwn(components, name));
+  const moved = new Map(names.map((name) => [refTo(name), refBeside(name)]));
+  const entries = names.map((name) => [name, mapRefs(schemas[name], (ref) => moved.get(ref) ?? ref)]);
+  return names.length === 0 ? undefined : (Object.fromEntries(entries) as Schemas);
 }
 
 function tags(resources: readonly ResourceModel[]): Json[] {
@@ -91,6 +102,7 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
     tags: tags.length > 0 ? tags : [DEFAULT_TAG],
     ...(deprecated === undefined ? {} : { deprecated: true }),
     "x-payment-info": paymentInfo(resource),
+    [EXTENSION]: offered(resource),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === "POST" ? { requestBody: requestBody(resource, model, fields) } : {}),
     responses: {
@@ -102,6 +114,22 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
           }),
       ...failures(resource),
     },
+  };
+}
+
+/** What the rest of the document cannot say, so that a client can be made from the document alone. */
+function offered(resource: ResourceModel): Json {
+  const { description, deprecated, price, timeoutMs, charge, cache, job, errors, examples } = resource;
+  return {
+    description,
+    deprecated: deprecated === true ? undefined : deprecated,
+    price,
+    charge,
+    timeoutMs,
+    cache,
+    job,
+    errors: errors.length === 0 ? undefined : errors,
+    examples: examples.length === 0 ? undefined : examples,
   };
 }
 

@@ -1,0 +1,127 @@
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import type { ApiModel } from "../model.ts";
+import { CommandError, type Context } from "./command.ts";
+import { definitionFile } from "./commands/generate.ts";
+import { counted, sayMistakes, sayNote } from "./say.ts";
+
+/** An API as a command is told of it. */
+export interface Source {
+  readonly model: ApiModel;
+  /** Where the API answers, as far as its document says so. */
+  readonly baseUrl?: string;
+  /** The definition's file, when it came from one. */
+  readonly file?: string;
+}
+
+export interface SourceOptions {
+  /** Asks for a document from elsewhere: how long that may take, in milliseconds. @default 20000 */
+  readonly timeoutMs?: number;
+  /** US dollars: the most that a call may cost whose price a document does not say. @default "1.00" */
+  readonly maxPrice?: string;
+}
+
+/** How a command is told which API it is about. */
+export const SOURCE_ARGUMENT = [
+  "[source]",
+  "resources.ts, an openapi.json, or the URL of an API or of its document (default: the definition here)",
+] as const;
+
+/**
+ * Reads the API that is named: a definition, a document, or the URL of either an API or its document.
+ * @throws CommandError when there is none, or when it has mistakes, which have been printed by then.
+ */
+export async function readSource(
+  named: string | undefined,
+  context: Context,
+  options: SourceOptions = {},
+): Promise<Source> {
+  if (named !== undefined && /^https?:\/\//i.test(named)) return fromUrl(named, options);
+  const file = definitionFile(named);
+  if (!file.endsWith(".json")) return fromDefinition(file, context);
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new CommandError(`${named} cannot be read: ${messageOf(cause)}`);
+  });
+  return fromText(text, { source: basename(file) }, options);
+}
+
+async function fromDefinition(file: string, { entry }: Context): Promise<Source> {
+  const { load } = await import("./load.ts");
+  const { compilation } = await load({ file, source: basename(file) }, entry);
+  if ("model" in compilation) return { model: compilation.model, file };
+  sayMistakes(compilation.mistakes);
+  throw new CommandError(`${counted(compilation.mistakes.length, "mistake")} in ${basename(file)}.`);
+}
+
+/** Where the document of an API is, when the API is named and not its document. */
+const DOCUMENT = "openapi.json";
+
+async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
+  if (!URL.canParse(named)) throw new CommandError(`${named} is no address.`, 2);
+  const url = new URL(named);
+  const isDocument = /\.json$/i.test(url.pathname) || url.search !== "";
+  const tries = isDocument ? [url] : [new URL(DOCUMENT, slashed(url)), url];
+  let why = "";
+  for (const one of tries) {
+    const found = await ask(one, options.timeoutMs ?? 20_000);
+    if (found.text !== undefined && looksLikeJson(found.text)) {
+      return fromText(found.text, { source: one.href, url: one.href }, options);
+    }
+    why ||= found.why ?? `${one.href} is no JSON`;
+  }
+  throw new CommandError(
+    `There is no document of an API at ${named}: ${why}. Name its openapi.json, or a file that holds it.`,
+  );
+}
+
+const looksLikeJson = (text: string): boolean => /^\s*\{/.test(text);
+
+function slashed(url: URL): string {
+  return url.origin + (url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`);
+}
+
+/** A document is text of some size; what is larger is something else. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: string; readonly why?: string }> {
+  try {
+    const answer = await fetch(url, {
+      headers: { accept: "application/json" },
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (!answer.ok) return { why: `${url.href} answers ${answer.status}` };
+    const bytes = await answer.arrayBuffer();
+    if (bytes.byteLength > MAX_BYTES) return { why: `${url.href} is larger than 32 MiB` };
+    return { text: new TextDecoder().decode(bytes) };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return { why: `${url.origin} cannot be reached (${messageOf(cause)})` };
+  }
+}
+
+async function fromText(
+  text: string,
+  where: { readonly source: string; readonly url?: string },
+  { maxPrice }: SourceOptions,
+): Promise<Source> {
+  const { DocumentError, readDocument } = await import("../read/document.ts");
+  try {
+    const options = { ...where, ...(maxPrice === undefined ? {} : { maxPrice }) };
+    const { model, baseUrl, notes } = readDocument(JSON.parse(text), options);
+    for (const note of notes) sayNote(note);
+    return { model, ...(baseUrl === undefined ? {} : { baseUrl }) };
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new CommandError(`${where.source} is no JSON: ${error.message}`);
+    if (error instanceof DocumentError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The folder that belongs to a source: that of the definition, or the working directory. */
+export function folderOf({ file }: Source): string {
+  return file === undefined ? resolve(".") : dirname(file);
+}

@@ -1,0 +1,56 @@
+import { formatUsd, isUsd, parseUsd, type Usd } from "../../schema/money.ts";
+import type { Price } from "../../schema/price.ts";
+import { isRecord, type JsonRecord, recordsOf } from "./json.ts";
+
+/** What one call costs, as the documents of others say it. */
+const PER = "call";
+
+/**
+ * The price in `x-payment-info`, in the shapes in use: `price { mode, currency, amount | min, max }`, the older
+ * `pricingMode`, `price`, `minPrice` and `maxPrice` beside each other, and `offers`, whose amounts are in the smallest
+ * units of a currency. `undefined` when it is not said in dollars.
+ */
+export function publishedPrice(info: unknown): Price | undefined {
+  if (!isRecord(info)) return undefined;
+  const { price } = info;
+  if (isRecord(price)) return inDollars(price) ? ranged(price.amount, price.min, price.max) : undefined;
+  if (price !== undefined || info.minPrice !== undefined || info.maxPrice !== undefined) {
+    return ranged(price, info.minPrice, info.maxPrice);
+  }
+  const offers = info.offers === undefined ? [info] : recordsOf(info.offers);
+  return offers.map(offered).find((found) => found !== undefined);
+}
+
+function inDollars({ currency }: JsonRecord): boolean {
+  return currency === undefined || currency === "USD";
+}
+
+function ranged(amount: unknown, min: unknown, max: unknown): Price | undefined {
+  const fixed = usdOf(amount);
+  if (fixed !== undefined)
+    return fixed === "0.00" ? { kind: "free" } : { kind: "fixed", usd: fixed, per: PER };
+  const most = usdOf(max);
+  if (most === undefined) return undefined;
+  const least = usdOf(min) ?? "0.00";
+  if (parseUsd(least) > parseUsd(most)) return undefined;
+  return { kind: "quoted", min: least, max: most, per: PER };
+}
+
+/** `"$0.05"`, `"0.05"` and `0.05` are all in use. */
+function usdOf(amount: unknown): Usd | undefined {
+  const text = typeof amount === "number" ? String(amount) : amount;
+  if (typeof text !== "string") return undefined;
+  const plain = text.trim().replace(/^\$/, "");
+  return isUsd(plain) ? (formatUsd(parseUsd(plain)) as Usd) : undefined;
+}
+
+/** Dollar tokens whose smallest unit is a millionth. */
+const MILLIONTHS =
+  /^(usdc|usdt|0x833589fcd6edb6e08f4c7c32d4f71b54bda02913|0x036cbd53842c5426634e7929541ec2318f3dcf7e)$/i;
+
+function offered({ amount, currency }: JsonRecord): Price | undefined {
+  if (typeof amount !== "string" || !/^\d{1,30}$/.test(amount)) return undefined;
+  if (typeof currency !== "string" || !MILLIONTHS.test(currency)) return undefined;
+  const digits = amount.padStart(7, "0");
+  return ranged(`${digits.slice(0, -6)}.${digits.slice(-6)}`, undefined, undefined);
+}

@@ -1,5 +1,12 @@
 import { durationText } from "../schema/duration.ts";
-import { type JsonSchema, type ResourceModel, refName, resolve, type Schemas } from "./model.ts";
+import {
+  type ApiModel,
+  type JsonSchema,
+  type ResourceModel,
+  refName,
+  resolve,
+  type Schemas,
+} from "./model.ts";
 
 /** How schemas and resources are put into words, the same in JSDoc and in documents. */
 
@@ -132,6 +139,34 @@ export function aboutResource(resource: ResourceModel): string[] {
   const sentences = [priceSentence, answer, startText(resource), chargeText(resource), cacheText(resource)];
   const about = sentences.filter((sentence) => sentence !== "").join(" ");
   return [...(description === undefined ? [] : [description, ""]), about];
+}
+
+/** How an agent calls, pays and waits, in sentences. The same in `llms.txt` and in `info.x-guidance`. */
+export function guidance({ resources }: ApiModel): string[] {
+  const paid = resources.some(({ price }) => price.kind !== "free");
+  const jobs = resources.some(({ job }) => job !== undefined);
+  return [
+    "Send the input as a JSON body with POST, or in the query with GET. Invalid input is answered 400 with what is wrong " +
+      "with which field, and costs nothing.",
+    ...(paid
+      ? [
+          "A call without a payment is answered 402. Its header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) and its " +
+            "body (version 1) say the exact price of this input, and how to pay. Sign one of the `accepts` and send the same " +
+            "request again with the header `PAYMENT-SIGNATURE` (version 1: `X-PAYMENT`).",
+          "Send an `Idempotency-Key` of your own with each purchase, the same one when you repeat it: the same key is charged " +
+            "once and gets the same answer. When an answer is lost, or is 503 or 504, send the same bytes again; do not sign anew.",
+        ]
+      : []),
+    ...(jobs
+      ? [
+          "Some calls run as jobs: they are answered 202 with a `statusUrl`. GET it, free of charge, until `state` is " +
+            "`succeeded` (then `result` is the output) or `failed` (then `code` and `error` say why). `Prefer: wait=20` holds " +
+            "the answer; `retryAfterSeconds` says when to ask next. Do not call again to ask how a job stands.",
+        ]
+      : []),
+    "Errors are JSON with `code`, `error`, `retryable` and `paymentState` (`unused`, `in_flight`, `settled`, " +
+      "`refund_owed`, `refunded`), which says what has become of the money.",
+  ];
 }
 
 /** What to use instead of a deprecated resource; empty when the definition does not say. */

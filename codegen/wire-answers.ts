@@ -2,6 +2,8 @@ import { HEADERS } from "../src/wire/headers.ts";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from "../src/wire/problem.ts";
 import { pascalCase } from "./check/names.ts";
 import { refTo } from "./model.ts";
+import { JOB_LINKS } from "./openapi/jobs.ts";
+import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExamples } from "./openapi/wire-examples.ts";
 
 /** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
 

@@ -3,8 +3,13 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Mistake } from "../mistake.ts";
 
-/** Says of an error that reading a definition has thrown where it is and how to mend it. No stack. */
-export function explain(error: unknown, file: string): Mistake {
+const DESCRIBES_ONLY = "see what it needs there; a definition only describes, it opens and fetches nothing";
+
+/**
+ * Says of an error that reading a file of the seller's has thrown where it is and how to mend it. No stack. `mend` is
+ * said of what the file itself has thrown.
+ */
+export function explain(error: unknown, file: string, mend = DESCRIBES_ONLY): Mistake {
   if (!(error instanceof Error)) {
     return mistake(file, undefined, `throws ${String(error)}`, "let it define the API and nothing else");
   }
@@ -24,7 +29,6 @@ export function explain(error: unknown, file: string): Mistake {
     return mistake(place, line, error.message, mendOf(error.message, code));
   }
   const { place, line } = frameOf(error.stack ?? "", file);
-  const mend = "see what it needs there; a definition only describes, it opens and fetches nothing";
   return mistake(place, line, error.message || error.name, mend);
 }
 

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { emitAll, type GeneratedFile, prepare } from "../files.ts";
+import { emitAll, emitBuyers, type Generated, type GeneratedFile, prepare } from "../files.ts";
 import type { Mistake } from "../mistake.ts";
+import type { ApiModel } from "../model.ts";
 import { importExtension } from "./extension.ts";
 import { load } from "./load.ts";
 import { counted, sayDiff, sayDone, sayError, sayMistakes } from "./say.ts";
@@ -16,6 +17,8 @@ export interface GenerateOptions {
   readonly check?: boolean;
   /** Extension with which `server.gen.ts` imports the definition. @default as the nearest tsconfig.json asks for */
   readonly ext?: "ts" | "js";
+  /** Read the definition with this command's own `resource402` and `zod` where the project has none yet. */
+  readonly lend?: boolean;
   /** The file that runs in the reading thread. */
   readonly entry: URL;
 }
@@ -26,15 +29,17 @@ export interface Outcome {
   readonly exitCode: 0 | 1;
   /** The definition and what it imports: the files to watch. */
   readonly files: readonly string[];
+  /** Absent when the definition has mistakes. */
+  readonly model?: ApiModel;
 }
 
 /** Generates everything from a definition, or says why not. */
 export async function generate(options: GenerateOptions): Promise<Outcome> {
-  const { file, out = dirname(file), entry } = options;
+  const { file, out = dirname(file), lend = false, entry } = options;
   const source = relative(out, file).split(sep).join("/");
   prepare();
   const [{ compilation, files }, extension] = await Promise.all([
-    load({ file, source }, entry),
+    load({ file, source, lend }, entry),
     options.ext ?? importExtension(dirname(file)),
   ]);
   sayMistakes(compilation.advice);
@@ -45,17 +50,36 @@ export async function generate(options: GenerateOptions): Promise<Outcome> {
   }
   const definition = source.startsWith(".") ? source : `./${source}`;
   const specifier = extension === "ts" ? definition : definition.replace(/ts$/, "js");
-  const generated = await emitAll(compilation.model, specifier);
+  const { model } = compilation;
+  const generated = await emitAll(model, specifier);
+  return { exitCode: await bringUpToDate(out, generated, options.check ?? false), files, model };
+}
+
+export interface GenerateFromOptions {
+  /** What was read, by `readSource`. */
+  readonly model: ApiModel;
+  /** Absolute path of the folder that is written to. */
+  readonly out: string;
+  readonly check?: boolean;
+}
+
+/** Generates what a buyer needs from a published document. Returns the exit code. */
+export async function generateClient({ model, out, check = false }: GenerateFromOptions): Promise<0 | 1> {
+  return bringUpToDate(out, { files: await emitBuyers(model), stubs: [] }, check);
+}
+
+/** Writes what is stale and what is missing, or only says so. Returns the exit code. */
+async function bringUpToDate(out: string, generated: Generated, check: boolean): Promise<0 | 1> {
   const stale = await staleFiles(out, generated.files);
-  if (options.check) {
+  if (check) {
     if (stale.length > 0) await sayStale(stale);
     else sayDone(`Up to date: ${counted(generated.files.length, "file")}.`);
-    return { exitCode: stale.length > 0 ? 1 : 0, files };
+    return stale.length > 0 ? 1 : 0;
   }
   const stubs = generated.stubs.filter(({ path }) => !existsSync(join(out, path)));
   await writeFiles(out, [...stale, ...stubs]);
   sayDone(resultOf(stale, stubs, generated.files.length - stale.length));
-  return { exitCode: 0, files };
+  return 0;
 }
 
 function resultOf(

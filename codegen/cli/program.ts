@@ -2,8 +2,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { CommandError, type Context, type Register } from "./command.ts";
+import { addCall } from "./commands/call.ts";
+import { addDev } from "./commands/dev.ts";
+import { addDiff } from "./commands/diff.ts";
 import { addGenerate, GENERATE_EXAMPLES } from "./commands/generate.ts";
+import { addInit } from "./commands/init.ts";
+import { addMcp } from "./commands/mcp.ts";
 import { addRefunds } from "./commands/refunds.ts";
+import { addSdk } from "./commands/sdk.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { sayError } from "./say.ts";
@@ -11,7 +17,18 @@ import { sayError } from "./say.ts";
 const USAGE = 2;
 
 /** In the order in which the help lists them. */
-const COMMANDS: readonly Register[] = [addGenerate, addRefunds, addStats, addSweep];
+const COMMANDS: readonly Register[] = [
+  addInit,
+  addGenerate,
+  addDev,
+  addSdk,
+  addDiff,
+  addCall,
+  addMcp,
+  addRefunds,
+  addStats,
+  addSweep,
+];
 
 /** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */
 export async function run(words: readonly string[], entry: URL): Promise<number> {

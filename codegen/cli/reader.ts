@@ -1,4 +1,4 @@
-import { registerHooks } from "node:module";
+import { type ResolveHookSync, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Compilation, compile } from "../compile.ts";
@@ -10,6 +10,8 @@ export interface Question {
   readonly file: string;
   /** How it is named in what is generated. */
   readonly source: string;
+  /** Whether the definition may use our own `resource402` and `zod` where it finds none. */
+  readonly lend?: boolean;
 }
 
 /** What the thread answers, as JSON text. */
@@ -21,13 +23,14 @@ export interface Answer {
 
 /** Reads and compiles the definition in this thread, whose modules are all fresh. */
 export async function answer(): Promise<void> {
-  const { file, source } = workerData as Question;
+  const { file, source, lend = false } = workerData as Question;
   // Node's notices on reading TypeScript, and on a package.json without a type, are of no use here.
   process.removeAllListeners("warning");
   const files = new Set([file]);
   registerHooks({
     resolve(specifier, context, next) {
-      const resolved = next(specifier, context);
+      const resolved =
+        lend && LENT.test(specifier) ? lent(specifier, context, next) : next(specifier, context);
       if (resolved.url.startsWith("file:") && !resolved.url.includes("/node_modules/")) {
         files.add(fileURLToPath(resolved.url));
       }
@@ -37,6 +40,16 @@ export async function answer(): Promise<void> {
   const compilation = await read(file, source);
   parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies Answer));
 }
+
+const LENT = /^(resource402|zod)(\/|$)/;
+
+const lent: ResolveHookSync = (specifier, context, next) => {
+  try {
+    return next(specifier, context);
+  } catch {
+    return next(specifier, { ...context, parentURL: import.meta.url });
+  }
+};
 
 async function read(file: string, source: string): Promise<Compilation> {
   let module: { readonly default?: unknown };

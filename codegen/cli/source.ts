@@ -42,7 +42,7 @@ export async function readSource(
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new CommandError(`${named} cannot be read: ${messageOf(cause)}`);
   });
-  return fromText(text, { source: basename(file) }, options);
+  return readText(text, { source: basename(file) }, options);
 }
 
 async function fromDefinition(file: string, { entry }: Context): Promise<Source> {
@@ -65,7 +65,7 @@ async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
   for (const one of tries) {
     const found = await ask(one, options.timeoutMs ?? 20_000);
     if (found.text !== undefined && looksLikeJson(found.text)) {
-      return fromText(found.text, { source: one.href, url: one.href }, options);
+      return readText(found.text, { source: one.href, url: one.href }, options);
     }
     why ||= found.why ?? `${one.href} is no JSON`;
   }
@@ -99,10 +99,11 @@ async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: strin
   }
 }
 
-async function fromText(
+/** Reads the text of a document; `where` is how it is named. @throws CommandError */
+export async function readText(
   text: string,
   where: { readonly source: string; readonly url?: string },
-  { maxPrice }: SourceOptions,
+  { maxPrice }: SourceOptions = {},
 ): Promise<Source> {
   const { DocumentError, readDocument } = await import("../read/document.ts");
   try {

@@ -1,3 +1,4 @@
+import { callDefinition } from "../call-definition.ts";
 import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
@@ -49,9 +50,6 @@ function member(resource: ResourceModel): string {
 }
 
 function construction(resource: ResourceModel): string {
-  const { name, method, path, price, pricedDefaults } = resource;
-  const hasDefaults = Object.keys(pricedDefaults).length > 0;
-  const options = { name, method, path, price, ...(hasDefaults ? { defaults: pricedDefaults } : {}) };
-  const before = `${key(name)}: ${kindOf(resource)}(`;
-  return `    ${before}${literal(options, "    ", `${before})`)}),\n`;
+  const before = `${key(resource.name)}: ${kindOf(resource)}(`;
+  return `    ${before}${literal(callDefinition(resource), "    ", `${before})`)}),\n`;
 }

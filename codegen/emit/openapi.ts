@@ -12,7 +12,7 @@ import {
   type Schemas,
 } from "../model.ts";
 import { banner, json } from "../print.ts";
-import { aboutResource, insteadOf } from "../prose.ts";
+import { aboutResource, guidance, insteadOf } from "../prose.ts";
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
 import {
   codesOf,
@@ -52,7 +52,7 @@ export function emitOpenapi(model: ApiModel): string {
     "x-generated": banner(model.source),
     openapi: "3.1.0",
     [EXTENSION]: { format: FORMAT, schemas: besides(components.schemas as Schemas, model.schemas) },
-    info: { title, version, description, contact, license },
+    info: { title, version, description, "x-guidance": guidance(model).join("\n\n"), contact, license },
     servers: servers.length > 0 ? servers : [{ url: "/" }],
     security: [],
     tags: tags(resources),

@@ -1,8 +1,9 @@
 import { durationText } from "../../schema/duration.ts";
 import { textKind } from "../check/routes.ts";
-import { type ApiModel, choicesOf, fieldsOf, type ResourceModel, resolve, type Schemas } from "../model.ts";
+import { bazaar, outputSchema } from "../discovery.ts";
+import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
-import { insteadOf, kindText } from "../prose.ts";
+import { insteadOf } from "../prose.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {
@@ -38,16 +39,16 @@ export function emitServer(model: ApiModel, definition: string): string {
     ...resources.flatMap(inferredTypes),
     `${jsdoc(["One function for each resource."])}export interface Handlers {\n${resources.map(handler).join("\n")}}\n`,
     ...(quoted.length > 0 ? [quotes(quoted)] : []),
-    factory(model, quoted.length > 0),
+    factory(model, quoted.length > 0, definition),
     `const documents: Documents = {\n${documents}};\n`,
   ].join("\n");
 }
 
-function factory({ title }: ApiModel, hasQuotes: boolean): string {
+function factory({ title }: ApiModel, hasQuotes: boolean, definition: string): string {
   const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
   const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
   return `${doc}export function createServer(options: ${options}): Server {
-  return serve(api, documents, options);
+  return serve(api, documents, options, () => import(${string(`./published.gen${definition.slice(-3)}`)}));
 }
 `;
 }
@@ -99,45 +100,17 @@ function quotes(resources: readonly ResourceModel[]): string {
 }
 
 function document(resource: ResourceModel, schemas: Schemas): string {
-  const { name, typeName, method, path, pathParams, priceBounds } = resource;
+  const { name, typeName, method, path, pathParams, price, priceBounds } = resource;
   const fields = fieldsOf(schemas, schemas[`${typeName}Input`] ?? {}) ?? [];
   const asText = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
   const kinds = asText.map(({ name, schema }) => [name, textKind(schemas, schema)]);
-  const described = fields.map(({ name, schema, required }): [string, object] => {
-    const { description, default: fallback } = resolve(schemas, schema);
-    const choices = choicesOf(schemas, schema);
-    const type = kindText(schemas, schema);
-    return [
-      name,
-      { type, required, description, default: fallback, enum: type === "boolean" ? undefined : choices },
-    ];
-  });
-  const group = (inPath: boolean): object | undefined => {
-    const chosen = described.filter(([name]) => pathParams.includes(name) === inPath);
-    return chosen.length === 0 ? undefined : Object.fromEntries(chosen);
-  };
-  const output = fieldsOf(schemas, schemas[`${typeName}Output`] ?? {}) ?? [];
   const document = {
     method,
     path,
     maxPrice: priceBounds.max,
     fields: kinds.length === 0 ? undefined : Object.fromEntries(kinds),
-    outputSchema: {
-      input: {
-        type: "http",
-        method,
-        pathParams: group(true),
-        ...(method === "GET"
-          ? { queryParams: group(false) }
-          : { bodyType: "json", bodyFields: group(false) }),
-      },
-      output: Object.fromEntries(
-        output.map(({ name, schema }): [string, object] => {
-          const { description } = resolve(schemas, schema);
-          return [name, { type: kindText(schemas, schema), description }];
-        }),
-      ),
-    },
+    outputSchema: outputSchema(resource, schemas),
+    bazaar: price.kind === "free" ? undefined : bazaar(resource, schemas),
   };
   return `  ${key(name)}: ${literal(document, "  ", `${key(name)}: `)},\n`;
 }

@@ -43,7 +43,7 @@ export interface Handlers {
 
 /** Serves Pixel Studio. The options say how it is paid and where calls are kept. */
 export function createServer(options: ServerOptions<Handlers>): Server {
-  return serve(api, documents, options);
+  return serve(api, documents, options, () => import("./published.gen.ts"));
 }
 
 const documents: Documents = {
@@ -72,6 +72,59 @@ const documents: Documents = {
         },
       },
       output: { caption: { type: "string", description: "One sentence." } },
+    },
+    bazaar: {
+      info: {
+        input: { type: "http", method: "POST", bodyType: "json", body: { imageUrl: "https://example.com/" } },
+        output: { type: "json", example: { caption: "…" } },
+      },
+      schema: {
+        $schema: "https://json-schema.org/draft/2020-12/schema",
+        type: "object",
+        properties: {
+          input: {
+            type: "object",
+            properties: {
+              type: { type: "string", const: "http" },
+              method: { type: "string", enum: ["POST"] },
+              bodyType: { type: "string", enum: ["json"] },
+              body: {
+                type: "object",
+                properties: {
+                  imageUrl: {
+                    description: "Address of an image drawn by this studio.",
+                    type: "string",
+                    format: "uri",
+                    maxLength: 2000,
+                  },
+                  tone: {
+                    description: "Style of the sentence.",
+                    type: "string",
+                    enum: ["plain", "witty"],
+                    default: "plain",
+                  },
+                },
+                required: ["imageUrl"],
+              },
+            },
+            required: ["type", "method", "bodyType", "body"],
+            additionalProperties: false,
+          },
+          output: {
+            type: "object",
+            properties: {
+              type: { type: "string" },
+              example: {
+                type: "object",
+                properties: { caption: { description: "One sentence.", type: "string" } },
+                required: ["caption"],
+              },
+            },
+            required: ["type"],
+          },
+        },
+        required: ["input"],
+      },
     },
   },
   generateImage: {
@@ -108,6 +161,72 @@ const documents: Documents = {
       output: {
         imageUrl: { type: "string", description: "Address of the PNG image, kept for 24 hours." },
         width: { type: "integer", description: "Width and height of the image in pixels." },
+      },
+    },
+    bazaar: {
+      info: {
+        input: { type: "http", method: "POST", bodyType: "json", body: { prompt: "…" } },
+        output: { type: "json", example: { imageUrl: "https://example.com/", width: 1 } },
+      },
+      schema: {
+        $schema: "https://json-schema.org/draft/2020-12/schema",
+        type: "object",
+        properties: {
+          input: {
+            type: "object",
+            properties: {
+              type: { type: "string", const: "http" },
+              method: { type: "string", enum: ["POST"] },
+              bodyType: { type: "string", enum: ["json"] },
+              body: {
+                type: "object",
+                properties: {
+                  prompt: {
+                    description: "What to draw. Be specific about style, colours and composition.",
+                    type: "string",
+                    minLength: 1,
+                    maxLength: 1000,
+                  },
+                  quality: {
+                    description: "Higher quality is larger and takes longer.",
+                    type: "string",
+                    enum: ["draft", "standard", "high"],
+                    default: "standard",
+                  },
+                  palette: {
+                    description: "Name of the colours to use.",
+                    type: "string",
+                    enum: ["dusk", "meadow", "ember"],
+                    default: "dusk",
+                  },
+                },
+                required: ["prompt"],
+              },
+            },
+            required: ["type", "method", "bodyType", "body"],
+            additionalProperties: false,
+          },
+          output: {
+            type: "object",
+            properties: {
+              type: { type: "string" },
+              example: {
+                type: "object",
+                properties: {
+                  imageUrl: {
+                    description: "Address of the PNG image, kept for 24 hours.",
+                    type: "string",
+                    format: "uri",
+                  },
+                  width: { description: "Width and height of the image in pixels.", type: "integer" },
+                },
+                required: ["imageUrl", "width"],
+              },
+            },
+            required: ["type"],
+          },
+        },
+        required: ["input"],
       },
     },
   },

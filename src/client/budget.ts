@@ -14,6 +14,8 @@ export interface BudgetOptions {
 
 export interface Budget {
   readonly perCall: Money | undefined;
+  /** What may still be signed of the total; `undefined` without one. */
+  left(): Money | undefined;
   /** Sets `amount` aside before anything is signed, so that concurrent calls cannot overspend. False: too much. */
   reserve(amount: Money): boolean;
   /** Gives back what was set aside, when nothing has been sent. */
@@ -34,15 +36,21 @@ export function createBudget({ perCall, total }: BudgetOptions = {}): Budget {
   const counted = new Map<string, { amount: Money; until: number; unused: boolean }>();
   let taken: Money = 0n;
   const id = (call: SavedCall): string => nameOf(call) + call.payment.validBefore;
+  function left(): Money | undefined {
+    for (const [key, { amount, until, unused }] of counted) {
+      if (until * 1000 > Date.now()) continue;
+      counted.delete(key);
+      if (unused) taken -= amount;
+    }
+    return most === undefined ? undefined : most - taken;
+  }
+
   return {
     perCall: perCall === undefined ? undefined : parseUsd(perCall),
+    left,
     reserve(amount) {
-      for (const [key, { amount, until, unused }] of counted) {
-        if (until * 1000 > Date.now()) continue;
-        counted.delete(key);
-        if (unused) taken -= amount;
-      }
-      if (most !== undefined && taken + amount > most) return false;
+      const free = left();
+      if (free !== undefined && amount > free) return false;
       taken += amount;
       return true;
     },

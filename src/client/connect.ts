@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
+import { formatUsd } from "../../schema/money.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
@@ -92,6 +93,8 @@ export interface Connection {
    * being made, here or by whoever shares `calls`. To resume one of these as well does no harm. @throws what `calls` throws
    */
   pending(): Promise<readonly PendingCall[]>;
+  /** What may still be signed of `budget.total`, in US dollars, not below 0; `undefined` without such a ceiling. */
+  left(): string | undefined;
 }
 
 /**
@@ -111,12 +114,13 @@ export function connect(options: ClientOptions): Connection {
     maxAnswerBytes: options.maxAnswerBytes ?? 32 * 1024 * 1024,
   });
   const calls = options.calls ?? memoryCalls();
+  const budget = createBudget(options.budget);
   const emit = (event: ClientEvent): void => tell(options.onEvent, event);
   const exchange = createExchange({
     baseUrl,
     send: http.send,
     calls,
-    budget: createBudget(options.budget),
+    budget,
     payer: options.payer,
     trusted: options.assets ?? [],
     emit,
@@ -206,6 +210,11 @@ export function connect(options: ClientOptions): Connection {
           forget: () => calls.remove(saved),
         };
       });
+    },
+
+    left() {
+      const left = budget.left();
+      return left === undefined ? undefined : formatUsd(left > 0n ? left : 0n);
     },
   };
 

@@ -52,7 +52,12 @@ export type ClientEvent =
       readonly currency: string;
       readonly idempotencyKey: string;
     }
-  | { readonly type: "settled"; readonly resource: string; readonly receipt: Receipt }
+  | {
+      readonly type: "settled";
+      readonly resource: string;
+      readonly receipt: Receipt;
+      readonly idempotencyKey: string;
+    }
   | {
       readonly type: "accepted";
       readonly resource: string;
@@ -161,7 +166,7 @@ export function createExchange(room: ExchangeRoom): Exchange {
     }
 
     const receipt = receiptOf(answer, saved.payment);
-    if (receipt) emit({ type: "settled", resource, receipt });
+    if (receipt) emit({ type: "settled", resource, receipt, idempotencyKey });
     const { paymentState } = readProblem(answer.body);
     // The stored answer to an earlier call under this key: what was signed now has not been used.
     const replayed = answer.headers.get(HEADERS.idempotentReplayed) === "true";

@@ -18,6 +18,7 @@ import {
   type PaymentRequirementsV1,
   type Pricing,
 } from "../wire/index.ts";
+import { type Bazaar, fitting } from "./bazaar.ts";
 import { saysUsed } from "./charge.ts";
 import type { Presented } from "./evidence.ts";
 import { nameInV1 } from "./network.ts";
@@ -58,6 +59,8 @@ export interface Priced {
   readonly charge: "before" | "after";
   /** x402 v1 `outputSchema`: what to send and what comes back. */
   readonly outputSchema: unknown;
+  /** x402 v2 `bazaar`: the same for marketplaces of today. */
+  readonly bazaar: Bazaar | undefined;
 }
 
 interface Offer {
@@ -203,6 +206,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
         error,
         { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
+      const described = withBazaar(required, resource.bazaar);
       const body: PaymentRequiredV1 = {
         x402Version: 1,
         error,
@@ -214,7 +218,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
         headers: {
           "content-type": "application/json",
           "cache-control": "no-store",
-          [HEADERS.paymentRequired]: encodeHeader(required),
+          [HEADERS.paymentRequired]: encodeHeader(described),
         },
         body: JSON.stringify(body),
       };
@@ -258,6 +262,23 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
       )?.asset;
     },
   };
+}
+
+/** What servers and proxies of the field let through in one header is 8 KiB at the least. */
+const MAX_HEADER = 8_000;
+/** Of base64, for what a buyer adds to what is echoed: signature, authorization and the name of the call. */
+const SIGNED = 1_200;
+
+/** Adds what the resource is to its challenge, as far as neither that nor the payment that echoes it grows too long. */
+function withBazaar(required: PaymentRequired, bazaar: Bazaar | undefined): PaymentRequired {
+  if (!bazaar) return required;
+  const challenge = encodeHeader(required).length;
+  const { accepts, ...echoed } = required;
+  const payment =
+    Math.max(...accepts.map((accepted) => encodeHeader({ ...echoed, accepted }).length)) + SIGNED;
+  // A comma and a name are added with it.
+  const fits = fitting(bazaar, MAX_HEADER - Math.max(challenge, payment) - 32);
+  return fits ? { ...required, extensions: { ...required.extensions, bazaar: fits } } : required;
 }
 
 function inV1(

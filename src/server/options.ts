@@ -43,6 +43,8 @@ export interface ServerOptions<Handlers> {
   readonly publicUrl?: string;
   /** Answer browsers of any origin. @default true */
   readonly cors?: boolean;
+  /** Serve `/openapi.json`, `/llms.txt`, `/docs` and `/.well-known/x402`. @default true */
+  readonly publish?: boolean;
   /**
    * Where log lines go: pino, winston, `console`, or only a level for the pino that writes JSON lines to standard
    * error. Inputs, payments and keys are never among them, but for the fields that a definition names `loggable`.
@@ -125,6 +127,7 @@ const KNOWN = {
       "store",
       "publicUrl",
       "cors",
+      "publish",
       "log",
       "metrics",
       "admin",

@@ -10,6 +10,7 @@ import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
 import type { JobResource } from "../jobs/record.ts";
+import type { Bazaar } from "../payments/bazaar.ts";
 import type { Priced } from "../payments/offer.ts";
 
 /** What the compiler writes down of a resource for the server. */
@@ -23,6 +24,8 @@ export interface ResourceDocument {
   readonly fields?: Readonly<Record<string, string>>;
   /** x402 v1 `outputSchema`. */
   readonly outputSchema: unknown;
+  /** x402 v2 extension `bazaar`. Absent: the 402 goes without. */
+  readonly bazaar?: Bazaar;
 }
 
 export type Documents = Readonly<Record<string, ResourceDocument>>;
@@ -83,6 +86,7 @@ export function servedResources(
       response: job?.response,
       document: document as ResourceDocument,
       outputSchema: document?.outputSchema,
+      bazaar: document?.bazaar,
       maxPrice: parseUsd(document?.maxPrice ?? "0"),
       fixed: definition.price.kind === "fixed" ? parseUsd(definition.price.usd) : undefined,
       handler: handler as AnyHandler,

@@ -22,6 +22,7 @@ import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
 import { chainOf, checkOptions, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
+import { createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
 
@@ -54,6 +55,7 @@ export function serve(
   api: ApiDefinition,
   documents: Documents,
   options: ServerOptions<object> & { readonly quotes?: object },
+  published?: () => Promise<Published>,
 ): Server {
   checkOptions(options);
   const { log: to = "info" } = options;
@@ -185,11 +187,21 @@ export function serve(
         return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
       });
     }
+    if (published && (options.publish ?? true)) mountPublished(published);
     app.get("/v1/jobs/:id", async (c) => respond(await status.get(c.req.param("id"), c.req.raw), cors));
     app.get("/v1/jobs/:id/events", async (c) =>
       respond(await status.events(c.req.param("id"), c.req.raw), cors),
     );
     app.delete("/v1/jobs/:id", async (c) => respond(await status.cancel(c.req.param("id"), c.req.raw), cors));
+  }
+
+  /** After the resources: one that a seller has put at such a path goes before. */
+  function mountPublished(load: () => Promise<Published>): void {
+    const paid = resources.filter(({ price }) => price.kind !== "free").map(({ document }) => document);
+    const pages = createPublished({ load, origin: (request) => url(request, ""), paid });
+    for (const [path, answer] of pages) {
+      app.get(path, async (c) => respond(await answer(c.req.raw), cors));
+    }
   }
 
   function elsewhere(path: string) {

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeSdk } from "./sdk.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -235,3 +236,5 @@ it("the package carries what runs, and nothing else", async () => {
   const folders = new Set(files.map((file) => dirname(file).split("/")[0]));
   expect([...folders].sort()).toEqual([".", "dist"]);
 });
+
+describeSdk({ folder: () => project, empty: emptyProject, command, strictest: STRICTEST });

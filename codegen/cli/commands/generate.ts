@@ -13,6 +13,8 @@ Examples:
   $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
   $ resource402 generate --check                 say what is stale, and fail if anything is
   $ resource402 generate --watch                 generate again on every change
+  $ resource402 generate --from https://api.example.com --out src/studio
+                                                 a typed client from what a seller has published
 
 Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.`;
 
@@ -21,6 +23,8 @@ interface Flags {
   readonly check?: boolean;
   readonly watch?: boolean;
   readonly ext?: "ts" | "js";
+  readonly from?: string;
+  readonly maxPrice: string;
 }
 
 export function addGenerate(program: Command, context: Context): void {
@@ -37,10 +41,34 @@ export function addGenerate(program: Command, context: Context): void {
         "how server.gen.ts imports the definition (default: as tsconfig.json asks)",
       ).choices(["ts", "js"]),
     )
+    .addOption(
+      new Option(
+        "-f, --from <url|file>",
+        "write a client and nothing else, from the openapi.json of an API or from its address",
+      ).conflicts("watch"),
+    )
+    .option(
+      "--max-price <usd>",
+      "with --from: the most that a call may cost whose price the document does not say",
+      "1.00",
+    )
     .addHelpText("after", GENERATE_EXAMPLES)
     .action(async (named: string | undefined, flags: Flags) => {
+      if (flags.from !== undefined) {
+        if (named !== undefined)
+          throw new CommandError(`Name ${named} or --from ${flags.from}, not both.`, 2);
+        context.exit(await startFrom(flags.from, flags, context));
+        return;
+      }
       context.exit(await start(definitionFile(named), flags, context));
     });
+}
+
+async function startFrom(from: string, flags: Flags, context: Context): Promise<number> {
+  const { readSource } = await import("../source.ts");
+  const { generateClient } = await import("../generate.ts");
+  const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });
+  return generateClient({ model, out: resolve(flags.out ?? "."), check: flags.check ?? false });
 }
 
 /** The definition that is named, or the first that is where definitions are kept. @throws CommandError */

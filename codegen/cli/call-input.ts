@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { didYouMean } from "../mistake.ts";
+import {
+  type ApiModel,
+  type Field,
+  fieldsOf,
+  type JsonSchema,
+  type ResourceModel,
+  refTo,
+  type Schemas,
+} from "../model.ts";
+import { kindText, limitsText, typeText } from "../prose.ts";
+import { CommandError } from "./command.ts";
+
+export interface InputFlags {
+  /** JSON, `@file` that holds it, or `-` for standard input. */
+  readonly input?: string;
+  /** `name=value`, each of them over what `input` says. */
+  readonly field?: readonly string[];
+}
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** Reads the input of a call. @throws CommandError, which lists the fields */
+export async function readInput(flags: InputFlags, model: ApiModel, resource: ResourceModel): Promise<Input> {
+  const fields = fieldsOf(model.schemas, inputOf(resource));
+  const wrong = (problem: string): CommandError =>
+    new CommandError(`${problem}\n${fieldsText(model, resource)}`, 2);
+  const whole = flags.input === undefined ? {} : parsed(await written(flags.input), wrong);
+  const input: Record<string, unknown> = { ...whole };
+  const lists = new Map<string, unknown[]>();
+  for (const pair of flags.field ?? []) {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+    if (name === undefined || value === undefined) {
+      throw wrong(`--field "${pair}" has no value. Write name=value: --field prompt="a lighthouse"`);
+    }
+    const field = fields?.find((one) => one.name === name);
+    if (fields !== undefined && field === undefined) {
+      throw wrong(
+        `${resource.name} has no field "${name}"${didYouMean(
+          name,
+          fields.map((one) => one.name),
+        )}.`,
+      );
+    }
+    const read = valueOf(model.schemas, field?.schema ?? {}, value);
+    if (!isList(model.schemas, field) || Array.isArray(read)) {
+      input[name] = read;
+      continue;
+    }
+    // Said several times, a list's field is a list of what was said.
+    const list = [...(lists.get(name) ?? []), read];
+    lists.set(name, list);
+    input[name] = list;
+  }
+  const missing = (fields ?? []).filter(({ name, required }) => required && input[name] === undefined);
+  if (missing.length > 0) {
+    throw wrong(`${resource.name} needs ${missing.map(({ name }) => `"${name}"`).join(" and ")}.`);
+  }
+  return input;
+}
+
+/** The fields of a resource's input, one a line, with what they are, their limits, and their defaults. */
+export function fieldsText({ schemas }: ApiModel, resource: ResourceModel): string {
+  const fields = fieldsOf(schemas, inputOf(resource));
+  if (fields === undefined) return `${resource.name} takes ${typeText(schemas, inputOf(resource))}.`;
+  if (fields.length === 0) return `${resource.name} takes no input: --input '{}'`;
+  const width = Math.max(...fields.map(({ name }) => name.length));
+  const lines = fields.map(({ name, schema, required }) => {
+    const limits = limitsText(schemas, schema);
+    const rule = required
+      ? "required"
+      : schema.default === undefined
+        ? "optional"
+        : `default ${JSON.stringify(schema.default)}`;
+    const about = schema.description === undefined ? "" : `  ${schema.description}`;
+    const kind = [typeText(schemas, schema), ...(limits === "" ? [] : [limits]), rule].join(", ");
+    return `  ${name.padEnd(width)}  ${kind}${about === "" ? "" : `\n  ${" ".repeat(width)}${about}`}`;
+  });
+  return [`Fields of ${resource.name}:`, ...lines].join("\n");
+}
+
+function inputOf({ typeName }: ResourceModel): JsonSchema {
+  return { $ref: refTo(`${typeName}Input`) };
+}
+
+async function written(given: string): Promise<string> {
+  if (given === "-") return text(process.stdin);
+  if (!given.startsWith("@")) return given;
+  const file = given.slice(1);
+  return readFile(file, "utf8").catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`${file} cannot be read: ${why}`, 2);
+  });
+}
+
+function parsed(json: string, wrong: (problem: string) => CommandError): Input {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw wrong(`The input is no JSON: ${error instanceof Error ? error.message : error}.`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Input;
+  throw wrong(`The input is no object. Write one: --input '{"prompt": "a lighthouse"}'`);
+}
+
+/** A flag's text as what the field asks for; what cannot be read so is left for the seller to refuse. */
+function valueOf(schemas: Schemas, schema: JsonSchema, given: string): unknown {
+  const kind = kindText(schemas, schema);
+  if (kind === "string") return given;
+  if (kind === "array") {
+    // Of a list one may write the whole, or an entry.
+    const whole = jsonOf(given);
+    if (Array.isArray(whole)) return whole;
+    return typeof schema.items === "object" ? valueOf(schemas, schema.items, given) : (whole ?? given);
+  }
+  return jsonOf(given) ?? given;
+}
+
+function jsonOf(given: string): unknown {
+  try {
+    return JSON.parse(given);
+  } catch {
+    return undefined;
+  }
+}
+
+function isList(schemas: Schemas, field: Field | undefined): boolean {
+  return field !== undefined && kindText(schemas, field.schema) === "array";
+}

@@ -1,0 +1,164 @@
+import { writeFile } from "node:fs/promises";
+import { styleText } from "node:util";
+import type { ResourceError } from "../../src/client/errors.ts";
+import type { JobUpdate } from "../../src/client/job.ts";
+import type { Receipt } from "../../src/wire/index.ts";
+import type { ApiModel, ResourceModel } from "../model.ts";
+import { shell } from "../print.ts";
+import type { CallFlags } from "./call.ts";
+import { fieldsText } from "./call-input.ts";
+import { CommandError } from "./command.ts";
+import { sayError, sayNote, sayProgress } from "./say.ts";
+import { WALLET_MEND } from "./wallet.ts";
+
+/** Thrown by the payer when nobody has said yes. */
+export class Declined extends Error {}
+
+/** What a call came to: what `--json` prints. */
+export interface Outcome {
+  readonly resource: string;
+  readonly output: unknown;
+  /** What was paid, in US dollars as a decimal. */
+  readonly usd: string;
+  /** Null for what is free, and for an answer out of a cache that was given for nothing. */
+  readonly receipt: Receipt | null;
+  readonly jobId: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** What is known of a call that has no output. */
+interface Told {
+  readonly name: string;
+  readonly flags: CallFlags;
+  readonly jobId: string | undefined;
+  /** The idempotency key of a payment that was signed. */
+  readonly key: string | undefined;
+}
+
+export function drawProgress({ progress, message, status }: JobUpdate): void {
+  const filled = Math.round(progress / 5);
+  const bar = `${"█".repeat(filled)}${"░".repeat(20 - filled)}`;
+  sayProgress(`${bar} ${String(progress).padStart(3)} %  ${message ?? status}`);
+}
+
+/** The output goes to standard output or into a file, what people want to know beside it to standard error. */
+export async function printOutcome(flags: CallFlags, outcome: Outcome): Promise<void> {
+  const { output, receipt, usd, idempotencyKey } = outcome;
+  const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
+  if (flags.output !== undefined) {
+    await writeFile(flags.output, text).catch((error: unknown) => {
+      // What was paid for is not lost for want of a folder.
+      process.stdout.write(text);
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CommandError(`${flags.output} cannot be written (${why}); the output is printed instead.`);
+    });
+  }
+  if (flags.json) console.log(JSON.stringify(outcome));
+  else if (flags.output === undefined) process.stdout.write(text);
+  const paid =
+    receipt === null
+      ? usd === "0.00"
+        ? "Nothing was paid."
+        : `Paid $${usd}; the seller has sent no receipt.`
+      : `Paid ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
+  sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
+  if (flags.output !== undefined) sayGood(`The output is in ${flags.output}.`);
+}
+
+/** Somebody pressed Ctrl-C. Returns the exit code. */
+export function sayStopped({ name, flags, jobId, key }: Told): 1 {
+  const how =
+    jobId !== undefined
+      ? `The job goes on. Come back to it:\n  ${commandOf(name, flags, ["--resume", jobId])}`
+      : key !== undefined
+        ? `A payment was signed. Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, ["--idempotency-key", key])}`
+        : "Nothing was paid.";
+  sayError(`Stopped. ${how}`);
+  if (flags.json) {
+    console.log(
+      JSON.stringify({ error: { code: "stopped" }, jobId: jobId ?? null, idempotencyKey: key ?? null }),
+    );
+  }
+  return 1;
+}
+
+/** Says what went wrong, what has become of the money, and what can be done. Returns the exit code. */
+export function sayFailure(
+  error: ResourceError,
+  {
+    name,
+    flags,
+    jobId,
+    key,
+    model,
+    resource,
+  }: Told & { readonly model: ApiModel; readonly resource: ResourceModel },
+): 1 | 2 {
+  const { code, reason, failure, status, charged, paymentState, issues, requestId } = error;
+  const isDeclined = error.cause instanceof Declined;
+  if (flags.json) {
+    const facts = { code, reason, failure, status, charged, paymentState, issues, requestId };
+    const { message } = error;
+    const ids = { jobId: error.jobId ?? jobId ?? null, idempotencyKey: key ?? null };
+    console.log(JSON.stringify({ error: { ...facts, message }, receipt: error.receipt ?? null, ...ids }));
+  }
+  if (isDeclined) {
+    sayNote("Not paid.");
+    return 1;
+  }
+  if (reason === "no_payer") {
+    sayError(
+      `${error.message.replace(/, and the client has no payer.*$/s, ", and there is no wallet")}. ${WALLET_MEND}`,
+    );
+    return 2;
+  }
+  const lines = (issues ?? []).map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
+  const request = requestId === undefined ? [] : [`Request ${requestId}`];
+  sayError([error.message, ...lines, `${moneyText(error)}${resumeText(error)}`, ...request].join("\n"));
+  if (code !== "invalid_input") return 1;
+  console.error(fieldsText(model, resource));
+  return 2;
+
+  function resumeText({ charged, paymentState }: ResourceError): string {
+    const isOpen =
+      charged === "unknown" || (charged === "yes" && paymentState === "settled" && code !== "failed");
+    if (!isOpen) return "";
+    const id = error.jobId ?? jobId;
+    const how = id === undefined ? ["--idempotency-key", error.idempotencyKey] : ["--resume", id];
+    return ` Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, how)}`;
+  }
+}
+
+function moneyText({ charged, paymentState, reason }: ResourceError): string {
+  if (paymentState === "refund_owed") return "It was charged, and the seller owes it back.";
+  if (reason === "over_ceiling") return "Nothing was charged. A higher --max allows it.";
+  switch (charged) {
+    case "no":
+      return "Nothing was charged.";
+    case "yes":
+      return "It was charged.";
+    case "refunded":
+      return "It was charged, and paid back.";
+    default:
+      return "Whether it was charged is not known yet.";
+  }
+}
+
+/** The same command with another flag, as one would type it. */
+function commandOf(name: string, flags: CallFlags, more: readonly string[]): string {
+  const isResumed = more[0] === "--resume";
+  const given: readonly (readonly [string, string | undefined])[] = [
+    ["--from", flags.from],
+    ["--base-url", flags.baseUrl],
+    ["--calls", flags.calls],
+    ["--input", isResumed ? undefined : flags.input],
+    ...(isResumed ? [] : (flags.field ?? []).map((field) => ["--field", field] as const)),
+  ];
+  const words = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  const quoted = [...words, ...more].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shell(word)));
+  return ["resource402", "call", name, ...quoted].join(" ");
+}
+
+function sayGood(text: string): void {
+  console.error(styleText("green", text, { stream: process.stderr }));
+}

@@ -1,0 +1,136 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { styleText } from "node:util";
+import { type Change, type ChangeKind, groupsOf } from "../diff/change.ts";
+import { changelog, releaseOf, versionAdvice } from "../diff/changelog.ts";
+import { compareModels } from "../diff/models.ts";
+import type { ApiModel } from "../model.ts";
+import { CommandError, type Context } from "./command.ts";
+import { counted, sayDone } from "./say.ts";
+import { folderOf, readSource, readText, type Source } from "./source.ts";
+
+export interface DiffFlags {
+  readonly json?: boolean;
+  readonly markdown?: boolean;
+  /** Kinds of change for which the command fails. Of prices, only those that have risen count. */
+  readonly failOn: readonly ChangeKind[];
+  /** Where the document is in a git repository, when it is not beside the definition. */
+  readonly document?: string;
+}
+
+/** Prints what has changed for buyers. Returns the exit code: 1 when some of it is of a kind to fail on. */
+export async function printDiff(
+  before: string,
+  named: string | undefined,
+  flags: DiffFlags,
+  context: Context,
+): Promise<number> {
+  const now = await readSource(named, context);
+  const was = await readBefore(before, now, named, flags, context);
+  const changes = compareModels(was, now.model);
+  const release = releaseOf(changes, was.version, now.model.version);
+  const bad = changes.filter(({ kind, isWorse }) => isWorse && flags.failOn.includes(kind));
+  if (flags.json) console.log(JSON.stringify({ ...release, fails: bad.length > 0 }, undefined, 2));
+  else if (flags.markdown) process.stdout.write(changelog(release));
+  else if (changes.length === 0) sayDone("Nothing has changed for buyers.");
+  else {
+    sayChanges(changes);
+    console.log(
+      `\n${[summaryOf(changes), versionAdvice(release).replaceAll("`", "")].filter(Boolean).join(" ")}`,
+    );
+  }
+  return bad.length > 0 ? 1 : 0;
+}
+
+/** The API as it was: at an address, in a file, or in a revision of the git repository of what is compared with it. */
+async function readBefore(
+  before: string,
+  now: Source,
+  named: string | undefined,
+  { document }: DiffFlags,
+  context: Context,
+): Promise<ApiModel> {
+  if (/^https?:\/\//i.test(before) || existsSync(before)) return (await readSource(before, context)).model;
+  const isFile = named !== undefined && !/^https?:\/\//i.test(named);
+  const folder = isFile ? resolve(named, "..") : folderOf(now);
+  const path = document === undefined ? "openapi.json" : relative(folder, resolve(document));
+  const commit = (
+    await git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", `${before}^{commit}`)
+  ).trim();
+  if (commit === "") {
+    throw new CommandError(
+      `There is no ${before}: it is no file, and no revision of a git repository here. Name one: resource402 diff HEAD`,
+      2,
+    );
+  }
+  const text = await git(folder, "show", `${commit}:./${path.split(sep).join("/")}`);
+  if (text === "") {
+    throw new CommandError(
+      `${before} has no ${path} in ${relative(".", folder) || "this folder"}. Commit what generate writes, or say where it is: --document <file>`,
+      2,
+    );
+  }
+  return (await readText(text, { source: `${before}:${path}` })).model;
+}
+
+/** What git prints; nothing when it fails. */
+function git(folder: string, ...words: readonly string[]): Promise<string> {
+  return new Promise((done) => {
+    const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024 };
+    execFile("git", words, options, (error, out) => done(error === null ? out : ""));
+  });
+}
+
+const COLOURS: Readonly<Record<ChangeKind, "red" | "yellow" | "green" | "dim">> = {
+  breaking: "red",
+  price: "red",
+  weaker: "yellow",
+  addition: "green",
+  note: "dim",
+};
+
+/** Groups under their titles; resource and place in columns of their own, long texts go on below themselves. */
+function sayChanges(changes: readonly Change[]): void {
+  const width = (of: (change: Change) => string): number =>
+    Math.min(32, Math.max(...changes.map((change) => of(change).length)));
+  const [names, places] = [width(({ resource }) => resource), width(({ path }) => path)];
+  for (const [index, { title, kind, isWorse, changes: those }] of groupsOf(changes).entries()) {
+    const colour = kind === "price" && !isWorse ? "green" : COLOURS[kind];
+    console.log((index === 0 ? "" : "\n") + styleText(["bold", colour], title, { stream: process.stdout }));
+    for (const { resource, path, text } of those) {
+      const before = `  ${shown(resource).padEnd(names)}  ${shown(path).padEnd(places)}  `;
+      console.log(before + folded(shown(text), before.length));
+    }
+  }
+}
+
+/** Text in lines that fit the terminal beside what stands before it; as it is where there is none, or no room. */
+function folded(text: string, before: number): string {
+  const room = (process.stdout.columns ?? 0) - before;
+  if (room < 24) return text;
+  const lines: string[] = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && line.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(before)}`);
+}
+
+/** A document of somebody else may hold what a terminal would obey. */
+function shown(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ");
+}
+
+/** `2 breaking changes, 1 dearer, 3 notes.` */
+function summaryOf(changes: readonly Change[]): string {
+  const counts = groupsOf(changes).map(({ title, changes: { length } }) =>
+    title === "Breaking"
+      ? counted(length, "breaking change")
+      : title === "Notes"
+        ? counted(length, "note")
+        : `${length} ${title.toLowerCase()}`,
+  );
+  return `${counts.join(", ")}.`;
+}

@@ -1,0 +1,129 @@
+import type { ClientOptions } from "../../src/client/connect.ts";
+import { evmPayer } from "../../src/client/evm.ts";
+import { createBuyer } from "../../src/mcp/buyer.ts";
+import { emitTools } from "../emit/tools.ts";
+import { CommandError, type Context } from "./command.ts";
+import { counted, sayNote } from "./say.ts";
+import { readSeller, usdOf } from "./seller.ts";
+import { WALLET_MEND, walletFromEnvironment } from "./wallet.ts";
+
+export interface McpOptions {
+  /** What is served: as every command is told of an API. */
+  readonly source: string | undefined;
+  readonly baseUrl?: string;
+  /** True for the usual port. */
+  readonly http?: string | true;
+  readonly host: string;
+  /** Names under which the server is reached beside those of this machine. */
+  readonly allowHost?: readonly string[];
+  readonly maxPerCall?: string;
+  readonly budget: string;
+  readonly calls?: string;
+}
+
+const PORT = 4402;
+
+/** Serves an API's resources as tools until the client has gone or the command is ended. Returns the exit code. */
+export async function serveMcp(options: McpOptions, context: Context): Promise<number> {
+  const total = usdOf("--budget", options.budget);
+  const perCall = options.maxPerCall === undefined ? undefined : usdOf("--max-per-call", options.maxPerCall);
+  const port = portOf(options.http);
+  const account = await walletFromEnvironment();
+  const { model, baseUrl } = await readSeller(options.source, options.baseUrl, context);
+  const tools = emitTools(model);
+  const budget = { total, ...(perCall === undefined ? {} : { perCall }) };
+  const client: Omit<ClientOptions, "onEvent"> = {
+    baseUrl,
+    budget,
+    ...(account === undefined ? {} : { payer: evmPayer(account) }),
+    ...(options.calls === undefined ? {} : { calls: await savedIn(options.calls) }),
+  };
+  const buyer = createBuyer({
+    client,
+    mends: {
+      noPayer: `Whoever runs this server can mend that. ${WALLET_MEND}`,
+      overCeiling: "Whoever runs this server can allow more by --max-per-call.",
+      overBudget: "Whoever runs this server can start it anew with a higher --budget.",
+    },
+  });
+  const { openHttp, serveStdio } = await import("../../src/mcp/protocol.ts");
+  const offer = {
+    name: model.title,
+    version: model.version,
+    instructions: instructionsOf(model.title, model.description, total),
+    tools,
+    buyer,
+    budget,
+  };
+  const limits = `at most $${total} in all${perCall === undefined ? "" : `, $${perCall} a call`}`;
+  const purse =
+    account === undefined
+      ? `No wallet: only what is free can be called. ${WALLET_MEND}`
+      : `${account.address} pays ${limits}.`;
+  const introduce = (where: string): void =>
+    sayNote(`${model.title} at ${baseUrl}: ${counted(tools.length, "tool")} over ${where}. ${purse}`);
+  const interrupted = context.interruption();
+  const stopped = new Promise<void>((stop) => {
+    interrupted.addEventListener("abort", () => stop(), { once: true });
+  });
+
+  if (port === undefined) {
+    introduce("standard input and output");
+    const gone = new Promise<void>((end) => {
+      void serveStdio(offer, end);
+    });
+    await Promise.race([gone, stopped]);
+    // Otherwise the input, which is still open, would keep the process.
+    process.stdin.destroy();
+    return 0;
+  }
+  const [{ createMcpHttp, MCP_PATH }, { listen }] = await Promise.all([
+    import("../../src/mcp/http.ts"),
+    import("../../src/node/index.ts"),
+  ]);
+  const hosts = [...(options.allowHost ?? []), ...(isEverywhere(options.host) ? [] : [options.host])];
+  const http = createMcpHttp({ hosts, open: (events) => openHttp(offer, events) });
+  const listening = await listen(http, { port, hostname: options.host, signals: false }).catch(
+    (error: unknown) => {
+      throw new CommandError(error instanceof Error ? error.message : String(error));
+    },
+  );
+  introduce(`${listening.url}${MCP_PATH}`);
+  if (account !== undefined && !isLoopback(options.host)) {
+    sayNote(`Whoever reaches ${options.host} can spend from this wallet, ${limits}.`);
+  }
+  await stopped;
+  await listening.close(1_000);
+  return 0;
+}
+
+function portOf(http: string | true | undefined): number | undefined {
+  if (http === undefined) return undefined;
+  const port = http === true ? PORT : Number(http);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new CommandError(
+    `--http "${http}" is no port. Write a number from 0 to 65535 (0 takes a free one).`,
+    2,
+  );
+}
+
+async function savedIn(folder: string) {
+  const { fileCalls } = await import("../../src/node/calls.ts");
+  return fileCalls(folder);
+}
+
+function isEverywhere(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function instructionsOf(title: string, description: string, total: string): string {
+  return (
+    `${title}: ${description} Tools that have a price say so; each call is paid by this server in US dollars of ` +
+    `stablecoin, and all calls together cost at most $${total}. Input that is not valid costs nothing. ` +
+    "resource402_spending tells what was spent."
+  );
+}

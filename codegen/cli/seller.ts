@@ -1,0 +1,46 @@
+import { isUsd, type Usd } from "../../schema/money.ts";
+import type { ApiModel } from "../model.ts";
+import { CommandError, type Context } from "./command.ts";
+import { readSource, type SourceOptions } from "./source.ts";
+
+/** An API that can be called. */
+export interface Seller {
+  readonly model: ApiModel;
+  readonly baseUrl: string;
+}
+
+/** How a command is told where the API answers, when its source does not say so. */
+export const BASE_URL_OPTION = [
+  "-u, --base-url <url>",
+  "where the API answers (default: as its document says)",
+] as const;
+
+/** Reads what an API sells, and where. @throws CommandError */
+export async function readSeller(
+  named: string | undefined,
+  baseUrl: string | undefined,
+  context: Context,
+  options: SourceOptions = {},
+): Promise<Seller> {
+  if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:\/\/./i.test(baseUrl))) {
+    throw new CommandError(
+      `--base-url "${baseUrl}" is no address. Write it in whole: https://api.example.com`,
+      2,
+    );
+  }
+  const source = await readSource(named, context, options);
+  const place = baseUrl ?? source.baseUrl;
+  if (place !== undefined) return { model: source.model, baseUrl: place };
+  const known = source.model.servers[0]?.url ?? "https://api.example.com";
+  throw new CommandError(
+    `${source.model.source} does not say where the API answers. Add --base-url ${known}`,
+    2,
+  );
+}
+
+/** An amount that was given as a flag. @throws CommandError */
+export function usdOf(flag: string, text: string): Usd {
+  const amount = text.replace(/^\$/, "");
+  if (isUsd(amount)) return amount;
+  throw new CommandError(`${flag} "${text}" is no amount. Write US dollars as a decimal: ${flag} 0.50`, 2);
+}

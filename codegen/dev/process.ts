@@ -1,0 +1,82 @@
+import { fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Mistake } from "../mistake.ts";
+import type { SellerEnd, SellerNews, SellerOrder } from "./order.ts";
+
+/** The word by which the command line runs {@link sell} in a process of its own. */
+export const SELLER_COMMAND = "dev-seller";
+
+/** A seller's code, running in a process of its own. */
+export interface SellerProcess {
+  /** Of 127.0.0.1. */
+  readonly port: number;
+  /** How it ended, whoever ended it. */
+  readonly ended: Promise<string>;
+  /** Takes no more requests, answers those that run for at most `graceMs`; resolves when the process is gone. */
+  end(graceMs: number): Promise<void>;
+}
+
+export interface Started {
+  readonly outcome: SellerProcess | Mistake;
+  /** Those that the code is made of, as far as it was read: the files to watch. */
+  readonly files: readonly string[];
+}
+
+/** Servers open what they need and listen; one that takes longer waits for something that will not come. */
+const PATIENCE_MS = 30_000;
+/** How much longer than its grace a process may live: handlers have two seconds to heed their signal. */
+const DYING_MS = 3_000;
+
+/** Starts a seller's code. `entry` is the file of the command line. */
+export async function startSeller(entry: URL, order: SellerOrder): Promise<Started> {
+  const child = fork(fileURLToPath(entry), [SELLER_COMMAND], {
+    // Node says of reading TypeScript, and of SQLite, that it is an experiment. The seller's secrets are in .env.
+    execArgv: [
+      ...process.execArgv,
+      "--disable-warning=ExperimentalWarning",
+      ...(existsSync(".env") ? ["--env-file=.env"] : []),
+    ],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : signal));
+  });
+  const kill = (): unknown => child.kill("SIGKILL");
+  process.once("exit", kill);
+  void ended.then(() => process.off("exit", kill));
+
+  const place = order.server ?? "the handlers";
+  const failed = (problem: string, mend: string): SellerNews => ({
+    files: [],
+    mistake: { path: place, problem, mend, severity: "error" },
+  });
+  let late: NodeJS.Timeout | undefined;
+  const news = await Promise.race([
+    new Promise<SellerNews>((resolve) => {
+      child.once("message", (message) => resolve(message as SellerNews));
+      // An error is told by `ended`.
+      child.send(order, () => {});
+    }),
+    ended.then((how) => failed(`ends before it listens (${how})`, "let no import end the process")),
+    new Promise<SellerNews>((resolve) => {
+      late = setTimeout(() => {
+        resolve(failed("has not listened within 30 seconds", "let imports do no more than set things up"));
+      }, PATIENCE_MS);
+    }),
+  ]);
+  clearTimeout(late);
+
+  async function end(graceMs: number): Promise<void> {
+    child.send({ graceMs } satisfies SellerEnd, () => {});
+    const forced = setTimeout(kill, graceMs + DYING_MS);
+    await ended;
+    clearTimeout(forced);
+  }
+
+  if ("port" in news) return { outcome: { port: news.port, ended, end }, files: news.files };
+  kill();
+  await ended;
+  return { outcome: news.mistake, files: news.files };
+}

@@ -1,0 +1,126 @@
+import { registerHooks } from "node:module";
+import { join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { privateKeyToAccount } from "viem/accounts";
+import { listen } from "../../src/node/index.ts";
+import type { PaymentOptions } from "../../src/server/options.ts";
+import type { Server } from "../../src/server/serve.ts";
+import { sqliteStore } from "../../src/store/sqlite.ts";
+import type { Mistake } from "../mistake.ts";
+import { createLines } from "./lines.ts";
+import type { SellerEnd, SellerNews, SellerOrder } from "./order.ts";
+
+/** Says of an error where it is and how to mend it. */
+export type Explain = (error: unknown, file: string) => Mistake;
+
+/**
+ * Runs a seller's code in this process, as its parent orders, until the parent says so or is gone. A process of its own:
+ * that is the one way to load changed modules afresh, and whatever the code does takes nothing else down.
+ */
+export async function sell(explain: Explain): Promise<void> {
+  // Ctrl-C in a terminal reaches parent and child alike; when to end is the parent's decision.
+  process.on("SIGINT", () => {});
+  process.once("disconnect", () => process.exit());
+  const order = await new Promise<SellerOrder>((resolve) => process.once("message", resolve));
+  const files = imported();
+  const tell = (news: SellerNews): void => void process.send?.(news);
+  try {
+    const server = await open(order);
+    const { port, close } = await listen(server, { port: 0, hostname: "127.0.0.1", signals: false });
+    process.once("message", ({ graceMs }: SellerEnd) => void close(graceMs).finally(() => process.exit()));
+    tell({ port, files: [...files] });
+  } catch (error) {
+    const file = order.server ?? join(order.folder, "server.gen.ts");
+    tell({
+      mistake: error instanceof MissingExport ? error.mistake : explain(error, file),
+      files: [...files],
+    });
+  }
+}
+
+async function open({ folder, server, resources, payments, store }: SellerOrder): Promise<Server> {
+  const { network, rpcUrl, facilitator, sellerKey } = payments;
+  const account = privateKeyToAccount(sellerKey);
+  const accept = { network, payTo: account.address, ...(rpcUrl === undefined ? {} : { rpcUrl }) };
+  const options = {
+    payments: { accepts: [accept], facilitator, refunds: { account } } as PaymentOptions,
+    store: sqliteStore(store),
+    log: createLines((line) => process.stderr.write(`${line}\n`)),
+  };
+  if (server !== undefined) {
+    const openServer = memberOf(await load(server), server, "openServer");
+    return (await openServer(options)) as Server;
+  }
+  const generated = join(folder, "server.gen.ts");
+  const createServer = memberOf(await load(generated), generated, "createServer");
+  const parts = await Promise.all(
+    resources.map(async ({ name, isQuoted }) => {
+      const file = join(folder, "handlers", `${name}.ts`);
+      const module = await load(file);
+      const quote = isQuoted ? [[name, memberOf(module, file, "quote")] as const] : [];
+      return { handler: [name, memberOf(module, file, name)] as const, quote };
+    }),
+  );
+  const quotes = Object.fromEntries(parts.flatMap(({ quote }) => quote));
+  return createServer({
+    ...options,
+    handlers: Object.fromEntries(parts.map(({ handler }) => handler)),
+    ...(Object.keys(quotes).length === 0 ? {} : { quotes }),
+  }) as Server;
+}
+
+type Module = Readonly<Record<string, unknown>>;
+
+async function load(file: string): Promise<Module> {
+  return (await import(pathToFileURL(file).href)) as Module;
+}
+
+function memberOf(module: Module, file: string, name: string): (...args: unknown[]) => unknown {
+  const member = module[name];
+  if (typeof member === "function") return member as (...args: unknown[]) => unknown;
+  throw new MissingExport(file, name);
+}
+
+/** A file that does not export the function that it is there for. */
+class MissingExport extends Error {
+  readonly mistake: Mistake;
+
+  constructor(file: string, member: string) {
+    super(`${file} exports no function ${member}`);
+    this.mistake = {
+      path: relative(process.cwd(), file),
+      problem: `exports no function "${member}"`,
+      mend: `export const ${member} = …`,
+      severity: "error",
+    };
+  }
+}
+
+/** Notes from now on the files that are imported, but not packages; also those that are not there yet. */
+function imported(): ReadonlySet<string> {
+  const files = new Set<string>();
+  registerHooks({
+    resolve(specifier, context, next) {
+      const own = /^\.{0,2}\//.test(specifier) && context.parentURL?.startsWith("file:");
+      try {
+        const resolved = next(specifier, context);
+        note(files, resolved.url);
+        return resolved;
+      } catch (error) {
+        if (!own) throw error;
+        const wanted = new URL(specifier, context.parentURL).href;
+        note(files, wanted);
+        if (!specifier.endsWith(".js")) throw error;
+        // Where a project's tsc writes JavaScript, its imports name files that are not there yet.
+        const resolved = next(specifier.replace(/js$/, "ts"), context);
+        note(files, resolved.url);
+        return resolved;
+      }
+    },
+  });
+  return files;
+}
+
+function note(files: Set<string>, url: string): void {
+  if (url.startsWith("file:") && !url.includes("/node_modules/")) files.add(fileURLToPath(url));
+}

@@ -1,0 +1,54 @@
+import { evmPayer } from "../../src/client/evm.ts";
+import { type ClientEvent, connect, isResourceError } from "../../src/client/index.ts";
+import type { EvmAccount } from "../../src/wire/transfer.ts";
+import { callDefinition } from "../call-definition.ts";
+import type { ApiModel } from "../model.ts";
+
+/** What came of a purchase. */
+export interface Bought {
+  readonly output?: unknown;
+  /** What was signed for: US dollars as a decimal. */
+  readonly usd?: string;
+  readonly receipt?: unknown;
+  readonly jobId?: string;
+  /** Present when it failed; then `code` names the failure, and `charged` says what became of the money. */
+  readonly error?: string;
+  readonly code?: string;
+  readonly charged?: string;
+}
+
+export interface WalletOptions {
+  /** Where the API is served. */
+  readonly baseUrl: string;
+  readonly account: EvmAccount;
+}
+
+/** Buys as the generated client does: pays, and waits if it is a job. Never throws. */
+export async function buy(
+  { baseUrl, account }: WalletOptions,
+  model: ApiModel,
+  name: string,
+  input: object,
+): Promise<Bought> {
+  const resource = model.resources.find((one) => one.name === name);
+  if (resource === undefined) return { error: `There is no resource "${name}".`, code: "not_found" };
+  const seen: { usd?: string; receipt?: unknown; jobId?: string } = {};
+  const note = (event: ClientEvent): void => {
+    if (event.type === "signed") seen.usd = event.usd;
+    if (event.type === "settled") seen.receipt = event.receipt;
+    if (event.type === "accepted") seen.jobId = event.jobId;
+  };
+  const connection = connect({ baseUrl, payer: evmPayer(account), onEvent: note });
+  const definition = callDefinition(resource);
+  try {
+    const output =
+      resource.job === undefined
+        ? await connection.resource(definition)(input)
+        : await connection.jobResource(definition)(input);
+    return { output, ...seen };
+  } catch (error) {
+    if (!isResourceError(error)) return { error: String(error), ...seen };
+    const { message, code, failure, charged } = error;
+    return { error: message, code: failure ?? code, charged, ...seen };
+  }
+}

@@ -1,0 +1,55 @@
+import { blocks } from "../markdown.ts";
+import { code } from "../print.ts";
+import { type Change, groupsOf } from "./change.ts";
+import { raised, reaches, type Step, stepOf } from "./version.ts";
+
+/** What changed between two versions, and the version that it asks for. */
+export interface Release {
+  readonly changes: readonly Change[];
+  /** The versions that the API itself names. */
+  readonly was: string;
+  readonly now: string;
+  /** Absent when nothing has changed. */
+  readonly step?: Step;
+  /** The least version that the changes ask for; absent when nothing has changed, or the one before is no semantic version. */
+  readonly version?: string;
+}
+
+export function releaseOf(changes: readonly Change[], was: string, now: string): Release {
+  const step = stepOf(changes);
+  const version = step === undefined ? undefined : raised(was, step);
+  return {
+    changes,
+    was,
+    now,
+    ...(step === undefined ? {} : { step }),
+    ...(version === undefined ? {} : { version }),
+  };
+}
+
+/** What to do about the version, as a sentence; empty when there is nothing to do. */
+export function versionAdvice({ was, now, step, version }: Release): string {
+  if (step === undefined) return "";
+  if (version === undefined) return `A ${step} change.`;
+  if (reaches(now, version)) return `A ${step} change: ${was} → ${now}.`;
+  return `A ${step} change: set \`version\` to ${version} (it is ${now}).`;
+}
+
+/** A section for CHANGELOG.md. */
+export function changelog(release: Release): string {
+  const { changes, now, version } = release;
+  const heading = version === undefined || reaches(now, version) ? now : version;
+  const sections = groupsOf(changes).map(({ title, changes }) => {
+    const lines = changes.map(({ resource, path, text }) => {
+      const names = [resource, path].filter((name) => name !== "").map(code);
+      return `- ${names.join(" ")}: ${plain(text)}.`;
+    });
+    return `### ${title}\n\n${lines.join("\n")}`;
+  });
+  return blocks(`## ${heading}`, ...(sections.length === 0 ? ["Nothing has changed for buyers."] : sections));
+}
+
+/** Words of strangers must not become markup; backticks around names are our own. */
+function plain(text: string): string {
+  return text.replace(/[\\*<[\]]/g, "\\$&").replace(/\p{Cc}+/gu, " ");
+}

@@ -1,0 +1,124 @@
+import type { JsonSchema } from "../model.ts";
+import { limitsText } from "../prose.ts";
+import { arrow } from "./change.ts";
+
+/** Whether less is allowed than before, or more, or other things. */
+export type Shift = "narrower" | "wider" | "other";
+
+export interface LimitChange {
+  readonly shift: Shift;
+  readonly text: string;
+}
+
+/** Keywords whose change {@link compareLimits} can judge; what is left of a schema is told as it is. */
+export const LIMITS: ReadonlySet<string> = new Set(
+  `minLength maxLength minItems maxItems minProperties maxProperties minimum maximum exclusiveMinimum
+  exclusiveMaximum multipleOf pattern format uniqueItems`.split(/\s+/),
+);
+
+const COUNTS = ["Length", "Items", "Properties"] as const;
+
+/** What values of one type must keep to, then and now. */
+export function compareLimits(was: JsonSchema, now: JsonSchema): readonly LimitChange[] {
+  const changes: LimitChange[] = [];
+  const tell = (shift: Shift, before: string, after: string): void => {
+    changes.push({ shift, text: arrow(before, after) });
+  };
+  /** Compares the numbers of one end; `undefined` is no limit. Of a lower end, more is narrower. */
+  const end = (isLower: boolean, before: Bound | undefined, after: Bound | undefined): void => {
+    if (before?.value === after?.value && before?.isOpen === after?.isOpen) return;
+    const none = isLower ? "no lower limit" : "no upper limit";
+    const rose = after === undefined ? false : before === undefined || isAbove(isLower, after, before);
+    tell(rose ? "narrower" : "wider", before?.text ?? none, after?.text ?? none);
+  };
+  for (const what of COUNTS) {
+    end(true, count(was, `min${what}`), count(now, `min${what}`));
+    end(false, count(was, `max${what}`), count(now, `max${what}`));
+  }
+  end(true, lowest(was), lowest(now));
+  end(false, highest(was), highest(now));
+  if (was.multipleOf !== now.multipleOf) {
+    const isMultiple = (a: number, b: number): boolean => Math.abs(a / b - Math.round(a / b)) < 1e-9;
+    const [a, b] = [was.multipleOf, now.multipleOf];
+    const shift =
+      a === undefined || (b !== undefined && isMultiple(b, a))
+        ? "narrower"
+        : b === undefined || isMultiple(a, b)
+          ? "wider"
+          : "other";
+    tell(
+      shift,
+      limitsText({}, pick(was, "multipleOf")) || "any number",
+      limitsText({}, pick(now, "multipleOf")) || "any number",
+    );
+  }
+  for (const keyword of ["pattern", "format"] as const) {
+    const [a, b] = [was[keyword], now[keyword]];
+    if (a === b) continue;
+    const shift = a === undefined ? "narrower" : b === undefined ? "wider" : "other";
+    tell(
+      shift,
+      limitsText({}, pick(was, keyword)) || "any text",
+      limitsText({}, pick(now, keyword)) || "any text",
+    );
+  }
+  if ((was.uniqueItems === true) !== (now.uniqueItems === true)) {
+    const text = (isUnique: boolean): string => (isUnique ? "no entry twice" : "entries may repeat");
+    tell(
+      now.uniqueItems === true ? "narrower" : "wider",
+      text(was.uniqueItems === true),
+      text(now.uniqueItems === true),
+    );
+  }
+  return changes;
+}
+
+interface Bound {
+  readonly value: number;
+  /** Whether the value itself is outside. */
+  readonly isOpen: boolean;
+  readonly text: string;
+}
+
+/** Whether a bound allows less than another at the same end. */
+function isAbove(isLower: boolean, one: Bound, other: Bound): boolean {
+  if (one.value === other.value) return one.isOpen;
+  return one.value > other.value === isLower;
+}
+
+function count(schema: JsonSchema, keyword: `${"min" | "max"}${(typeof COUNTS)[number]}`): Bound | undefined {
+  const value = schema[keyword];
+  if (typeof value !== "number" || (value === 0 && keyword.startsWith("min"))) return undefined;
+  const text = limitsText({}, { [keyword]: value });
+  return {
+    value,
+    isOpen: false,
+    text: text || `${keyword.startsWith("min") ? "at least" : "at most"} ${value} fields`,
+  };
+}
+
+function lowest(schema: JsonSchema): Bound | undefined {
+  return tighter(true, numeric(schema, "minimum"), numeric(schema, "exclusiveMinimum"));
+}
+
+function highest(schema: JsonSchema): Bound | undefined {
+  return tighter(false, numeric(schema, "maximum"), numeric(schema, "exclusiveMaximum"));
+}
+
+function numeric(
+  schema: JsonSchema,
+  keyword: "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum",
+): Bound | undefined {
+  const value = schema[keyword];
+  if (typeof value !== "number") return undefined;
+  return { value, isOpen: keyword.startsWith("exclusive"), text: limitsText({}, { [keyword]: value }) };
+}
+
+function tighter(isLower: boolean, one: Bound | undefined, other: Bound | undefined): Bound | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return isAbove(isLower, one, other) ? one : other;
+}
+
+function pick(schema: JsonSchema, keyword: "multipleOf" | "pattern" | "format"): JsonSchema {
+  return schema[keyword] === undefined ? {} : { [keyword]: schema[keyword] };
+}

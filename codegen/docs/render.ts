@@ -1,0 +1,112 @@
+import MarkdownIt, { type Token } from "markdown-it";
+
+/** Markdown to HTML. Raw HTML in it is shown as text, addresses that run script are no links. */
+
+const markdown = new MarkdownIt({ html: false, linkify: false, typographer: false });
+const { rules } = markdown.renderer;
+
+/** An example that can be copied. */
+rules.fence = (tokens, index) => {
+  const { info = "", content = "" } = tokens[index] ?? {};
+  return figure(info.trim(), content);
+};
+rules.code_block = (tokens, index) => figure("", tokens[index]?.content ?? "");
+// A picture from elsewhere would be a request to elsewhere.
+rules.image = (tokens, index) => {
+  const { content = "", attrs } = tokens[index] ?? {};
+  const address = String(attrs?.find(([name]) => name === "src")?.[1] ?? "");
+  return `<a href="${escapeHtml(address)}">${escapeHtml(content || address)}</a>`;
+};
+
+const LANGUAGES: Readonly<Record<string, string>> = { sh: "curl", ts: "TypeScript", json: "JSON" };
+
+function figure(language: string, content: string): string {
+  const title = LANGUAGES[language] ?? language;
+  const code = language in LANGUAGES ? coloured(content) : escapeHtml(content);
+  return (
+    `<figure data-language="${escapeHtml(title)}"><figcaption>${escapeHtml(title)}` +
+    `<button type="button" class="copy needs-script">Copy</button></figcaption>` +
+    `<pre tabindex="0"><code>${code.trimEnd()}</code></pre></figure>\n`
+  );
+}
+
+/** Strings stand out; no more is needed to find what to replace. */
+function coloured(code: string): string {
+  return code
+    .split(/("(?:[^"\\\n]|\\.)*"|'[^'\n]*')/)
+    .map((part, index) => (index % 2 === 0 ? escapeHtml(part) : `<i>${escapeHtml(part)}</i>`))
+    .join("");
+}
+
+export function escapeHtml(text: string): string {
+  return markdown.utils.escapeHtml(text);
+}
+
+export function parse(text: string): Token[] {
+  const tokens = markdown.parse(text, {});
+  for (const token of tokens) {
+    // The page's policy forbids style attributes.
+    const align = token.attrGet("style");
+    if (align !== null) token.attrs = [["class", String(align).replace("text-align:", "")]];
+  }
+  return tokens;
+}
+
+/** Blocks as HTML. A table stands in a box that scrolls by itself; `draw` may give it a form of its own. */
+export function render(tokens: readonly Token[], draw?: (table: Table) => string | undefined): string {
+  const html: string[] = [];
+  let from = 0;
+  const until = (end: number): void => {
+    html.push(inHtml(tokens.slice(from, end)));
+    from = end;
+  };
+  for (const [at, token] of tokens.entries()) {
+    // Headings of the page are written by the page; those in sellers' prose stand below them.
+    if (token.type.startsWith("heading_")) token.tag = "h4";
+    if (token.type === "table_open") until(at);
+    if (token.type !== "table_close") continue;
+    const inside = tokens.slice(from, at + 1);
+    const table = readTable(inside);
+    html.push(draw?.(table) ?? boxed(table, inHtml(inside)));
+    from = at + 1;
+  }
+  until(tokens.length);
+  return html.join("");
+}
+
+function inHtml(tokens: Token[]): string {
+  return markdown.renderer.render(tokens, markdown.options, {});
+}
+
+/** A table of the document. Cells are HTML. */
+export interface Table {
+  /** Plain text. */
+  readonly names: readonly string[];
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+function readTable(tokens: readonly Token[]): Table {
+  const [names, head]: [string[], string[]] = [[], []];
+  const rows: string[][] = [];
+  for (const { type, children } of tokens) {
+    if (type === "tr_open" && head.length > 0) rows.push([]);
+    if (type !== "inline") continue;
+    const cells = rows.at(-1) ?? head;
+    cells.push(markdown.renderer.renderInline(children ?? [], markdown.options, {}));
+    if (cells === head) names.push(textOf(children));
+  }
+  return { names, head, rows };
+}
+
+/** What is read of inline Markdown, without its marks. */
+export function textOf(children: readonly Token[] | null): string {
+  return (children ?? []).map(({ content }) => content).join("");
+}
+
+/** Around a table: a box that can be scrolled with the keyboard. */
+export function boxed({ names }: Table, html: string, style = ""): string {
+  const label = escapeHtml(`Table: ${names.filter((text) => text !== "").join(", ")}`);
+  const classes = style === "" ? "scroll" : `scroll ${style}`;
+  return `<div class="${classes}" role="group" tabindex="0" aria-label="${label}">${html.trim()}</div>\n`;
+}

@@ -1,0 +1,44 @@
+/** The parts of a `package.json` that a new project needs. */
+export interface PackageNeeds {
+  /** As npm wants it: lower case, without spaces. */
+  readonly name: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A `package.json` with all that is needed. Of one that is there, everything that it says stays as it is, but `type`. */
+export function packageText(needs: PackageNeeds, before: string | undefined): string {
+  const there = before === undefined ? {} : (JSON.parse(before) as Json);
+  const known = { ...record(there.dependencies), ...record(there.devDependencies) };
+  const merged = {
+    ...(before === undefined ? { name: needs.name, version: "0.1.0", private: true } : {}),
+    ...there,
+    type: "module",
+    scripts: { ...needs.scripts, ...record(there.scripts) },
+    dependencies: { ...missing(needs.dependencies, known), ...record(there.dependencies) },
+    devDependencies: { ...missing(needs.devDependencies, known), ...record(there.devDependencies) },
+  };
+  const indent = /^\{\r?\n([ \t]+)/.exec(before ?? "")?.[1] ?? "  ";
+  return `${JSON.stringify(merged, undefined, indent)}\n`;
+}
+
+/** A name for npm made from a title. */
+export function packageName(title: string): string {
+  const name = title
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  return name === "" ? "paid-api" : name;
+}
+
+function missing(wanted: Readonly<Record<string, string>>, known: Json): Json {
+  return Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in known)));
+}
+
+function record(value: unknown): Json {
+  return typeof value === "object" && value !== null ? (value as Json) : {};
+}

@@ -1,0 +1,34 @@
+import type { GeneratedFile } from "../files.ts";
+import { definitionText, resourcesOf, type Sample } from "./definition.ts";
+import { HANDLERS } from "./handlers.ts";
+import { readmeText } from "./readme.ts";
+import { serverText } from "./server.ts";
+import { environmentText, GITIGNORE, TSCONFIG } from "./settings.ts";
+
+/** What is asked of somebody who begins. */
+export interface Answers {
+  readonly title: string;
+  /** Absent: not known yet. */
+  readonly payTo?: string;
+  readonly sample: Sample;
+}
+
+/** What every project has, whatever it sells. */
+export function settingFiles({ payTo }: Answers): readonly GeneratedFile[] {
+  return [
+    { path: "tsconfig.json", text: TSCONFIG },
+    { path: ".gitignore", text: GITIGNORE },
+    { path: ".env.example", text: environmentText(payTo) },
+  ];
+}
+
+/** A definition, and all that belongs to it. */
+export function sampleFiles({ title, sample }: Answers): readonly GeneratedFile[] {
+  const resources = resourcesOf(sample);
+  return [
+    { path: "resources.ts", text: definitionText(title, sample) },
+    ...resources.map((name) => ({ path: `handlers/${name}.ts`, text: HANDLERS[name] })),
+    { path: "server.ts", text: serverText(resources) },
+    { path: "README.md", text: readmeText(title, resources) },
+  ];
+}

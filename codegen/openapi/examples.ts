@@ -1,0 +1,27 @@
+import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
+import { soundSampleOf } from "../sample.ts";
+import type { Json } from "../wire-answers.ts";
+
+/** A call and its answer; `undefined` for what nobody has given and cannot be made up. */
+export interface Example {
+  readonly input: unknown;
+  readonly output: unknown;
+  readonly summary?: string;
+}
+
+/** The examples of the definition, or one that is made from the schemas. */
+export function examplesOf({ typeName, examples }: ResourceModel, { schemas }: ApiModel): readonly Example[] {
+  if (examples.length > 0) return examples;
+  const sample = (face: string): unknown => soundSampleOf(schemas, { $ref: refTo(typeName + face) });
+  return [{ summary: "Made from the schema.", input: sample("Input"), output: sample("Output") }];
+}
+
+/** The `examples` of a parameter or a media type. */
+export function named(
+  values: readonly { readonly value: unknown; readonly summary?: string }[],
+): Json | undefined {
+  const entries = values.flatMap(({ value, summary }, index) =>
+    value === undefined ? [] : [[`example${index + 1}`, { summary, value }]],
+  );
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}

@@ -1,0 +1,129 @@
+import { HEADERS } from "../../src/wire/headers.ts";
+import { type JsonSchema, type ResourceModel, refTo } from "../model.ts";
+import { headers, type Json } from "../wire-answers.ts";
+
+export const JOB_TAG = "jobs";
+
+const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+
+/**
+ * What marks an operation whose result comes later. `x-ms-long-running-operation` is the only mark that tools share;
+ * where to ask is in the `links` of the answer 202, and where the end is posted to in `callbacks`.
+ */
+export const LONG_RUNNING: Json = {
+  "x-ms-long-running-operation": true,
+  callbacks: { jobEnded: { $ref: "#/components/callbacks/JobEnded" } },
+};
+
+/** The answers to a call that starts a job. `isOnly`: no other job could be meant, so its result has one type. */
+export function jobAnswers({ typeName }: ResourceModel, isOnly: boolean, ended: Json, examples?: Json): Json {
+  const result = { type: "object", properties: { result: { $ref: refTo(`${typeName}Output`) } } };
+  const schema: JsonSchema = isOnly
+    ? { $ref: refTo("JobDocument") }
+    : { allOf: [{ $ref: refTo("JobDocument") }, result] };
+  return {
+    200: { ...ended, content: { "application/json": { schema, examples } } },
+    202: ref("JobAccepted"),
+  };
+}
+
+/** The operations on jobs. They cost nothing and ask for no key: `security` says so to whoever looks there. */
+export function jobOperations(examples: Json | undefined): Json {
+  const ok = (description: string, more: readonly string[]): Json => ({
+    description,
+    headers: headers(...more),
+    content: { "application/json": { schema: { $ref: refTo("JobDocument") }, examples } },
+  });
+  const absent = { 404: ref("NotFound"), 410: ref("Gone"), 500: ref("InternalError") };
+  return {
+    parameters: [{ $ref: "#/components/parameters/JobId" }],
+    get: {
+      operationId: "getJob",
+      summary: "Ask how a job stands, and for its result.",
+      description:
+        "Free of charge. Always 200 while the job is known. `Prefer: wait=20` holds the answer until the job has changed.",
+      tags: [JOB_TAG],
+      security: [],
+      parameters: [{ $ref: "#/components/parameters/Prefer" }],
+      responses: { 200: ok("The job.", [HEADERS.retryAfter]), ...absent },
+    },
+    delete: {
+      operationId: "cancelJob",
+      summary: "Cancel a job.",
+      description:
+        "Free of charge. Stops a job that has not ended. What was paid for it is owed back to the payer.",
+      tags: [JOB_TAG],
+      security: [],
+      responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
+    },
+  };
+}
+
+export function jobEvents(): Json {
+  return {
+    parameters: [{ $ref: "#/components/parameters/JobId" }],
+    get: {
+      operationId: "watchJob",
+      summary: "Be told of every change of a job.",
+      description:
+        "Free of charge. Server-sent events: the `data` of each is the job as `getJob` answers it, the `id` its ETag. The " +
+        "job as it stands comes at once, unless `Last-Event-ID` names it; the stream ends when the job has ended.",
+      tags: [JOB_TAG],
+      security: [],
+      parameters: [{ $ref: "#/components/parameters/LastEventId" }],
+      responses: {
+        200: {
+          description: "The job, again and again.",
+          content: { "text/event-stream": { schema: { type: "string" } } },
+        },
+        204: {
+          description: "The job has ended, and `Last-Event-ID` names its last state: do not come back.",
+        },
+        404: ref("NotFound"),
+        410: ref("Gone"),
+        500: ref("InternalError"),
+      },
+    },
+  };
+}
+
+/** Where an answer 202 leads. */
+export const JOB_LINKS: Json = Object.fromEntries(
+  [
+    ["status", "getJob", "How the job stands, and its result. Free of charge."],
+    ["events", "watchJob", "Every change of the job, as it happens. Free of charge."],
+    ["cancel", "cancelJob", "Stops the job."],
+  ].map(([name, operationId, description]) => [
+    name,
+    { operationId, parameters: { jobId: "$response.body#/jobId" }, description },
+  ]),
+);
+
+/** What is posted to the `Callback-Url` of a call. Source: Standard Webhooks, symmetric signatures. */
+export function callbacks(examples: Json | undefined): Json {
+  const header = (name: string, description: string): Json => ({
+    name,
+    in: "header",
+    required: true,
+    description,
+    schema: { type: "string" },
+  });
+  const post = {
+    operationId: "jobEnded",
+    summary: "Be told that the job has ended.",
+    description: "Sent to the `Callback-Url` of the call. It may come late, or more than once.",
+    tags: [JOB_TAG],
+    security: [],
+    parameters: [
+      header("webhook-id", "The `jobId`: the same when it is posted again."),
+      header("webhook-timestamp", "When it was posted, in seconds since 1970."),
+      header("webhook-signature", "`v1,` and the signature, made with the `webhookSecret` of the answer 202."),
+    ],
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: { $ref: refTo("JobDocument") }, examples } },
+    },
+    responses: { "2XX": { description: "It has been received." } },
+  };
+  return { JobEnded: { "{$request.header.Callback-Url}": { post } } };
+}

@@ -1,0 +1,128 @@
+import { isRecord } from "../../wire/index.ts";
+import { type Check, fault, PASSED, skipped } from "../check.ts";
+import type { Field } from "../operation.ts";
+import { typesOf } from "../schema.ts";
+import { shown } from "../wire.ts";
+
+const NO_SHAPE = "nothing says what the input is";
+
+export const DESCRIPTION_CHECKS: readonly Check[] = [
+  {
+    id: "describes-resource",
+    title: "The resource says what it does",
+    severity: "warning",
+    scope: "resource",
+    why: "Agents choose by the description; marketplaces list nothing else.",
+    source: "x402 v2 §5.1 ResourceInfo.description; v1 accepts[].description",
+    mend: "Say in one sentence what the buyer gets.",
+    look: ({ challenge, operation }) => {
+      const { v1, v2 } = challenge;
+      if (challenge.offers.length === 0) return skipped("there is no challenge");
+      const resource = isRecord(v2) && isRecord(v2.resource) ? v2.resource : {};
+      const old = v1 && Array.isArray(v1.accepts) && isRecord(v1.accepts[0]) ? v1.accepts[0] : {};
+      const said = [resource.description, old.description, operation.documented?.summary];
+      return said.some((one) => typeof one === "string" && one.trim() !== "")
+        ? PASSED
+        : fault(
+            "Neither the challenge nor a document describes the resource.",
+            `resource: ${shown(JSON.stringify(resource))}`,
+          );
+    },
+  },
+  {
+    id: "describes-input",
+    title: "Every input field has a description",
+    severity: "warning",
+    scope: "resource",
+    why: "Who does not know what to send pays for a try, or does not buy.",
+    source: "practice; bazaar extension, outputSchema (v1) or openapi.json",
+    mend: "Publish a schema of the input in openapi.json and in the bazaar extension, with a description for every field.",
+    look: ({ shape, challenge }) => {
+      if (challenge.offers.length === 0) return skipped("there is no challenge");
+      if (!shape)
+        return fault(
+          "Nothing says what to send.",
+          "no openapi.json operation, bazaar extension or outputSchema",
+        );
+      const bare = shape.fields.filter(({ schema }) => !schema.description);
+      return bare.length === 0
+        ? PASSED
+        : fault(
+            `${names(bare)} ${bare.length === 1 ? "has" : "have"} no description in ${shape.source}.`,
+            evidence(bare),
+          );
+    },
+  },
+  {
+    id: "describes-limits",
+    title: "Every text and list says how long it may be",
+    severity: "warning",
+    scope: "resource",
+    why: "Without a limit the buyer learns by paying, and the seller works for whatever is sent.",
+    source: "practice; JSON Schema validation §6.3 and §6.4",
+    mend: "Add maxLength (or enum, format, pattern) to texts and maxItems to lists.",
+    look: ({ shape }) => {
+      if (!shape) return skipped(NO_SHAPE);
+      if (!shape.hasLimits) return skipped(`${shape.source} has no place for limits`);
+      const bare = shape.fields.filter(({ place, schema }) => place !== "path" && isUnlimited(schema));
+      return bare.length === 0
+        ? PASSED
+        : fault(
+            `${names(bare)} ${bare.length === 1 ? "has" : "have"} no limit in ${shape.source}.`,
+            evidence(bare),
+          );
+    },
+  },
+  {
+    id: "describes-output",
+    title: "The answer is described",
+    severity: "info",
+    scope: "resource",
+    why: "Buyers build on the answer; without its schema they pay once to see it.",
+    source: "practice; bazaar extension output, outputSchema (v1) or responses of openapi.json",
+    mend: "Publish the schema of the answer, or an example of it.",
+    look: ({ challenge, operation }) => {
+      if (challenge.offers.length === 0) return skipped("there is no challenge");
+      const { v1, v2 } = challenge;
+      const bazaar = isRecord(v2) && isRecord(v2.extensions) ? v2.extensions.bazaar : undefined;
+      const info = isRecord(bazaar) && isRecord(bazaar.info) ? bazaar.info : {};
+      const first = v1 && Array.isArray(v1.accepts) && isRecord(v1.accepts[0]) ? v1.accepts[0] : {};
+      const old = isRecord(first.outputSchema) ? first.outputSchema : {};
+      const responses = isRecord(operation.documented?.responses) ? operation.documented.responses : {};
+      const documented = Object.entries(responses).some(
+        ([status, one]) => status.startsWith("2") && isRecord(one) && isRecord(one.content),
+      );
+      return documented || info.output !== undefined || (old.output !== undefined && old.output !== null)
+        ? PASSED
+        : fault(
+            "Neither the challenge nor a document says what comes back.",
+            "no response schema, bazaar output or outputSchema.output",
+          );
+    },
+  },
+];
+
+function isUnlimited(schema: Field["schema"]): boolean {
+  if (schema.enum !== undefined || schema.const !== undefined) return false;
+  const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray) as Field["schema"][] | undefined;
+  if (alternatives) return alternatives.some(isUnlimited);
+  const types = typesOf(schema);
+  if (types.includes("string")) {
+    return [schema.maxLength, schema.format, schema.pattern].every((one) => one === undefined);
+  }
+  return types.includes("array") && schema.maxItems === undefined;
+}
+
+function names(fields: readonly Field[]): string {
+  const listed = fields.map(({ name }) => name);
+  return listed.length > 5
+    ? `${listed.slice(0, 5).join(", ")} and ${listed.length - 5} more`
+    : listed.join(", ");
+}
+
+function evidence(fields: readonly Field[]): string {
+  return fields
+    .slice(0, 3)
+    .map(({ name, schema }) => `${name}: ${shown(JSON.stringify(schema), 120)}`)
+    .join("\n");
+}

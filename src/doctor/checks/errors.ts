@@ -1,0 +1,268 @@
+import { decodeHeader, encodeHeader, HEADERS } from "../../wire/index.ts";
+import { payableOf, readChallenge } from "../challenge.ts";
+import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import { hasBody } from "../operation.ts";
+import { type Ask, type Exchange, evidenceOf, shown } from "../wire.ts";
+import { internals } from "./internals.ts";
+
+export const ERROR_CHECKS: readonly Check[] = [
+  {
+    id: "payment-garbage",
+    title: "A payment that is none is refused with 400 or 402",
+    severity: "error",
+    scope: "resource",
+    why: "What is accepted is given away; what fails inside shows that anybody can make the server fail, and buyers cannot tell whether they were charged.",
+    source: "x402 v2 HTTP transport, Error Handling",
+    mend: "Decode the payment header with care, compare it with the offers, have the facilitator verify it, and answer 400 or 402 when any of that fails.",
+    look: async (at) => {
+      const ask = await at.accepted();
+      if (typeof ask === "string") return skipped(ask);
+      const challenge = readChallenge(await at.priced());
+      const found: Fault[] = [];
+      for (const [what, headers] of garbage(challenge)) {
+        const answer = await at.wire.send({ ...ask, headers: { ...ask.headers, ...headers } });
+        const { status } = answer;
+        if (status >= 200 && status < 300)
+          found.push({ what: `${what} buys the resource.`, evidence: evidenceOf(answer) });
+        else if (status >= 500 || status === 0) {
+          found.push({ what: `${what} makes the server fail.`, evidence: evidenceOf(answer) });
+        } else if (status < 400)
+          found.push({ what: `${what} is answered ${status}.`, evidence: evidenceOf(answer) });
+      }
+      return faults(found);
+    },
+  },
+  {
+    id: "errors-odd",
+    title: "Odd requests do not make the server fail",
+    severity: "error",
+    scope: "resource",
+    why: "A server that fails at what anybody can send fails when it is attacked, and its 500s are tried again by every client.",
+    source: "RFC 9110 §15.6.1; practice",
+    mend: "Answer what cannot be understood with a 400, and catch what a parser throws.",
+    look: async (at) => {
+      const ask = await at.accepted();
+      const found: Fault[] = [];
+      for (const [what, odd] of oddRequests(
+        typeof ask === "string" ? { method: at.probe.method, url: at.probe.url } : ask,
+      )) {
+        const answer = await at.wire.send(odd);
+        if (answer.status >= 500 || answer.status === 0) {
+          found.push({ what: `${what} makes the server fail.`, evidence: evidenceOf(answer) });
+        } else if (answer.status >= 200 && answer.status < 300) {
+          found.push({ what: `${what} buys the resource.`, evidence: evidenceOf(answer) });
+        }
+      }
+      return faults(found);
+    },
+  },
+  {
+    id: "errors-methods",
+    title: "HEAD, OPTIONS and other methods are answered",
+    severity: "warning",
+    scope: "resource",
+    why: "Browsers, proxies and monitors send them without being asked.",
+    source: "RFC 9110 §9.3.2, §9.3.7 and §15.5.6",
+    mend: "Answer a method that there is not with 405 and Allow, and OPTIONS with 204.",
+    look: async (at) => {
+      const { method, url } = at.probe;
+      const found: Fault[] = [];
+      for (const other of ["HEAD", "OPTIONS", "PUT", "PATCH"]) {
+        if (other === method) continue;
+        const answer = await at.wire.send({ method: other, url });
+        if (answer.status >= 500 || answer.status === 0) {
+          found.push({ what: `${other} makes the server fail.`, evidence: evidenceOf(answer) });
+        } else if (answer.status >= 200 && answer.status < 300 && (other === "PUT" || other === "PATCH")) {
+          found.push({ what: `${other} is answered with success, unpaid.`, evidence: evidenceOf(answer) });
+        }
+      }
+      return faults(found);
+    },
+  },
+  {
+    id: "gate-spelling",
+    title: "Another spelling of the address is not free",
+    severity: "error",
+    scope: "resource",
+    why: "A gate that compares addresses as text lets through what the router behind it takes for the same address.",
+    source: "practice: the class of advisories on route matching in x402 middlewares",
+    mend: "Ask for the payment inside the handler, or compare the address as the router does.",
+    look: async (at) => {
+      const ask = await at.accepted();
+      if (typeof ask === "string") return skipped(ask);
+      const found: Fault[] = [];
+      for (const url of spellings(ask.url)) {
+        const answer = await at.wire.send({ ...ask, url });
+        const isJson = /json/i.test(answer.headers.get("content-type") ?? "");
+        if (answer.status >= 200 && answer.status < 300 && isJson) {
+          found.push({
+            what: "The resource is given away under another spelling.",
+            evidence: evidenceOf(answer),
+          });
+        }
+      }
+      return faults(found);
+    },
+  },
+  {
+    id: "errors-leak",
+    title: "Errors say nothing of the inside",
+    severity: "error",
+    scope: "resource",
+    why: "Stack traces, paths and queries tell an attacker what the server is made of, and tell a buyer nothing.",
+    source: "RFC 9457 §5 Security Considerations; CWE-209",
+    mend: "Log the cause, and answer with a safe sentence, a code and an id by which the log can be searched.",
+    look: (at) => {
+      const errors = at.exchanges().filter(({ status }) => status >= 400);
+      if (errors.length === 0) return skipped("no error was seen");
+      const seen = new Set<string>();
+      const found = errors.flatMap((exchange): Fault[] =>
+        internals(textOf(exchange), new URL(exchange.url).hostname).flatMap(({ kind, text }) => {
+          if (seen.has(kind)) return [];
+          seen.add(kind);
+          const what = `An answer ${exchange.status} shows ${kind}.`;
+          return [{ what, evidence: `${shown(text, 160)}\n${evidenceOf(exchange)}` }];
+        }),
+      );
+      return faults(found);
+    },
+  },
+  {
+    id: "errors-banner",
+    title: "Headers do not name software and version",
+    severity: "warning",
+    scope: "resource",
+    why: "Who knows the version knows which holes to try.",
+    source: "RFC 9110 §10.2.4",
+    mend: "Remove X-Powered-By, and the version from Server.",
+    look: ({ probe }) => {
+      if (probe.failure) return skipped("there is no answer");
+      const named = ["x-powered-by", "x-aspnet-version", "x-runtime"].filter((name) =>
+        probe.headers.has(name),
+      );
+      if (/\/\d/.test(probe.headers.get("server") ?? "")) named.push("server");
+      return faults(
+        named.map((name) => ({
+          what: `The header ${name} names software.`,
+          evidence: `${name}: ${shown(probe.headers.get(name) ?? "", 120)}`,
+        })),
+      );
+    },
+  },
+  {
+    id: "idempotency",
+    title: "A call can be repeated without paying twice",
+    severity: "warning",
+    scope: "resource",
+    why: "When an answer is lost on the way, a buyer who may not send the same call again pays twice or loses what was bought.",
+    source: "x402 extension payment-identifier; draft-ietf-httpapi-idempotency-key-header-07",
+    mend: "Declare the extension payment-identifier in the challenge, or the header Idempotency-Key in openapi.json, and answer a repeated call with the stored answer.",
+    look: ({ challenge, operation }) => {
+      if (challenge.offers.length === 0) return skipped("there is no challenge");
+      const v2 = challenge.v2 as { extensions?: Record<string, unknown> } | undefined;
+      const parameters = operation.documented?.parameters;
+      const inDocument =
+        Array.isArray(parameters) &&
+        parameters.some(
+          ({ name, in: place }) => place === "header" && /^(x-)?idempotency-key$/i.test(String(name)),
+        );
+      return inDocument || v2?.extensions?.["payment-identifier"] !== undefined
+        ? PASSED
+        : fault(
+            "Neither the challenge nor a document says that a call can be named.",
+            `extensions: ${shown(JSON.stringify(v2?.extensions ?? {}), 120)}`,
+          );
+    },
+  },
+];
+
+/** What is searched for internals: the body, and the challenge in the header in clear. */
+function textOf({ body, headers }: Exchange): string {
+  const header = headers.get(HEADERS.paymentRequired);
+  return header === null ? body : `${body}\n${JSON.stringify(decodeHeader(header) ?? header)}`;
+}
+
+/** Headers that hold no payment, though they may look like one. None can move money: no key has signed them. */
+function garbage(challenge: ReturnType<typeof readChallenge>): [string, Record<string, string>][] {
+  const offer = payableOf(challenge)?.accepts[0];
+  const list: [string, unknown][] = [
+    ["A payment that is no JSON", undefined],
+    ["An empty payment", {}],
+    ["A payment of an unknown version", { x402Version: 99, payload: {} }],
+    ["A payment that is a list", [1, 2, 3]],
+  ];
+  if (offer) {
+    const accepted = { ...offer };
+    const unsigned = {
+      authorization: {
+        from: "0x000000000000000000000000000000000000dEaD",
+        to: offer.payTo,
+        value: offer.amount,
+        validAfter: "0",
+        validBefore: String(Math.floor(Date.now() / 1000) + 60),
+        nonce: `0x${"11".repeat(32)}`,
+      },
+      signature: `0x${"00".repeat(65)}`,
+    };
+    list.push(
+      ["A payment without a signature", { x402Version: 2, accepted, payload: {} }],
+      ["A forged signature", { x402Version: 2, accepted, payload: unsigned }],
+      [
+        "A forged payment of the smallest unit",
+        { x402Version: 2, accepted: { ...accepted, amount: "1" }, payload: unsigned },
+      ],
+    );
+  }
+  const made = list.map(([what, document]): [string, Record<string, string>] => [
+    what,
+    { [HEADERS.paymentSignature]: document === undefined ? "bm90IGpzb24=" : encodeHeader(document) },
+  ]);
+  return [
+    ...made,
+    ["A header of noise", { [HEADERS.paymentSignature]: "%%% not base64 %%%" }],
+    ["A payment of x402 v1 that is none", { [HEADERS.xPayment]: "bm90IGpzb24=" }],
+  ];
+}
+
+const NESTED = 4_000;
+
+function oddRequests(ask: Ask): [string, Ask][] {
+  const { headers } = ask;
+  const withHeader = (more: Record<string, string>): Ask => ({ ...ask, headers: { ...headers, ...more } });
+  const list: [string, Ask][] = [
+    ["An idempotency key of 4,000 characters", withHeader({ [HEADERS.idempotencyKey]: "k".repeat(4_000) })],
+    ["A header Prefer of noise", withHeader({ prefer: "wait=;;;=,wait=-1", "if-none-match": '"""' })],
+    [
+      "A query of broken percent signs",
+      { ...ask, url: `${ask.url}${ask.url.includes("?") ? "&" : "?"}a=%E0%A4%A&%=%` },
+    ],
+  ];
+  if (!hasBody(ask.method)) return list;
+  const json = { ...headers, "content-type": "application/json" };
+  return [
+    ...list,
+    ["A number beyond all bounds", { ...ask, headers: json, body: withHugeNumber(ask.body) }],
+    ["A body of deep lists", { ...ask, headers: json, body: "[".repeat(NESTED) + "]".repeat(NESTED) }],
+    ["A body of null", { ...ask, headers: json, body: "null" }],
+    [
+      "A field named __proto__",
+      { ...ask, headers: json, body: '{"__proto__":{"isAdmin":true},"constructor":1}' },
+    ],
+  ];
+}
+
+/** The same body with a number that no double holds. */
+function withHugeNumber(body: string | undefined): string {
+  const huge = `"${"doctor"}": 1e4000, `;
+  return body?.startsWith("{") && body !== "{}" ? `{${huge}${body.slice(1)}` : '{"doctor": 1e4000}';
+}
+
+/** Addresses that a router may take for the same. */
+function spellings(url: string): string[] {
+  const { origin, pathname, search } = new URL(url);
+  const last = pathname.at(-1) ?? "";
+  const encoded = `${pathname.slice(0, -1)}%${last.charCodeAt(0).toString(16)}`;
+  return [`${pathname}/`, `/${pathname}`, pathname.toUpperCase(), encoded]
+    .filter((path) => path !== pathname)
+    .map((path) => origin + path + search);
+}

@@ -1,0 +1,144 @@
+import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
+import { findAsset, isRecord } from "../../wire/index.ts";
+import { type Offer, readChallenge } from "../challenge.ts";
+import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import { shown } from "../wire.ts";
+
+export const PRICE_CHECKS: readonly Check[] = [
+  {
+    id: "price-shown",
+    title: "The price is said in words that a person reads",
+    severity: "warning",
+    scope: "resource",
+    why: "Smallest units of a contract's address are no price that a person or a model can judge; they buy elsewhere, or too dear.",
+    source:
+      "practice: extra.pricing { amount, currency, description } in each offer, or x-payment-info in openapi.json",
+    mend: 'Add extra.pricing such as { "amount": "0.10", "currency": "USDC", "description": "Per image" } to every offer.',
+    look: ({ challenge, operation }) => {
+      if (challenge.offers.length === 0) return skipped("there is no challenge");
+      if (isRecord(operation.documented?.["x-payment-info"])) return PASSED;
+      const silent = challenge.offers.find(({ extra }) => !isPricing(extra.pricing));
+      return silent
+        ? fault("The offer names no amount in a currency.", `extra: ${shown(JSON.stringify(silent.extra))}`)
+        : PASSED;
+    },
+  },
+  {
+    id: "price-agrees",
+    title: "The price in words is the amount that is charged",
+    severity: "error",
+    scope: "resource",
+    why: "The buyer agrees to one price and signs another.",
+    source: "practice: extra.pricing; x402 v2 §5.1 amount",
+    mend: "Compute both from the same number: amount is pricing.amount in the asset's smallest units.",
+    look: ({ challenge }) => {
+      const told = challenge.offers.filter(({ extra }) => isRecord(extra.pricing));
+      if (told.length === 0) return skipped("no offer has extra.pricing");
+      const wrong = told.flatMap((offer): Fault[] => {
+        const { amount } = offer.extra.pricing as Record<string, unknown>;
+        const decimals = decimalsOf(offer);
+        if (decimals === undefined || !/^\d+$/.test(offer.amount)) return [];
+        const said = String(amount);
+        const real = fromAtomic(BigInt(offer.amount), decimals);
+        if (isUsd(said) && parseUsd(said) === real) return [];
+        return [
+          {
+            what: `The offer says ${shown(said, 40)} and asks for ${formatAtomic(BigInt(offer.amount), decimals)}.`,
+            evidence: `pricing.amount: ${shown(said, 40)}\namount: ${offer.amount} (${decimals} places)`,
+          },
+        ];
+      });
+      return faults(wrong.slice(0, 1));
+    },
+  },
+  {
+    id: "price-document",
+    title: "The published price is the price in the challenge",
+    severity: "error",
+    scope: "resource",
+    why: "Agents decide by the document and pay by the challenge. A client that holds the seller to the document refuses to pay.",
+    source: "practice: x-payment-info of openapi.json; the 402 is authoritative",
+    mend: "Generate document and challenge from one definition.",
+    look: async (at) => {
+      const info = at.operation.documented?.["x-payment-info"];
+      if (!isRecord(info)) return skipped("no price is published in openapi.json");
+      const ask = await at.accepted();
+      const asked = typeof ask === "string" ? at.challenge : readChallenge(await at.priced());
+      const wrong = asked.offers.flatMap((offer) => disagreement(info, offer));
+      return faults(wrong.slice(0, 1));
+    },
+  },
+  {
+    id: "price-input",
+    title: "Every way to pay costs the same",
+    severity: "warning",
+    scope: "resource",
+    why: "A wallet may choose any of the offers; the buyer expects one price.",
+    source: "practice",
+    mend: "Offer the same amount of dollars on every network.",
+    look: ({ challenge }) => {
+      const values = challenge.offers.flatMap((offer) => {
+        const decimals = findAsset(offer.network, offer.asset)?.decimals;
+        if (offer.version === 1 || decimals === undefined || !/^\d+$/.test(offer.amount)) return [];
+        return [`${offer.network}: $${formatUsd(fromAtomic(BigInt(offer.amount), decimals))}`];
+      });
+      if (values.length < 2) return skipped("there is one way to pay");
+      const prices = new Set(values.map((one) => one.split("$")[1]));
+      return prices.size === 1 ? PASSED : fault("The offers differ in price.", values.join("\n"));
+    },
+  },
+];
+
+function isPricing(pricing: unknown): boolean {
+  return (
+    isRecord(pricing) &&
+    ["string", "number"].includes(typeof pricing.amount) &&
+    typeof pricing.currency === "string" &&
+    typeof pricing.description === "string"
+  );
+}
+
+/** Places of an offer's asset: known, or said by the offer itself. */
+function decimalsOf({ network, asset, extra }: Offer): number | undefined {
+  if (typeof extra.decimals === "number") return extra.decimals;
+  return (findAsset(network, asset) ?? findAsset(EVM_BY_NAME[network] ?? "", asset))?.decimals;
+}
+
+/** x402 v1 has names for networks. */
+const EVM_BY_NAME: Readonly<Record<string, string>> = {
+  base: "eip155:8453",
+  "base-sepolia": "eip155:84532",
+  polygon: "eip155:137",
+  avalanche: "eip155:43114",
+};
+
+/** What the document's price says against an offer. */
+function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
+  if (!/^\d+$/.test(offer.amount)) return [];
+  const decimals = decimalsOf(offer);
+  const evidence = `x-payment-info: ${shown(JSON.stringify(info), 200)}\namount: ${offer.amount}`;
+  const price = isRecord(info.price) ? info.price : {};
+  if (decimals !== undefined) {
+    const asked = fromAtomic(BigInt(offer.amount), decimals);
+    const said = `asks for $${formatUsd(asked)}`;
+    const { amount, min, max } = price;
+    if (isUsd(amount) && parseUsd(amount) !== asked) {
+      return [{ what: `The document says $${amount} and the challenge ${said}.`, evidence }];
+    }
+    if ((isUsd(min) && asked < parseUsd(min)) || (isUsd(max) && asked > parseUsd(max))) {
+      return [
+        { what: `The document says $${min ?? "0"} to $${max ?? "…"} and the challenge ${said}.`, evidence },
+      ];
+    }
+  }
+  const published = (Array.isArray(info.offers) ? info.offers : []).filter(
+    (one): one is Record<string, unknown> =>
+      isRecord(one) &&
+      typeof one.amount === "string" &&
+      one.method === "x402" &&
+      isRecord(one) &&
+      one.intent === "charge",
+  );
+  const isSaid = published.length === 0 || published.some(({ amount }) => amount === offer.amount);
+  return isSaid ? [] : [{ what: "No offer in the document has the amount of the challenge.", evidence }];
+}

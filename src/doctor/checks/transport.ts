@@ -1,0 +1,160 @@
+import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import { isLoopback } from "../site.ts";
+import { evidenceOf, shown } from "../wire.ts";
+import { isRefusal } from "./input.ts";
+
+const LONGEST_HEADER = 8 * 1024;
+const LONGEST_HEADERS = 16 * 1024;
+
+export const TRANSPORT_CHECKS: readonly Check[] = [
+  {
+    id: "header-size",
+    title: "No header is longer than 8 kB, and all together not than 16 kB",
+    severity: "error",
+    scope: "resource",
+    why: "Node, proxies and load balancers stop there: the buyer sees a broken connection instead of a price. The client sends the challenge's extensions back, so they count twice.",
+    source: "practice: 8 kB in nginx and Apache, 16 kB in Node and undici",
+    mend: "Shorten the schema in the bazaar extension, and publish the whole of it in openapi.json.",
+    look: (at) => {
+      const unread = at.exchanges().find(({ failure }) => failure?.kind === "headers_too_large");
+      if (unread) return fault("The headers are larger than 16 kB.", evidenceOf(unread));
+      const found = new Map<string, Fault>();
+      for (const { headers } of at.exchanges()) {
+        let all = 0;
+        for (const [name, value] of headers) {
+          all += name.length + value.length + 4;
+          if (value.length <= LONGEST_HEADER) continue;
+          const what = `The header ${name} has ${value.length} bytes.`;
+          found.set(name, { what, evidence: `${name}: ${shown(value, 60)}` });
+        }
+        if (all <= LONGEST_HEADERS) continue;
+        found.set("", {
+          what: `The headers together have ${all} bytes.`,
+          evidence: [...headers.keys()].join(", "),
+        });
+      }
+      return faults([...found.values()]);
+    },
+  },
+  {
+    id: "answer-time",
+    title: "The price is said without delay",
+    severity: "warning",
+    scope: "resource",
+    why: "Every purchase begins with this answer; agents give up on slow ones.",
+    source: "practice",
+    mend: "Ask neither facilitator nor database before the 402; build the challenge once and keep it.",
+    look: ({ probe, slowMs }) =>
+      probe.ms <= slowMs && probe.failure?.kind !== "timeout"
+        ? PASSED
+        : fault(
+            `The unpaid probe is answered after ${(probe.ms / 1000).toFixed(1)} s (limit ${(slowMs / 1000).toFixed(1)} s).`,
+            evidenceOf(probe),
+          ),
+  },
+  {
+    id: "cache-challenge",
+    title: "No cache may keep the 402",
+    severity: "error",
+    scope: "resource",
+    why: "A cache that keeps the challenge gives it to those who pay, or gives an old price.",
+    source: "RFC 9111 §5.2.2.5; x402 v2 HTTP transport",
+    mend: "Send Cache-Control: no-store with every 402.",
+    look: ({ probe }) => {
+      if (probe.status !== 402) return skipped("there is no challenge");
+      return isUnkept(probe.headers)
+        ? PASSED
+        : fault("The 402 may be kept by a cache.", evidenceOf(probe, ["cache-control"]));
+    },
+  },
+  {
+    id: "cache-errors",
+    title: "No cache may keep an error",
+    severity: "warning",
+    scope: "resource",
+    why: "A kept error is given to the next, valid request.",
+    source: "RFC 9111 §4.2.2 and §5.2.2.5",
+    mend: "Send Cache-Control: no-store with every error.",
+    look: (at) => {
+      const errors = at.exchanges().filter((exchange) => isRefusal(exchange) && exchange.method !== "HEAD");
+      if (errors.length === 0) return skipped("no error was seen");
+      // Errors of the router in front of the resource are often made elsewhere; those of the resource are its own.
+      const kept = errors.find(
+        ({ headers, status }) => status !== 404 && status !== 405 && !isUnkept(headers),
+      );
+      return kept
+        ? fault(`An answer ${kept.status} may be kept by a cache.`, evidenceOf(kept, ["cache-control"]))
+        : PASSED;
+    },
+  },
+  {
+    id: "cors",
+    title: "A page on another origin can buy",
+    severity: "info",
+    scope: "resource",
+    why: "A browser hides the challenge, and refuses to send the payment, unless the server allows both.",
+    source: "Fetch standard §3.3 CORS protocol",
+    mend: "Send Access-Control-Allow-Origin: *, expose PAYMENT-REQUIRED and PAYMENT-RESPONSE, and allow PAYMENT-SIGNATURE in the preflight.",
+    look: async (at) => {
+      const { method, url } = at.probe;
+      if (at.probe.status !== 402) return skipped("there is no challenge");
+      const origin = { origin: "https://buyer.example" };
+      const answer = await at.wire.send({ method, url, headers: origin });
+      const preflight = await at.wire.send({
+        method: "OPTIONS",
+        url,
+        headers: {
+          ...origin,
+          "access-control-request-method": method,
+          "access-control-request-headers": "content-type, payment-signature",
+        },
+      });
+      const missing: string[] = [];
+      if (!answer.headers.has("access-control-allow-origin")) missing.push("access-control-allow-origin");
+      if (
+        at.challenge.header !== undefined &&
+        !lists(answer.headers.get("access-control-expose-headers"), "payment-required")
+      ) {
+        missing.push("access-control-expose-headers: payment-required");
+      }
+      if (
+        preflight.status >= 300 ||
+        !lists(preflight.headers.get("access-control-allow-headers"), "payment-signature")
+      ) {
+        missing.push("access-control-allow-headers: payment-signature (preflight)");
+      }
+      return missing.length === 0
+        ? PASSED
+        : fault(
+            "Pages on other origins cannot buy.",
+            `missing: ${missing.join("; ")}\npreflight: ${preflight.status}`,
+          );
+    },
+  },
+  {
+    id: "https",
+    title: "The resource is served over HTTPS",
+    severity: "warning",
+    scope: "api",
+    why: "Who reads along sees the signed payment and may use it first; who changes the challenge is paid instead of the seller.",
+    source: "RFC 9110 §4.2.2; x402 v2 §10 Security Considerations",
+    mend: "Serve over HTTPS alone, and redirect nothing that carries a payment.",
+    look: ({ probe }) => {
+      const { protocol, hostname, origin } = new URL(probe.url);
+      if (protocol === "https:") return PASSED;
+      return isLoopback(hostname)
+        ? skipped("the host is this machine")
+        : fault("The resource is served over plain HTTP.", origin);
+    },
+  },
+];
+
+/** True when a shared cache may not keep it. */
+export function isUnkept(headers: Headers): boolean {
+  return /\b(no-store|no-cache|private|max-age=0)\b/i.test(headers.get("cache-control") ?? "");
+}
+
+function lists(value: string | null, name: string): boolean {
+  const listed = (value ?? "").split(",").map((one) => one.trim().toLowerCase());
+  return listed.includes("*") || listed.includes(name);
+}

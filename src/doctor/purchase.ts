@@ -1,0 +1,113 @@
+import { formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
+import type { Payer } from "../client/pay.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  findAsset,
+  HEADERS,
+  isRecord,
+  PAYMENT_IDENTIFIER,
+  type PaymentRequirements,
+  quoteKey,
+  readSettleResponse,
+  type SettleResponse,
+} from "../wire/index.ts";
+import { exactEvm, payableOf, readChallenge } from "./challenge.ts";
+import type { Examination } from "./examination.ts";
+import type { Ask, Exchange } from "./wire.ts";
+
+/** One signed payment, sent three times at once: everything paid that is examined hangs on this one signature. */
+export interface Purchase {
+  readonly offer: PaymentRequirements;
+  /** Decimal US dollars. */
+  readonly usd: string;
+  /** The paid request, to be sent again. */
+  readonly ask: Ask;
+  /** The three answers. */
+  readonly answers: readonly Exchange[];
+  /** The first of them that was successful. */
+  readonly bought: Exchange | undefined;
+}
+
+export interface Wallet {
+  readonly payer: Payer;
+  /** What may be spent in all. */
+  readonly max: Money;
+}
+
+/** What was paid for a resource. */
+export interface Spending {
+  readonly resource: string;
+  readonly usd: string;
+  readonly transaction: string | undefined;
+}
+
+/** Signs at most one payment for each resource, and never for more than the wallet may spend in all. */
+export function createBuyer(wallet: Wallet | undefined): {
+  readonly spent: readonly Spending[];
+  readonly buy: (at: Examination) => Promise<Purchase | string>;
+} {
+  const spent: Spending[] = [];
+  let left = wallet?.max ?? 0n;
+  return {
+    spent,
+    async buy(at) {
+      if (!wallet) return "nothing is paid without --pay";
+      const ask = await at.accepted();
+      if (typeof ask === "string") return ask;
+      const required = payableOf(readChallenge(await at.priced()));
+      const offer = required && exactEvm(required);
+      if (!required || !offer) return "no offer of x402 v2 can be paid by an EIP-3009 authorization";
+      const asset = findAsset(offer.network, offer.asset);
+      if (!asset) return `the asset ${offer.asset} on ${offer.network} is no dollar token that is known`;
+      const price = fromAtomic(BigInt(offer.amount), asset.decimals);
+      if (price > left) {
+        return `it costs $${formatUsd(price)}, and $${formatUsd(left)} is left of --max`;
+      }
+      // A payment that was sent may be settled whatever the answer says.
+      left -= price;
+      const key = `doctor-${crypto.randomUUID()}`;
+      const extensions = named(required.extensions, key);
+      const signed = await wallet.payer.createPaymentPayload({
+        ...required,
+        accepts: [offer],
+        ...(extensions === undefined ? {} : { extensions }),
+      });
+      const paid: Ask = {
+        ...ask,
+        headers: {
+          ...ask.headers,
+          [HEADERS.paymentSignature]: encodeHeader(signed),
+          [HEADERS.idempotencyKey]: quoteKey(key),
+        },
+        timeoutMs: Math.min(Math.max(offer.maxTimeoutSeconds, 10), LONGEST_PAID_SECONDS) * 1000,
+      };
+      const answers = await Promise.all([at.wire.send(paid), at.wire.send(paid), at.wire.send(paid)]);
+      const bought = answers.find(({ status }) => status >= 200 && status < 300);
+      const usd = formatUsd(price);
+      const transaction = answers.map(receiptOf).find((receipt) => receipt?.success)?.transaction;
+      if (bought || transaction) spent.push({ resource: at.name, usd, transaction });
+      return { offer, usd, ask: paid, answers, bought };
+    },
+  };
+}
+
+/** The longest that a paid answer is waited for. */
+const LONGEST_PAID_SECONDS = 60;
+
+/** The extensions of a challenge, echoed, with the key as the payment's identifier where that is declared. */
+function named(
+  extensions: Readonly<Record<string, unknown>> | undefined,
+  key: string,
+): Readonly<Record<string, unknown>> | undefined {
+  const declared = extensions?.[PAYMENT_IDENTIFIER];
+  if (!isRecord(declared)) return extensions;
+  const info = isRecord(declared.info) ? declared.info : {};
+  return { ...extensions, [PAYMENT_IDENTIFIER]: { ...declared, info: { ...info, id: key } } };
+}
+
+/** The facilitator's word that came with an answer. */
+export function receiptOf({ headers }: Exchange): SettleResponse | undefined {
+  const text = headers.get(HEADERS.paymentResponse) ?? headers.get(HEADERS.xPaymentResponse);
+  return text === null ? undefined : readSettleResponse(decodeHeader(text));
+}

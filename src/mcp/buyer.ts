@@ -1,0 +1,184 @@
+import { type ClientOptions, type Connection, connect, type PendingCall } from "../client/connect.ts";
+import { isResourceError, type ResourceError } from "../client/errors.ts";
+import { isRecord } from "../wire/index.ts";
+import { createLedger, type Entry } from "./ledger.ts";
+import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
+
+export interface BuyerOptions {
+  /** Where the API is, who pays, and how much at most. */
+  readonly client: Omit<ClientOptions, "onEvent">;
+  /** What whoever runs the server can do about a refusal: sentences that end an error's text. */
+  readonly mends: {
+    readonly noPayer: string;
+    readonly overCeiling: string;
+    readonly overBudget: string;
+  };
+}
+
+/** Buys for agents: every call of this process goes through one client, and so through one budget. */
+export interface Buyer {
+  /** Never rejects, unless the call's signal has aborted. */
+  call(tool: Tool, call: ToolCall): Promise<ToolResult>;
+  /** Brings a call to its end that was paid for and not answered. It is not paid again. */
+  resume(tool: Tool | undefined, call: ToolCall & { readonly idempotencyKey: string }): Promise<ToolResult>;
+  /** What was signed, oldest first. */
+  payments(): readonly Entry[];
+  /** Calls that were paid for and have not ended. */
+  pending(): Promise<readonly PendingCall[]>;
+  /** US dollars that may still be signed for; `undefined` when the client has no total budget. */
+  left(): string | undefined;
+}
+
+export function createBuyer({ client, mends }: BuyerOptions): Buyer {
+  const ledger = createLedger();
+  const connection = connect({ ...client, onEvent: ledger.hear });
+
+  async function bought(tool: Tool, call: ToolCall, idempotencyKey: string): Promise<ToolResult> {
+    const { input, signal } = call;
+    if (!tool.isJob) {
+      const output = await connection.resource(tool.call)(input, { signal, idempotencyKey });
+      return success(tool, output, idempotencyKey);
+    }
+    const job = await connection.jobResource(tool.call).start(input, { signal, idempotencyKey });
+    const paid = (): void => {
+      if (job.receipt) ledger.settle(idempotencyKey, job.receipt);
+    };
+    paid();
+    try {
+      const output = await job.result({
+        signal,
+        onProgress: ({ progress, message, status }) => call.onProgress?.(progress, message ?? status),
+      });
+      paid();
+      return success(tool, output, idempotencyKey, job.id);
+    } catch (error) {
+      paid();
+      if (signal.aborted && call.isUnwanted()) await cancel(job);
+      throw error;
+    }
+  }
+
+  /** Ends a job that nobody waits for any more, and notes what that has done to its payment. */
+  async function cancel(job: Awaited<ReturnType<ReturnType<Connection["jobResource"]>["start"]>>) {
+    try {
+      await job.cancel();
+      await job.result({ timeout: "5s" });
+    } catch (error) {
+      if (isResourceError(error)) note(error);
+    }
+  }
+
+  function note({ idempotencyKey, charged, paymentState, receipt }: ResourceError): void {
+    if (receipt) ledger.settle(idempotencyKey, receipt);
+    ledger.amend(idempotencyKey, { charged, paymentState });
+  }
+
+  function success(
+    tool: Tool | undefined,
+    output: unknown,
+    idempotencyKey: string,
+    jobId?: string,
+  ): ToolResult {
+    return {
+      content: [{ type: "text", text: JSON.stringify(output) ?? "null" }],
+      ...(tool?.outputSchema && isRecord(output) ? { structuredContent: output } : {}),
+      _meta: present({
+        [META.idempotencyKey]: idempotencyKey,
+        [META.receipt]: ledger.receiptOf(idempotencyKey),
+        [META.jobId]: jobId,
+      }),
+    };
+  }
+
+  function failure(error: unknown, idempotencyKey: string): ToolResult {
+    if (!isResourceError(error)) {
+      const text = error instanceof Error ? error.message : String(error);
+      return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
+    }
+    note(error);
+    return errorResult(textOf(error, connection.left(), mends), {
+      [META.idempotencyKey]: idempotencyKey,
+      [META.code]: error.code,
+      [META.charged]: error.charged,
+      [META.reason]: error.reason,
+      [META.failure]: error.failure,
+      [META.paymentState]: error.paymentState,
+      [META.jobId]: error.jobId,
+      [META.receipt]: error.receipt ?? ledger.receiptOf(idempotencyKey),
+    });
+  }
+
+  return {
+    async call(tool, call) {
+      const idempotencyKey = call.idempotencyKey ?? `mcp_${crypto.randomUUID().replaceAll("-", "")}`;
+      try {
+        return await bought(tool, call, idempotencyKey);
+      } catch (error) {
+        call.signal.throwIfAborted();
+        return failure(error, idempotencyKey);
+      }
+    },
+
+    async resume(tool, { idempotencyKey, signal }) {
+      try {
+        const open = await connection.pending();
+        const saved = open.find((one) => one.idempotencyKey === idempotencyKey);
+        if (!saved) {
+          const text = `There is no open call under the key "${idempotencyKey}": it has ended, or was never paid for.`;
+          return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
+        }
+        return success(tool, await saved.resume({ signal }), idempotencyKey, saved.jobId);
+      } catch (error) {
+        signal.throwIfAborted();
+        return failure(error, idempotencyKey);
+      }
+    },
+
+    payments: ledger.entries,
+    pending: connection.pending,
+    left: connection.left,
+  };
+}
+
+export function errorResult(text: string, meta: Record<string, unknown>): ToolResult {
+  return { content: [{ type: "text", text }], isError: true, _meta: present(meta) };
+}
+
+function present(meta: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(meta).filter(([, value]) => value !== undefined));
+}
+
+/** What an agent has to know of a failure: what it was, what it has cost, and what to do. */
+function textOf(error: ResourceError, left: string | undefined, mends: BuyerOptions["mends"]): string {
+  const { reason, issues = [] } = error;
+  const named = issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  const why = [error.message, ...named].join("\n");
+  const told = (mend: string): string => `${why}\n${MONEY[error.charged]} ${mend}`.trimEnd();
+  switch (reason) {
+    case "no_payer":
+      return `${why.replace(/, and the client has no payer.*$/, ", and this server has no wallet")}\n${MONEY.no} ${mends.noPayer}`;
+    case "over_ceiling":
+      return told(mends.overCeiling);
+    case "over_budget":
+      return told(`$${left ?? "0.00"} of the budget is left. ${mends.overBudget}`);
+    default:
+      return told(adviceOn(error));
+  }
+}
+
+const MONEY: Readonly<Record<ResourceError["charged"], string>> = {
+  no: "Nothing was charged.",
+  yes: "It was charged.",
+  refunded: "It was charged, and paid back.",
+  unknown: "Whether it was charged is not known yet.",
+};
+
+function adviceOn({ charged, paymentState, idempotencyKey, jobId }: ResourceError): string {
+  if (paymentState === "refund_owed") return "The seller owes it back.";
+  const isOpen = charged === "unknown" || (charged === "yes" && jobId !== undefined);
+  if (!isOpen || paymentState === "settled") return "";
+  return `Ask for the answer by the tool ${RESUME}, with idempotencyKey "${idempotencyKey}": it is not paid again.`;
+}
+
+/** The tool that brings a call to its end. */
+export const RESUME = "resource402_resume";

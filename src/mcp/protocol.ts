@@ -1,0 +1,148 @@
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import { type Buyer, errorResult } from "./buyer.ts";
+import { ownTools } from "./own-tools.ts";
+import { createProgress } from "./progress.ts";
+import { META, type ObjectSchema, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
+
+/** What is served: the same tools, buyer and budget in every session. */
+export interface Offer {
+  /** How the server names itself to clients. */
+  readonly name: string;
+  readonly version: string;
+  /** What a model is told of the whole. */
+  readonly instructions: string;
+  readonly tools: readonly Tool[];
+  readonly buyer: Buyer;
+  /** US dollars. */
+  readonly budget: { readonly total: string; readonly perCall?: string | undefined };
+}
+
+/** A connection with one client. */
+export interface Session {
+  /** Ends the waits of the client; jobs go on. */
+  close(): Promise<void>;
+}
+
+/** Serves over standard input and output, which nothing else may write to. `onEnd` is called when the client has gone. */
+export async function serveStdio(offer: Offer, onEnd: () => void): Promise<Session> {
+  const transport = new StdioServerTransport();
+  const session = await open(offer, transport, onEnd);
+  // The SDK does not look for the end of its input.
+  process.stdin.once("end", () => void session.close());
+  process.stdin.once("close", () => void session.close());
+  return session;
+}
+
+/** A session over streamable HTTP, for all requests that carry its id. */
+export interface HttpSession extends Session {
+  handle(request: Request): Promise<Response>;
+}
+
+/** Opens a session for a request that carries no id yet; `onOpen` is told the id, `onEnd` that it has ended. */
+export async function openHttp(
+  offer: Offer,
+  { onOpen, onEnd }: { readonly onOpen: (id: string) => void; readonly onEnd: () => void },
+): Promise<HttpSession> {
+  const transport = new WebStandardStreamableHTTPServerTransport({
+    sessionIdGenerator: () => crypto.randomUUID(),
+    onsessioninitialized: onOpen,
+  });
+  const session = await open(offer, transport as Transport, onEnd);
+  return { ...session, handle: (request) => transport.handleRequest(request) };
+}
+
+async function open(offer: Offer, transport: Transport, onEnd: () => void): Promise<Session> {
+  const { name, version, instructions, tools, buyer, budget } = offer;
+  let hasEnded = false;
+  const server = new Server({ name, version }, { capabilities: { tools: {} }, instructions });
+  const offered = [
+    ...tools.map((tool) => ({ ...tool, run: (call: ToolCall) => bought(tool, call) })),
+    ...ownTools(buyer, tools, budget),
+  ].map((tool) => ({ ...tool, problemOf: checked(tool.inputSchema) }));
+  const byName = new Map(offered.map((tool) => [tool.name, tool]));
+  const problemsOf = new Map(
+    tools.map((tool) => [tool.name, tool.outputSchema && checked(tool.outputSchema)]),
+  );
+
+  /** A result that breaks the published schema would be thrown away by the client, and it has been paid for. */
+  async function bought(tool: Tool, call: ToolCall): Promise<ToolResult> {
+    const { structuredContent, ...result } = await buyer.call(tool, call);
+    if (structuredContent === undefined) return result;
+    const problem = problemsOf.get(tool.name)?.(structuredContent);
+    if (problem === undefined) return { ...result, structuredContent };
+    const text = `The result is not as the tool's output schema promises (${problem}). It is given here as it came.`;
+    return { ...result, content: [{ type: "text", text }, ...result.content], isError: true };
+  }
+
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: offered.map(described) }));
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+    const tool = byName.get(params.name);
+    if (!tool) return { ...errorResult(`There is no tool "${params.name}".`, {}) };
+    const input = params.arguments ?? {};
+    const problem = tool.problemOf(input);
+    if (problem !== undefined) {
+      const text = `The input of ${tool.name} is not valid: ${problem}\nNothing was charged.`;
+      return { ...errorResult(text, { [META.code]: "invalid_input", [META.charged]: "no" }) };
+    }
+    const given = params._meta ?? {};
+    const idempotencyKey = given[META.idempotencyKey];
+    const { progressToken } = given;
+    const progress =
+      progressToken === undefined
+        ? undefined
+        : createProgress((progress, message) => {
+            const params = { progressToken, progress, total: 100, message };
+            // Who has gone needs no progress.
+            extra.sendNotification({ method: "notifications/progress", params }).catch(() => {});
+          });
+    try {
+      const result = await tool.run({
+        input,
+        signal: extra.signal,
+        idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
+        // A client whose patience is over, or whose connection is, may come back for what was paid.
+        isUnwanted: () => !hasEnded && !/time(d)?[ -]?out/i.test(String(extra.signal.reason)),
+        onProgress: progress?.tell,
+      });
+      return { ...result };
+    } finally {
+      progress?.end();
+    }
+  });
+
+  // Before the SDK aborts what is still being waited for.
+  transport.onclose = () => {
+    hasEnded = true;
+    onEnd();
+  };
+  await server.connect(transport);
+  return { close: () => server.close() };
+}
+
+function described(
+  tool: Pick<Tool, "name" | "title" | "description" | "inputSchema" | "outputSchema" | "isReadOnly">,
+) {
+  const { name, title, description, inputSchema, outputSchema, isReadOnly } = tool;
+  return {
+    ...{ name, title, description, inputSchema: { ...inputSchema } },
+    ...(outputSchema === undefined ? {} : { outputSchema: { ...outputSchema } }),
+    annotations: { title, readOnlyHint: isReadOnly, destructiveHint: false, openWorldHint: true },
+  };
+}
+
+/** Says what is wrong with a value. A schema that cannot be compiled holds for everything: the seller checks as well. */
+function checked(schema: ObjectSchema): (value: unknown) => string | undefined {
+  try {
+    const validate = validator.getValidator(schema);
+    return (value) => validate(value).errorMessage;
+  } catch {
+    return () => undefined;
+  }
+}
+
+const validator = new AjvJsonSchemaValidator();

@@ -9,7 +9,8 @@ import {
   resolve,
   type Schemas,
 } from "./model.ts";
-import { kindText, sampleOf } from "./prose.ts";
+import { kindText } from "./prose.ts";
+import { sampleOf } from "./sample.ts";
 
 /** How a resource describes itself inside its own 402, for marketplaces and agents that have no document. */
 

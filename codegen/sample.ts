@@ -55,7 +55,11 @@ function merged(parts: readonly Sample[]): Sample {
   return { value: Object.assign({}, ...parts.map(({ value }) => value)), isSound };
 }
 
-function object(schemas: Schemas, { properties, required, minProperties }: JsonSchema, depth: number): Sample {
+function object(
+  schemas: Schemas,
+  { properties, required, minProperties }: JsonSchema,
+  depth: number,
+): Sample {
   const members = Object.entries(properties ?? {})
     .filter(([name]) => required?.includes(name))
     .map(([name, member]): [string, Sample] => [name, sample(schemas, member, depth + 1)]);
@@ -91,7 +95,8 @@ function number(own: JsonSchema): Sample {
     (exclusiveMaximum === undefined || value < exclusiveMaximum) &&
     (own.multipleOf === undefined || Number.isInteger(value / own.multipleOf)) &&
     (own.type !== "integer" || Number.isInteger(value));
-  const up = low === undefined ? [] : [low, Math.ceil(low / step) * step, (Math.floor(low / step) + 1) * step];
+  const up =
+    low === undefined ? [] : [low, Math.ceil(low / step) * step, (Math.floor(low / step) + 1) * step];
   const down = high === undefined ? [] : [high, Math.floor(high / step) * step];
   const between = low !== undefined && high !== undefined ? [(low + high) / 2] : [];
   const candidates = [...up, ...(low === undefined ? [1, 0] : []), ...down, ...between];
@@ -115,7 +120,8 @@ function text({ format, pattern, minLength = 0, maxLength = Number.POSITIVE_INFI
     ...lengths.map((count) => `0x${"0".repeat(count)}`),
   ];
   const value = candidates.find(
-    (candidate) => candidate.length >= minLength && candidate.length <= maxLength && matches(pattern, candidate),
+    (candidate) =>
+      candidate.length >= minLength && candidate.length <= maxLength && matches(pattern, candidate),
   );
   return { value: value ?? plain, isSound: value !== undefined };
 }
@@ -141,4 +147,16 @@ const SAMPLES: Readonly<Record<string, string>> = {
   hostname: "example.com",
 };
 
-const WORDS = ["example", "Example", "EXAMPLE", "en", "EN", "en-US", "EUR", "1.0.0", "#000000", "+4930123456", "a-b"];
+const WORDS = [
+  "example",
+  "Example",
+  "EXAMPLE",
+  "en",
+  "EN",
+  "en-US",
+  "EUR",
+  "1.0.0",
+  "#000000",
+  "+4930123456",
+  "a-b",
+];

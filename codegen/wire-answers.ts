@@ -1,31 +1,50 @@
 import { HEADERS } from "../src/wire/headers.ts";
-import { PROBLEM_MEDIA_TYPE, PROBLEMS } from "../src/wire/problem.ts";
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/wire/problem.ts";
 import { pascalCase } from "./check/names.ts";
 import { refTo } from "./model.ts";
-import { JOB_LINKS } from "./openapi/jobs.ts";
-import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExamples } from "./openapi/wire-examples.ts";
+import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExample } from "./openapi/wire-examples.ts";
 
 /** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** One line for each code that the library answers with under a status. */
-export function codesOf(status: number): string[] {
-  return Object.entries(PROBLEMS)
-    .filter(([code, [own]]) => own === status && code !== "job_ended")
-    .map(([code, [, title]]) => `- \`${code}\`: ${title}.`);
+/** The codes that the library answers with under a status. */
+export function codesOf(status: number): ProblemCode[] {
+  const codes = Object.keys(PROBLEMS) as ProblemCode[];
+  return codes.filter((code) => PROBLEMS[code][0] === status && code !== "job_ended");
 }
 
-export function problemResponse(description: string, ...names: readonly string[]): Json {
+/** The answer to what goes wrong: a line for each of its codes, the library's own and those of `declared`. */
+export function problemResponse(
+  codes: readonly ProblemCode[],
+  {
+    declared = [],
+    names = [],
+  }: { readonly declared?: readonly Declared[]; readonly names?: readonly string[] } = {},
+): Json {
+  const titles = codes.map((code) => ({ code, text: `${PROBLEMS[code][1]}.` }));
+  const [own] = declared;
+  const [first] = codes;
+  const examples = own
+    ? problemExample(own.code, own.text)
+    : first === undefined
+      ? undefined
+      : problemExample(first);
   return {
-    description,
+    description: [...titles, ...declared].map(({ code, text }) => `- \`${code}\`: ${text}`).join("\n"),
     headers: headers(...names),
-    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refTo("Problem") } } },
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refTo("Problem") }, examples } },
   };
 }
 
+/** A code of a handler's own. */
+interface Declared {
+  readonly code: string;
+  readonly text: string;
+}
+
 const problemsOf = (status: number, ...names: readonly string[]): Json =>
-  problemResponse(codesOf(status).join("\n"), ...names);
+  problemResponse(codesOf(status), { names });
 
 /** `payment-response` as documents write it: `PAYMENT-RESPONSE`; other headers as `Retry-After`. */
 function headerName(name: string): string {
@@ -46,7 +65,10 @@ export const HEADER_COMPONENTS: Json = {
   Age: header("Seconds since the answer was made, when it is given again.", "integer"),
   IdempotentReplayed: header("`true` when this is the stored answer to an earlier call with the same key."),
   Location: header("Where to ask for the job."),
-  PaymentRequired: header("The challenge of x402 version 2: base64 of JSON."),
+  PaymentRequired: {
+    ...header("The challenge of x402 version 2: base64 of JSON."),
+    example: CHALLENGE_HEADER,
+  },
   PreferenceApplied: header("`wait=N` when the answer was held."),
   PaymentResponse: header("The settlement: base64 of JSON."),
   RetryAfter: header("Seconds to wait before asking again.", "integer"),
@@ -83,6 +105,15 @@ export const PARAMETERS: Json = {
     description: "The `id` of the last event that has been read.",
     schema: { type: "string" },
   },
+  PaymentSignature: {
+    name: headerName(HEADERS.paymentSignature),
+    in: "header",
+    required: false,
+    description:
+      "The payment: base64 of JSON, made by signing one of the `accepts` of the answer 402 (x402 version 2; version 1 goes " +
+      "into `X-PAYMENT`). Left out to ask for the price.",
+    schema: { type: "string" },
+  },
   Prefer: {
     name: "Prefer",
     in: "header",
@@ -92,6 +123,18 @@ export const PARAMETERS: Json = {
   },
 };
 
+/** Where an answer 202 leads. */
+const JOB_LINKS: Json = Object.fromEntries(
+  [
+    ["status", "getJob", "How the job stands, and its result. Free of charge."],
+    ["events", "watchJob", "Every change of the job, as it happens. Free of charge."],
+    ["cancel", "cancelJob", "Stops the job."],
+  ].map(([name = "", operationId, description]) => [
+    name,
+    { operationId, parameters: { jobId: "$response.body#/jobId" }, description },
+  ]),
+);
+
 export const RESPONSES: Json = {
   BadRequest: problemsOf(400),
   Conflict: problemsOf(409),
@@ -100,24 +143,25 @@ export const RESPONSES: Json = {
   JobAccepted: {
     description: "The job has been accepted; ask for it at `statusUrl`.",
     headers: headers(HEADERS.paymentResponse, HEADERS.idempotentReplayed, "location", HEADERS.retryAfter),
-    content: { "application/json": { schema: { $ref: refTo("JobAccepted") } } },
+    content: {
+      "application/json": {
+        schema: { $ref: refTo("JobAccepted") },
+        examples: { accepted: { value: ACCEPTED } },
+      },
+    },
+    links: JOB_LINKS,
   },
-  JobEndedInTime: {
-    description: "The job, which has ended within the time that `Prefer: wait=N` gave it.",
-    headers: headers(
-      HEADERS.paymentResponse,
-      HEADERS.idempotentReplayed,
-      "content-location",
-      "preference-applied",
-    ),
-    content: { "application/json": { schema: { $ref: refTo("JobDocument") } } },
-  },
-  JobEnded: problemResponse(`- \`job_ended\`: ${PROBLEMS.job_ended[1]}.`),
+  JobEnded: problemResponse(["job_ended"]),
   NotFound: problemsOf(404),
   PaymentRequired: {
     description: "Not paid. Says how much, to whom, and how.",
     headers: headers(HEADERS.paymentRequired),
-    content: { "application/json": { schema: { $ref: refTo("PaymentRequired") } } },
+    content: {
+      "application/json": {
+        schema: { $ref: refTo("PaymentRequired") },
+        examples: { unpaid: { value: CHALLENGE_BODY } },
+      },
+    },
   },
   Timeout: problemsOf(504),
   TooLarge: problemsOf(413),

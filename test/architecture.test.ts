@@ -70,6 +70,12 @@ describe("imports run one way", () => {
       only("src/client/", [/^src\/client\//, /^src\/wire\//, /^schema\/(price|money|duration)\.ts$/]),
     ).toEqual([]);
   });
+  it("from what serves agents to the client and the wire", () => {
+    expect(only("src/mcp/", [/^src\/(mcp|client|wire)\//])).toEqual([]);
+  });
+  it("from the doctor to the wire, to the client where it pays, and to the arithmetic of money", () => {
+    expect(only("src/doctor/", [/^src\/(doctor|wire|client)\//, /^schema\/money\.ts$/])).toEqual([]);
+  });
   it("from what runs on Node alone to the form in which the client saves its calls", () => {
     expect(only("src/node/", [/^src\/node\//, /^src\/client\/calls\.ts$/])).toEqual([]);
   });
@@ -96,11 +102,14 @@ describe("packages stay in their rooms", () => {
   it("ky in one file", () => {
     expect(without((file) => file !== "src/client/http.ts", /^ky$/)).toEqual([]);
   });
+  it("the Model Context Protocol in one file", () => {
+    expect(without((file) => file !== "src/mcp/protocol.ts", /^@modelcontextprotocol\//)).toEqual([]);
+  });
   it("nothing heavy, and nothing of Node, in the client", () => {
     expect(without((file) => file.startsWith("src/client/"), /^(zod|viem|@x402|hono|node:)/)).toEqual([]);
   });
   it("nothing of Node in what runs on Workers", () => {
-    const portable = /^src\/(wire|server|payments|jobs|store|observe|client)\//;
+    const portable = /^src\/(wire|server|payments|jobs|store|observe|client|doctor)\//;
     const sqlite = /^src\/store\/sqlite(-file|-tally)?\.ts$/;
     const postgres = /^src\/store\/postgres(-[a-z]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);

@@ -44,7 +44,7 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
         )}.`,
       );
     }
-    const read = valueOf(model.schemas, field?.schema ?? {}, value);
+    const read = fieldValue(model.schemas, field?.schema ?? {}, value);
     if (!isList(model.schemas, field) || Array.isArray(read)) {
       input[name] = read;
       continue;
@@ -107,14 +107,14 @@ function parsed(json: string, wrong: (problem: string) => CommandError): Input {
 }
 
 /** A flag's text as what the field asks for; what cannot be read so is left for the seller to refuse. */
-function valueOf(schemas: Schemas, schema: JsonSchema, given: string): unknown {
+function fieldValue(schemas: Schemas, schema: JsonSchema, given: string): unknown {
   const kind = kindText(schemas, schema);
   if (kind === "string") return given;
   if (kind === "array") {
     // Of a list one may write the whole, or an entry.
     const whole = jsonOf(given);
     if (Array.isArray(whole)) return whole;
-    return typeof schema.items === "object" ? valueOf(schemas, schema.items, given) : (whole ?? given);
+    return typeof schema.items === "object" ? fieldValue(schemas, schema.items, given) : (whole ?? given);
   }
   return jsonOf(given) ?? given;
 }

@@ -114,7 +114,10 @@ export function sayFailure(
   }
   const lines = (issues ?? []).map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
   const request = requestId === undefined ? [] : [`Request ${requestId}`];
-  sayError([error.message, ...lines, `${moneyText(error)}${resumeText(error)}`, ...request].join("\n"));
+  const word = failure === undefined ? "" : ` (${failure})`;
+  sayError(
+    [`${error.message}${word}`, ...lines, `${moneyText(error)}${resumeText(error)}`, ...request].join("\n"),
+  );
   if (code !== "invalid_input") return 1;
   console.error(fieldsText(model, resource));
   return 2;

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { formatUsd, parseUsd, type Usd } from "../../schema/money.ts";
-import type { SavedCall } from "../../src/client/calls.ts";
+import { formatAtomic, formatUsd, parseUsd, type Usd } from "../../schema/money.ts";
+import type { Calls, SavedCall } from "../../src/client/calls.ts";
 import { connect } from "../../src/client/connect.ts";
 import { quote, requestOf } from "../../src/client/definition.ts";
 import { isResourceError } from "../../src/client/errors.ts";
@@ -10,7 +10,7 @@ import type { ClientEvent } from "../../src/client/exchange.ts";
 import type { Job } from "../../src/client/job.ts";
 import type { Payer } from "../../src/client/pay.ts";
 import { fileCalls } from "../../src/node/calls.ts";
-import type { Receipt } from "../../src/wire/index.ts";
+import { findAsset, type PaymentRequired, type Receipt } from "../../src/wire/index.ts";
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { didYouMean } from "../mistake.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
@@ -20,7 +20,7 @@ import { Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./
 import { CommandError, type Context } from "./command.ts";
 import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
-import { WALLET_MEND, walletFromEnvironment } from "./wallet.ts";
+import { walletFromEnvironment } from "./wallet.ts";
 
 export interface CallFlags extends InputFlags {
   readonly from?: string;
@@ -54,18 +54,22 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     throw new CommandError(`${resource.name} is not answered by a job: there is nothing to resume.`, 2);
   }
   const input = isResumed ? {} : await readInput(flags, model, resource);
-  const calls = fileCalls(flags.calls ?? defaultFolder());
-  const kept = (await calls.list()).filter(
+  const folder = flags.calls ?? defaultFolder();
+  const calls = fileCalls(folder);
+  const kept = (await listed(calls, folder)).filter(
     (call) => call.baseUrl === baseUrl && call.resource === definition.name,
   );
+  const isNew = flags.again || flags.idempotencyKey !== undefined;
   const open = isResumed
     ? kept.find(({ job }) => job?.jobId === flags.resume)
-    : openCall(kept, requestOf(baseUrl, definition, input, ""), flags);
+    : isNew
+      ? undefined
+      : openCall(kept, baseUrl, definition, input);
 
   if (open === undefined && !isResumed && resource.price.kind !== "free") {
     sayNote(priceText(resource, definition, input, maxPrice));
-    if (account === undefined) sayNote(`No wallet: nothing can be paid. ${WALLET_MEND}`);
-    else if (!flags.yes && !canAsk()) {
+    // Without a wallet nothing can be paid, and the seller's own word on the price is what remains to be had.
+    if (account !== undefined && !flags.yes && !canAsk()) {
       throw new CommandError("There is nobody to ask. Add --yes to pay without a question.", 2);
     }
   }
@@ -143,14 +147,29 @@ function defaultFolder(): string {
   return join(state, "resource402", "calls");
 }
 
-/** The same request, paid for and not ended, unless the flags ask for another call. */
+async function listed(calls: Calls, folder: string): Promise<readonly SavedCall[]> {
+  try {
+    return await calls.list();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`The saved calls in ${folder} cannot be read: ${why}`);
+  }
+}
+
+/** The call of the same request, paid for and not ended. */
 function openCall(
   kept: readonly SavedCall[],
-  { url, body }: Pick<SavedCall["request"], "url" | "body">,
-  { again, idempotencyKey }: CallFlags,
+  baseUrl: string,
+  definition: CallModel,
+  input: object,
 ): SavedCall | undefined {
-  if (again || idempotencyKey !== undefined) return undefined;
-  return kept.find(({ request }) => request.url === url && request.body === body);
+  try {
+    const { url, body } = requestOf(baseUrl, definition, input, "");
+    return kept.find(({ request }) => request.url === url && request.body === body);
+  } catch {
+    // No request can be made of this input, so none was. The call itself says why.
+    return undefined;
+  }
 }
 
 /** What a call will cost, computed here. */
@@ -180,24 +199,16 @@ function priceText(
 function asking(payer: Payer, isAgreed: boolean): Payer {
   return {
     ...payer,
-    async createPaymentPayload(required: { readonly accepts: readonly Asked[] }) {
-      const [offer] = required.accepts;
-      if (offer === undefined) throw new Declined();
-      const { amount, currency } = offer.extra.pricing ?? {};
-      const sum = amount === undefined ? `${offer.amount} units of ${offer.asset}` : `${amount} ${currency}`;
+    // Called with offers that keep to the published price and to --max, in tokens that are known.
+    async createPaymentPayload(required: PaymentRequired) {
+      const offer = required.accepts.find(({ network }) => network.startsWith("eip155:"));
+      const asset = offer && findAsset(offer.network, offer.asset);
+      if (!offer || !asset) throw new Error("no offer is on a network that this wallet can pay on");
+      const sum = `${formatAtomic(BigInt(offer.amount), asset.decimals)} ${asset.symbol}`;
       const what = `${sum} on ${offer.network} to ${offer.payTo}`;
-      if (isAgreed) sayNote(`Pays ${what}.`);
+      if (isAgreed) sayNote(`Signs a payment of ${what}.`);
       else if (!(await confirmed(`Pay ${what}?`))) throw new Declined();
       return payer.createPaymentPayload({ ...required, accepts: [offer] });
     },
   };
-}
-
-/** What is looked at of an offer; every rule that could refuse it has been kept to by then. */
-interface Asked {
-  readonly network: string;
-  readonly asset: string;
-  readonly amount: string;
-  readonly payTo: string;
-  readonly extra: { readonly pricing?: { readonly amount?: string; readonly currency?: string } };
 }

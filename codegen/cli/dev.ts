@@ -40,7 +40,7 @@ const WALLET_USDC = "100";
 const RELOAD_GRACE_MS = 10_000;
 const END_GRACE_MS = 500;
 /** A process that ends sooner than this after its start would end again. */
-const LIFE_MS = 2_000;
+const LIFE_MS = 1_000;
 
 /** Serves an API on a chain of its own, again after every change, until `signal` aborts. Returns the exit code. */
 export async function dev(options: DevOptions, signal: AbortSignal): Promise<number> {
@@ -84,6 +84,9 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
     let outcome: Outcome | undefined = first;
     let greeted = false;
 
+    /** What is written by the command itself is no change. */
+    const watched = (paths: readonly string[]): readonly string[] =>
+      paths.filter((path) => dirname(path) !== folder || !path.endsWith(".gen.ts"));
     const once = async (): Promise<Outcome> => {
       const started = performance.now();
       front.hold();
@@ -92,7 +95,7 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
       outcome = undefined;
       if (compiled === undefined) {
         seller.refuse("The definition has mistakes; see the terminal.");
-        return { exitCode: 1, files: [...files, ...seller.files()] };
+        return { exitCode: 1, files: watched([...files, ...seller.files()]) };
       }
       const order: SellerOrder = {
         ...{ folder, store },
@@ -113,10 +116,13 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
         greeted = true;
       }
       const handlers = compiled.resources.map(({ name }) => join(folder, "handlers", `${name}.ts`));
-      const written = new Set(["client", "server", "types"].map((name) => join(folder, `${name}.gen.ts`)));
-      const own = [...files, ...handlers, ...seller.files()].filter((file) => !written.has(file));
-      return { exitCode: isServed ? 0 : 1, files: [...own, join(process.cwd(), ".env")] };
+      const settings = join(process.cwd(), ".env");
+      return {
+        exitCode: isServed ? 0 : 1,
+        files: watched([...files, ...handlers, ...seller.files(), settings]),
+      };
     };
+    if (signal.aborted) return 0;
     await rerun(once, signal);
     return 0;
   } finally {
@@ -274,10 +280,13 @@ function greet(model: ApiModel, port: number, world: World, wallet: string, stor
   row("key", WALLET_KEY);
   row("store", relative(process.cwd(), store));
   console.log();
-  for (const { name, method, path, priceBounds, per } of model.resources) {
+  const width = Math.max(...model.resources.map(({ path }) => path.length));
+  for (const { method, path, price, priceBounds, per } of model.resources) {
     const { min, max } = priceBounds;
-    const price = max === "0.00" ? "free" : `$${min}${min === max ? "" : ` to $${max}`}`;
-    row(name, `${method} ${path}  ${price}${per === "" ? "" : ` ${per}`}`);
+    const text = price.kind === "free" ? "free" : `$${min}${min === max ? "" : ` to $${max}`} ${per}`;
+    console.log(
+      `  ${method.padEnd(8)}${path.padEnd(width)}  ${styleText("dim", text, { stream: process.stdout })}`,
+    );
   }
-  console.log("\nThe wallet and its key are of this chain only. Changes are taken up; Ctrl-C ends.\n");
+  console.log("\nThe wallet holds play money. Changes are taken up; Ctrl-C ends.\n");
 }

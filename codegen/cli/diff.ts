@@ -7,7 +7,7 @@ import { changelog, releaseOf, versionAdvice } from "../diff/changelog.ts";
 import { compareModels } from "../diff/models.ts";
 import type { ApiModel } from "../model.ts";
 import { CommandError, type Context } from "./command.ts";
-import { counted, sayDone } from "./say.ts";
+import { counted, sayDone, wrapped } from "./say.ts";
 import { folderOf, readSource, readText, type Source } from "./source.ts";
 
 export interface DiffFlags {
@@ -107,15 +107,8 @@ function sayChanges(changes: readonly Change[]): void {
 
 /** Text in lines that fit the terminal beside what stands before it; as it is where there is none, or no room. */
 function folded(text: string, before: number): string {
-  const room = (process.stdout.columns ?? 0) - before;
-  if (room < 24) return text;
-  const lines: string[] = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1) ?? "";
-    if (line !== "" && line.length + 1 + word.length > room) lines.push(word);
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
-  }
-  return lines.join(`\n${" ".repeat(before)}`);
+  const width = process.stdout.columns ?? 0;
+  return width - before < 24 ? text : wrapped(text, width, before);
 }
 
 /** A document of somebody else may hold what a terminal would obey. */

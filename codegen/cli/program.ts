@@ -3,32 +3,31 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { CommandError, type Context, type Register } from "./command.ts";
 import { addCall } from "./commands/call.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
 import { addDiff } from "./commands/diff.ts";
-import { addGenerate, GENERATE_EXAMPLES } from "./commands/generate.ts";
+import { addDocs } from "./commands/docs.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addGenerate } from "./commands/generate.ts";
 import { addInit } from "./commands/init.ts";
 import { addMcp } from "./commands/mcp.ts";
 import { addRefunds } from "./commands/refunds.ts";
 import { addSdk } from "./commands/sdk.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSweep } from "./commands/sweep.ts";
+import { OUTPUT, OVERVIEW } from "./help.ts";
 import { sayError } from "./say.ts";
 
 const USAGE = 2;
 
-/** In the order in which the help lists them. */
-const COMMANDS: readonly Register[] = [
-  addInit,
-  addGenerate,
-  addDev,
-  addSdk,
-  addDiff,
-  addCall,
-  addMcp,
-  addRefunds,
-  addStats,
-  addSweep,
-];
+/** Under the headings and in the order in which the help lists them. */
+const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
+  "Make an API:": [addInit, addGenerate, addDev],
+  "Publish it:": [addDocs, addSdk, addDiff],
+  "Buy and examine:": [addCall, addMcp, addDoctor],
+  "Look after the money:": [addRefunds, addStats, addSweep],
+  "Besides:": [addCompletion],
+};
 
 /** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */
 export async function run(words: readonly string[], entry: URL): Promise<number> {
@@ -55,14 +54,17 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
 
 function program(context: Context): Command {
   const program = new Command("resource402")
-    .description(
-      "Turns a definition of what an API sells into server, client and documents; looks after its money.",
-    )
+    .description("Turns a definition of what an API sells into server, client and documents.")
     .version(version(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
-    .addHelpText("after", GENERATE_EXAMPLES);
-  for (const add of COMMANDS) add(program, context);
+    .configureOutput(OUTPUT)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .addHelpText("after", OVERVIEW);
+  for (const [heading, adds] of Object.entries(COMMANDS)) {
+    program.commandsGroup(heading);
+    for (const add of adds) add(program, context);
+  }
   throwing(program);
   return program;
 }

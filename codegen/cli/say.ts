@@ -36,9 +36,14 @@ export function sayProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }
 
+/** Characters of a line in a diff. */
+const LONGEST = 240;
+
 /** Prints a unified diff to standard output. */
 export function sayDiff(diff: string): void {
-  for (const line of diff.trimEnd().split("\n")) {
+  for (const whole of diff.trimEnd().split("\n")) {
+    // What a file holds as one long text, its own file shows line by line.
+    const line = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
     const mark = line.charAt(0);
     const colour = mark === "+" ? "green" : mark === "-" ? "red" : undefined;
     console.log(colour === undefined ? line : styleText(colour, line, { stream: process.stdout }));
@@ -48,4 +53,15 @@ export function sayDiff(diff: string): void {
 /** `1 file`, `2 files`. */
 export function counted(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? "" : "s"}`;
+}
+
+/** Text in lines of at most `width`, of which all but the first are indented; words are not broken. */
+export function wrapped(text: string, width: number, indent = 0): string {
+  const lines: string[] = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && line.length + 1 + word.length > width - indent) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
 }

@@ -7,6 +7,7 @@ import type { ApiModel } from "../model.ts";
 import { CommandError } from "./command.ts";
 import { sayDone, sayProgress, sayWarning } from "./say.ts";
 import { buildSdk } from "./sdk-build.ts";
+import type { Source } from "./source.ts";
 import { writeFiles } from "./write.ts";
 
 export interface SdkFlags {
@@ -26,11 +27,7 @@ const OWN = ["package.json", "README.md", "dist"];
  * Makes a package from a model: all of it, or nothing when something fails. Returns the exit code.
  * @throws CommandError when a flag is wrong, files of somebody else are in the way, or it cannot be built.
  */
-export async function makeSdk(
-  source: { readonly model: ApiModel; readonly baseUrl?: string | undefined },
-  flags: SdkFlags,
-  signal: AbortSignal,
-): Promise<number> {
+export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSignal): Promise<number> {
   const options = optionsOf(source, flags);
   if (!flags.force) await checkOwn(flags.out);
   const room = `${flags.out}.${process.pid}.tmp`;
@@ -48,17 +45,15 @@ export async function makeSdk(
   }
   const missing = missingOf(options, flags.out);
   const size = await sizeOf(join(flags.out, "dist"));
-  sayDone(
-    `Wrote ${options.name} ${options.version ?? source.model.version} to ${shown(flags.out)} (${size}).`,
-  );
+  sayDone(`Wrote ${options.name} ${options.version} to ${shown(flags.out)} (${size}).`);
   for (const line of missing) sayWarning(line);
   return 0;
 }
 
 function optionsOf(
-  { model, baseUrl }: { readonly model: ApiModel; readonly baseUrl?: string | undefined },
-  { name, packageVersion: version = model.version, license, repository }: SdkFlags,
-): SdkOptions & { readonly version: string } {
+  { model, baseUrl }: Source,
+  { name, packageVersion: version = model.version, license = licenseOf(model), repository }: SdkFlags,
+): SdkOptions {
   if (name.length > 214 || !/^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name)) {
     throw new CommandError(`"${name}" cannot be the name of a package; write it like @pixel/studio`, 2);
   }
@@ -78,6 +73,11 @@ function optionsOf(
     ...(url === undefined ? {} : { repository: url }),
     ...(address === undefined ? {} : { baseUrl: address.replace(/\/+$/, "") }),
   };
+}
+
+/** The API's license as npm takes it, which knows identifiers and no terms in words. */
+function licenseOf({ license }: ApiModel): string | undefined {
+  return license !== undefined && /^[A-Za-z0-9][\w.+-]*$/.test(license.name) ? license.name : undefined;
 }
 
 /** As npm writes it, which is what a provenance is compared with. */

@@ -2,7 +2,7 @@ import type { LocalAccount } from "viem";
 import { CommandError } from "./command.ts";
 
 /** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
-export const WALLET_KEY = "RESOURCE402_WALLET_KEY";
+const WALLET_KEY = "RESOURCE402_WALLET_KEY";
 
 /** What to do where a payment needs a wallet and there is none. */
 export const WALLET_MEND = `Set ${WALLET_KEY} to the private key of an account that holds the token; it needs no gas.`;

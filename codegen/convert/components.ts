@@ -68,7 +68,8 @@ export function createComponents(report: Report): Components {
             clean(child, trail + pascalCase(property)),
           );
         }
-        const { $ref, ...beside } = node;
+        // At the root of a schema whose author named it, its library's `$defs` stand beside the reference.
+        const { $ref = node.$ref, ...beside } = tidy(node);
         const target = at(root, $ref);
         const known = named.get($ref);
         if (known === undefined && !isRecursive(root, $ref, named)) {

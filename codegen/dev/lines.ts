@@ -19,9 +19,7 @@ export function createLines(write: (line: string) => void): Logger {
       if (text !== undefined) write(`${paint("dim", new Date().toTimeString().slice(0, 8))}  ${text}`);
     };
   return {
-    debug(fields: Fields, message) {
-      if (message === "payment settled") paid.set(fields.requestId, fields.amount);
-    },
+    debug() {},
     info: line("reset"),
     warn: line("yellow"),
     error: line("red"),
@@ -34,15 +32,19 @@ function textOf(
   colour: Colour,
   paid: Map<unknown, unknown>,
 ): string | undefined {
-  // The command says so itself.
-  if (/^server (started|stopping)$/.test(message)) return undefined;
-  if (message === "job ended") return ending(fields, `job ${fields.outcome}`, undefined);
-  if (message === "call answered") {
+  // What the command says itself, or the line of the call.
+  if (/^(server (started|stopping)|job started)$/.test(message)) return undefined;
+  if (message === "payment settled") {
+    paid.set(fields.requestId, fields.amount);
+    return undefined;
+  }
+  if (message === "call answered" || message === "job ended") {
     const { status, outcome, requestId } = fields;
     const amount = paid.get(requestId);
     paid.delete(requestId);
-    return ending(fields, `${status} ${outcome}`, amount);
+    return ending(fields, `${message === "job ended" ? "job" : status} ${outcome}`, amount);
   }
+  if ("refund" in fields) return ending(fields, message, fields.amount);
   const { error, ...rest } = fields;
   const others = Object.entries(rest).filter(([name]) => !IDS.has(name));
   const more =
@@ -55,11 +57,11 @@ function textOf(
 function ending(fields: Fields, words: string, amount: unknown): string {
   const { outcome, code, durationMs, input } = fields;
   const isFailure = outcome === "failed" || outcome === "refused" || outcome === "expired";
-  const colour = isFailure ? "red" : outcome === "challenged" ? "dim" : "green";
+  const colour = isFailure ? "red" : outcome === "challenged" || outcome === undefined ? "dim" : "green";
   const said = paint(colour, `${words}${code === undefined ? "" : `: ${code}`}`.padEnd(26));
-  const time = typeof durationMs === "number" ? `${Math.round(durationMs)} ms`.padStart(9) : "";
+  const time = typeof durationMs === "number" ? `${Math.round(durationMs)} ms` : "";
   const money = amount === undefined ? "" : `  $${amount}`;
-  return `${nameOf(fields)}${said}${time}${money}${input === undefined ? "" : `  ${JSON.stringify(input)}`}`;
+  return `${nameOf(fields)}${said}${time.padStart(9)}${money}${input === undefined ? "" : `  ${JSON.stringify(input)}`}`;
 }
 
 function nameOf({ resource }: Fields): string {

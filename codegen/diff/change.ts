@@ -57,6 +57,8 @@ const GROUPS = [
 export function groupsOf(changes: readonly Change[]): readonly ChangeGroup[] {
   return GROUPS.map((group) => ({
     ...group,
-    changes: changes.filter(({ kind, isWorse }) => kind === group.kind && isWorse === group.isWorse),
+    changes: changes.filter(
+      ({ kind, isWorse }) => kind === group.kind && (kind !== "price" || isWorse === group.isWorse),
+    ),
   })).filter(({ changes }) => changes.length > 0);
 }

@@ -8,7 +8,8 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import { kindText, limitsText, sampleOf } from "../prose.ts";
+import { kindText, limitsText } from "../prose.ts";
+import { sampleOf } from "../sample.ts";
 
 /** What the page's script needs to know to send a call. */
 export interface Form {

@@ -2,15 +2,31 @@ import MarkdownIt, { type Token } from "markdown-it";
 
 /** Markdown to HTML. Raw HTML in it is shown as text, addresses that run script are no links. */
 
-const markdown = new MarkdownIt({ html: false, linkify: false, typographer: false });
+const markdown = new MarkdownIt({ html: false });
+markdown.core.ruler.disable(["linkify", "replacements", "smartquotes"]);
 const { rules } = markdown.renderer;
+
+// Cells repeat themselves: `string`, yes. Tokens of the same text are shared, for nobody changes them.
+markdown.core.ruler.at("inline", (state) => {
+  const known = new Map<string, Token[]>();
+  for (const token of state.tokens) {
+    if (token.type !== "inline") continue;
+    let children = known.get(token.content);
+    if (children === undefined) {
+      children = [];
+      state.md.inline.parse(token.content, state.md, state.env, children);
+      known.set(token.content, children);
+    }
+    token.children = children;
+  }
+});
 
 /** An example that can be copied. */
 rules.fence = (tokens, index) => {
   const { info = "", content = "" } = tokens[index] ?? {};
-  return figure(info.trim(), content);
+  return listing(info.trim(), content);
 };
-rules.code_block = (tokens, index) => figure("", tokens[index]?.content ?? "");
+rules.code_block = (tokens, index) => listing("", tokens[index]?.content ?? "");
 // A picture from elsewhere would be a request to elsewhere.
 rules.image = (tokens, index) => {
   const { content = "", attrs } = tokens[index] ?? {};
@@ -20,13 +36,13 @@ rules.image = (tokens, index) => {
 
 const LANGUAGES: Readonly<Record<string, string>> = { sh: "curl", ts: "TypeScript", json: "JSON" };
 
-function figure(language: string, content: string): string {
-  const title = LANGUAGES[language] ?? language;
+function listing(language: string, content: string): string {
+  const title = escapeHtml(LANGUAGES[language] ?? language);
   const code = language in LANGUAGES ? coloured(content) : escapeHtml(content);
   return (
-    `<figure data-language="${escapeHtml(title)}"><figcaption>${escapeHtml(title)}` +
-    `<button type="button" class="copy needs-script">Copy</button></figcaption>` +
-    `<pre tabindex="0"><code>${code.trimEnd()}</code></pre></figure>\n`
+    `<div class="code" data-language="${title}"><div class="bar"><span>${title}</span>` +
+    `<button type="button" class="copy needs-script">Copy</button></div>` +
+    `<pre tabindex="0"><code>${code.trimEnd()}</code></pre></div>\n`
   );
 }
 

@@ -113,7 +113,7 @@ function show({ panels, tabs }) {
   }
 }
 for (const [number, box] of all(".samples").entries()) {
-  const panels = all("figure", box);
+  const panels = all(".code", box);
   const list = make("div", { class: "tabs", role: "tablist", "aria-label": "Language of the example" });
   const group = { panels, list, tabs: [] };
   for (const [at, panel] of panels.entries()) {
@@ -150,7 +150,7 @@ async function copy(text) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".copy");
   if (!button) return;
-  await copy(button.closest("figure").querySelector("code").textContent);
+  await copy(button.closest(".code").querySelector("code").textContent);
   button.textContent = "Copied";
   button.focus();
   setTimeout(() => { button.textContent = "Copy"; }, 1600);

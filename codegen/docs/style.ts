@@ -4,6 +4,7 @@ export const STYLE = `
   color-scheme: light dark;
   --ground: light-dark(#ffffff, #101315);
   --raised: light-dark(#f6f8f7, #171b1e);
+  --tint: light-dark(#eef1f0, #20262a);
   --text: light-dark(#1a1f23, #e4e8ea);
   --muted: light-dark(#56616b, #9da8b1);
   --line: light-dark(#e3e7e9, #2a3136);
@@ -27,7 +28,8 @@ a { color: var(--accent); text-underline-offset: 3px; text-decoration-thickness:
 a:hover { text-decoration-thickness: 2px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
 code, pre, kbd { font-family: var(--mono); font-size: 0.865em; }
-:not(pre) > code { background: var(--raised); border: 1px solid var(--line); border-radius: 5px; padding: 0.08em 0.36em; overflow-wrap: anywhere; }
+:not(pre) > code { background: var(--tint); border-radius: 5px; padding: 0.12em 0.36em; box-decoration-break: clone; -webkit-box-decoration-break: clone; overflow-wrap: anywhere; }
+td > code, thead code { white-space: nowrap; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: absolute; left: 12px; top: -60px; z-index: 9; background: var(--accent); color: var(--on-accent); padding: 8px 14px; border-radius: 0 0 8px 8px; }
 .skip:focus { top: 0; }
@@ -51,11 +53,11 @@ html:not(.js) :is(.needs-script, .try) { display: none; }
 .menu a { display: flex; gap: 10px; align-items: baseline; justify-content: space-between; padding: 5px 10px; border-radius: 7px; color: var(--muted); text-decoration: none; }
 .menu a:hover { color: var(--text); background: var(--raised); }
 .menu a[aria-current] { color: var(--accent); background: var(--soft); font-weight: 600; }
-.menu .sub a { padding-left: 22px; }
 .menu .sub a span:first-child { overflow: hidden; text-overflow: ellipsis; }
 .menu .from { flex: none; font-size: 12.5px; font-weight: 400; font-variant-numeric: tabular-nums; }
-.menu .sub { margin: 2px 0 8px; }
-.filter { margin: 6px 0 6px 12px; }
+.menu .sub { margin: 2px 0 18px; }
+.menu .label { margin: 22px 0 4px; padding-left: 10px; font-weight: 650; }
+.filter { margin: 6px 0 6px 10px; }
 .filter p { margin: 4px 0 0 2px; min-height: 1.4em; color: var(--muted); font-size: 12.5px; }
 main { min-width: 0; padding: 40px 48px 96px; }
 .foot { margin-top: 72px; padding-top: 20px; border-top: 1px solid var(--line); color: var(--muted); font-size: 14px; }
@@ -68,7 +70,7 @@ h3 { font-size: 17px; margin: 36px 0 10px; }
 h4 { font-size: 15px; margin: 24px 0 6px; }
 h2 a { color: inherit; text-decoration: none; }
 h2 a:hover { text-decoration: underline; }
-:is(.intro, .guide) > :is(p, ul, ol, figure, blockquote) { max-width: 720px; }
+:is(.intro, .guide) > :is(p, ul, ol, .code, blockquote) { max-width: 720px; }
 .lead { margin-bottom: 8px; }
 .lead > p { margin: 0 0 6px; max-width: 720px; font-size: 18px; color: var(--muted); }
 .lead > p:last-child { font-size: 14px; }
@@ -96,6 +98,7 @@ main > section:first-of-type { border-top: 0; margin-top: 0; padding-top: 28px; 
 table { width: 100%; border-collapse: collapse; font-size: 14.5px; line-height: 1.5; }
 th, td { padding: 9px 14px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 tr:last-child > * { border-bottom: 0; }
+thead code { background: none; padding: 0; }
 thead th { color: var(--muted); background: var(--raised); font-size: 13px; font-weight: 550; white-space: nowrap; }
 td { min-width: 76px; }
 td.wide { min-width: 240px; }
@@ -112,23 +115,28 @@ td.wide { min-width: 240px; }
 .facts span + span::before { content: " · "; }
 
 /* Code. */
-figure { margin: 0 0 16px; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); overflow: hidden; }
-figcaption { display: flex; align-items: center; justify-content: space-between; min-height: 38px; padding: 4px 6px 4px 14px; border-bottom: 1px solid var(--line); color: var(--muted); font-size: 13px; font-weight: 550; }
+.code { margin: 0 0 16px; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); overflow: hidden; }
+.bar { display: flex; align-items: center; justify-content: space-between; min-height: 40px; padding: 4px 6px 4px 14px; border-bottom: 1px solid var(--line); color: var(--muted); font-size: 13px; font-weight: 550; }
 pre { margin: 0; padding: 13px 14px; overflow-x: auto; font-size: 13px; line-height: 1.6; tab-size: 2; }
 pre:focus-visible { outline-offset: -2px; }
 pre code { font-size: inherit; }
 pre i { font-style: normal; color: var(--string); }
 .copy { padding: 2px 10px; font-size: 12.5px; color: var(--muted); background: none; border-color: transparent; }
 .copy:hover { color: var(--text); }
-.tabs { display: flex; gap: 2px; margin: 0 0 8px; }
-.tabs button { border-color: transparent; background: none; color: var(--muted); font-weight: 550; padding: 4px 12px; }
+.tabs { display: flex; gap: 2px; padding: 5px 6px; border-bottom: 1px solid var(--line); }
+.tabs button { border-color: transparent; background: none; color: var(--muted); font-size: 13px; font-weight: 550; padding: 4px 10px; }
 .tabs button[aria-selected="true"] { background: var(--soft); color: var(--accent); }
+/* With the script, the tabs are the title of both examples. */
+.js .samples { position: relative; margin: 0 0 16px; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); overflow: hidden; }
+.js .samples .code { margin: 0; border: 0; border-radius: 0; }
+.js .samples .bar { position: absolute; top: 0; right: 0; border: 0; padding-left: 0; }
+.js .samples .bar span { display: none; }
 
 /* Try it. */
 .try { margin: 20px 0 0; border: 1px solid var(--line); border-radius: 10px; }
-.try summary { padding: 10px 14px; font-weight: 600; font-size: 15px; cursor: pointer; border-radius: 10px; }
-.try summary small { color: var(--muted); font-weight: 400; font-size: 13px; margin-left: 6px; }
-.try[open] summary { border-bottom: 1px solid var(--line); border-radius: 10px 10px 0 0; }
+.try > summary { padding: 10px 14px; font-weight: 600; font-size: 15px; cursor: pointer; border-radius: 10px; }
+.try > summary small { color: var(--muted); font-weight: 400; font-size: 13px; margin-left: 6px; }
+.try[open] > summary { border-bottom: 1px solid var(--line); border-radius: 10px 10px 0 0; }
 .try form { display: grid; gap: 14px; padding: 16px 14px; }
 .try label { display: block; font-size: 13.5px; font-weight: 600; }
 .try label span { font-weight: 400; color: var(--muted); margin-left: 6px; }
@@ -136,7 +144,7 @@ pre i { font-style: normal; color: var(--string); }
 .try .hint { margin: 3px 0 0; color: var(--muted); font-size: 12.5px; line-height: 1.4; }
 input, select, textarea { display: block; width: 100%; margin-top: 4px; font: 14px/1.45 var(--sans); color: var(--text); background: var(--ground); border: 1px solid var(--edge); border-radius: 7px; padding: 7px 10px; }
 textarea { min-height: 70px; resize: vertical; }
-textarea.code, .try input.code { font-family: var(--mono); font-size: 13px; }
+.mono { font-family: var(--mono); font-size: 13px; }
 :is(input, textarea)[aria-invalid="true"] { border-color: var(--bad); }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; }
 button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; padding: 7px 16px; }
@@ -156,7 +164,7 @@ button.buy { border-color: var(--accent); color: var(--accent); font-weight: 600
 .result td { overflow-wrap: anywhere; }
 .result td.amount { font-size: 17px; font-weight: 680; line-height: 1.3; }
 .result details { margin-bottom: 14px; font-size: 13.5px; }
-.result details summary { padding: 2px 0; font-weight: 500; font-size: 13.5px; color: var(--muted); border: 0; }
+.result details summary { padding: 2px 0; font-weight: 500; font-size: 13.5px; color: var(--muted); border: 0; border-radius: 4px; }
 .result details pre { margin-top: 6px; border: 1px solid var(--line); border-radius: 8px; background: var(--raised); }
 .result pre { max-height: 420px; overflow: auto; }
 
@@ -186,12 +194,12 @@ button.buy { border-color: var(--accent); color: var(--accent); font-weight: 600
 @media print {
   :root { color-scheme: light; }
   body { font-size: 10.5pt; }
-  .top, .menu, .try, .tabs, .copy, .skip { display: none !important; }
+  .top, .menu, .try, .tabs, .copy, .skip, .foot { display: none !important; }
   .frame, .resource { display: block; }
   main { padding: 0; }
   .resource { content-visibility: visible !important; }
-  figure[hidden] { display: block !important; }
-  figure, tr { break-inside: avoid; }
+  .code[hidden] { display: block !important; }
+  .code, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   pre { white-space: pre-wrap; }
 }

@@ -30,7 +30,7 @@ function control(field, id, hintId) {
     return select;
   }
   if (kind === "long" || kind === "json") {
-    const area = make("textarea", { ...own, rows: 3, spellcheck: "false", class: kind === "json" ? "code" : undefined });
+    const area = make("textarea", { ...own, rows: 3, spellcheck: "false", class: kind === "json" ? "mono" : undefined });
     area.value = text(value);
     return area;
   }
@@ -69,7 +69,7 @@ function build(box) {
   const name = box.dataset.resource;
   const form = forms[name];
   const id = "try-" + name + "-";
-  const address = make("input", { id: id + "base", class: "code base", type: "url", autocomplete: "off", spellcheck: "false" });
+  const address = make("input", { id: id + "base", class: "mono base", type: "url", autocomplete: "off", spellcheck: "false" });
   address.value = base;
   address.addEventListener("input", () => {
     base = address.value.trim();
@@ -259,6 +259,6 @@ function raw(title, value) {
 }
 
 function block(title, value) {
-  return make("figure", {}, make("figcaption", {}, title, make("button", { type: "button", class: "copy" }, "Copy")), make("pre", { tabindex: 0 }, make("code", {}, text(value))));
+  return make("div", { class: "code" }, make("div", { class: "bar" }, make("span", {}, title), make("button", { type: "button", class: "copy" }, "Copy")), make("pre", { tabindex: 0 }, make("code", {}, text(value))));
 }
 `;

@@ -10,7 +10,8 @@ import {
   type Schemas,
 } from "../model.ts";
 import { code } from "../print.ts";
-import { aboutResource, guidance, insteadOf, limitsText, sampleOf, typeText } from "../prose.ts";
+import { aboutResource, guidance, insteadOf, limitsText, typeText } from "../prose.ts";
+import { sampleOf } from "../sample.ts";
 
 /** `llms.txt`: one page from which an agent can act. What, for how much, how to call, how to wait. */
 export function emitLlms(model: ApiModel): string {

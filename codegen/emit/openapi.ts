@@ -1,16 +1,11 @@
 import { HEADERS } from "../../src/wire/headers.ts";
 import { JOB_PATH } from "../check/routes.ts";
-import {
-  type ApiModel,
-  compareText,
-  type Field,
-  fieldsOf,
-  type JsonSchema,
-  type ResourceModel,
-  refTo,
-  resolve,
-  type Schemas,
-} from "../model.ts";
+import { type ApiModel, compareText, type ResourceModel, refTo, type Schemas } from "../model.ts";
+import { type Example, examplesOf, named } from "../openapi/examples.ts";
+import { CALLBACKS, JOB_TAG, jobAnswers, jobEvents, jobOperations, LONG_RUNNING } from "../openapi/jobs.ts";
+import { paymentInfo, serviceInfo } from "../openapi/payment-info.ts";
+import { createRequests, type Requests } from "../openapi/request.ts";
+import { jobExamples, succeededJob } from "../openapi/wire-examples.ts";
 import { banner, json } from "../print.ts";
 import { aboutResource, guidance, insteadOf } from "../prose.ts";
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
@@ -25,34 +20,39 @@ import {
 } from "../wire-answers.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 
-const JOB_TAG = "jobs";
-
 /** `openapi.json`, version 3.1: the published document, for people's tools and for agents. */
 export function emitOpenapi(model: ApiModel): string {
   const { resources, title, version, description, contact, license, servers } = model;
   const jobs = resources.filter(({ job }) => job !== undefined);
+  const requests = createRequests(model);
   const paths = new Map<string, Json>();
   for (const resource of resources) {
     const path = template(resource.path);
-    paths.set(path, { ...paths.get(path), [resource.method.toLowerCase()]: operation(resource, model) });
+    const own = operation(resource, { model, requests, isOnlyJob: jobs.length === 1 });
+    paths.set(path, { ...paths.get(path), [resource.method.toLowerCase()]: own });
   }
-  if (jobs.length > 0) {
+  const [job] = jobs;
+  if (job !== undefined) {
     paths.set(template(JOB_PATH), jobOperations());
     paths.set(`${template(JOB_PATH)}/events`, jobEvents());
   }
   const codes = resources.flatMap(({ errors }) => errors.map(({ code }) => code));
   const results = jobs.map(({ typeName }) => ({ $ref: refTo(`${typeName}Output`) }));
+  const wire = wireSchemas([...new Set(codes)].sort(compareText), results);
   const components = used(paths, {
-    schemas: { ...model.schemas, ...wireSchemas([...new Set(codes)].sort(compareText), results) },
+    schemas: { ...model.schemas, ...requests.components(), ...wire },
     responses: RESPONSES,
     parameters: PARAMETERS,
     headers: HEADER_COMPONENTS,
+    callbacks: CALLBACKS,
+    examples: job === undefined ? {} : jobExamples(job, examplesOf(job, model)[0]?.output),
   });
   return json({
     "x-generated": banner(model.source),
     openapi: "3.1.0",
-    [EXTENSION]: { format: FORMAT, schemas: besides(components.schemas as Schemas, model.schemas) },
+    [EXTENSION]: { format: FORMAT, schemas: besides(components.schemas as Schemas, model, requests) },
     info: { title, version, description, "x-guidance": guidance(model).join("\n\n"), contact, license },
+    "x-service-info": serviceInfo(model),
     servers: servers.length > 0 ? servers : [{ url: "/" }],
     security: [],
     tags: tags(resources),
@@ -61,9 +61,11 @@ export function emitOpenapi(model: ApiModel): string {
   });
 }
 
-/** Schemas that no path points at, as the input of a resource whose fields are all in its address. */
-function besides(components: Schemas, schemas: Schemas): Schemas | undefined {
-  const names = Object.keys(schemas).filter((name) => !Object.hasOwn(components, name));
+/** Schemas that stand nowhere as they are: those of fields in an address, and those written out with their defaults. */
+function besides(components: Schemas, { schemas }: ApiModel, { carried }: Requests): Schemas | undefined {
+  const names = Object.keys(schemas).filter(
+    (name) => components[name] !== schemas[name] && !(carried.has(name) && components[name] === undefined),
+  );
   const moved = new Map(names.map((name) => [refTo(name), refBeside(name)]));
   const entries = names.map((name) => [name, mapRefs(schemas[name], (ref) => moved.get(ref) ?? ref)]);
   return names.length === 0 ? undefined : (Object.fromEntries(entries) as Schemas);
@@ -81,17 +83,25 @@ function tags(resources: readonly ResourceModel[]): Json[] {
     .map((name) => ({ name, description: about[name] ?? `All about ${name}.` }));
 }
 
-function operation(resource: ResourceModel, model: ApiModel): Json {
-  const { name, typeName, summary, method, pathParams, tags, deprecated, job } = resource;
-  const fields = fieldsOf(model.schemas, { $ref: refTo(`${typeName}Input`) }) ?? [];
-  const inAddress = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
-  const parameters = inAddress.map((field) => parameter(field, resource, model));
-  if (method === "POST" || resource.price.kind !== "free")
-    parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
-  if (job !== undefined) {
-    parameters.push({ $ref: "#/components/parameters/CallbackUrl" });
-    parameters.push({ $ref: "#/components/parameters/Prefer" });
-  }
+interface Surroundings {
+  readonly model: ApiModel;
+  readonly requests: Requests;
+  readonly isOnlyJob: boolean;
+}
+
+function operation(resource: ResourceModel, { model, requests, isOnlyJob }: Surroundings): Json {
+  const { name, summary, method, tags, deprecated, job, price } = resource;
+  const examples = examplesOf(resource, model);
+  const isFree = price.kind === "free";
+  const shared = [
+    ...(method === "POST" || !isFree ? ["IdempotencyKey"] : []),
+    ...(isFree ? [] : ["PaymentSignature"]),
+    ...(job === undefined ? [] : ["CallbackUrl", "Prefer"]),
+  ];
+  const parameters = [
+    ...requests.parameters(resource, examples),
+    ...shared.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+  ];
   return {
     operationId: name,
     summary,
@@ -101,17 +111,16 @@ function operation(resource: ResourceModel, model: ApiModel): Json {
     ].join("\n"),
     tags: tags.length > 0 ? tags : [DEFAULT_TAG],
     ...(deprecated === undefined ? {} : { deprecated: true }),
+    ...(isFree ? { security: [] } : {}),
     "x-payment-info": paymentInfo(resource),
     [EXTENSION]: offered(resource),
+    ...(job === undefined ? {} : LONG_RUNNING),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(method === "POST" ? { requestBody: requestBody(resource, model, fields) } : {}),
+    requestBody: requests.body(resource, examples),
     responses: {
       ...(job === undefined
-        ? { 200: success(resource) }
-        : {
-            200: { $ref: "#/components/responses/JobEndedInTime" },
-            202: { $ref: "#/components/responses/JobAccepted" },
-          }),
+        ? { 200: success(resource, examples) }
+        : jobAnswers(resource, isOnlyJob, succeededJob(resource, examples[0]?.output))),
       ...failures(resource),
     },
   };
@@ -133,50 +142,8 @@ function offered(resource: ResourceModel): Json {
   };
 }
 
-function paymentInfo({ price, priceBounds: { min, max } }: ResourceModel): Json | undefined {
-  if (price.kind === "free") return undefined;
-  const amount = min === max ? { mode: "fixed", currency: "USD", amount: min } : undefined;
-  return { price: amount ?? { mode: "dynamic", currency: "USD", min, max }, protocols: [{ x402: {} }] };
-}
-
-function parameter({ name, schema, required }: Field, resource: ResourceModel, model: ApiModel): Json {
-  const { description, deprecated, ...rest } = resolve(model.schemas, schema);
-  const values = resource.examples.map(({ input }) => (input as Json)[name]);
-  const given = values.flatMap((value, index) =>
-    value === undefined ? [] : [[`example${index + 1}`, { value }]],
-  );
-  return {
-    name,
-    in: resource.pathParams.includes(name) ? "path" : "query",
-    required,
-    description,
-    deprecated,
-    schema: rest,
-    examples: given.length === 0 ? undefined : Object.fromEntries(given),
-  };
-}
-
-function requestBody(resource: ResourceModel, model: ApiModel, fields: readonly Field[]): Json | undefined {
-  const { typeName, pathParams, examples } = resource;
-  const inBody = fields.filter(({ name }) => !pathParams.includes(name));
-  if (pathParams.length > 0 && inBody.length === 0) return undefined;
-  const { properties, required, ...rest } = resolve(model.schemas, { $ref: refTo(`${typeName}Input`) });
-  const schema: JsonSchema =
-    pathParams.length === 0
-      ? { $ref: refTo(`${typeName}Input`) }
-      : {
-          ...rest,
-          properties: Object.fromEntries(inBody.map(({ name, schema }) => [name, schema])),
-          required: inBody.filter(({ required }) => required).map(({ name }) => name),
-        };
-  const bodies = examples.map(({ input }) =>
-    Object.fromEntries(Object.entries(input as Json).filter(([name]) => !pathParams.includes(name))),
-  );
-  return { required: true, content: { "application/json": { schema, examples: named(bodies) } } };
-}
-
-function success({ typeName, method, price, cache, examples }: ResourceModel): Json {
-  const outputs = named(examples.map(({ output }) => output));
+function success({ typeName, method, price, cache }: ResourceModel, examples: readonly Example[]): Json {
+  const outputs = named(examples.map(({ output, ...about }) => ({ ...about, value: output })));
   const paid = price.kind === "free" ? [] : [HEADERS.paymentResponse];
   const replayed = method === "GET" && paid.length === 0 ? [] : [HEADERS.idempotentReplayed];
   const names = [...paid, ...replayed, ...(cache === undefined ? [] : [HEADERS.age])];
@@ -187,23 +154,17 @@ function success({ typeName, method, price, cache, examples }: ResourceModel): J
   };
 }
 
-function named(values: readonly unknown[]): Json | undefined {
-  if (values.length === 0) return undefined;
-  return Object.fromEntries(values.map((value, index) => [`example${index + 1}`, { value }]));
-}
-
 function failures({ method, price, charge, job, errors }: ResourceModel): Json {
   const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
   const posts = method === "POST";
   const keyed = posts || price.kind !== "free";
-  const declared = errors.map(({ code, text }) => `- \`${code}\`: ${text}`);
   return {
     400: ref("BadRequest"),
     ...(price.kind === "free" ? {} : { 402: ref("PaymentRequired") }),
     ...(keyed ? { 409: ref("Conflict") } : {}),
     ...(posts ? { 413: ref("TooLarge"), 415: ref("UnsupportedMediaType") } : {}),
-    ...(job === undefined && declared.length > 0
-      ? { 422: problemResponse([...(keyed ? codesOf(422) : []), ...declared].join("\n")) }
+    ...(job === undefined && errors.length > 0
+      ? { 422: problemResponse(keyed ? codesOf(422) : [], { declared: errors }) }
       : keyed
         ? { 422: ref("Unprocessable") }
         : {}),
@@ -213,63 +174,6 @@ function failures({ method, price, charge, job, errors }: ResourceModel): Json {
     500: ref("InternalError"),
     503: ref("Unavailable"),
     ...(job === undefined ? { 504: ref("Timeout") } : {}),
-  };
-}
-
-function jobOperations(): Json {
-  const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
-  const ok = (description: string, more: readonly string[]): Json => ({
-    description,
-    headers: headers(...more),
-    content: { "application/json": { schema: { $ref: refTo("JobDocument") } } },
-  });
-  const absent = { 404: ref("NotFound"), 410: ref("Gone"), 500: ref("InternalError") };
-  return {
-    parameters: [{ $ref: "#/components/parameters/JobId" }],
-    get: {
-      operationId: "getJob",
-      summary: "Ask how a job stands, and for its result.",
-      description:
-        "Always 200 while the job is known. `Prefer: wait=20` holds the answer until the job has changed.",
-      tags: [JOB_TAG],
-      parameters: [{ $ref: "#/components/parameters/Prefer" }],
-      responses: { 200: ok("The job.", [HEADERS.retryAfter]), ...absent },
-    },
-    delete: {
-      operationId: "cancelJob",
-      summary: "Cancel a job.",
-      description: "Stops a job that has not ended. What was paid for it is owed back to the payer.",
-      tags: [JOB_TAG],
-      responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
-    },
-  };
-}
-
-function jobEvents(): Json {
-  const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
-  return {
-    parameters: [{ $ref: "#/components/parameters/JobId" }],
-    get: {
-      operationId: "watchJob",
-      summary: "Be told of every change of a job.",
-      description:
-        "Server-sent events: the `data` of each is the job as `getJob` answers it, the `id` its ETag. The job as it stands " +
-        "comes at once, unless `Last-Event-ID` names it; the stream ends when the job has ended.",
-      tags: [JOB_TAG],
-      parameters: [{ $ref: "#/components/parameters/LastEventId" }],
-      responses: {
-        200: {
-          description: "The job, again and again.",
-          content: { "text/event-stream": { schema: { type: "string" } } },
-        },
-        204: {
-          description: "The job has ended, and `Last-Event-ID` names its last state: do not come back.",
-        },
-        404: ref("NotFound"),
-        410: ref("Gone"),
-        500: ref("InternalError"),
-      },
-    },
   };
 }
 

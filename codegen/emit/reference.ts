@@ -2,6 +2,7 @@ import { durationText } from "../../schema/duration.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/wire/problem.ts";
 import { walk } from "../convert/walk.ts";
 import { CHARGED, ERRORS, JOB_STATUSES, JOB_USES, JOBS, PAYING, RELYING, REPEATING } from "../docs/guide.ts";
+import { sellersProse } from "../docs/prose.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import {
   type ApiModel,
@@ -12,7 +13,8 @@ import {
   type Schemas,
 } from "../model.ts";
 import { banner, code, json, literal, shell, string } from "../print.ts";
-import { cacheText, chargeText, insteadOf, limitsText, sampleOf, startText, typeText } from "../prose.ts";
+import { cacheText, chargeText, insteadOf, limitsText, startText, typeText } from "../prose.ts";
+import { sampleOf } from "../sample.ts";
 
 /** `API.md`: one page for people. */
 export function emitReference(model: ApiModel): string {
@@ -26,8 +28,10 @@ export function emitReference(model: ApiModel): string {
   return blocks(
     `<!-- ${banner(model.source)} -->`,
     `# ${title}`,
-    description,
+    sellersProse(description),
     `Version ${version}.`,
+    "## Prices",
+    table(["Resource", "What you get", "Price", "Answer"], overview),
     "## How paying works",
     PAYING,
     REPEATING,
@@ -35,8 +39,6 @@ export function emitReference(model: ApiModel): string {
     "## What you can rely on",
     ...RELYING,
     ...(resources.some(({ job }) => job !== undefined) ? jobs() : []),
-    "## Resources",
-    table(["Resource", "What you get", "Price", "Answer"], overview),
     ...resources.map((resource) => section(resource, model)),
     "## Errors",
     ERRORS,
@@ -47,7 +49,7 @@ export function emitReference(model: ApiModel): string {
 /** As GitHub names headings: the second of the same name is counted. */
 function anchorOf(name: string): string {
   const word = name.toLowerCase();
-  return word === "jobs" || word === "resources" ? `${word}-1` : word;
+  return word === "jobs" || word === "prices" ? `${word}-1` : word;
 }
 
 /** How a buyer comes by the client on which the examples call. */
@@ -80,16 +82,17 @@ function jobs(): string[] {
 }
 
 function section(resource: ResourceModel, model: ApiModel): string {
-  const { name, typeName, summary, description, deprecated, method, path, priceSentence } = resource;
+  const { name, typeName, summary, description, deprecated, method, path, price, priceSentence } = resource;
   const output = { $ref: refTo(`${typeName}Output`) };
   return blocks(
     `## ${name}`,
     deprecated === undefined ? "" : `**Deprecated.** ${insteadOf(deprecated)}`,
-    summary,
-    description ?? "",
+    sellersProse(summary),
+    sellersProse(description ?? ""),
     code(`${method} ${path}`),
-    priceSentence,
-    ...priceTables(resource.price, resource.pricedDefaults),
+    // A table says it better than a sentence with many members.
+    price.kind === "byChoice" ? "" : priceSentence,
+    ...priceTables(price, resource.pricedDefaults),
     wholePrice(resource),
     running(resource),
     ...request(resource, model),

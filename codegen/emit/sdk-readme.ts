@@ -3,13 +3,15 @@ import { formatUsd, parseUsd } from "../../schema/money.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { code, literal, string } from "../print.ts";
-import { aboutResource, insteadOf, sampleOf } from "../prose.ts";
+import { aboutResource, insteadOf } from "../prose.ts";
+import { sampleOf } from "../sample.ts";
 
 /** What the page has to know of the package. */
 export interface SdkPage {
   readonly name: string;
   /** Written by, for those who would edit it. */
   readonly mark: string;
+  readonly license?: string;
   /** Present when the package knows where the API is. */
   readonly baseUrl?: string;
 }
@@ -35,10 +37,9 @@ export function emitSdkReadme(model: ApiModel, page: SdkPage): string {
     ...resources.flatMap((resource) => section(model, resource)),
     ...(jobs[0] === undefined ? [] : jobbing(model, jobs[0])),
     ...(isPaid && shown !== undefined ? spending(model, page, shown) : []),
-    ...(shown === undefined ? [] : failing(model, page, shown)),
-    ...(license === undefined
-      ? []
-      : ["## License", license.url === undefined ? license.name : `[${license.name}](${license.url})`]),
+    ...(shown === undefined ? [] : failing(model, page, shown, isPaid)),
+    page.license === undefined ? "" : `## License\n\n${page.license}`,
+    license?.url === undefined ? "" : `What holds for the API itself: [${license.name}](${license.url}).`,
   );
 }
 
@@ -128,7 +129,7 @@ function jobbing(model: ApiModel, resource: ResourceModel): string[] {
   const { name } = resource;
   const lines = [
     call(model, resource, ".start"),
-    "for await (const update of job) console.log(update.progress, update.message);",
+    `for await (const { progress } of job) process.stdout.write(\`\${progress} %\\n\`);`,
     'const output = await job.result({ timeout: "5m" });',
     "",
     "const saved = JSON.stringify(job); // enough to come back to it in another process",
@@ -170,7 +171,7 @@ function spending(model: ApiModel, { name }: SdkPage, resource: ResourceModel): 
   ];
 }
 
-function failing(model: ApiModel, { name }: SdkPage, resource: ResourceModel): string[] {
+function failing(model: ApiModel, { name }: SdkPage, resource: ResourceModel, isPaid: boolean): string[] {
   const lines = [
     `import { isResourceError } from ${string(name)};`,
     "",
@@ -181,23 +182,25 @@ function failing(model: ApiModel, { name }: SdkPage, resource: ResourceModel): s
       .map((line) => `  ${line}`),
     "} catch (error) {",
     "  if (!isResourceError(error)) throw error;",
-    "  console.error(error.code, error.failure, error.charged, error.requestId);",
+    `  const { code, failure, ${isPaid ? "charged, " : ""}requestId } = error;`,
     "}",
   ];
+  const words = CODES.filter(([word]) => isPaid || !word.startsWith("payment_"));
+  const rows = words.map(([word, meaning]) => [code(word), meaning]);
   return [
     "## Errors",
-    "Calls throw a `ResourceError`. `charged` says what happened to the money: `no`, `yes`, `refunded`, or `unknown` " +
-      "(send the call again with `error.idempotencyKey` and the same input: it is not charged twice).",
+    `Calls throw a \`ResourceError\`.${isPaid ? CHARGED : ""}`,
     fenced("ts", lines.join("\n")),
-    table(
-      ["`code`", "Meaning"],
-      CODES.map(([word, meaning]) => [code(word), meaning]),
-    ),
+    table(["`code`", "Meaning"], rows),
   ];
 }
 
+const CHARGED =
+  " `charged` says what happened to the money: `no`, `yes`, `refunded`, or `unknown` (send the call again with " +
+  "`error.idempotencyKey` and the same input: it is not charged twice).";
+
 const CODES: readonly (readonly [code: string, meaning: string])[] = [
-  ["invalid_input", "The input is not accepted; `issues` says why. Free of charge."],
+  ["invalid_input", "The input is not accepted, and costs nothing; `issues` says why."],
   ["payment_refused", "The client did not sign; `reason` says which rule forbade it, such as `over_budget`."],
   ["payment_rejected", "The payment was not taken; `reason` says why."],
   ["failed", "The work failed; `failure` is one of the words listed with the call, or of the protocol."],

@@ -5,9 +5,9 @@ import { imports, jsdoc, string } from "../print.ts";
 export interface SdkOptions {
   /** The package's name: `@pixel/studio`. */
   readonly name: string;
-  /** The package's version. @default the API's */
-  readonly version?: string;
-  /** An SPDX expression. @default the API's license, when it has one */
+  /** The package's own version. */
+  readonly version: string;
+  /** An SPDX expression. */
   readonly license?: string;
   /** Where the source is kept, as package.json has it. */
   readonly repository?: string;
@@ -18,7 +18,7 @@ export interface SdkOptions {
 /** By what a package is known to have been written here, and may be written again. */
 export const SDK_MARK = "resource402 sdk";
 
-/** What the runtime offers to buyers. The first of each pair is a value that types cannot do without. */
+/** What the runtime offers to buyers: all of it but `connect`, which `createClient` has taken the place of. */
 const VALUES = ["isResourceError", "memoryCalls", "ResourceError", "storageCalls"];
 const TYPES = [
   ...["BudgetOptions", "CallName", "CallOptions", "Calls", "Charged", "ClientEvent", "ErrorCode", "Job"],
@@ -32,7 +32,7 @@ export const SDK_DOORS = { index: ".", evm: "./evm", node: "./node" } as const;
 
 /** `package.json`. */
 export function emitSdkManifest(model: ApiModel, options: SdkOptions): string {
-  const { name, version = model.version, license = model.license?.name, repository } = options;
+  const { name, version, license, repository } = options;
   const { contact } = model;
   const doors = Object.entries(SDK_DOORS).map(([file, door]) => [
     door,

@@ -67,9 +67,9 @@ function descriptionOf(resource: ResourceModel): string {
 function standalone({ schemas }: ApiModel, name: string): JsonSchema {
   const $defs: Record<string, JsonSchema> = {};
   const relocated = (schema: JsonSchema): JsonSchema => {
-    // Such as `items: false`, which `mapChildren` does not pass on; a union's option may still be a boolean.
+    // An option of a union may be a boolean.
     if (typeof schema !== "object") return schema;
-    if (schema.$ref === undefined) return mapChildren(schema, relocated);
+    if (schema.$ref === undefined) return mapChildren(tuple(schema), relocated);
     const target = refName(schema.$ref);
     if (!(target in $defs)) {
       // Taken before it is looked into, since it may refer to itself.
@@ -80,4 +80,19 @@ function standalone({ schemas }: ApiModel, name: string): JsonSchema {
   };
   const root = relocated(resolve(schemas, { $ref: refTo(name) }));
   return Object.keys($defs).length === 0 ? root : { ...root, $defs };
+}
+
+/**
+ * A tuple that holds for both of its readers. Draft 2020-12 takes `items` for what follows on `prefixItems`; draft 7,
+ * by which the clients of the official SDK check results, knows no `prefixItems` and takes `items` for all entries.
+ */
+function tuple(schema: JsonSchema): JsonSchema {
+  const { prefixItems, items, ...rest } = schema;
+  if (prefixItems === undefined) return schema;
+  if (items === false) {
+    return { ...rest, prefixItems, items: { anyOf: prefixItems }, maxItems: prefixItems.length };
+  }
+  // Without `items` anything may follow.
+  if (typeof items !== "object") return { ...rest, prefixItems };
+  return { ...rest, prefixItems, items: { anyOf: [...prefixItems, items] } };
 }

@@ -37,7 +37,7 @@ const TEXTS = {
       summary: "Summarise a text in its own most telling sentences.",
       description: "Sentences are chosen by the words that the text uses most, and stay in their order.",
       input: z.object({
-        text: z.string().min(1).max(20_000).describe("The text, in any language that separates words by spaces."),
+        text: z.string().min(1).max(20_000).describe("The text, in any language."),
         sentences: z.number().int().min(1).max(10).default(3).describe("How many sentences to keep at most."),
       }),
       output: z.object({
@@ -50,8 +50,8 @@ const TEXTS = {
       errors: { no_sentence: "The text holds no sentence." },
       examples: [
         {
-          input: { text: "Bees make honey. Bees live in hives. It rained.", sentences: 1 },
-          output: { summary: "Bees live in hives.", sentences: 3, words: 9 },
+          input: { text: "Bees make honey. Bees live in hives, and bees dance. It rained.", sentences: 1 },
+          output: { summary: "Bees live in hives, and bees dance.", sentences: 3, words: 12 },
         },
       ],
       tags: ["Texts"],

@@ -9,7 +9,9 @@ const SHORTEST = 4;
 
 /** Summarise a text in its own most telling sentences. */
 export const summarise: Handlers["summarise"] = ({ text, sentences: wanted }, ctx) => {
-  const sentences = [...SENTENCES.segment(text)].map(({ segment }) => segment.trim()).filter((one) => one !== "");
+  const sentences = [...SENTENCES.segment(text)]
+    .map(({ segment }) => segment.trim())
+    .filter((one) => one !== "");
   const words = sentences.map(wordsOf);
   const total = words.flat().length;
   if (total === 0) return ctx.fail("no_sentence");

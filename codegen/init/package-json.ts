@@ -30,6 +30,7 @@ export function packageName(title: string): string {
   const name = title
     .toLowerCase()
     .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
   return name === "" ? "paid-api" : name;

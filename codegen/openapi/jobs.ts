@@ -16,20 +16,36 @@ export const LONG_RUNNING: Json = {
 };
 
 /** The answers to a call that starts a job. `isOnly`: no other job could be meant, so its result has one type. */
-export function jobAnswers({ typeName }: ResourceModel, isOnly: boolean, ended: Json, examples?: Json): Json {
+export function jobAnswers({ typeName }: ResourceModel, isOnly: boolean, succeeded: Json | undefined): Json {
   const result = { type: "object", properties: { result: { $ref: refTo(`${typeName}Output`) } } };
   const schema: JsonSchema = isOnly
     ? { $ref: refTo("JobDocument") }
     : { allOf: [{ $ref: refTo("JobDocument") }, result] };
+  const examples = succeeded && { succeeded: { value: succeeded } };
+  const names = [
+    HEADERS.paymentResponse,
+    HEADERS.idempotentReplayed,
+    "content-location",
+    "preference-applied",
+  ];
   return {
-    200: { ...ended, content: { "application/json": { schema, examples } } },
+    200: {
+      description: "The job, which has ended within the time that `Prefer: wait=N` gave it.",
+      headers: headers(...names),
+      content: { "application/json": { schema, examples } },
+    },
     202: ref("JobAccepted"),
   };
 }
 
+const EXAMPLES = {
+  running: { $ref: "#/components/examples/JobRunning" },
+  failed: { $ref: "#/components/examples/JobFailed" },
+};
+
 /** The operations on jobs. They cost nothing and ask for no key: `security` says so to whoever looks there. */
-export function jobOperations(examples: Json | undefined): Json {
-  const ok = (description: string, more: readonly string[]): Json => ({
+export function jobOperations(): Json {
+  const ok = (description: string, more: readonly string[], examples: Json): Json => ({
     description,
     headers: headers(...more),
     content: { "application/json": { schema: { $ref: refTo("JobDocument") }, examples } },
@@ -45,7 +61,7 @@ export function jobOperations(examples: Json | undefined): Json {
       tags: [JOB_TAG],
       security: [],
       parameters: [{ $ref: "#/components/parameters/Prefer" }],
-      responses: { 200: ok("The job.", [HEADERS.retryAfter]), ...absent },
+      responses: { 200: ok("The job.", [HEADERS.retryAfter], EXAMPLES), ...absent },
     },
     delete: {
       operationId: "cancelJob",
@@ -54,7 +70,11 @@ export function jobOperations(examples: Json | undefined): Json {
         "Free of charge. Stops a job that has not ended. What was paid for it is owed back to the payer.",
       tags: [JOB_TAG],
       security: [],
-      responses: { 200: ok("The job, cancelled.", []), ...absent, 409: ref("JobEnded") },
+      responses: {
+        200: ok("The job, cancelled.", [], { failed: EXAMPLES.failed }),
+        ...absent,
+        409: ref("JobEnded"),
+      },
     },
   };
 }
@@ -87,20 +107,10 @@ export function jobEvents(): Json {
   };
 }
 
-/** Where an answer 202 leads. */
-export const JOB_LINKS: Json = Object.fromEntries(
-  [
-    ["status", "getJob", "How the job stands, and its result. Free of charge."],
-    ["events", "watchJob", "Every change of the job, as it happens. Free of charge."],
-    ["cancel", "cancelJob", "Stops the job."],
-  ].map(([name, operationId, description]) => [
-    name,
-    { operationId, parameters: { jobId: "$response.body#/jobId" }, description },
-  ]),
-);
-
 /** What is posted to the `Callback-Url` of a call. Source: Standard Webhooks, symmetric signatures. */
-export function callbacks(examples: Json | undefined): Json {
+export const CALLBACKS: Json = callbacks();
+
+function callbacks(): Json {
   const header = (name: string, description: string): Json => ({
     name,
     in: "header",
@@ -117,13 +127,22 @@ export function callbacks(examples: Json | undefined): Json {
     parameters: [
       header("webhook-id", "The `jobId`: the same when it is posted again."),
       header("webhook-timestamp", "When it was posted, in seconds since 1970."),
-      header("webhook-signature", "`v1,` and the signature, made with the `webhookSecret` of the answer 202."),
+      header(
+        "webhook-signature",
+        "`v1,` and the signature, made with the `webhookSecret` of the answer 202.",
+      ),
     ],
     requestBody: {
       required: true,
-      content: { "application/json": { schema: { $ref: refTo("JobDocument") }, examples } },
+      content: {
+        "application/json": { schema: { $ref: refTo("JobDocument") }, examples: { failed: EXAMPLES.failed } },
+      },
     },
-    responses: { "2XX": { description: "It has been received." } },
+    responses: {
+      "2XX": { description: "It has been received." },
+      410: { description: "It is not wanted any more." },
+      "4XX": { description: "It has not been received; it is posted again later." },
+    },
   };
   return { JobEnded: { "{$request.header.Callback-Url}": { post } } };
 }

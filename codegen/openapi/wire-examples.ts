@@ -1,5 +1,5 @@
 import { encodeHeader } from "../../src/wire/headers.ts";
-import { PROBLEMS, problemType } from "../../src/wire/problem.ts";
+import { DECLARED_FAILURE_STATUS, PROBLEMS, problemType } from "../../src/wire/problem.ts";
 import type { ResourceModel } from "../model.ts";
 import type { Json } from "../wire-answers.ts";
 
@@ -51,31 +51,28 @@ export const CHALLENGE_HEADER: string = encodeHeader({
   ],
 });
 
-/** One example for each code, by code. */
-export function problemExamples(codes: readonly string[], status: number): Json {
-  const examples = codes.map((code): [string, Json] => {
-    const [, title, retryable] = (PROBLEMS as Readonly<Record<string, (typeof PROBLEMS)["gone"] | undefined>>)[
-      code
-    ] ?? [status, "The call failed", false];
-    const value = {
-      type: problemType(code),
-      title,
-      status,
-      detail: `${title}.`,
-      error: `${title}.`,
-      code,
-      ...(code === "invalid_input" ? { details: [{ path: "text", message: "Required" }] } : {}),
-      retryable,
-      paymentState: UNKNOWN.has(code) ? "in_flight" : "unused",
-      requestId: "req_example",
-    };
-    return [code, { value }];
-  });
-  return Object.fromEntries(examples);
+/** A problem with a code of the library's, or, with a `text`, with one that a handler has declared. */
+export function problemExample(code: string, text?: string): Json {
+  const [status, title, retryable] = (PROBLEMS as Readonly<Record<string, ProblemFacts | undefined>>)[
+    code
+  ] ?? [DECLARED_FAILURE_STATUS, "The request was refused", false];
+  const detail = text ?? `${title}.`;
+  const value = {
+    type: problemType(code),
+    title,
+    status,
+    detail,
+    error: detail,
+    code,
+    ...(code === "invalid_input" ? { details: [{ path: "text", message: "Required" }] } : {}),
+    retryable,
+    paymentState: "unused",
+    requestId: "req_example",
+  };
+  return { [code]: { value } };
 }
 
-// The payment may have gone through; nobody can say yet.
-const UNKNOWN = new Set(["settlement_unknown", "in_progress"]);
+type ProblemFacts = readonly [status: number, title: string, retryable: boolean];
 
 const JOB_ID = "job_example";
 const STATUS_URL = `${HOST}/v1/jobs/${JOB_ID}`;
@@ -92,6 +89,8 @@ export const ACCEPTED: Json = {
   expiresAt: TIMES.expiresAt,
 };
 
+const since = { createdAt: TIMES.createdAt, expiresAt: TIMES.expiresAt };
+
 const running = (resource: string): Json => ({
   jobId: JOB_ID,
   resource,
@@ -100,38 +99,47 @@ const running = (resource: string): Json => ({
   progress: 40,
   retryAfterSeconds: 2,
   eventsUrl: `${STATUS_URL}/events`,
-  createdAt: TIMES.createdAt,
+  ...since,
   updatedAt: "2026-01-31T12:00:04.000Z",
-  expiresAt: TIMES.expiresAt,
 });
 
-/** A job while it runs, and how it may end; without a success when nobody knows what its result looks like. */
-export function jobExamples({ name, job }: ResourceModel, result: unknown, hasEnded = false): Json {
-  const { retryAfterSeconds, eventsUrl, ...ended } = running(name);
-  const updatedAt = "2026-01-31T12:00:09.000Z";
+const failed = (resource: string): Json => ({
+  jobId: JOB_ID,
+  resource,
+  state: "failed",
+  status: "failed",
+  progress: 40,
+  error: "Timed out.",
+  code: "timeout",
+  ...since,
+  updatedAt: "2026-01-31T12:00:09.000Z",
+});
+
+/** A job that has succeeded; `undefined` when nobody knows what its result looks like. */
+export function succeededJob({ name, job }: ResourceModel, result: unknown): Json | undefined {
+  if (result === undefined) return undefined;
   const member = (field: string | undefined): unknown =>
-    field === undefined ? undefined : (result as Json | undefined)?.[field];
-  const succeeded = {
-    ...ended,
+    field === undefined ? undefined : (result as Json)[field];
+  return {
+    jobId: JOB_ID,
+    resource: name,
     state: "succeeded",
     status: "succeeded",
     progress: 100,
     result,
     artifactUrl: member(job?.artifactUrl),
     response: member(job?.response),
-    updatedAt,
+    ...since,
+    updatedAt: "2026-01-31T12:00:09.000Z",
   };
-  const failed = {
-    ...ended,
-    state: "failed",
-    status: "failed",
-    error: "Timed out.",
-    code: "timeout",
-    updatedAt,
-  };
+}
+
+/** As components: `JobRunning`, `JobFailed`, and `JobSucceeded` when it is known what a result looks like. */
+export function jobExamples(resource: ResourceModel, result: unknown): Json {
+  const succeeded = succeededJob(resource, result);
   return {
-    ...(hasEnded ? {} : { running: { value: running(name) } }),
-    ...(result === undefined ? {} : { succeeded: { value: succeeded } }),
-    failed: { value: failed },
+    JobRunning: { summary: "It runs.", value: running(resource.name) },
+    JobFailed: { summary: "It has failed.", value: failed(resource.name) },
+    ...(succeeded === undefined ? {} : { JobSucceeded: { summary: "It has succeeded.", value: succeeded } }),
   };
 }

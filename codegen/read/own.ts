@@ -37,7 +37,6 @@ export function readOwn(
       `${source} has format ${String(extension.format)}, this resource402 reads ${FORMAT}. Install the release that wrote it, or a later one.`,
     );
   }
-  const schemas = schemasOf(document, extension, source);
   const found = Object.entries(document.paths as JsonRecord).flatMap(([path, item]) =>
     (["get", "post"] as const).flatMap((method) => {
       const operation = isRecord(item) ? item[method] : undefined;
@@ -46,6 +45,7 @@ export function readOwn(
         : [];
     }),
   );
+  const schemas = schemasOf(document, extension, bodiesOf(found), source);
   const names = found.map(({ operation }) => String(operation.operationId));
   checkNames(names, report);
   if (new Set(names).size < names.length) report("paths", "name an operation twice", "name each once");
@@ -143,11 +143,22 @@ function tagsOf({ tags }: JsonRecord): readonly string[] {
   return named.length === 1 && named[0] === DEFAULT_TAG ? [] : named;
 }
 
-function schemasOf(document: JsonRecord, extension: JsonRecord, source: string): Schemas {
+/** The inputs that stand whole in the body of their operation. */
+function bodiesOf(found: readonly { readonly operation: JsonRecord }[]): JsonRecord {
+  const bodies = found.flatMap(({ operation: { operationId, requestBody } }): [string, unknown][] => {
+    const content = isRecord(requestBody) ? requestBody.content : undefined;
+    const media = isRecord(content) ? content["application/json"] : undefined;
+    const schema = isRecord(media) ? media.schema : undefined;
+    return isRecord(schema) ? [[`${pascalCase(String(operationId))}Input`, schema]] : [];
+  });
+  return Object.fromEntries(bodies);
+}
+
+function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonRecord, source: string): Schemas {
   const components = isRecord(document.components) ? document.components.schemas : undefined;
   const beside = isRecord(extension.schemas) ? extension.schemas : {};
   const back = new Map(Object.keys(beside).map((name) => [refBeside(name), refTo(name)]));
-  const all = { ...(isRecord(components) ? components : {}), ...beside };
+  const all = { ...bodies, ...(isRecord(components) ? components : {}), ...beside };
   const entries = Object.entries(all)
     .filter(([name]) => !WIRE.has(name))
     .sort(([a], [b]) => compareText(a, b));

@@ -7,11 +7,12 @@ import { INPUT_CHECKS } from "./checks/input.ts";
 import { JOB_CHECKS } from "./checks/job.ts";
 import { PAID_CHECKS } from "./checks/paid.ts";
 import { PRICE_CHECKS } from "./checks/price.ts";
+import { SEEN_CHECKS } from "./checks/seen.ts";
 import { TRANSPORT_CHECKS } from "./checks/transport.ts";
 import { beginExamination, type Examination, nameOf } from "./examination.ts";
 import type { Operation } from "./operation.ts";
 import { createBuyer, type Spending, type Wallet } from "./purchase.ts";
-import { findTarget } from "./target.ts";
+import { findTarget, NothingThere } from "./target.ts";
 import { createWire, Spent } from "./wire.ts";
 
 /** What was found, with the proof and the mend. */
@@ -44,7 +45,7 @@ export interface Report {
   readonly skipped: readonly (Ran & { readonly reason: string })[];
   /** Operations of the API that were not examined. */
   readonly left: readonly { readonly name: string; readonly reason: string }[];
-  /** What `--pay` has paid. */
+  /** What was signed from the wallet, and what became of it. */
   readonly spent: readonly Spending[];
   readonly requests: number;
   readonly ms: number;
@@ -65,21 +66,24 @@ export interface ExamineOptions {
   readonly maxRequests?: number;
   readonly signal?: AbortSignal;
   readonly fetch?: typeof fetch;
+  /** Told of each payment before it is sent: from then on it may be settled, whatever else happens. */
+  readonly onSign?: (resource: string, usd: string) => void;
   /** Told of each check before it is carried out. */
   readonly onCheck?: (check: Ran, done: number, all: number) => void;
 }
 
-/** Leaks and errors are judged by all that was seen, so they come last. */
+/** What is bought comes late: some sellers give away for a while what has been paid for. */
 const CHECKS: readonly Check[] = [
   ...CHALLENGE_CHECKS,
   ...PRICE_CHECKS,
   ...DESCRIPTION_CHECKS,
   ...INPUT_CHECKS,
-  ...JOB_CHECKS,
-  ...PAID_CHECKS,
-  ...DISCOVERY_CHECKS,
   ...ERROR_CHECKS,
   ...TRANSPORT_CHECKS,
+  ...DISCOVERY_CHECKS,
+  ...JOB_CHECKS,
+  ...PAID_CHECKS,
+  ...SEEN_CHECKS,
 ];
 
 /**
@@ -97,8 +101,13 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     signal,
     fetch: options.fetch ?? fetch,
   });
-  const target = await findTarget(wire, { url, method: method?.toUpperCase(), input });
-  const buyer = createBuyer(wallet);
+  const target = await findTarget(wire, { url, method: method?.toUpperCase(), input }).catch((error) => {
+    throw error instanceof Spent
+      ? new NothingThere(`${url.origin} cannot be examined: ${error.message}.`)
+      : error;
+  });
+  const buyer = createBuyer(wallet, options.onSign ?? (() => {}));
+  const left = [...target.left];
   const findings: Finding[] = [];
   const passed: Ran[] = [];
   const unseen: (Ran & { reason: string })[] = [];
@@ -119,14 +128,23 @@ export async function examine(options: ExamineOptions): Promise<Report> {
   };
   for (const [index, operation] of target.operations.entries()) {
     const at = await begin(operation);
+    if (typeof at === "string") {
+      left.push({ name: nameOf(operation), reason: at });
+      continue;
+    }
     for (const check of CHECKS) {
       if (check.scope === "resource" || index === 0) await carryOut(check, at);
       done += 1;
     }
   }
 
-  function begin(operation: Operation): Promise<Examination> {
-    return beginExamination({ operation, site: target.site, wire, slowMs, buy: buyer.buy });
+  async function begin(operation: Operation): Promise<Examination | string> {
+    try {
+      return await beginExamination({ operation, site: target.site, wire, slowMs, buy: buyer.buy });
+    } catch (error) {
+      if (error instanceof Spent) return error.message;
+      throw error;
+    }
   }
 
   return {
@@ -135,7 +153,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     findings: findings.sort((a, b) => RANK[a.severity] - RANK[b.severity]),
     passed,
     skipped: unseen,
-    left: target.left,
+    left,
     spent: buyer.spent,
     requests: wire.exchanges.length,
     ms: Math.round(performance.now() - begun),

@@ -35,15 +35,21 @@ export interface Wallet {
   readonly max: Money;
 }
 
-/** What was paid for a resource. */
+/** What was signed for a resource. */
 export interface Spending {
   readonly resource: string;
+  /** Decimal US dollars. */
   readonly usd: string;
-  readonly transaction: string | undefined;
+  /** `no`: it was refused. `unknown`: nothing came back, and it may be settled until it expires. */
+  readonly charged: "yes" | "no" | "unknown";
+  readonly transaction?: string;
 }
 
 /** Signs at most one payment for each resource, and never for more than the wallet may spend in all. */
-export function createBuyer(wallet: Wallet | undefined): {
+export function createBuyer(
+  wallet: Wallet | undefined,
+  onSign: (resource: string, usd: string) => void,
+): {
   readonly spent: readonly Spending[];
   readonly buy: (at: Examination) => Promise<Purchase | string>;
 } {
@@ -60,6 +66,7 @@ export function createBuyer(wallet: Wallet | undefined): {
       if (!required || !offer) return "no offer of x402 v2 can be paid by an EIP-3009 authorization";
       const asset = findAsset(offer.network, offer.asset);
       if (!asset) return `the asset ${offer.asset} on ${offer.network} is no dollar token that is known`;
+      if (!/^[1-9]\d*$/.test(offer.amount)) return `its amount ${offer.amount} is no positive whole number`;
       const price = fromAtomic(BigInt(offer.amount), asset.decimals);
       if (price > left) {
         return `it costs $${formatUsd(price)}, and $${formatUsd(left)} is left of --max`;
@@ -82,11 +89,20 @@ export function createBuyer(wallet: Wallet | undefined): {
         },
         timeoutMs: Math.min(Math.max(offer.maxTimeoutSeconds, 10), LONGEST_PAID_SECONDS) * 1000,
       };
-      const answers = await Promise.all([at.wire.send(paid), at.wire.send(paid), at.wire.send(paid)]);
-      const bought = answers.find(({ status }) => status >= 200 && status < 300);
       const usd = formatUsd(price);
+      onSign(at.name, usd);
+      const sent = await Promise.allSettled([paid, paid, paid].map((one) => at.wire.send(one)));
+      const answers = sent.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+      const [first] = sent;
+      if (answers.length === 0 && first?.status === "rejected") throw first.reason;
+      const bought = answers.find(({ status }) => status >= 200 && status < 300);
       const transaction = answers.map(receiptOf).find((receipt) => receipt?.success)?.transaction;
-      if (bought || transaction) spent.push({ resource: at.name, usd, transaction });
+      const isDoubtful = answers.some(({ status }) => status === 0 || status >= 500);
+      spent.push({
+        ...{ resource: at.name, usd },
+        charged: bought || transaction ? "yes" : isDoubtful ? "unknown" : "no",
+        ...(transaction ? { transaction } : {}),
+      });
       return { offer, usd, ask: paid, answers, bought };
     },
   };

@@ -2,7 +2,8 @@
 export interface Exchange {
   readonly method: string;
   readonly url: string;
-  readonly sent: Readonly<Record<string, string>>;
+  /** The body that was sent. */
+  readonly sent: string | undefined;
   /** 0 when nothing came back that could be read. */
   readonly status: number;
   readonly headers: Headers;
@@ -66,12 +67,11 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
     while (running >= CONCURRENT) await new Promise<void>((resolve) => waiting.push(resolve));
     running += 1;
     const begun = performance.now();
-    const sent = { "user-agent": "resource402-doctor", accept: "*/*", ...ask.headers };
-    const base = { method: ask.method, url: ask.url, sent };
+    const base = { method: ask.method, url: ask.url, sent: ask.body };
     try {
       const response = await fetch(ask.url, {
         method: ask.method,
-        headers: sent,
+        headers: { "user-agent": "resource402-doctor", accept: "*/*", ...ask.headers },
         redirect: "manual",
         signal: AbortSignal.any([signal, AbortSignal.timeout(ask.timeoutMs ?? timeoutMs)]),
         ...(ask.body === undefined ? {} : { body: ask.body }),
@@ -179,11 +179,14 @@ export function shown(text: string, longest: number = SHOWN): string {
 
 /** An exchange as evidence: what was asked, and how the answer begins. */
 export function evidenceOf(exchange: Exchange, names: readonly string[] = []): string {
-  const { method, url, status, body, failure } = exchange;
-  const asked = `${method} ${new URL(url).pathname}${new URL(url).search}`;
-  if (failure) return `${shown(asked)} → ${failure.text}`;
+  const { method, url, sent = "", status, body, failure } = exchange;
+  const { pathname, search } = new URL(url);
+  const asked = [method, shown(pathname + search, 120), shown(sent, 80)]
+    .filter((part) => part !== "")
+    .join(" ");
+  if (failure) return `${asked} → ${failure.text}`;
   const headers = names.map((name) => `${name}: ${exchange.headers.get(name) ?? "(absent)"}`);
-  return [`${shown(asked, 120)} → ${status}`, ...headers.map((line) => shown(line, 160)), shown(body, 200)]
+  return [`${asked} → ${status}`, ...headers.map((line) => shown(line, 160)), shown(body, 200)]
     .filter((line) => line !== "")
     .join("\n");
 }

@@ -1,5 +1,6 @@
-import { type ClientOptions, type Connection, connect, type PendingCall } from "../client/connect.ts";
+import { type ClientOptions, connect, type PendingCall } from "../client/connect.ts";
 import { isResourceError, type ResourceError } from "../client/errors.ts";
+import type { Job } from "../client/job.ts";
 import { isRecord } from "../wire/index.ts";
 import { createLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
@@ -39,12 +40,13 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
       const output = await connection.resource(tool.call)(input, { signal, idempotencyKey });
       return success(tool, output, idempotencyKey);
     }
-    const job = await connection.jobResource(tool.call).start(input, { signal, idempotencyKey });
+    const job = await started(tool, call, idempotencyKey);
     const paid = (): void => {
       if (job.receipt) ledger.settle(idempotencyKey, job.receipt);
     };
     paid();
     try {
+      // Aborted by now, it throws at once.
       const output = await job.result({
         signal,
         onProgress: ({ progress, message, status }) => call.onProgress?.(progress, message ?? status),
@@ -58,8 +60,27 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
     }
   }
 
+  /**
+   * Starts a job. What nobody wants any more once its payment has been signed is waited for until it is accepted: there
+   * is nothing to cancel before.
+   */
+  async function started(tool: Tool, { input, signal, isUnwanted }: ToolCall, idempotencyKey: string) {
+    const start = new AbortController();
+    const stop = (): void => {
+      if (!ledger.isSigned(idempotencyKey) || !isUnwanted()) start.abort(signal.reason);
+    };
+    signal.throwIfAborted();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      const options = { signal: start.signal, idempotencyKey };
+      return await connection.jobResource(tool.call).start(input, options);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
   /** Ends a job that nobody waits for any more, and notes what that has done to its payment. */
-  async function cancel(job: Awaited<ReturnType<ReturnType<Connection["jobResource"]>["start"]>>) {
+  async function cancel(job: Job<unknown>): Promise<void> {
     try {
       await job.cancel();
       await job.result({ timeout: "5s" });

@@ -32,9 +32,9 @@ export function createMcpHttp({ hosts, open }: McpHttpOptions): McpHttp {
   const names = new Set([...LOOPBACK, ...hosts.map((host) => host.toLowerCase())]);
 
   function refusal(request: Request): Response | undefined {
-    const host = request.headers.get("host") ?? new URL(request.url).host;
-    const name = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
-    if (!names.has(name)) return problem(403, `This server is not known as ${name || "nothing"}.`);
+    const called = `http://${request.headers.get("host") ?? new URL(request.url).host}`;
+    const { host, hostname } = URL.canParse(called) ? new URL(called) : { host: "", hostname: "" };
+    if (!names.has(hostname)) return problem(403, `This server is not known as "${hostname}".`);
     const origin = request.headers.get("origin");
     const isOwn = origin === null || (URL.canParse(origin) && new URL(origin).host === host);
     if (!isOwn) return problem(403, "Pages of other origins may not call this server.");

@@ -23,6 +23,8 @@ export interface Ledger {
   /** Corrects what is known of a payment, when one was signed under this key. */
   amend(idempotencyKey: string, facts: Partial<Pick<Entry, "charged" | "paymentState">>): void;
   settle(idempotencyKey: string, receipt: Receipt): void;
+  /** Whether a payment was signed under this key. */
+  isSigned(idempotencyKey: string): boolean;
   receiptOf(idempotencyKey: string): Receipt | undefined;
   /** Oldest first. */
   entries(): readonly Entry[];
@@ -54,6 +56,7 @@ export function createLedger(): Ledger {
     },
     amend,
     settle,
+    isSigned: (idempotencyKey) => entries.has(idempotencyKey),
     receiptOf: (idempotencyKey) => receipts.get(idempotencyKey),
     entries: () => [...entries.values()],
   };

@@ -63,10 +63,10 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
   const offered = [
     ...tools.map((tool) => ({ ...tool, run: (call: ToolCall) => bought(tool, call) })),
     ...ownTools(buyer, tools, budget),
-  ].map((tool) => ({ ...tool, problemOf: checked(tool.inputSchema) }));
+  ].map((tool) => ({ ...tool, problemOf: checked(tool.inputSchema, "input") }));
   const byName = new Map(offered.map((tool) => [tool.name, tool]));
   const problemsOf = new Map(
-    tools.map((tool) => [tool.name, tool.outputSchema && checked(tool.outputSchema)]),
+    tools.map((tool) => [tool.name, tool.outputSchema && checked(tool.outputSchema, "output")]),
   );
 
   /** A result that breaks the published schema would be thrown away by the client, and it has been paid for. */
@@ -136,10 +136,10 @@ function described(
 }
 
 /** Says what is wrong with a value. A schema that cannot be compiled holds for everything: the seller checks as well. */
-function checked(schema: ObjectSchema): (value: unknown) => string | undefined {
+function checked(schema: ObjectSchema, part: "input" | "output"): (value: unknown) => string | undefined {
   try {
     const validate = validator.getValidator(schema);
-    return (value) => validate(value).errorMessage;
+    return (value) => validate(value).errorMessage?.replace(/\bdata(?=[ /])/g, part);
   } catch {
     return () => undefined;
   }

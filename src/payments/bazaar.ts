@@ -1,6 +1,8 @@
 /** What a challenge says of the resource itself: the `bazaar` extension of x402 version 2. */
 export interface Bazaar {
   readonly info: { readonly input: object; readonly output?: object };
+  /** The path with `:name` for its parameters, when it has any: one entry in a catalogue for all of them. */
+  readonly routeTemplate?: string;
   readonly schema: object;
 }
 

@@ -22,14 +22,17 @@ export default defineApi({
 });
 `;
 
-const FILES = ["API.md", "client.gen.ts", "openapi.json", "server.gen.ts", "types.gen.ts"];
+const FILES = [
+  ...["API.md", "client.gen.ts", "llms.txt", "openapi.json", "published.gen.ts", "server.gen.ts"],
+  "types.gen.ts",
+];
 
 describe("resource402 generate", () => {
   it("writes everything beside the definition and says what is left to do", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     expect(await project.run("generate")).toEqual({
       code: 0,
-      out: "Wrote 5 files, 1 new handler to fill in: handlers/echo.ts.\n",
+      out: "Wrote 7 files, 1 new handler to fill in: handlers/echo.ts.\n",
       err: "",
     });
     for (const file of [...FILES, "handlers/echo.ts"]) expect(project.has(file)).toBe(true);
@@ -39,7 +42,7 @@ describe("resource402 generate", () => {
   it("writes nothing the second time", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     await project.run("generate");
-    expect(await project.run("generate")).toEqual({ code: 0, out: "Up to date: 5 files.\n", err: "" });
+    expect(await project.run("generate")).toEqual({ code: 0, out: "Up to date: 7 files.\n", err: "" });
   });
 
   it("writes only what has changed, and never a handler that is there", async () => {
@@ -47,7 +50,7 @@ describe("resource402 generate", () => {
     await project.run("generate");
     project.write("handlers/echo.ts", "// mine\n");
     project.write("resources.ts", definition("Say it again."));
-    expect((await project.run("generate")).out).toBe("Wrote 4 files, 1 unchanged.\n");
+    expect((await project.run("generate")).out).toBe("Wrote 6 files, 1 unchanged.\n");
     expect(project.read("handlers/echo.ts")).toBe("// mine\n");
   });
 
@@ -98,7 +101,7 @@ describe("resource402 generate --check", () => {
     project.write("handlers/echo.ts", "// mine\n");
     expect(await project.run("generate", "--check")).toEqual({
       code: 0,
-      out: "Up to date: 5 files.\n",
+      out: "Up to date: 7 files.\n",
       err: "",
     });
   });
@@ -113,7 +116,7 @@ describe("resource402 generate --check", () => {
     expect(out).toContain("--- a/client.gen.ts\n+++ b/client.gen.ts\n@@");
     expect(out).toContain("-   * Say it.\n+   * Say it again.\n");
     expect(err).toBe(
-      "Stale: API.md, client.gen.ts, openapi.json, server.gen.ts. Run `resource402 generate`.\n",
+      "Stale: API.md, client.gen.ts, llms.txt, openapi.json, published.gen.ts, server.gen.ts. Run `resource402 generate`.\n",
     );
     expect(project.read("client.gen.ts")).toBe(before);
   });
@@ -227,14 +230,14 @@ describe("resource402 generate --watch", () => {
       "words.ts": imported("Say it."),
     });
     const { process, until } = project.start("generate", "--watch");
-    await until("Wrote 5 files, 1 new handler to fill in: handlers/echo.ts.\n");
+    await until("Wrote 7 files, 1 new handler to fill in: handlers/echo.ts.\n");
     project.write("words.ts", imported("Say it again."));
-    await until("Wrote 4 files, 1 unchanged.\n");
+    await until("Wrote 6 files, 1 unchanged.\n");
     expect(project.read("client.gen.ts")).toContain("Say it again.");
     project.write("words.ts", "export const summary = ;\n");
     expect(await until("Nothing was written.\n")).toContain("error  words.ts:1  ");
     project.write("words.ts", imported("Say it once more."));
-    await until("Wrote 4 files, 1 unchanged.\n");
+    await until("Wrote 6 files, 1 unchanged.\n");
     process.kill("SIGINT");
     expect(await once(process, "close")).toEqual([0, null]);
   });

@@ -39,7 +39,10 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
   const exports = {
     ".": "./schema/index.ts",
     "./client": "./src/client/index.ts",
+    "./evm": "./src/client/evm.ts",
     "./server": "./src/server/index.ts",
+    "./node": "./src/node/index.ts",
+    "./sqlite": "./src/store/sqlite.ts",
   };
   write(
     "node_modules/resource402/package.json",

@@ -60,7 +60,9 @@ describe("a document", () => {
       (document) => Object.assign(caption(document)["x-resource402"] ?? {}, { timeoutMs: "soon" }),
       (document) => Object.assign(document.components.schemas, { "A B": {} }),
       (document) =>
-        Object.assign(document.components.schemas.CaptionInput, { properties: { a: { $ref: "#/x" } } }),
+        Object.assign(document.paths["/v1/caption"].post.requestBody.content["application/json"].schema, {
+          properties: { a: { $ref: "#/x" } },
+        }),
       (document) => delete document.components.schemas.CaptionOutput,
       (document) => Object.assign(document["x-resource402"], { format: 2 }),
     ] satisfies ((document: Awaited<ReturnType<typeof published>>) => unknown)[];

@@ -21,6 +21,7 @@ Exit codes: 0 all is well, 1 the call failed or was not paid, 2 the command or i
 export function addCall(program: Command, context: Context): void {
   program
     .command("call")
+    .summary("call a resource, pay for it, and print its output")
     .description("Call a resource of any x402 API, pay for it, and print its output.")
     .argument("<resource>", "its name, or its path")
     .option(

@@ -24,6 +24,7 @@ interface Flags {
 export function addDev(program: Command, context: Context): void {
   program
     .command("dev")
+    .summary("serve it on a chain of its own, with a funded wallet")
     .description("Serve the API on a chain of its own, with documentation and a funded wallet.")
     .argument("[file]", "the definition (default: as generate finds it)")
     .option(

@@ -21,6 +21,7 @@ const FAILING = ["breaking", "price", "weaker"] as const;
 export function addDiff(program: Command, context: Context): void {
   program
     .command("diff")
+    .summary("say what a change breaks, makes dearer or weakens for buyers")
     .description("Say what has changed for buyers: what breaks, costs more, or is promised less.")
     .argument("<before>", "the API as it was: a git revision, a file, or a URL")
     .argument(...SOURCE_ARGUMENT)

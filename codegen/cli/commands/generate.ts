@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { isUsd } from "../../../schema/money.ts";
 import { CommandError, type Context } from "../command.ts";
 import type { GenerateOptions } from "../generate.ts";
 
 /** Where a definition is looked for when none is named. */
 const PLACES = ["resources.ts", "schema/resources.ts", "src/resources.ts"];
 
-export const GENERATE_EXAMPLES = `
+const GENERATE_EXAMPLES = `
 Examples:
   $ resource402 generate                         generate beside resources.ts
   $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
@@ -30,6 +31,7 @@ interface Flags {
 export function addGenerate(program: Command, context: Context): void {
   program
     .command("generate")
+    .summary("write types, client, server, documents and new handlers")
     .description("Write types, client, server, openapi.json and API.md, and a stub for each new handler.")
     .argument("[file]", `the definition (default: ${PLACES.join(", ")}, whichever is there)`)
     .option("-o, --out <folder>", "where to write (default: the definition's folder)")
@@ -65,6 +67,9 @@ export function addGenerate(program: Command, context: Context): void {
 }
 
 async function startFrom(from: string, flags: Flags, context: Context): Promise<number> {
+  if (!isUsd(flags.maxPrice)) {
+    throw new CommandError(`--max-price ${flags.maxPrice} is no amount. Write US dollars such as 0.25.`, 2);
+  }
   const { readSource } = await import("../source.ts");
   const { generateClient } = await import("../generate.ts");
   const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });

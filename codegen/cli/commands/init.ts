@@ -26,6 +26,7 @@ interface Flags {
 export function addInit(program: Command, context: Context): void {
   program
     .command("init")
+    .summary("begin a project that runs")
     .description("Begin a project that runs: a definition, its handlers, a server.")
     .argument("[folder]", "where to write (default: this folder)")
     .option("-n, --name <text>", "what the API is called (default: as the folder)")

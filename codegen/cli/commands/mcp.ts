@@ -20,6 +20,7 @@ Exit codes: 0 all is well, 1 the API cannot be read or the port is taken, 2 the 
 export function addMcp(program: Command, context: Context): void {
   program
     .command("mcp")
+    .summary("serve resources to agents, as MCP tools")
     .description("Serve an API's resources to agents, as tools of the Model Context Protocol.")
     .argument(...SOURCE_ARGUMENT)
     .option(...BASE_URL_OPTION)

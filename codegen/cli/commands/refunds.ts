@@ -18,6 +18,7 @@ Exit codes: 0 all is well, 1 something is still owed or cannot be read, 2 the co
 export function addRefunds(program: Command, context: Context): void {
   const refunds = program
     .command("refunds")
+    .summary("see and pay what is owed to buyers")
     .description("See and pay what is owed to buyers whose calls were charged and ended without a result.")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);

@@ -12,19 +12,21 @@ Examples:
   $ resource402 sdk --name @pixel/studio --repository github:pixel/studio --license MIT
                                                           with all that npm asks of a package with provenance
 
-Then: cd sdk && npm publish. What you add to the folder, such as LICENSE or CHANGELOG.md, is left as it is.
+Publish it from CI, where npm can tell where a package comes from: npm publish ./sdk. From your own machine it takes
+--provenance=false. What you add to the folder, such as LICENSE or CHANGELOG.md, is left as it is.
 
 Exit codes: 0 all is well, 1 the package cannot be made, 2 the command is wrong.`;
 
 export function addSdk(program: Command, context: Context): void {
   program
     .command("sdk")
+    .summary("make an npm package for buyers")
     .description("Make an npm package for buyers: typed, with the runtime inside, and no dependencies.")
     .argument(...SOURCE_ARGUMENT)
     .requiredOption("-n, --name <name>", "the package's name: @pixel/studio")
     .option("-o, --out <folder>", "where to write it", "sdk")
     .option("--package-version <version>", "the package's version (default: the API's)")
-    .option("--license <license>", "an SPDX expression (default: the API's license)")
+    .option("--license <license>", "an SPDX expression (default: the API's, when it has one)")
     .option("--repository <repository>", "where its source is: a git URL, or github:owner/name")
     .option("-f, --force", "overwrite files that were not written by this command")
     .addHelpText("after", EXAMPLES)

@@ -17,6 +17,7 @@ Exit codes: 0 all is well, 1 the store cannot be read, 2 the command is wrong.`;
 export function addStats(program: Command, context: Context): void {
   program
     .command("stats")
+    .summary("print calls, success, time, revenue and what waits")
     .description("Print calls, success, time, revenue and what waits, by resource.")
     .requiredOption(...STORE_OPTION)
     .option("--since <time>", "how far to look back: 30m, 24h, 7d", "24h")

@@ -15,6 +15,7 @@ Exit codes: 0 all is well, 1 the store cannot be written, 2 the command is wrong
 export function addSweep(program: Command, context: Context): void {
   program
     .command("sweep")
+    .summary("delete what has outlived its use")
     .description(
       "Delete what has outlived its use: ended jobs after their retention, and old keys and payments.",
     )

@@ -29,12 +29,14 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     why: "What is not listed is not found; what is listed without a price is taken to be free.",
     source: "practice: x-payment-info; OpenAPI 3.1 §4.8.16 Responses Object",
     mend: "Add the operation with x-payment-info { price, protocols } and a response 402.",
-    look: ({ site, operation }) => {
+    look: ({ site, operation, challenge }) => {
       if (!site.document) return skipped("there is no OpenAPI document");
       const { documented } = operation;
       if (!documented) return fault("The document does not list the resource.", operation.url);
+      // Where the challenge does not say the price either, that is price-shown's to tell.
+      const isShown = challenge.offers.some(({ extra }) => isRecord(extra.pricing));
       const missing = [
-        ...(isRecord(documented["x-payment-info"]) ? [] : ["x-payment-info"]),
+        ...(isRecord(documented["x-payment-info"]) || !isShown ? [] : ["x-payment-info"]),
         ...(isRecord(documented.responses) && "402" in documented.responses ? [] : ["responses.402"]),
       ];
       return missing.length === 0

@@ -1,9 +1,8 @@
-import { decodeHeader, encodeHeader, HEADERS } from "../../wire/index.ts";
+import { encodeHeader, HEADERS } from "../../wire/index.ts";
 import { payableOf, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { hasBody } from "../operation.ts";
-import { type Ask, type Exchange, evidenceOf, shown } from "../wire.ts";
-import { internals } from "./internals.ts";
+import { type Ask, evidenceOf, shown } from "../wire.ts";
 
 export const ERROR_CHECKS: readonly Check[] = [
   {
@@ -105,29 +104,6 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
   {
-    id: "errors-leak",
-    title: "Errors say nothing of the inside",
-    severity: "error",
-    scope: "resource",
-    why: "Stack traces, paths and queries tell an attacker what the server is made of, and tell a buyer nothing.",
-    source: "RFC 9457 §5 Security Considerations; CWE-209",
-    mend: "Log the cause, and answer with a safe sentence, a code and an id by which the log can be searched.",
-    look: (at) => {
-      const errors = at.exchanges().filter(({ status }) => status >= 400);
-      if (errors.length === 0) return skipped("no error was seen");
-      const seen = new Set<string>();
-      const found = errors.flatMap((exchange): Fault[] =>
-        internals(textOf(exchange), new URL(exchange.url).hostname).flatMap(({ kind, text }) => {
-          if (seen.has(kind)) return [];
-          seen.add(kind);
-          const what = `An answer ${exchange.status} shows ${kind}.`;
-          return [{ what, evidence: `${shown(text, 160)}\n${evidenceOf(exchange)}` }];
-        }),
-      );
-      return faults(found);
-    },
-  },
-  {
     id: "errors-banner",
     title: "Headers do not name software and version",
     severity: "warning",
@@ -175,12 +151,6 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
 ];
-
-/** What is searched for internals: the body, and the challenge in the header in clear. */
-function textOf({ body, headers }: Exchange): string {
-  const header = headers.get(HEADERS.paymentRequired);
-  return header === null ? body : `${body}\n${JSON.stringify(decodeHeader(header) ?? header)}`;
-}
 
 /** Headers that hold no payment, though they may look like one. None can move money: no key has signed them. */
 function garbage(challenge: ReturnType<typeof readChallenge>): [string, Record<string, string>][] {

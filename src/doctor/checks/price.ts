@@ -64,8 +64,10 @@ export const PRICE_CHECKS: readonly Check[] = [
       if (!isRecord(info)) return skipped("no price is published in openapi.json");
       const ask = await at.accepted();
       const asked = typeof ask === "string" ? at.challenge : readChallenge(await at.priced());
-      const wrong = asked.offers.flatMap((offer) => disagreement(info, offer));
-      return faults(wrong.slice(0, 1));
+      // Whether the versions agree, and whether every way costs the same, is judged by checks of their own.
+      const current = asked.offers.filter(({ version }) => version === 2);
+      const judged = (current.length > 0 ? current : asked.offers).map((offer) => disagreement(info, offer));
+      return judged.some((one) => one.length === 0) ? PASSED : faults(judged[0] ?? []);
     },
   },
   {
@@ -133,11 +135,7 @@ function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
   }
   const published = (Array.isArray(info.offers) ? info.offers : []).filter(
     (one): one is Record<string, unknown> =>
-      isRecord(one) &&
-      typeof one.amount === "string" &&
-      one.method === "x402" &&
-      isRecord(one) &&
-      one.intent === "charge",
+      isRecord(one) && typeof one.amount === "string" && one.method === "x402" && one.intent === "charge",
   );
   const isSaid = published.length === 0 || published.some(({ amount }) => amount === offer.amount);
   return isSaid ? [] : [{ what: "No offer in the document has the amount of the challenge.", evidence }];

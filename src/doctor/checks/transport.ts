@@ -1,41 +1,8 @@
-import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import { type Check, fault, PASSED, skipped } from "../check.ts";
 import { isLoopback } from "../site.ts";
-import { evidenceOf, shown } from "../wire.ts";
-import { isRefusal } from "./input.ts";
-
-const LONGEST_HEADER = 8 * 1024;
-const LONGEST_HEADERS = 16 * 1024;
+import { evidenceOf } from "../wire.ts";
 
 export const TRANSPORT_CHECKS: readonly Check[] = [
-  {
-    id: "header-size",
-    title: "No header is longer than 8 kB, and all together not than 16 kB",
-    severity: "error",
-    scope: "resource",
-    why: "Node, proxies and load balancers stop there: the buyer sees a broken connection instead of a price. The client sends the challenge's extensions back, so they count twice.",
-    source: "practice: 8 kB in nginx and Apache, 16 kB in Node and undici",
-    mend: "Shorten the schema in the bazaar extension, and publish the whole of it in openapi.json.",
-    look: (at) => {
-      const unread = at.exchanges().find(({ failure }) => failure?.kind === "headers_too_large");
-      if (unread) return fault("The headers are larger than 16 kB.", evidenceOf(unread));
-      const found = new Map<string, Fault>();
-      for (const { headers } of at.exchanges()) {
-        let all = 0;
-        for (const [name, value] of headers) {
-          all += name.length + value.length + 4;
-          if (value.length <= LONGEST_HEADER) continue;
-          const what = `The header ${name} has ${value.length} bytes.`;
-          found.set(name, { what, evidence: `${name}: ${shown(value, 60)}` });
-        }
-        if (all <= LONGEST_HEADERS) continue;
-        found.set("", {
-          what: `The headers together have ${all} bytes.`,
-          evidence: [...headers.keys()].join(", "),
-        });
-      }
-      return faults([...found.values()]);
-    },
-  },
   {
     id: "answer-time",
     title: "The price is said without delay",
@@ -68,26 +35,6 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     },
   },
   {
-    id: "cache-errors",
-    title: "No cache may keep an error",
-    severity: "warning",
-    scope: "resource",
-    why: "A kept error is given to the next, valid request.",
-    source: "RFC 9111 §4.2.2 and §5.2.2.5",
-    mend: "Send Cache-Control: no-store with every error.",
-    look: (at) => {
-      const errors = at.exchanges().filter((exchange) => isRefusal(exchange) && exchange.method !== "HEAD");
-      if (errors.length === 0) return skipped("no error was seen");
-      // Errors of the router in front of the resource are often made elsewhere; those of the resource are its own.
-      const kept = errors.find(
-        ({ headers, status }) => status !== 404 && status !== 405 && !isUnkept(headers),
-      );
-      return kept
-        ? fault(`An answer ${kept.status} may be kept by a cache.`, evidenceOf(kept, ["cache-control"]))
-        : PASSED;
-    },
-  },
-  {
     id: "cors",
     title: "A page on another origin can buy",
     severity: "info",
@@ -100,6 +47,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
       if (at.probe.status !== 402) return skipped("there is no challenge");
       const origin = { origin: "https://buyer.example" };
       const answer = await at.wire.send({ method, url, headers: origin });
+      if (answer.failure) return skipped(`the answer cannot be read: ${answer.failure.text}`);
       const preflight = await at.wire.send({
         method: "OPTIONS",
         url,

@@ -1,0 +1,61 @@
+import type { Token } from "markdown-it";
+import { priceRange } from "../markdown.ts";
+import type { ResourceModel } from "../model.ts";
+import { type Chapter, partsOf } from "./chapters.ts";
+import { escapeHtml, render } from "./render.ts";
+import { draw } from "./tables.ts";
+
+/** A chapter of the reference as a section of the page. */
+export function section(chapter: Chapter): string {
+  return chapter.resource === undefined ? guide(chapter) : resource(chapter, chapter.resource);
+}
+
+function guide({ id, title, tokens }: Chapter): string {
+  return `<section id="${id}" class="guide" aria-labelledby="${id}-title">
+<h2 id="${id}-title">${escapeHtml(title)}</h2>
+${render(tokens, draw)}</section>
+`;
+}
+
+function resource(chapter: Chapter, model: ResourceModel): string {
+  const { id, title } = chapter;
+  const name = escapeHtml(title);
+  const [intro, request, ...rest] = partsOf(chapter);
+  return `<section id="${id}" class="resource" aria-labelledby="${id}-title">
+<div class="head"><h2 id="${id}-title"><a href="#${id}">${name}</a></h2>${marks(model)}</div>
+<div class="intro">
+${about(intro?.tokens ?? [], model)}</div>
+<div class="beside">
+${samples(request?.tokens ?? [])}<details class="try" data-resource="${name}"><summary>Try it <small>without paying</small></summary></details>
+</div>
+<div class="rest">
+${rest.map(({ title, tokens }) => `<h3>${title}</h3>\n${render(tokens, draw)}`).join("")}</div>
+</section>
+`;
+}
+
+function marks(model: ResourceModel): string {
+  const { price, per, job, deprecated } = model;
+  const what = price.kind === "sum" || price.kind === "perUnit" ? "per call" : escapeHtml(per);
+  return [
+    `<p class="price">${priceRange(model)}${price.kind === "free" ? "" : ` <small>${what}</small>`}</p>`,
+    job === undefined ? "" : '<span class="mark">job</span>',
+    deprecated === undefined ? "" : '<span class="mark old">deprecated</span>',
+  ].join("");
+}
+
+function about(tokens: readonly Token[], { method, path }: ResourceModel): string {
+  const address = escapeHtml(path);
+  return render(tokens, draw).replace(
+    `<p><code>${method} ${address}</code></p>`,
+    () => `<p class="endpoint"><b>${method}</b>${address}</p>`,
+  );
+}
+
+/** The ways to write the call, of which the script shows one; and what is answered. */
+function samples(request: readonly Token[]): string {
+  const end = request.findIndex(({ type }) => type !== "fence");
+  const ways = end < 0 ? request : request.slice(0, end);
+  const answer = request.slice(ways.length).filter(({ type }) => type === "fence");
+  return `<div class="samples">\n${render(ways)}</div>\n${render(answer).replace("<span>JSON", "<span>Output")}`;
+}

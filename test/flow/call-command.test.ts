@@ -1,0 +1,282 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { serve as serveNode } from "@hono/node-server";
+import { x402ResourceServer } from "@x402/core/server";
+import { ExactEvmScheme } from "@x402/evm/exact/server";
+import { paymentMiddleware } from "@x402/hono";
+import { Hono } from "hono";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type ServedShop, serveShop, stateOf } from "./served.ts";
+import { gate, until } from "./shop.ts";
+
+const main = fileURLToPath(new URL("../../codegen/cli/main.ts", import.meta.url));
+const KEY = "RESOURCE402_WALLET_KEY";
+let served: ServedShop;
+let through: ServedShop["shop"]["network"];
+let before: bigint;
+
+beforeAll(async () => {
+  served = await serveShop();
+  through = served.shop.network;
+  process.env.XDG_STATE_HOME = stateOf(served.project);
+});
+
+beforeEach(async () => {
+  process.env[KEY] = served.key;
+  before = await served.paid();
+});
+
+afterEach(() => {
+  served.shop.network = through;
+});
+
+afterAll(async () => {
+  delete process.env[KEY];
+  delete process.env.XDG_STATE_HOME;
+  await served[Symbol.asyncDispose]();
+});
+
+const words = (given: readonly string[]) => ["call", ...given, "--base-url", served.url];
+const call = (...given: readonly string[]) => served.project.run(...words(given));
+const paid = async () => (await served.paid()) - before;
+
+describe("resource402 call", () => {
+  it("says the price, pays it, and prints the output alone to standard output", async () => {
+    const said = await call("echo", "--input", '{"text": "hello"}', "--yes");
+    expect(said).toMatchObject({ code: 0, out: '{\n  "text": "hello"\n}\n' });
+    expect(said.err).toContain("echo costs $0.01 (per text).");
+    expect(said.err).toMatch(/Paid 0\.01 USDC on eip155:84532 to 0x\w{40}, transaction 0x\w{64}\./);
+    expect(await paid()).toBe(10_000n);
+  });
+
+  it("runs a job from flags, and prints one JSON object", async () => {
+    const said = await call("render", "-f", "prompt=a lighthouse", "-f", "size=large", "-y", "--json");
+    expect(said.code).toBe(0);
+    expect(JSON.parse(said.out)).toEqual({
+      resource: "render",
+      output: { url: "https://pictures.test/large", note: "a lighthouse" },
+      usd: "0.10",
+      receipt: expect.objectContaining({ amount: "0.10", transaction: expect.stringMatching(/^0x/) }),
+      jobId: expect.stringMatching(/^job_/),
+      idempotencyKey: expect.stringMatching(/^pay_/),
+    });
+    expect(await paid()).toBe(100_000n);
+  });
+
+  it("calls what is free without a wallet and without a question", async () => {
+    process.env[KEY] = "";
+    expect(await call("ping")).toMatchObject({ code: 0, out: '{\n  "open": true\n}\n' });
+  });
+
+  it("reads numbers, booleans and lists from flags, and the rest of the input from a file", async () => {
+    served.project.write("order.json", '{"symbol": "USDC", "days": 1}');
+    const flags = ["-f", "days=3", "-f", "verbose=true", "-f", "fields=open", "-f", "fields=close"];
+    const said = await call("quoteOf", "--input", "@order.json", ...flags, "--yes", "--output", "out.json");
+    expect(said).toMatchObject({ code: 0, out: "" });
+    expect(JSON.parse(served.project.read("out.json"))).toEqual({
+      ...{ symbol: "USDC", days: 3, verbose: true, fields: ["open", "close"] },
+    });
+  });
+
+  it("says the price of what the seller prices, and pays what was asked for", async () => {
+    const said = await call("estimate", "-f", "load=7", "-y", "--json");
+    expect(said.err).toContain("estimate is priced by the seller: at most $0.50 (per run).");
+    expect(said.err).toContain("Signs a payment of 0.07 USDC on eip155:84532");
+    expect(JSON.parse(said.out)).toMatchObject({ usd: "0.07" });
+    expect(await paid()).toBe(70_000n);
+  });
+
+  it("pays nothing where there is nobody to ask, and asks the seller for nothing", async () => {
+    const asked: string[] = [];
+    served.shop.network = (request) => {
+      asked.push(request.url);
+      return through(request);
+    };
+    const said = await call("echo", "-f", "text=hello");
+    expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining("Add --yes") });
+    expect(said.err).toContain("echo costs $0.01");
+    expect(asked).toEqual([]);
+  });
+
+  it("says without a wallet what the call costs, and how to pay", async () => {
+    process.env[KEY] = "";
+    const said = await call("echo", "-f", "text=hello", "--yes");
+    expect(said).toMatchObject({ code: 2, out: "" });
+    expect(said.err).toContain("echo: costs $0.01, and there is no wallet. Set RESOURCE402_WALLET_KEY");
+  });
+
+  it("does not repeat a key that is none", async () => {
+    process.env[KEY] = "secret";
+    const said = await call("ping");
+    expect(said).toMatchObject({ code: 2, err: expect.stringContaining(`${KEY} is no private key`) });
+    expect(said.err).not.toContain("secret");
+    process.env[KEY] = `0x${"0".repeat(64)}`;
+    expect(await call("ping")).toMatchObject({ code: 2, err: expect.stringContaining("is no private key") });
+  });
+
+  it("names the nearest of the resources when there is none of that name", async () => {
+    const said = await call("rendr", "-y");
+    expect(said).toMatchObject({ code: 2, out: "" });
+    expect(said.err).toContain('has no resource "rendr" (did you mean "render"?)');
+    expect(said.err).toContain("  echo  Say a text back.");
+  });
+
+  it.each([
+    ["a field is missing", ["-f", "tone=loud"], 'echo needs "text".'],
+    ["a field is unknown", ["-f", "txt=hello"], 'echo has no field "txt" (did you mean "text"?).'],
+    ["the input is no JSON", ["-i", "hello"], "The input is no JSON"],
+    ["the seller refuses the input", ["-f", "text=hello", "-f", "tone=soft"], "tone: "],
+  ])("lists the fields when %s, and nothing is charged", async (_, flags, problem) => {
+    const said = await call("echo", ...flags, "--yes");
+    expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
+    expect(said.err).toMatch(/text {2}string, at most 200 characters, required\n +What to say\./);
+    expect(said.err).toMatch(/tone {2}"plain" \| "loud", default "plain"\n +How to say it\./);
+    expect(await paid()).toBe(0n);
+  });
+
+  it("does not pay more than --max, and says so as JSON too", async () => {
+    const said = await call("render", "-f", "prompt=x", "-f", "size=large", "-y", "--max", "0.05", "--json");
+    expect(said).toMatchObject({ code: 1, err: expect.stringContaining("A higher --max allows it.") });
+    expect(JSON.parse(said.out)).toMatchObject({
+      error: { code: "payment_refused", reason: "over_ceiling", charged: "no" },
+    });
+    expect(await call("ping", "--max", "much")).toMatchObject({ code: 2 });
+    expect(await paid()).toBe(0n);
+  });
+
+  it("says of a job that failed why, and what has become of the money", async () => {
+    const { render } = served.shop.handlers;
+    served.shop.handlers.render = (_, ctx) => ctx.fail("refused");
+    const said = await call("render", "-f", "prompt=fails", "-y", "--json");
+    served.shop.handlers.render = render;
+    expect(said.code).toBe(1);
+    expect(said.err).toContain("The prompt was refused.");
+    expect(said.err).toContain("It was charged, and the seller owes it back.");
+    const { error } = JSON.parse(said.out);
+    expect(error).toMatchObject({ code: "failed", failure: "refused", paymentState: "refund_owed" });
+  });
+
+  it("stops waiting on Ctrl-C, says how to come back, and comes back to the same job", async () => {
+    const { opened: gone, open: go } = gate();
+    served.shop.network = async (request) => {
+      // The job ends, and the first process does not hear of it.
+      if (new URL(request.url).pathname.startsWith("/v1/jobs/")) await gone;
+      return through(request);
+    };
+    const started = served.project.start(...words(["render", "-f", "prompt=slow", "--yes"]));
+    await started.until("Job job_");
+    started.process.kill("SIGINT");
+    const said = await started.until("--resume job_");
+    go();
+    expect(said).toContain("The job goes on.");
+    const [, line = ""] = /resource402 (call render .*)/.exec(said) ?? [];
+    const back = await served.project.run(...line.trim().split(" "));
+    expect(back).toMatchObject({ code: 0, out: expect.stringContaining('"note": "slow"') });
+    expect(await paid()).toBe(20_000n);
+  });
+
+  const terminal = "/usr/bin/script";
+  it.skipIf(process.platform !== "linux" || !existsSync(terminal)).each([
+    ["y", 0, 10_000n, "Paid 0.01 USDC"],
+    ["n", 1, 0n, "Not paid."],
+  ])("asks on a terminal what the seller asks for, and is told %s", async (answer, exitCode, sum, end) => {
+    const command = [process.execPath, main, ...words(["echo", "-f", "text=asked"])].join(" ");
+    const child = spawn(terminal, ["-qec", command, "/dev/null"], { cwd: served.project.folder });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (!said.includes("[y/N]") && (said + text).includes("[y/N]")) child.stdin.write(`${answer}\n`);
+      said += text;
+    });
+    const [code] = await once(child, "exit");
+    expect(said).toMatch(/Pay 0\.01 USDC on eip155:84532 to 0x\w{40}\? \[y\/N\]/);
+    expect(said).toContain(end);
+    expect(code).toBe(exitCode);
+    expect(await paid()).toBe(sum);
+  });
+
+  it("does not pay twice when the answer was lost and the same command is given again", async () => {
+    let isLost = true;
+    served.shop.network = async (request) => {
+      const answer = await through(request);
+      if (isLost && request.headers.has("payment-signature")) await new Promise(() => {});
+      return answer;
+    };
+    const lost = served.project.start(...words(["translate", "-f", "words=ink", "--yes"]));
+    await until(paid, (sum) => sum > 0n);
+    lost.process.kill("SIGINT");
+    expect(await lost.until("--idempotency-key pay_")).toContain("not paid again");
+    isLost = false;
+    const again = await call("translate", "-f", "words=ink", "--json");
+    expect(again.err).toContain("it is resumed, and not paid again");
+    expect(JSON.parse(again.out)).toMatchObject({ output: { count: 1 }, usd: "0.0015" });
+    expect(await paid()).toBe(1_500n);
+    // What has ended is bought anew.
+    expect((await call("translate", "-f", "words=ink", "--yes")).code).toBe(0);
+    expect(await paid()).toBe(3_000n);
+  });
+
+  it("charges once for what is called twice under one key", async () => {
+    const key = ["--idempotency-key", "order-0123456789-abc"];
+    for (let time = 0; time < 2; time += 1) {
+      expect(await call("echo", "-f", "text=key", "--yes", ...key)).toMatchObject({ code: 0 });
+    }
+    expect(await paid()).toBe(10_000n);
+  });
+});
+
+describe("resource402 call, for an API of another make", () => {
+  it("buys by the published document alone, at the price of its x-payment-info", async () => {
+    const { world } = served.shop;
+    const app = new Hono();
+    const core = new x402ResourceServer(world.facilitator).register(world.network, new ExactEvmScheme());
+    const accepts = {
+      scheme: "exact",
+      price: "$0.02",
+      network: world.network,
+      payTo: world.seller.address,
+    } as const;
+    const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+    const json = { "application/json": { schema } };
+    app.get("/openapi.json", (context) =>
+      context.json({
+        openapi: "3.0.3",
+        info: { title: "Weather", version: "1" },
+        paths: {
+          "/weather": {
+            post: {
+              operationId: "get-weather",
+              summary: "Weather of a city.",
+              "x-payment-info": { price: { mode: "fixed", currency: "USD", amount: "0.02" } },
+              requestBody: { content: json },
+              responses: { 200: { description: "It.", content: json } },
+            },
+          },
+        },
+      }),
+    );
+    app.use(paymentMiddleware({ "POST /weather": { accepts, description: "Weather." } }, core));
+    app.post("/weather", async (context) => context.json(await context.req.json()));
+    const listening = serveNode({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
+    await once(listening, "listening");
+    const address = listening.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+    const said = await served.project.run(
+      "call",
+      "getWeather",
+      "--from",
+      url,
+      "-f",
+      "city=Oslo",
+      "-y",
+      "--json",
+    );
+    listening.close();
+    expect(said.err).toContain("getWeather costs $0.02 (per call).");
+    expect(JSON.parse(said.out)).toMatchObject({
+      ...{ output: { city: "Oslo" }, usd: "0.02", receipt: { amount: "0.02" } },
+    });
+    expect(await paid()).toBe(20_000n);
+  });
+});

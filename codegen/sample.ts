@@ -22,7 +22,7 @@ const DEEP = 12;
 function sample(schemas: Schemas, schema: JsonSchema, depth: number): Sample {
   const own = resolve(schemas, schema);
   const given = [own.examples?.[0 as never], own.default, own.const, own.enum?.[0]];
-  const value = given.find((one) => one !== undefined);
+  const value = given.find((one) => one !== undefined && isOf(own.type, one));
   if (value !== undefined) return { value, isSound: true };
   if (depth > DEEP) return { value: null, isSound: false };
   const options = own.anyOf ?? own.oneOf;
@@ -48,6 +48,14 @@ function sample(schemas: Schemas, schema: JsonSchema, depth: number): Sample {
     default:
       return { value: null, isSound: own.type === undefined && own.not === undefined };
   }
+}
+
+/** Whether a value is of the type that is asked for: those of other people's documents need not be. */
+function isOf(type: JsonSchema["type"], value: unknown): boolean {
+  if (type === undefined || Array.isArray(type)) return true;
+  if (type === "integer") return Number.isInteger(value);
+  const kind = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  return kind === type;
 }
 
 function merged(parts: readonly Sample[]): Sample {

@@ -51,8 +51,13 @@ export async function printExamination(
     report = await examine({
       ...{ url, method: flags.method, input, wallet, timeoutMs, maxRequests, signal },
       onSign: (resource, usd) => signed.push(`$${usd} for ${resource}`),
-      onCheck: ({ check, resource }, done, all) =>
-        sayProgress(`${String(Math.floor((100 * done) / all)).padStart(3)} %  ${resource}  ${check}`),
+      onCheck: ({ check, resource }, done, all) => {
+        const percent = String(Math.floor((100 * done) / all)).padStart(3);
+        // A line that breaks could not be taken back.
+        sayProgress(
+          `${percent} %  ${resource}  ${check}`.slice(0, (process.stderr.columns ?? NARROWEST) - 1),
+        );
+      },
     });
   } catch (error) {
     sayProgress("");

@@ -10,7 +10,9 @@ const PATIENCE_MS = 30_000;
  * throws, hangs or exits takes nothing down. `entry` is the file that runs in the thread.
  */
 export function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): Promise<Answer> {
-  const worker = new Worker(entry, { workerData: question });
+  const worker = new Worker(entry, { workerData: question, stdout: true });
+  // What a definition prints is for people; standard output may be read by a program.
+  worker.stdout.pipe(process.stderr, { end: false });
   const failed = (problem: string, mend: string): Answer => ({
     compilation: { mistakes: [{ path: question.source, problem, mend, severity: "error" }], advice: [] },
     files: [question.file],

@@ -1,6 +1,7 @@
 import type { ClientOptions } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
 import { createBuyer } from "../../src/mcp/buyer.ts";
+import type { Offer } from "../../src/mcp/protocol.ts";
 import { emitTools } from "../emit/tools.ts";
 import { CommandError, type Context } from "./command.ts";
 import { counted, sayNote } from "./say.ts";
@@ -46,8 +47,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
       overBudget: "Whoever runs this server can start it anew with a higher --budget.",
     },
   });
-  const { openHttp, serveStdio } = await import("../../src/mcp/protocol.ts");
-  const offer = {
+  const offer: Offer = {
     name: model.title,
     version: model.version,
     instructions: instructionsOf(model.title, model.description, total),
@@ -66,32 +66,48 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const stopped = new Promise<void>((stop) => {
     interrupted.addEventListener("abort", () => stop(), { once: true });
   });
-
   if (port === undefined) {
     introduce("standard input and output");
-    const gone = new Promise<void>((end) => {
-      void serveStdio(offer, end);
-    });
-    await Promise.race([gone, stopped]);
-    // Otherwise the input, which is still open, would keep the process.
-    process.stdin.destroy();
-    return 0;
+    return overStdio(offer, stopped);
   }
-  const [{ createMcpHttp, MCP_PATH }, { listen }] = await Promise.all([
-    import("../../src/mcp/http.ts"),
-    import("../../src/node/index.ts"),
-  ]);
-  const hosts = [...(options.allowHost ?? []), ...(isEverywhere(options.host) ? [] : [options.host])];
-  const http = createMcpHttp({ hosts, open: (events) => openHttp(offer, events) });
-  const listening = await listen(http, { port, hostname: options.host, signals: false }).catch(
-    (error: unknown) => {
-      throw new CommandError(error instanceof Error ? error.message : String(error));
-    },
-  );
-  introduce(`${listening.url}${MCP_PATH}`);
   if (account !== undefined && !isLoopback(options.host)) {
     sayNote(`Whoever reaches ${options.host} can spend from this wallet, ${limits}.`);
   }
+  return overHttp(offer, port, options, introduce, stopped);
+}
+
+async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> {
+  const { serveStdio } = await import("../../src/mcp/protocol.ts");
+  let leave = (): void => {};
+  const gone = new Promise<void>((end) => {
+    leave = end;
+  });
+  const session = await serveStdio(offer, leave);
+  await Promise.race([gone, stopped]);
+  await session.close();
+  // Otherwise the input, which may still be open, would keep the process.
+  process.stdin.destroy();
+  return 0;
+}
+
+async function overHttp(
+  offer: Offer,
+  port: number,
+  { host, allowHost = [] }: McpOptions,
+  introduce: (where: string) => void,
+  stopped: Promise<void>,
+): Promise<number> {
+  const [{ openHttp }, { createMcpHttp, MCP_PATH }, { listen }] = await Promise.all([
+    import("../../src/mcp/protocol.ts"),
+    import("../../src/mcp/http.ts"),
+    import("../../src/node/index.ts"),
+  ]);
+  const hosts = isEverywhere(host) ? allowHost : [...allowHost, host];
+  const http = createMcpHttp({ hosts, open: (events) => openHttp(offer, events) });
+  const listening = await listen(http, { port, hostname: host, signals: false }).catch((error: unknown) => {
+    throw new CommandError(error instanceof Error ? error.message : String(error));
+  });
+  introduce(`${listening.url}${MCP_PATH}`);
   await stopped;
   await listening.close(1_000);
   return 0;

@@ -46,8 +46,11 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
       sayError(error.message);
       return error.exitCode;
     }
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    // A full disk, a folder that may not be written: no fault of ours, and no stack helps.
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    sayError(`${error.message}. Mend that, and run the command again.`);
+    return 1;
   }
   return exitCode;
 }

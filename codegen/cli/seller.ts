@@ -1,4 +1,4 @@
-import { isUsd, type Usd } from "../../schema/money.ts";
+import { formatUsd, isUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import type { ApiModel } from "../model.ts";
 import { CommandError, type Context } from "./command.ts";
 import { readSource, type SourceOptions } from "./source.ts";
@@ -41,6 +41,6 @@ export async function readSeller(
 /** An amount that was given as a flag. @throws CommandError */
 export function usdOf(flag: string, text: string): Usd {
   const amount = text.replace(/^\$/, "");
-  if (isUsd(amount)) return amount;
+  if (isUsd(amount)) return formatUsd(parseUsd(amount)) as Usd;
   throw new CommandError(`${flag} "${text}" is no amount. Write US dollars as a decimal: ${flag} 0.50`, 2);
 }

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Bought } from "./wallet.ts";
+import type { Bought, Progress } from "./wallet.ts";
 
 export interface DemoOptions {
-  /** Buys with the demo wallet. */
-  readonly buy: (resource: string, input: object) => Promise<Bought>;
+  /** Buys with the demo wallet. `tell` is told how far a job is. */
+  readonly buy: (resource: string, input: object, tell: (progress: Progress) => void) => Promise<Bought>;
   /** What `GET /_dev` answers. */
   readonly state: () => Promise<object>;
 }
 
 /** Where the documentation's page buys. */
-export const DEMO_CALL = "/_dev/call";
+const DEMO_CALL = "/_dev/call";
 const DEMO_STATE = "/_dev";
 const MAX_BODY_BYTES = 1024 * 1024;
 /** Names that no other machine can answer to: a foreign page that has its own name point here is turned away. */
@@ -41,17 +41,27 @@ export function answerDemo(
       if (order === undefined) {
         send(400, { error: 'Send { "resource": "…", "input": { … } } as JSON.', code: "invalid_input" });
       } else {
-        send(200, await buy(order.resource, order.input));
+        await stream(response, (line) => buy(order.resource, order.input, line));
       }
     });
   }
   return true;
 }
 
+/** Documents of JSON, one a line: how far it is, as long as it runs, and what came of it as the last one. */
+async function stream(
+  response: ServerResponse,
+  work: (line: (progress: Progress) => void) => Promise<Bought>,
+): Promise<void> {
+  response.writeHead(200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
+  const line = (document: object): unknown => response.write(`${JSON.stringify(document)}\n`);
+  line(await work(line));
+  response.end();
+}
+
 /** Lets the page of the documentation buy with the demo wallet. */
-export function withDemo(html: string): string | undefined {
-  const changed = html.replace(/<html lang="en"/, `<html lang="en" data-demo="${DEMO_CALL}"`);
-  return changed === html ? undefined : changed;
+export function withDemo(html: string): string {
+  return html.replace(/<html lang="en"/, `<html lang="en" data-demo="${DEMO_CALL}"`);
 }
 
 /** No page of another origin: browsers say whose request it is; what is no browser says nothing. */

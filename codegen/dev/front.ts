@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { HEADERS } from "../../src/wire/headers.ts";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type Problem, problemType } from "../../src/wire/problem.ts";
 
 /** The public port. It stays open while the seller's process behind it comes and goes, so that no request is refused. */
@@ -21,8 +22,8 @@ export interface FrontOptions {
   readonly port: number;
   /** Answers what is the front's own, and says so by `true`. */
   readonly own: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Changes a page before it is sent on; `undefined` leaves it as it is. */
-  readonly page: (path: string, html: string) => string | undefined;
+  /** Changes a page of the documentation before it is sent on. */
+  readonly page: (html: string) => string;
 }
 
 /** Headers that belong to one connection (RFC 9110 §7.6.1), and those that the front sets itself. */
@@ -52,7 +53,7 @@ export async function openFront({ port, own, page }: FrontOptions): Promise<Fron
       while (held) await change;
       if (outgoing.destroyed) return;
       if (target === undefined) {
-        refuse(outgoing, problem);
+        refuse(incoming, outgoing, problem);
         return;
       }
       const next = change;
@@ -130,7 +131,9 @@ function forward(
       taken = true;
       const { statusCode = 502, statusMessage = "", rawHeaders } = response;
       if (isPage && statusCode === 200 && HTML.test(response.headers["content-type"] ?? "")) {
-        void sendPage(response, outgoing, (html) => page(path, html)).then(() => resolve(true));
+        sendPage(response, outgoing, page)
+          .catch(() => outgoing.destroy())
+          .finally(() => resolve(true));
         return;
       }
       outgoing.writeHead(statusCode, statusMessage, endToEnd(rawHeaders));
@@ -143,7 +146,7 @@ function forward(
     upstream.once("error", () => {
       if (!taken && !outgoing.destroyed) return resolve(false);
       if (outgoing.headersSent) outgoing.destroy();
-      else if (!outgoing.destroyed) refuse(outgoing, "The server has ended while it worked on this request.");
+      else if (!outgoing.destroyed) refuse(incoming, outgoing, LOST);
       resolve(true);
     });
     outgoing.once("close", () => {
@@ -155,26 +158,35 @@ function forward(
 async function sendPage(
   response: IncomingMessage,
   outgoing: ServerResponse,
-  change: (html: string) => string | undefined,
+  change: FrontOptions["page"],
 ): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const html = Buffer.concat(chunks).toString("utf8");
   const { etag: _, "content-length": __, ...headers } = response.headers;
   outgoing.writeHead(200, { ...headers, "cache-control": "no-store" });
-  outgoing.end(change(html) ?? html);
+  outgoing.end(change(html));
 }
 
 function endToEnd(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter((_, index) => !HOP_BY_HOP.test(rawHeaders[index - (index % 2)] ?? ""));
 }
 
-function refuse(outgoing: ServerResponse, detail: string): void {
+const LOST = "The server has ended while it worked on this request.";
+const RETRY_AFTER_SECONDS = "2";
+
+/** What has become of a payment that came along is known by the next process alone, which reads the same store. */
+function refuse({ headers }: IncomingMessage, outgoing: ServerResponse, detail: string): void {
+  const isPaid = HEADERS.paymentSignature in headers || HEADERS.xPayment in headers;
   const [status, title, retryable] = PROBLEMS.unavailable;
   const document: Problem = {
     ...{ type: problemType("unavailable"), title, status, detail, error: detail, code: "unavailable" },
-    ...{ retryable, paymentState: "unused", requestId: crypto.randomUUID() },
+    ...{ retryable, paymentState: isPaid ? "in_flight" : "unused", requestId: crypto.randomUUID() },
   };
-  outgoing.writeHead(status, { "content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store" });
+  outgoing.writeHead(status, {
+    "content-type": PROBLEM_MEDIA_TYPE,
+    "cache-control": "no-store",
+    "retry-after": RETRY_AFTER_SECONDS,
+  });
   outgoing.end(JSON.stringify(document));
 }

@@ -1,5 +1,8 @@
 import type { Mistake } from "../mistake.ts";
 
+/** The word by which the command line runs a seller's code in a process of its own. */
+export const SELLER_COMMAND = "dev-seller";
+
 /** What the process of a seller is told to serve. */
 export interface SellerOrder {
   /** Absolute path of the folder with `server.gen.ts` and `handlers/`. */

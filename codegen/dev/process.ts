@@ -2,10 +2,7 @@ import { fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Mistake } from "../mistake.ts";
-import type { SellerEnd, SellerNews, SellerOrder } from "./order.ts";
-
-/** The word by which the command line runs {@link sell} in a process of its own. */
-export const SELLER_COMMAND = "dev-seller";
+import { SELLER_COMMAND, type SellerEnd, type SellerNews, type SellerOrder } from "./order.ts";
 
 /** A seller's code, running in a process of its own. */
 export interface SellerProcess {
@@ -15,6 +12,8 @@ export interface SellerProcess {
   readonly ended: Promise<string>;
   /** Takes no more requests, answers those that run for at most `graceMs`; resolves when the process is gone. */
   end(graceMs: number): Promise<void>;
+  /** Ends the process at once. */
+  kill(): void;
 }
 
 export interface Started {
@@ -28,8 +27,8 @@ const PATIENCE_MS = 30_000;
 /** How much longer than its grace a process may live: handlers have two seconds to heed their signal. */
 const DYING_MS = 3_000;
 
-/** Starts a seller's code. `entry` is the file of the command line. */
-export async function startSeller(entry: URL, order: SellerOrder): Promise<Started> {
+/** Starts a seller's code, unless `signal` aborts meanwhile. `entry` is the file of the command line. */
+export async function startSeller(entry: URL, order: SellerOrder, signal: AbortSignal): Promise<Started> {
   const child = fork(fileURLToPath(entry), [SELLER_COMMAND], {
     // Node says of reading TypeScript, and of SQLite, that it is an experiment. The seller's secrets are in .env.
     execArgv: [
@@ -43,9 +42,10 @@ export async function startSeller(entry: URL, order: SellerOrder): Promise<Start
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : signal));
   });
-  const kill = (): unknown => child.kill("SIGKILL");
+  const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   void ended.then(() => process.off("exit", kill));
+  signal.addEventListener("abort", kill);
 
   const place = order.server ?? "the handlers";
   const failed = (problem: string, mend: string): SellerNews => ({
@@ -67,6 +67,7 @@ export async function startSeller(entry: URL, order: SellerOrder): Promise<Start
     }),
   ]);
   clearTimeout(late);
+  signal.removeEventListener("abort", kill);
 
   async function end(graceMs: number): Promise<void> {
     child.send({ graceMs } satisfies SellerEnd, () => {});
@@ -75,7 +76,7 @@ export async function startSeller(entry: URL, order: SellerOrder): Promise<Start
     clearTimeout(forced);
   }
 
-  if ("port" in news) return { outcome: { port: news.port, ended, end }, files: news.files };
+  if ("port" in news) return { outcome: { port: news.port, ended, end, kill }, files: news.files };
   kill();
   await ended;
   return { outcome: news.mistake, files: news.files };

@@ -17,15 +17,25 @@ export interface Bought {
   readonly charged?: string;
 }
 
+/** How far a job is. */
+export interface Progress {
+  /** Percent. */
+  readonly progress: number;
+  readonly message?: string | undefined;
+}
+
 export interface WalletOptions {
   /** Where the API is served. */
   readonly baseUrl: string;
   readonly account: EvmAccount;
+  /** Stops waiting. A payment that was sent is not undone. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /** Buys as the generated client does: pays, and waits if it is a job. Never throws. */
 export async function buy(
-  { baseUrl, account }: WalletOptions,
+  { baseUrl, account, signal, onProgress }: WalletOptions,
   model: ApiModel,
   name: string,
   input: object,
@@ -37,14 +47,17 @@ export async function buy(
     if (event.type === "signed") seen.usd = event.usd;
     if (event.type === "settled") seen.receipt = event.receipt;
     if (event.type === "accepted") seen.jobId = event.jobId;
+    if (event.type !== "progress") return;
+    const { progress, message } = event.update;
+    onProgress({ progress, message });
   };
   const connection = connect({ baseUrl, payer: evmPayer(account), onEvent: note });
   const definition = callDefinition(resource);
   try {
     const output =
       resource.job === undefined
-        ? await connection.resource(definition)(input)
-        : await connection.jobResource(definition)(input);
+        ? await connection.resource(definition)(input, { signal })
+        : await connection.jobResource(definition)(input, { signal });
     return { output, ...seen };
   } catch (error) {
     if (!isResourceError(error)) return { error: String(error), ...seen };

@@ -38,7 +38,7 @@ const LANGUAGES: Readonly<Record<string, string>> = { sh: "curl", ts: "TypeScrip
 
 function listing(language: string, content: string): string {
   const title = escapeHtml(LANGUAGES[language] ?? language);
-  const code = language in LANGUAGES ? coloured(content) : escapeHtml(content);
+  const code = language in LANGUAGES ? coloured(language, content) : escapeHtml(content);
   return (
     `<div class="code" data-language="${title}"><div class="bar"><span>${title}</span>` +
     `<button type="button" class="copy needs-script">Copy</button></div>` +
@@ -46,10 +46,13 @@ function listing(language: string, content: string): string {
   );
 }
 
+/** A shell knows no quotes inside of single ones. */
+const STRINGS = { sh: /('[^']*')/, other: /("(?:[^"\\\n]|\\.)*"|'[^'\n]*')/ };
+
 /** Strings stand out; no more is needed to find what to replace. */
-function coloured(code: string): string {
+function coloured(language: string, code: string): string {
   return code
-    .split(/("(?:[^"\\\n]|\\.)*"|'[^'\n]*')/)
+    .split(language === "sh" ? STRINGS.sh : STRINGS.other)
     .map((part, index) => (index % 2 === 0 ? escapeHtml(part) : `<i>${escapeHtml(part)}</i>`))
     .join("");
 }

@@ -65,6 +65,8 @@ const spy = new IntersectionObserver((entries) => {
     current?.removeAttribute("aria-current");
     link.setAttribute("aria-current", "true");
     current = link;
+    const [seen, own] = [menu.getBoundingClientRect(), link.getBoundingClientRect()];
+    if (own.top < seen.top || own.bottom > seen.bottom) menu.scrollTop += own.top - seen.top - seen.height / 3;
   }
 }, { rootMargin: "-80px 0px -75% 0px" });
 for (const section of all("main > section")) spy.observe(section);

@@ -22,7 +22,6 @@ export const STYLE = `
 :root[data-theme="dark"] { color-scheme: dark; }
 *, ::before, ::after { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scroll-padding-top: 76px; }
-@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.65 var(--sans); overflow-wrap: break-word; }
 a { color: var(--accent); text-underline-offset: 3px; text-decoration-thickness: 1px; }
 a:hover { text-decoration-thickness: 2px; }
@@ -101,6 +100,8 @@ tr:last-child > * { border-bottom: 0; }
 thead code { background: none; padding: 0; }
 thead th { color: var(--muted); background: var(--raised); font-size: 13px; font-weight: 550; white-space: nowrap; }
 td { min-width: 76px; }
+#prices td:nth-child(2), #prices td:last-child { white-space: nowrap; }
+#prices td:nth-child(2) { font-weight: 600; }
 td.wide { min-width: 240px; }
 .right { text-align: right; }
 .center { text-align: center; }
@@ -110,7 +111,7 @@ td.wide { min-width: 240px; }
 .fields th > code { background: none; border: 0; padding: 0; font-size: 14px; font-weight: 650; }
 .fields .type { display: block; color: var(--muted); font: 12.5px/1.5 var(--mono); overflow-wrap: anywhere; }
 .fields .type code { all: unset; }
-.needed { color: var(--bad); font-size: 12.5px; font-weight: 600; margin-left: 6px; white-space: nowrap; }
+.needed { color: var(--bad); font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 .facts { color: var(--muted); font-size: 13.5px; }
 .facts span + span::before { content: " · "; }
 
@@ -139,7 +140,7 @@ pre i { font-style: normal; color: var(--string); }
 .try[open] > summary { border-bottom: 1px solid var(--line); border-radius: 10px 10px 0 0; }
 .try form { display: grid; gap: 14px; padding: 16px 14px; }
 .try label { display: block; font-size: 13.5px; font-weight: 600; }
-.try label span { font-weight: 400; color: var(--muted); margin-left: 6px; }
+.try label span { font-weight: 400; color: var(--muted); }
 .try label code { all: unset; font-family: var(--mono); }
 .try .hint { margin: 3px 0 0; color: var(--muted); font-size: 12.5px; line-height: 1.4; }
 input, select, textarea { display: block; width: 100%; margin-top: 4px; font: 14px/1.45 var(--sans); color: var(--text); background: var(--ground); border: 1px solid var(--edge); border-radius: 7px; padding: 7px 10px; }
@@ -199,6 +200,8 @@ button.buy { border-color: var(--accent); color: var(--accent); font-weight: 600
   main { padding: 0; }
   .resource { content-visibility: visible !important; }
   .code[hidden] { display: block !important; }
+  .js .samples .bar { position: static; padding-left: 14px; border-bottom: 1px solid var(--line); }
+  .js .samples .bar span { display: inline; }
   .code, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   pre { white-space: pre-wrap; }

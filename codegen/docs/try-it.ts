@@ -45,7 +45,7 @@ function row(field, id) {
   const element = control(field, id, hintId);
   const hint = [field.kind === "json" ? "JSON" : "", field.hint].filter(Boolean).join(", ");
   const box = make("div", {},
-    make("label", { for: id }, make("code", {}, field.name), make("span", {}, field.required ? "required" : "optional")),
+    make("label", { for: id }, make("code", {}, field.name), " ", make("span", {}, field.required ? "required" : "optional")),
     element,
     hint ? make("p", { class: "hint", id: hintId }, hint) : undefined,
   );
@@ -82,11 +82,11 @@ function build(box) {
   };
   const said = make("p", { class: "said", role: "status" });
   const shown = make("div");
-  const act = (button, work) => button.addEventListener("click", async (event) => {
+  const act = (button, doing, work) => button.addEventListener("click", async (event) => {
     event.preventDefault();
     button.disabled = true;
     shown.replaceChildren();
-    said.textContent = "…";
+    said.textContent = doing;
     try { await work(input()); } catch (error) {
       say("", error instanceof SyntaxError ? error.message : "No answer from " + base + ". Is the address right, and does the server allow calls from this page (CORS)?", true);
     }
@@ -95,7 +95,7 @@ function build(box) {
   });
   const say = (badge, words, bad) => said.replaceChildren(...(badge ? [make("b", { class: bad ? "bad" : undefined }, badge)] : []), words);
   const send = make("button", { type: "submit", class: "main" }, "Send without paying");
-  act(send, async (values) => {
+  act(send, "Sending …", async (values) => {
     const started = performance.now();
     const answer = await fetch(...request(form, values));
     const body = await answer.text();
@@ -107,7 +107,7 @@ function build(box) {
   const buttons = make("div", { class: "actions" }, send);
   if (demo !== undefined) {
     const buy = make("button", { type: "button", class: "buy" }, "Buy with the demo wallet");
-    act(buy, async (values) => {
+    act(buy, "Buying …", async (values) => {
       const answer = await fetch(demo, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resource: name, input: values }) });
       const end = await last(answer, (progress) => say("", progress));
       const failed = end.error !== undefined || end.code !== undefined;

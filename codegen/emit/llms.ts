@@ -9,7 +9,7 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import { code } from "../print.ts";
+import { banner, code } from "../print.ts";
 import { aboutResource, guidance, insteadOf, limitsText, typeText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
@@ -21,12 +21,13 @@ export function emitLlms(model: ApiModel): string {
     `# ${title}`,
     `> ${description.replace(/\s*\n\s*/g, " ")}`,
     `Base URL: ${baseUrl}`,
-    `Version: ${version}. The same for programs: [openapi.json](/openapi.json). For people: [docs](/docs).`,
+    `Version: ${version}. The same for programs: [openapi.json](openapi.json).`,
     "## How to call, pay and wait",
     guidance(model)
       .map((line) => `- ${line}`)
       .join("\n"),
     ...resources.map((resource) => section(resource, model.schemas)),
+    `<!-- ${banner(model.source)} -->`,
   );
 }
 

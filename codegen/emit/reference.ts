@@ -12,7 +12,7 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import { banner, code, json, literal, shell, string } from "../print.ts";
+import { banner, code, literal, shell, string } from "../print.ts";
 import { cacheText, chargeText, insteadOf, limitsText, startText, typeText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
@@ -21,8 +21,8 @@ export function emitReference(model: ApiModel): string {
   const { title, version, description, resources } = model;
   const overview = resources.map((resource) => [
     `[${resource.name}](#${anchorOf(resource.name)})`,
-    resource.summary,
     priceRange(resource),
+    resource.summary,
     resource.job === undefined ? "in the same request" : `job, up to ${durationText(resource.job.timeoutMs)}`,
   ]);
   return blocks(
@@ -31,7 +31,7 @@ export function emitReference(model: ApiModel): string {
     sellersProse(description),
     `Version ${version}.`,
     "## Prices",
-    table(["Resource", "What you get", "Price", "Answer"], overview),
+    table(["Resource", "Price", "What you get", "Answer"], overview),
     "## How paying works",
     PAYING,
     REPEATING,
@@ -159,7 +159,7 @@ function request(resource: ResourceModel, { schemas, servers }: ApiModel): strin
     fenced("sh", command),
     fenced("ts", `${call}${literal(input, "", `${call});`)});`),
     "The output:",
-    fenced("json", json(answer).trimEnd()),
+    fenced("json", JSON.stringify(answer, null, 2)),
   ];
 }
 

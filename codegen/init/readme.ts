@@ -18,7 +18,7 @@ Open http://localhost:3000/docs and buy something. Then change ${handlers}, or w
 | \`resources.ts\` | what is for sale and for how much; the one file that everything else comes from |
 | \`handlers/\` | the work: one function for each resource |
 | \`server.ts\` | the server in production |
-| \`*.gen.ts\`, \`openapi.json\`, \`API.md\` | generated; check them in, do not edit them |
+| \`*.gen.ts\`, \`openapi.json\`, \`llms.txt\`, \`API.md\` | generated; check them in, do not edit them |
 
 | command | what it does |
 |---|---|

@@ -48,7 +48,13 @@ function serverOf(
   url: string | undefined,
 ): string | undefined {
   const [first] = Array.isArray(servers) ? (servers as unknown[]) : [];
-  const named = isRecord(first) && typeof first.url === "string" ? first.url : "/";
+  const given = isRecord(first) && typeof first.url === "string" ? first.url : "/";
+  const variables = isRecord(first) && isRecord(first.variables) ? first.variables : {};
+  const named = given.replace(/\{([^{}]*)\}/g, (whole, name: string) => {
+    const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
+    return isRecord(variable) && typeof variable.default === "string" ? variable.default : whole;
+  });
+  if (/[{}]/.test(named)) return undefined;
   if (!URL.canParse(named, url) || !/^https?:$/.test(new URL(named, url).protocol)) return undefined;
   return new URL(named, url).href.replace(/\/+$/, "");
 }

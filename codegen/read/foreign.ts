@@ -3,12 +3,13 @@ import type { Price } from "../../schema/price.ts";
 import { perWhat, priceSentence } from "../../schema/price-prose.ts";
 import { checkNames, pascalCase } from "../check/names.ts";
 import { pathParams } from "../check/routes.ts";
-import { type ApiModel, compareText, type JsonSchema, type ResourceModel, type Schemas } from "../model.ts";
+import { type ApiModel, compareText, type ResourceModel, type Schemas } from "../model.ts";
 import type { ReadOptions } from "./document.ts";
-import { DocumentError, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import { DocumentError, isRecord, type JsonRecord, textOf } from "./json.ts";
 import { headOf } from "./own.ts";
-import { publishedPrice } from "./price.ts";
+import { protocolsOf, publishedPrice } from "./price.ts";
 import { foreignSchemas } from "./schemas.ts";
+import { shapeOf } from "./shape.ts";
 
 /** What our client asks at most where a document does not say the price; as much as stock buyers allow a call. */
 const MAX_PRICE = "1.00";
@@ -34,17 +35,34 @@ export function readForeign(
         leaveOut("only GET and POST can be called");
         continue;
       }
-      const own = path.replace(/\{([^}]*)\}/g, ":$1");
-      if (!/^\/[A-Za-z0-9._~/:-]*$/.test(own)) {
+      const own = addressOf(path);
+      if (own === undefined) {
         leaveOut("its address holds more than names");
         continue;
       }
-      const name = nameOf(textOf(operation, "operationId") ?? `${method} ${path}`, taken);
+      const elsewhere = item.servers ?? operation.servers;
+      if (elsewhere !== undefined) {
+        leaveOut("it is served at an address of its own");
+        continue;
+      }
+      const protocols = protocolsOf(operation["x-payment-info"]);
+      if (protocols.length > 0 && !protocols.includes("x402")) {
+        leaveOut(`it is paid by ${protocols.join(" or ")}, not by x402`);
+        continue;
+      }
+      const id = textOf(operation, "operationId") ?? `${method} ${path}`;
+      const isTaken = (name: string) =>
+        taken.has(name.toLowerCase()) ||
+        FACES.some((face) => Object.hasOwn(schemas.known, pascalCase(name) + face));
+      const name = nameOf(id, isTaken);
       const typeName = pascalCase(name);
-      const shape = shapeOf(document, item, operation, schemas.convert);
+      const shape = shapeOf({ document, item, operation, method, pathParams: pathParams(own) }, schemas);
       if (typeof shape === "string") {
         leaveOut(shape);
         continue;
+      }
+      if (shape.dropped.length > 0) {
+        notes.push(`${method.toUpperCase()} ${path} is called without ${shape.dropped.join(", ")}`);
       }
       taken.add(name.toLowerCase());
       schemas.add(`${typeName}Input`, shape.input);
@@ -84,6 +102,7 @@ export function readForeign(
   return { model: { ...headOf(document, source), resources, schemas: found, handlerSchemas: {} }, notes };
 }
 
+const FACES = ["Input", "Output"];
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
 
 function terms(price: Price): Pick<ResourceModel, "price" | "priceBounds" | "priceSentence" | "per"> {
@@ -106,107 +125,25 @@ function priceOf(operation: JsonRecord, maxPrice: string): { price: Price; known
   return { price: { kind: "quoted", min: "0.00", max: most, per: "call" }, known: false };
 }
 
+/** The path with `:name` for its parameters; `undefined` when a segment is more than a name or a parameter. */
+function addressOf(path: string): string | undefined {
+  if (!path.startsWith("/")) return undefined;
+  const segments = path.split("/").map((segment) => {
+    const parameter = /^\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(segment)?.[1];
+    if (parameter !== undefined) return parameter in Object.prototype ? undefined : `:${parameter}`;
+    return /^[A-Za-z0-9._~-]*$/.test(segment) ? segment : undefined;
+  });
+  const own = segments.join("/");
+  const names = pathParams(own);
+  return segments.includes(undefined) || new Set(names).size < names.length ? undefined : own;
+}
+
 /** A name that code can use, and that no other operation has. */
-function nameOf(id: string, taken: ReadonlySet<string>): string {
+function nameOf(id: string, isTaken: (name: string) => boolean): string {
   const pascal = pascalCase(id);
   const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
   const usable = checkNames([camel], () => undefined).length > 0 ? camel : `call${pascal}`;
   let name = usable;
-  for (let count = 2; taken.has(name.toLowerCase()); count += 1) name = `${usable}${count}`;
+  for (let count = 2; isTaken(name); count += 1) name = `${usable}${count}`;
   return name;
-}
-
-interface Shape {
-  readonly input: JsonSchema;
-  readonly output: JsonSchema;
-}
-
-/** What is sent and what comes back; a text that says why it cannot be called. */
-function shapeOf(
-  document: JsonRecord,
-  item: JsonRecord,
-  operation: JsonRecord,
-  convert: (schema: unknown) => JsonSchema,
-): Shape | string {
-  const properties: Record<string, JsonSchema> = {};
-  const required: string[] = [];
-  const put = (name: string, schema: JsonSchema, isRequired: boolean) => {
-    properties[name] = schema;
-    if (isRequired && !required.includes(name)) required.push(name);
-  };
-  for (const given of [...recordsOf(item.parameters), ...recordsOf(operation.parameters)]) {
-    const parameter = dereferenced(document, given);
-    const name = textOf(parameter, "name");
-    if (name === undefined) continue;
-    const isRequired = parameter.required === true || parameter.in === "path";
-    if (parameter.in === "header" || parameter.in === "cookie") {
-      if (isRequired) return `it needs the ${parameter.in} "${name}"`;
-      continue;
-    }
-    const description = textOf(parameter, "description");
-    const schema = convert(parameter.schema);
-    put(name, description === undefined ? schema : { ...schema, description }, isRequired);
-  }
-  const body = isRecord(operation.requestBody) ? dereferenced(document, operation.requestBody) : undefined;
-  if (body !== undefined) {
-    const schema = jsonOf(body);
-    if (schema === undefined) return "its body is not JSON";
-    const whole = convert(schema);
-    const own = objectOf(document, schema);
-    if (own === undefined) return "its body is no plain object";
-    const named = Array.isArray(own.required) ? own.required : [];
-    for (const [name, member] of Object.entries(isRecord(own.properties) ? own.properties : {})) {
-      put(name, convert(member), named.includes(name) && body.required !== false);
-    }
-    if (own.properties === undefined && Object.keys(properties).length === 0) {
-      return { input: { ...whole, type: "object" }, output: outputOf(document, operation, convert) };
-    }
-  }
-  const input: JsonSchema = { type: "object", properties, ...(required.length === 0 ? {} : { required }) };
-  return { input, output: outputOf(document, operation, convert) };
-}
-
-function outputOf(
-  document: JsonRecord,
-  { responses }: JsonRecord,
-  convert: (schema: unknown) => JsonSchema,
-): JsonSchema {
-  const all = isRecord(responses) ? responses : {};
-  const success = Object.keys(all)
-    .filter((status) => /^2(\d\d|XX)$/i.test(status))
-    .sort(compareText)
-    .map((status) => all[status])
-    .find(isRecord);
-  return convert(success && jsonOf(dereferenced(document, success)));
-}
-
-function jsonOf({ content }: JsonRecord): unknown {
-  if (!isRecord(content)) return undefined;
-  const type = Object.keys(content).find((type) => /^application\/(.*\+)?json\b/i.test(type));
-  const media = type === undefined ? undefined : content[type];
-  return isRecord(media) ? (media.schema ?? {}) : undefined;
-}
-
-/** An object schema with its own members; `undefined` for anything else. */
-function objectOf(document: JsonRecord, schema: unknown): JsonRecord | undefined {
-  const own = isRecord(schema) ? dereferenced(document, schema) : {};
-  if (own.oneOf !== undefined || own.anyOf !== undefined || own.allOf !== undefined) return undefined;
-  return own.type === "object" || own.properties !== undefined || own.type === undefined ? own : undefined;
-}
-
-/** Follows `$ref` inside the document, a few steps at most. */
-export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecord {
-  let found = value;
-  for (let hops = 0; hops < 20 && typeof found.$ref === "string"; hops += 1) {
-    const target = found.$ref
-      .split("/")
-      .slice(1)
-      .reduce<unknown>((node, part) => {
-        const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
-        return isRecord(node) && Object.hasOwn(node, key) ? node[key] : undefined;
-      }, document);
-    if (!found.$ref.startsWith("#/") || !isRecord(target)) return {};
-    found = target;
-  }
-  return found;
 }

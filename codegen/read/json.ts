@@ -20,3 +20,31 @@ export function recordsOf(value: unknown): JsonRecord[] {
 export class DocumentError extends Error {
   override readonly name = "DocumentError";
 }
+
+/** Follows `$ref` inside the document, a few steps at most; `{}` when it leads nowhere. */
+export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecord {
+  let found = value;
+  for (let hops = 0; hops < 20 && typeof found.$ref === "string"; hops += 1) {
+    if (!found.$ref.startsWith("#/")) return {};
+    const target = found.$ref
+      .split("/")
+      .slice(1)
+      .reduce<unknown>((node, part) => {
+        const key = unescaped(part);
+        return isRecord(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+      }, document);
+    if (!isRecord(target)) return {};
+    found = target;
+  }
+  return found.$ref === undefined ? found : {};
+}
+
+/** One step of a JSON Pointer in a URL. */
+function unescaped(part: string): string {
+  const plain = /^(?:[^%]|%[0-9a-f]{2})*$/i.test(part) ? part : part.replaceAll("%", "%25");
+  try {
+    return decodeURIComponent(plain).replaceAll("~1", "/").replaceAll("~0", "~");
+  } catch {
+    return part;
+  }
+}

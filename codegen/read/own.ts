@@ -18,6 +18,7 @@ import {
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 import { DocumentError, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import { isLoop, isSchema } from "./schemas.ts";
 
 const WIRE = new Set(Object.keys(wireSchemas([], [])));
 
@@ -134,7 +135,9 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
         }
       : {}),
     errors: recordsOf(terms.errors).map(({ code, text }) => ({ code: String(code), text: String(text) })),
-    examples: recordsOf(terms.examples).map(({ input, output }) => ({ input, output })),
+    examples: recordsOf(terms.examples)
+      .filter(({ input }) => isRecord(input))
+      .map(({ input, output }) => ({ input, output })),
   };
 }
 
@@ -164,7 +167,7 @@ function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonReco
     .sort(([a], [b]) => compareText(a, b));
   const known = new Set(entries.map(([name]) => refTo(name)));
   const resolved = entries.map(([name, schema]): [string, unknown] => {
-    if (!/^[A-Z][A-Za-z0-9]*$/.test(name) || !isRecord(schema)) {
+    if (!/^[A-Z][A-Za-z0-9]*$/.test(name) || !isSchema(schema)) {
       throw new DocumentError(`${source}: "${name}" is no schema that resource402 has written`);
     }
     return [
@@ -176,7 +179,11 @@ function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonReco
       }),
     ];
   });
-  return Object.fromEntries(resolved) as Schemas;
+  const schemas = Object.fromEntries(resolved) as Schemas;
+  for (const name of Object.keys(schemas)) {
+    if (isLoop(name, schemas)) throw new DocumentError(`${source}: "${name}" is nothing but itself`);
+  }
+  return schemas;
 }
 
 /** What a document says of the API as a whole. */

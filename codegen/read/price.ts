@@ -44,13 +44,27 @@ function usdOf(amount: unknown): Usd | undefined {
   return isUsd(plain) ? (formatUsd(parseUsd(plain)) as Usd) : undefined;
 }
 
-/** Dollar tokens whose smallest unit is a millionth. */
-const MILLIONTHS =
-  /^(usdc|usdt|0x833589fcd6edb6e08f4c7c32d4f71b54bda02913|0x036cbd53842c5426634e7929541ec2318f3dcf7e)$/i;
+/** How many digits the smallest unit of a currency has: dollars, and the tokens worth one. */
+const DIGITS: readonly (readonly [RegExp, number])[] = [
+  [/^usd$/i, 2],
+  [/^(usdc|usdt|0x833589fcd6edb6e08f4c7c32d4f71b54bda02913|0x036cbd53842c5426634e7929541ec2318f3dcf7e)$/i, 6],
+];
 
-function offered({ amount, currency }: JsonRecord): Price | undefined {
-  if (typeof amount !== "string" || !/^\d{1,30}$/.test(amount)) return undefined;
-  if (typeof currency !== "string" || !MILLIONTHS.test(currency)) return undefined;
-  const digits = amount.padStart(7, "0");
-  return ranged(`${digits.slice(0, -6)}.${digits.slice(-6)}`, undefined, undefined);
+function offered({ amount, currency, intent }: JsonRecord): Price | undefined {
+  if (intent !== undefined && intent !== "charge") return undefined;
+  if (typeof amount !== "string" || !/^\d{1,30}$/.test(amount) || typeof currency !== "string")
+    return undefined;
+  const digits = DIGITS.find(([name]) => name.test(currency))?.[1];
+  if (digits === undefined) return undefined;
+  const padded = amount.padStart(digits + 1, "0");
+  return ranged(`${padded.slice(0, -digits)}.${padded.slice(-digits)}`, undefined, undefined);
+}
+
+/** By what an operation is paid, in small letters; empty when the document does not say. */
+export function protocolsOf(info: unknown): readonly string[] {
+  const given: readonly unknown[] = isRecord(info) && Array.isArray(info.protocols) ? info.protocols : [];
+  const names = given.flatMap((one) =>
+    typeof one === "string" ? [one] : isRecord(one) ? Object.keys(one) : [],
+  );
+  return names.map((name) => name.toLowerCase());
 }

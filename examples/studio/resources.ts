@@ -33,6 +33,12 @@ export default defineApi({
       errors: { content_filtered: "The prompt was refused by moderation." },
       costs: { compute: "0.008", storage: "0.001", margin: 0.3 },
       tags: ["Images"],
+      examples: [
+        {
+          input: { prompt: "a lighthouse in a storm, woodcut", quality: "high", palette: "ember" },
+          output: { imageUrl: "https://api.pixel.example/images/8aa9ce47daa3c285.png", width: 512 },
+        },
+      ],
     }),
     caption: resource({
       summary: "Describe an image in one sentence.",
@@ -45,6 +51,12 @@ export default defineApi({
       timeout: "20s",
       errors: { unknown_image: "The address is not that of an image drawn by this studio." },
       tags: ["Images"],
+      examples: [
+        {
+          input: { imageUrl: "https://api.pixel.example/images/8aa9ce47daa3c285.png", tone: "witty" },
+          output: { caption: "A lighthouse that has seen worse storms, and says so." },
+        },
+      ],
     }),
     palette: resource({
       summary: "List the colours of a palette.",
@@ -62,6 +74,9 @@ export default defineApi({
       path: "/v1/palettes/:name",
       timeout: "5s",
       tags: ["Palettes"],
+      examples: [
+        { input: { name: "ember" }, output: { colours: ["#2b0a0a", "#7a1e1e", "#d9541e", "#ffc857"] } },
+      ],
     }),
   },
 });

@@ -75,8 +75,16 @@ const documents: Documents = {
     },
     bazaar: {
       info: {
-        input: { type: "http", method: "POST", bodyType: "json", body: { imageUrl: "https://example.com/" } },
-        output: { type: "json", example: { caption: "…" } },
+        input: {
+          type: "http",
+          method: "POST",
+          bodyType: "json",
+          body: { imageUrl: "https://api.pixel.example/images/8aa9ce47daa3c285.png", tone: "witty" },
+        },
+        output: {
+          type: "json",
+          example: { caption: "A lighthouse that has seen worse storms, and says so." },
+        },
       },
       schema: {
         $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -165,8 +173,16 @@ const documents: Documents = {
     },
     bazaar: {
       info: {
-        input: { type: "http", method: "POST", bodyType: "json", body: { prompt: "…" } },
-        output: { type: "json", example: { imageUrl: "https://example.com/", width: 1 } },
+        input: {
+          type: "http",
+          method: "POST",
+          bodyType: "json",
+          body: { prompt: "a lighthouse in a storm, woodcut", quality: "high", palette: "ember" },
+        },
+        output: {
+          type: "json",
+          example: { imageUrl: "https://api.pixel.example/images/8aa9ce47daa3c285.png", width: 512 },
+        },
       },
       schema: {
         $schema: "https://json-schema.org/draft/2020-12/schema",

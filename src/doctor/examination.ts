@@ -43,7 +43,7 @@ export interface Examination {
 
 export type Mistake = "type" | "missing" | "json" | "media" | "size";
 
-export interface Spoiled {
+interface Spoiled {
   readonly exchange: Exchange;
   /** The field with the mistake; absent when it is the whole body. */
   readonly field?: string;

@@ -165,7 +165,9 @@ export function bazaarShape(
     ...(body ? shapeOfBody(body, fields, source) : { source, fields, hasLimits: true }),
     ...(example === undefined || Object.keys(example).length === 0 ? {} : { example }),
   };
-  if (shape.fields.length === 0 && !shape.body && example === undefined) return undefined;
+  // That there is nothing to send is said too, when the method is named and no more.
+  const isSilent = shape.fields.length === 0 && !shape.body && example === undefined;
+  if (isSilent && typeof info.method !== "string") return undefined;
   return { shape, ...(typeof info.method === "string" ? { method: info.method } : {}) };
 }
 

@@ -30,7 +30,7 @@ export function inlined(schema: unknown, root: unknown, depth = 0): JsonSchema {
 }
 
 /** What a reference within a document names (RFC 6901). */
-export function pointed(root: unknown, reference: string): unknown {
+function pointed(root: unknown, reference: string): unknown {
   if (!reference.startsWith("#/")) return undefined;
   let value = root;
   for (const part of reference.slice(2).split("/")) {

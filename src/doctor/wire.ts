@@ -14,7 +14,7 @@ export interface Exchange {
   readonly failure: Failure | undefined;
 }
 
-export interface Failure {
+interface Failure {
   readonly kind: "timeout" | "unreachable" | "broken" | "headers_too_large";
   readonly text: string;
 }
@@ -32,6 +32,8 @@ export interface Ask {
 export interface Wire {
   /** @throws Spent when the limit of requests is reached; the reason of the signal when it is aborted. */
   send(ask: Ask): Promise<Exchange>;
+  /** Waits so many milliseconds. @throws the reason of the signal when it is aborted. */
+  pause(ms: number): Promise<void>;
   /** Every exchange so far, oldest first. */
   readonly exchanges: readonly Exchange[];
 }
@@ -94,11 +96,13 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
 
   return {
     exchanges,
+    pause: (ms) => pause(ms, signal),
     async send(ask) {
       signal.throwIfAborted();
       let exchange = await once(ask);
       if (exchange.status === 429) {
-        await pause(Number(exchange.headers.get("retry-after") ?? 1) * 1000, signal);
+        const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
+        await pause(after >= 0 ? Math.min(after, LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS, signal);
         exchange = await once(ask);
         if (exchange.status === 429) throw new Spent("the server asks to slow down (429)");
       }
@@ -109,13 +113,14 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const wait = Number.isFinite(ms) ? Math.min(Math.max(ms, 0), LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, wait);
-    signal.addEventListener("abort", () => {
+    const end = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
   signal.throwIfAborted();
 }

@@ -256,6 +256,16 @@ describe("resource402", () => {
     expect((await project.run("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  it("shows the main path and every command when none is named, and fails", async () => {
+    using project = createProject({});
+    const { code, out, err } = await project.run();
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/Make an API:\n {2}init .*\n {2}generate /);
+    expect(err).toContain("The main path:\n  $ resource402 init shop && cd shop ");
+    expect(err).not.toContain("__complete");
+    expect(await project.run("--help")).toEqual({ code: 0, out: err, err: "" });
+  });
+
   it.each<[string, string[], string]>([
     [
       "an unknown option",

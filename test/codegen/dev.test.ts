@@ -58,6 +58,7 @@ const files = {
 export const knit = async ({ rows }: { rows: number }, ctx: any) => {
   if (rows === 9) return ctx.fail("no_wool");
   ctx.progress(50, "half");
+  await new Promise((resolve) => setTimeout(resolve, 300));
   return { scarf: "#".repeat(rows) };
 };
 `,
@@ -70,8 +71,8 @@ interface Running {
   readonly until: (text: string) => Promise<string>;
   look(ms?: number): Promise<{ status: number; said: string; pid: number }>;
   buy(resource: string, input: object, headers?: Record<string, string>): Promise<Record<string, unknown>>;
-  /** Ends it as Ctrl-C does; returns its exit code. */
-  end(): Promise<number | null>;
+  /** Ends it as Ctrl-C does, or otherwise; returns its exit code. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 async function dev(project: Project, ...words: string[]): Promise<Running> {
@@ -90,10 +91,12 @@ async function dev(project: Project, ...words: string[]): Promise<Running> {
     async buy(resource, input, headers = {}) {
       const body = JSON.stringify({ resource, input });
       const answer = await fetch(`${url}/_dev/call`, { method: "POST", body, headers });
-      return { status: answer.status, ...((await answer.json()) as object) };
+      const lines = (await answer.text()).trimEnd().split("\n");
+      const [end, ...before] = lines.map((line) => JSON.parse(line)).toReversed();
+      return { status: answer.status, before, ...end };
     },
-    end() {
-      child.kill("SIGINT");
+    end(signal = "SIGINT") {
+      child.kill(signal);
       return closed;
     },
   };
@@ -144,6 +147,7 @@ describe("resource402 dev", () => {
     );
     expect(await buy("knit", { rows: 3 })).toMatchObject({
       ...{ output: { scarf: "###" }, usd: "0.03", jobId: expect.stringMatching(/^job_/) },
+      before: expect.arrayContaining([{ progress: 50, message: "half" }]),
     });
     expect(await buy("knit", { rows: 9 })).toMatchObject({
       ...{ code: "no_wool", error: expect.stringContaining("There is no wool."), charged: "yes" },
@@ -274,13 +278,16 @@ describe("resource402 dev", () => {
     );
     // What ends as soon as it has started is not started again at once.
     await vi.waitFor(async () => expect(performance.now() - stood).toBeGreaterThan(1000), { timeout: 5000 });
-    const lost = buy("greet", { name: "end" });
+    // Its payment may have been taken, so the wallet goes on asking what has become of it.
+    const asking = buy("greet", { name: "end" }).catch(() => "ended");
     await until("has ended by itself (exit code 3), and is started again");
     const after = await ask();
     expect(after).toMatchObject({ status: 200, said: "first!" });
     expect(after.pid).not.toBe(before.pid);
+    const asked = performance.now();
     await end();
-    await lost.catch(() => {});
+    expect(performance.now() - asked).toBeLessThan(4000);
+    await asking;
   });
 
   it("lets a file of the seller's make the server", async () => {
@@ -300,6 +307,56 @@ export const openServer = (options: any) => {
     const { url, look: ask, end } = await dev(project, "--server", "open.ts");
     expect((await ask()).said).toBe("mine");
     expect(await (await fetch(`${url}/own`)).text()).toBe("own");
+    await end();
+  });
+
+  it("ends at once although a call still runs in code that has been replaced", async () => {
+    using project = createProject(files);
+    const { look: ask, until, end } = await dev(project);
+    const { pid } = await ask();
+    const slow = ask(5000);
+    await vi.waitFor(() => ask());
+    project.write("handlers/look.ts", look("second"));
+    await until("Reloaded in");
+    expect(isAlive(pid)).toBe(true);
+    const asked = performance.now();
+    expect(await end()).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(4000);
+    expect(isAlive(pid)).toBe(false);
+    expect(await slow).toMatchObject({ status: 503, code: "unavailable" });
+  });
+
+  it("ends at once while code is being loaded that never ends loading", async () => {
+    using project = createProject({
+      ...files,
+      "word.ts": 'console.log("loading");\nawait new Promise((resolve) => setTimeout(resolve, 60_000));\n',
+    });
+    const { process: child, until } = project.start("dev", "--port", "0");
+    await until("loading");
+    child.kill("SIGINT");
+    expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
+  });
+
+  it("leaves nothing running when it is killed", async () => {
+    using project = createProject(files);
+    const { greeting, look: ask, end } = await dev(project);
+    const { pid } = await ask();
+    await end("SIGKILL");
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
+    const rpc = /rpc {5}(\S+)/.exec(greeting)?.[1] ?? "";
+    await vi.waitFor(() => expect(fetch(rpc)).rejects.toThrow(), { timeout: 10_000 });
+    // And nothing that keeps the next one from starting.
+    expect(await (await dev(project)).end()).toBe(0);
+  });
+
+  it("serves an API once at a time", async () => {
+    using project = createProject(files);
+    const { end } = await dev(project);
+    const second = await project.run("dev", "--port", "0");
+    expect(second).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^Process \d+ serves this API already, by resource402 dev\./),
+    });
     await end();
   });
 

@@ -2,7 +2,9 @@ import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv
 import { price } from "resource402";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import { emitTools, type ToolModel } from "../../codegen/emit/tools.ts";
+import { readDocument } from "../../codegen/read/document.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import { apiWith, modelOf } from "./definitions.ts";
 
@@ -25,6 +27,12 @@ describe("a resource becomes a tool", () => {
         new AjvJsonSchemaValidator().getValidator({ ...schema });
       }
     }
+  });
+
+  it("and the same one from the published document as from the definition", async () => {
+    const model = await modelOf(awkward);
+    const published = readDocument(JSON.parse(emitOpenapi(model)), { source: model.source });
+    expect(emitTools(published.model)).toEqual(emitTools(model));
   });
 
   it("that keeps descriptions and defaults, and lets the tree of a recursive input through", async () => {

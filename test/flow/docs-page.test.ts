@@ -89,6 +89,9 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     return box;
   }
 
+  /** Waits for an answer with this status. */
+  const said = (box: Locator, status: string) => box.locator(".said b", { hasText: status }).waitFor();
+
   async function rowsOf(table: Locator): Promise<Record<string, string>> {
     const rows = await table.locator("tr").all();
     const cells = rows.map((row) => row.locator("th, td").allTextContents());
@@ -123,9 +126,9 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
   it("shows what the 402 of a server asks for, by the input that is written", async () => {
     const { page, complaints, close } = await opened(await pageOf(studioApi));
     const box = await form(page, "generateImage");
-    expect(await box.getByLabel("quality").inputValue()).toBe("1");
+    await box.getByLabel("quality").selectOption("standard");
     await box.getByRole("button", { name: "Send without paying" }).click();
-    await box.getByText("402").waitFor();
+    await said(box, "402");
     expect(await box.locator(".said").textContent()).toMatch(/^402Payment Required · \d+ ms$/);
     expect(await rowsOf(box.locator(".result table"))).toEqual({
       "What the 402 asks for": undefined,
@@ -153,7 +156,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     const image = await form(page, "generateImage");
     await image.getByLabel("prompt").fill("");
     await image.getByRole("button", { name: "Send without paying" }).click();
-    await image.getByText("400").waitFor();
+    await said(image, "400");
     const [problem, fields] = await image.locator(".result table").all();
     expect(await rowsOf(problem as Locator)).toMatchObject({ Code: "invalid_input", Payment: "unused" });
     expect(Object.keys(await rowsOf(fields as Locator))).toContain("prompt");
@@ -171,7 +174,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
   it("names a field whose JSON is broken, and an address that does not answer", async () => {
     const { page, close } = await opened(await pageOf(awkwardApi));
     const box = await form(page, "shapes");
-    await box.getByLabel("shape", { exact: false }).first().fill("{");
+    await box.getByLabel("shape required").fill("{");
     await box.getByRole("button", { name: "Send without paying" }).click();
     await box.getByText(/^shape is not valid JSON/).waitFor();
     const other = await form(page, "lookUp");
@@ -195,7 +198,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     for (const name of ["lookUp", "schedule"]) {
       const box = await form(page, name);
       await box.getByRole("button", { name: "Send without paying" }).click();
-      await box.getByText("200").waitFor();
+      await said(box, "200");
     }
     expect(sent[0]).toBe("GET /v1/books/9780000000000?pages=7&pages=8&plain=true null");
     expect(sent[1]).toMatch(/^POST \/v1\/schedules\/[^/?]+ \{"when":"[^"]+","text":"[^"]+","to":\{.*\}\}$/);
@@ -221,6 +224,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     });
     const box = await form(page, "generateImage");
     await box.getByLabel("quality").selectOption("high");
+    await box.getByLabel("palette").selectOption("dusk");
     await box.getByRole("button", { name: "Buy with the demo wallet" }).click();
     await box.getByText("Bought").waitFor();
     expect(asked).toEqual([
@@ -272,7 +276,9 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     const caption = page.locator("#caption .samples");
     await caption.getByRole("button", { name: "Copy" }).click();
     await caption.getByText("Copied").waitFor();
-    expect(await copied()).toMatch(/^const output = await client\.caption\(\{ imageUrl: "[^"]+" \}\);$/);
+    expect(await copied()).toMatch(
+      /^const output = await client\.caption\(\{\s+imageUrl: "[^"]+",?\s[\s\S]*\}\);$/,
+    );
     await page.reload();
     expect(await image.getByRole("tab", { selected: true }).textContent()).toBe("TypeScript");
     await close();

@@ -36,7 +36,7 @@ afterAll(() => served[Symbol.asyncDispose]());
 
 const paid = async () => (await served.paid()) - before;
 
-/** The command as an agent's program starts it, and what it has said to standard error. */
+/** The command as an agent's program starts it, what it has said to standard error, and what it said that is no message. */
 async function agent(flags: readonly string[] = [], env: Record<string, string> = {}) {
   const transport = new StdioClientTransport({
     command: process.execPath,
@@ -50,13 +50,15 @@ async function agent(flags: readonly string[] = [], env: Record<string, string> 
     said.err += piece;
   });
   const client = new Client({ name: "test", version: "1" });
+  const unread: Error[] = [];
+  client.onerror = (error) => unread.push(error);
   await client.connect(transport).catch((error: unknown) => {
     throw new Error(`the command did not start: ${said.err}`, { cause: error });
   });
   open.add(client);
   // So that it holds results to their schemas.
   await client.listTools();
-  return { client, said, transport };
+  return { client, said, transport, unread };
 }
 
 interface Told {
@@ -247,10 +249,15 @@ describe("resource402 mcp, over standard input and output", () => {
       return through(request);
     };
     const { client } = await agent();
-    await expect(use(client, "render", { prompt: "late" }, { timeout: 1_500 })).rejects.toThrow(/timed out/i);
-    go();
-    const { open } = JSON.parse((await use(client, "resource402_spending", {})).text);
+    const patience = new AbortController();
+    const call = use(client, "render", { prompt: "late" }, { signal: patience.signal });
+    const spending = async () => JSON.parse((await use(client, "resource402_spending", {})).text);
+    const { open } = await until(spending, ({ open }) => open[0]?.jobId !== undefined);
     expect(open).toMatchObject([{ tool: "render", usd: "0.02", jobId: expect.stringMatching(/^job_/) }]);
+    // What the SDK's client says when its own time is up.
+    patience.abort("McpError: MCP error -32001: Request timed out");
+    await expect(call).rejects.toThrow(/timed out/i);
+    go();
     const { idempotencyKey } = open[0];
     const told = await use(client, "resource402_resume", { idempotencyKey });
     expect(told).toMatchObject({ structuredContent: { note: "late" } });
@@ -272,20 +279,23 @@ describe("resource402 mcp, over standard input and output", () => {
   it("finds after a crash what was paid for before it, in the folder of --calls", async () => {
     const calls = ["--calls", join(served.project.folder, "calls")];
     const first = await agent(calls);
+    const { opened: isPaid, open } = gate();
     let isLost = true;
     served.shop.network = async (request) => {
       const answer = await through(request);
-      if (isLost && request.headers.has("payment-signature")) await new Promise(() => {});
-      return answer;
+      if (!isLost || !request.headers.has("payment-signature")) return answer;
+      open();
+      return new Promise(() => {});
     };
     const lost = use(first.client, "echo", { text: "crash" }).catch(() => "lost");
-    await until(paid, (sum) => sum > 0n);
+    await isPaid;
     process.kill(first.transport.pid ?? 0, "SIGKILL");
     expect(await lost).toBe("lost");
     isLost = false;
     const { client } = await agent(calls);
-    const { open } = JSON.parse((await use(client, "resource402_spending", {})).text);
-    const told = await use(client, "resource402_resume", { idempotencyKey: open[0].idempotencyKey });
+    const spending = JSON.parse((await use(client, "resource402_spending", {})).text);
+    const [{ idempotencyKey }] = spending.open;
+    const told = await use(client, "resource402_resume", { idempotencyKey });
     expect(told).toMatchObject({ structuredContent: { text: "crash" } });
     expect(await paid()).toBe(10_000n);
   });
@@ -314,6 +324,15 @@ describe("resource402 mcp, over standard input and output", () => {
     const told = await use(client, "echo", { text: "x" });
     expect(told).toMatchObject({ isError: true, text: expect.stringContaining('{"text":7}') });
     expect(told._meta).toMatchObject({ "resource402/receipt": { amount: "0.01" } });
+  });
+
+  it("keeps what a definition prints out of the protocol", async () => {
+    const text = served.project.read("resources.ts");
+    served.project.write("chatty.ts", `console.log("reading");\n${text}`);
+    const { client, said, unread } = await agent(["chatty.ts"]);
+    expect(await use(client, "ping", {})).toMatchObject({ structuredContent: { open: true } });
+    expect(unread).toEqual([]);
+    expect(said.err).toContain("reading");
   });
 
   it("ends when its client has gone", async () => {

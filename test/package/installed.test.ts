@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeCommands } from "./commands.ts";
 import { describeSdk } from "./sdk.ts";
 
 const run = promisify(execFile);
@@ -56,7 +57,10 @@ const STRICTEST = {
 
 async function emptyProject(): Promise<void> {
   for (const entry of await readdir(project)) {
-    if (!["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry)) {
+    if (
+      !["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry) &&
+      !entry.endsWith(".tgz")
+    ) {
       await rm(join(project, entry), { recursive: true });
     }
   }
@@ -84,6 +88,11 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
+
+describeCommands(async () => {
+  const name = (await readdir(project)).find((entry) => entry.endsWith(".tgz")) ?? "";
+  return join(project, name);
+});
 
 describe("an API written from scratch with the installed package", () => {
   it("is generated, filled in, type-checked under the strictest settings, and bought from on a chain", async () => {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { SELLER_COMMAND } from "../../dev/order.ts";
 import type { Context } from "../command.ts";
 import { definitionFile } from "./generate.ts";
 
@@ -46,7 +47,7 @@ export function addDev(program: Command, context: Context): void {
       context.exit(await dev(options, signal));
     });
   // What `dev` starts, in a process of its own.
-  program.command("dev-seller", { hidden: true }).action(async () => {
+  program.command(SELLER_COMMAND, { hidden: true }).action(async () => {
     const [{ sell }, { explain }] = await Promise.all([
       import("../../dev/seller.ts"),
       import("../explain.ts"),

@@ -8,7 +8,7 @@ const EXAMPLES = `
 Examples:
   $ resource402 mcp https://api.example.com                serve its tools over standard input and output
   $ resource402 mcp https://api.example.com --budget 5     pay at most $5.00 in all
-  $ resource402 mcp openapi.json --http 4402               serve them at http://localhost:4402/mcp
+  $ resource402 mcp openapi.json --http 4402               serve them at http://127.0.0.1:4402/mcp
   $ resource402 mcp --base-url http://localhost:3000       those of the definition in this folder
 
 The account that pays is read from the environment variable RESOURCE402_WALLET_KEY (a private key); without it,

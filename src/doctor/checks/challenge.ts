@@ -15,7 +15,11 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     source: "x402 v2 HTTP transport, Payment Required Signaling",
     mend: "Answer 402 with a challenge when neither input nor payment is sent, before anything else is looked at.",
     look: ({ probe }) => {
-      if (probe.status !== 402) return fault("The probe is not answered 402.", evidenceOf(probe));
+      if (probe.status !== 402)
+        return fault(
+          "The probe is not answered 402.",
+          evidenceOf(probe, probe.headers.has("location") ? ["location"] : []),
+        );
       return isChallenge(probe)
         ? PASSED
         : fault("The 402 offers no way to pay.", evidenceOf(probe, ["payment-required"]));
@@ -60,7 +64,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     severity: "error",
     scope: "resource",
     why: "Older clients and many marketplaces read the body; where it is empty they cannot buy, and nobody can read the 402 by eye.",
-    source: "x402 v1 §5.1 Payment Required Response",
+    source: "x402 v1 §5.1 PaymentRequirementsResponse",
     mend: "Answer with x402Version 1, error and accepts[] of scheme, network, maxAmountRequired, resource, description, mimeType, payTo, maxTimeoutSeconds and asset.",
     look: ({ challenge, probe }) => {
       if (!isChallenge(probe)) return skipped(NO_CHALLENGE);
@@ -193,7 +197,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     severity: "error",
     scope: "resource",
     why: "The payment must equal an offer to the unit. If the price has moved between the challenge and the paid request, nobody can pay.",
-    source: "x402 v2 §6.1, matching of payment requirements",
+    source: "x402 v2 §5.2 PaymentPayload.accepted",
     mend: "Compute the price from the input alone, or hold a quote for some minutes.",
     look: async (at) => {
       const ask = await at.accepted();

@@ -57,7 +57,7 @@ export const ERROR_CHECKS: readonly Check[] = [
   },
   {
     id: "errors-methods",
-    title: "HEAD, OPTIONS and other methods are answered",
+    title: "HEAD, OPTIONS and GET are answered, whatever the resource takes",
     severity: "warning",
     scope: "resource",
     why: "Browsers, proxies and monitors send them without being asked.",
@@ -66,13 +66,12 @@ export const ERROR_CHECKS: readonly Check[] = [
     look: async (at) => {
       const { method, url } = at.probe;
       const found: Fault[] = [];
-      for (const other of ["HEAD", "OPTIONS", "PUT", "PATCH"]) {
+      // Safe methods alone (RFC 9110 §9.2.1): on another's server nothing may be changed.
+      for (const other of ["HEAD", "OPTIONS", "GET"]) {
         if (other === method) continue;
         const answer = await at.wire.send({ method: other, url });
         if (answer.status >= 500 || answer.status === 0) {
           found.push({ what: `${other} makes the server fail.`, evidence: evidenceOf(answer) });
-        } else if (answer.status >= 200 && answer.status < 300 && (other === "PUT" || other === "PATCH")) {
-          found.push({ what: `${other} is answered with success, unpaid.`, evidence: evidenceOf(answer) });
         }
       }
       return faults(found);

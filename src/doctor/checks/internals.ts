@@ -22,7 +22,7 @@ const PATTERNS: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ],
   [
     "a path of the server",
-    /["'\s(](?:\/|\.\/)?(?:[\w-]+\/)+[\w.-]+\.(?:[cm]?[jt]s|py|go|rb|php|java|rs)(?::\d+){1,2}/,
+    /(?:^|["'\s(])(?:\/|\.\/)?(?:[\w-]+\/)+[\w.-]+\.(?:[cm]?[jt]s|py|go|rb|php|java|rs)(?::\d+){1,2}/,
   ],
   ["a query", /\bSELECT\b[^"]{1,200}\bFROM\b|\bINSERT INTO\b|\bDELETE FROM\b|\bUPDATE\s+\w+\s+SET\b/],
   [

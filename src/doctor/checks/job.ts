@@ -170,8 +170,14 @@ async function acceptedJob(
 
 async function statusTemplate(at: Examination): Promise<string | undefined> {
   const accepted = await acceptedJob(at);
-  const url = typeof accepted === "string" ? undefined : accepted.document.statusUrl;
-  return typeof url === "string" ? url.replace(/[^/?]+(\?.*)?$/, "{id}") : undefined;
+  const url = typeof accepted === "string" ? undefined : statusUrlOf(at, accepted.document);
+  return url?.replace(/[^/?]+(\?.*)?$/, "{id}");
+}
+
+/** Where the job is asked for. A paid answer that leads to another host is not followed there. */
+function statusUrlOf(at: Examination, { statusUrl }: Record<string, unknown>): string | undefined {
+  if (typeof statusUrl !== "string" || !URL.canParse(statusUrl)) return undefined;
+  return new URL(statusUrl).origin === new URL(at.probe.url).origin ? statusUrl : undefined;
 }
 
 const journals = new WeakMap<Examination, Promise<Exchange[] | string>>();
@@ -186,11 +192,8 @@ function followed(at: Examination): Promise<Exchange[] | string> {
 async function follow(at: Examination): Promise<Exchange[] | string> {
   const accepted = await acceptedJob(at);
   if (typeof accepted === "string") return accepted;
-  const { statusUrl } = accepted.document;
-  if (typeof statusUrl !== "string" || !URL.canParse(statusUrl)) return "the 202 names no statusUrl";
-  // A payment's answer that leads elsewhere is not followed there.
-  if (new URL(statusUrl).origin !== at.site.origin)
-    return `statusUrl is of another host: ${new URL(statusUrl).host}`;
+  const statusUrl = statusUrlOf(at, accepted.document);
+  if (statusUrl === undefined) return "the 202 names no statusUrl of this host";
   const end = Date.now() + LONGEST_JOB_MS;
   const documents: Exchange[] = [];
   for (;;) {
@@ -201,8 +204,6 @@ async function follow(at: Examination): Promise<Exchange[] | string> {
     // A word that is not known is a finding already; to go on would be to loop on it.
     if (!STATES.includes(String(state)) || Date.now() > end) return documents;
     const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now()) ?? 1_000;
-    await new Promise((resolve) =>
-      setTimeout(resolve, Math.min(Math.max(after, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS)),
-    );
+    await at.wire.pause(Math.min(Math.max(after, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS));
   }
 }

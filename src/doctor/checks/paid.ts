@@ -16,7 +16,7 @@ export const PAID_CHECKS: readonly Check[] = [
     scope: "resource",
     paid: true,
     why: "It is what the resource is for.",
-    source: "x402 v2 HTTP transport, Settlement Response",
+    source: "x402 v2 HTTP transport, Settlement Response Delivery",
     mend: "See the reason in the answer: most often the facilitator, the network or the offer does not fit the payment.",
     look: async (at) => {
       const purchase = await at.purchase();

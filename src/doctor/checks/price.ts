@@ -1,5 +1,5 @@
 import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
-import { findAsset, isRecord } from "../../wire/index.ts";
+import { findAsset, isRecord, sameAddress } from "../../wire/index.ts";
 import { type Offer, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { shown } from "../wire.ts";
@@ -133,10 +133,21 @@ function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
       ];
     }
   }
-  const published = (Array.isArray(info.offers) ? info.offers : []).filter(
-    (one): one is Record<string, unknown> =>
-      isRecord(one) && typeof one.amount === "string" && one.method === "x402" && one.intent === "charge",
-  );
-  const isSaid = published.length === 0 || published.some(({ amount }) => amount === offer.amount);
-  return isSaid ? [] : [{ what: "No offer in the document has the amount of the challenge.", evidence }];
+  const published = (Array.isArray(info.offers) ? info.offers : []).flatMap((one) => {
+    if (!isRecord(one) || one.intent !== "charge" || typeof one.amount !== "string") return [];
+    const places = placesOf(one.currency, offer);
+    return places === undefined || !/^\d+$/.test(one.amount) ? [] : [fromAtomic(BigInt(one.amount), places)];
+  });
+  if (decimals === undefined || published.length === 0) return [];
+  const asked = fromAtomic(BigInt(offer.amount), decimals);
+  return published.includes(asked)
+    ? []
+    : [{ what: "No offer in the document has the amount of the challenge.", evidence }];
+}
+
+/** Offers of a document count base units of their currency: cents of dollars (ISO 4217), units of a token. */
+function placesOf(currency: unknown, offer: Offer): number | undefined {
+  if (currency === "USD") return 2;
+  const isToken = typeof currency === "string" && sameAddress(offer.network, currency, offer.asset);
+  return isToken || /^USD[CT]/.test(String(currency)) ? decimalsOf(offer) : undefined;
 }

@@ -27,7 +27,9 @@ export const SEEN_CHECKS: readonly Check[] = [
           if (seen.has(kind)) return [];
           seen.add(kind);
           const what = `An answer ${exchange.status} shows ${kind}.`;
-          return [{ what, evidence: `${shown(text, 160)}\n${evidenceOf(exchange)}` }];
+          const whole = evidenceOf(exchange);
+          const excerpt = whole.includes(text) ? "" : `…${shown(text, 160)}…\n`;
+          return [{ what, evidence: excerpt + whole }];
         }),
       );
       return faults(found);

@@ -85,7 +85,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     severity: "warning",
     scope: "api",
     why: "Who reads along sees the signed payment and may use it first; who changes the challenge is paid instead of the seller.",
-    source: "RFC 9110 §4.2.2; x402 v2 §10 Security Considerations",
+    source: "RFC 9110 §4.2.2; x402 v2, Security Considerations",
     mend: "Serve over HTTPS alone, and redirect nothing that carries a payment.",
     look: ({ probe }) => {
       const { protocol, hostname, origin } = new URL(probe.url);

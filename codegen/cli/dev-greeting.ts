@@ -1,0 +1,36 @@
+import { relative } from "node:path";
+import { styleText } from "node:util";
+import type { ApiModel } from "../model.ts";
+
+/** What somebody who has started `dev` needs to know. */
+export interface Greeting {
+  readonly model: ApiModel;
+  readonly port: number;
+  /** Absent where there is no chain. */
+  readonly rpc: string | undefined;
+  readonly wallet: { readonly address: string; readonly key: string; readonly balance: string };
+  /** Path of the SQLite file. */
+  readonly store: string;
+}
+
+export function greet({ model, port, rpc, wallet, store }: Greeting): void {
+  const paint = (colour: Parameters<typeof styleText>[0], text: string): string =>
+    styleText(colour, text, { stream: process.stdout });
+  const row = (name: string, text: string): void => console.log(`  ${paint("dim", name.padEnd(8))}${text}`);
+  const url = `http://localhost:${port}`;
+  console.log(`\n${paint("bold", `${model.title} ${model.version}`)}\n`);
+  row("address", paint("cyan", url));
+  row("docs", paint("cyan", `${url}/docs`));
+  if (rpc !== undefined) row("rpc", rpc);
+  row("wallet", `${wallet.address} holds ${wallet.balance} USDC`);
+  row("key", wallet.key);
+  row("store", relative(process.cwd(), store));
+  console.log();
+  const width = Math.max(...model.resources.map(({ path }) => path.length));
+  for (const { method, path, price, priceBounds, per } of model.resources) {
+    const { min, max } = priceBounds;
+    const text = price.kind === "free" ? "free" : `$${min}${min === max ? "" : ` to $${max}`} ${per}`;
+    console.log(`  ${method.padEnd(8)}${path.padEnd(width)}  ${paint("dim", text)}`);
+  }
+  console.log("\nThe wallet holds play money. Changes are taken up; Ctrl-C ends.\n");
+}

@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { emitClient } from "../../codegen/emit/client.ts";
+import { emitLlms } from "../../codegen/emit/llms.ts";
+import { emitOpenapi } from "../../codegen/emit/openapi.ts";
+import { emitReference } from "../../codegen/emit/reference.ts";
+import { emitTypes } from "../../codegen/emit/types.ts";
+import { DocumentError, type ReadDocument, readDocument } from "../../codegen/read/document.ts";
+import studio from "../../examples/studio/resources.ts";
+import { modelOf } from "./definitions.ts";
+import { diagnose } from "./diagnose.ts";
+
+/** Documents in the shapes that other makes of x402 API publish; written for this test. */
+const NAMES = ["router", "legacy", "offers", "unpriced"] as const;
+
+const documentOf = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../fixtures/foreign/${name}.json`, import.meta.url), "utf8"));
+
+const read = (name: string): ReadDocument => readDocument(documentOf(name), { source: `${name}.json` });
+
+function calls({ model }: ReadDocument): Record<string, string> {
+  const entries = model.resources.map(({ name, method, path, price, priceBounds: { min, max } }) => {
+    const amount = price.kind === "free" ? "free" : min === max ? min : `${min} to ${max}`;
+    return [name, `${method} ${path} ${amount}`];
+  });
+  return Object.fromEntries(entries);
+}
+
+describe("a document of another make", () => {
+  it("with prices as AgentCash's router writes them gives each call its name and price", () => {
+    const found = read("router");
+    expect(calls(found)).toEqual({
+      enrich: "POST /enrich 0.01 to 0.25",
+      inbox: "GET /inbox/:messageId free",
+      search: "POST /search 0.02",
+    });
+    expect(found.baseUrl).toBe("https://desk.example/api");
+    expect(found.notes).toEqual([
+      "POST /stream is left out: it is paid by mpp, not by x402",
+      "DELETE /inbox/{messageId} is left out: only GET and POST can be called",
+    ]);
+  });
+
+  it("of OpenAPI 3.0 with prices beside each other is read as far as it can be called", () => {
+    const found = read("legacy");
+    expect(calls(found)).toEqual({
+      callDelete: "POST /v1/radar 0.005",
+      getV1ForecastByIdId: "GET /v1/forecast/by-id/:id 0.01",
+      postV1ForecastByIdId: "POST /v1/forecast/by-id/:id 0.05 to 0.50",
+    });
+    expect(found.baseUrl).toBeUndefined();
+    expect(found.notes).toEqual([
+      "GET /v1/forecast/{city-name} is left out: its address holds more than names",
+      'GET /v1/forecast/by-id/{id} is called without the query "filter", the header "X-Trace"',
+      'GET /v1/radar is left out: it needs the header "X-Api-Key"',
+      "POST /v1/photos is left out: its body is not JSON",
+    ]);
+  });
+
+  it("with offers has the price of the first charge in a currency that is known, whose units it counts in", () => {
+    const found = read("offers");
+    expect(calls(found)).toEqual({
+      getV1Models: "GET /v1/models free",
+      postV1Chat: "POST /v1/chat 0.25",
+      postV1Embeddings: "POST /v1/embeddings 0.0015",
+      postV1Images: "POST /v1/images 0.00 to 1.00",
+    });
+    expect(found.notes).toEqual([
+      "POST /v1/images does not say its price: at most $1.00 is paid for it",
+      "GET /v1/models:list is left out: its address holds more than names",
+    ]);
+  });
+
+  it("without prices is called with a ceiling, and names that code cannot hold are made ones that it can", () => {
+    const found = readDocument(documentOf("unpriced"), { source: "unpriced.json", maxPrice: "0.10" });
+    expect(calls(found)).toEqual({
+      callImport: "POST /import 0.00 to 0.10",
+      report: "GET /report 0.00 to 0.10",
+      report2: "GET /Report 0.00 to 0.10",
+      // Its input would have the name that the component ReportInput has been given.
+      sharedReport2: "POST /shared/report free",
+    });
+    expect(found.baseUrl).toBe("https://eu.plain.example");
+    expect(found.notes).toContain('POST /import is called without the query "dry"');
+    expect(found.notes).toContain("POST /list is left out: its body is no object");
+    expect(found.notes).toContain("GET /elsewhere is left out: it is served at an address of its own");
+  });
+
+  it.each(NAMES)("becomes a client that compiles under the strictest settings: %s", async (name) => {
+    const { model } = read(name);
+    const files = { "client.gen.ts": emitClient(model), "types.gen.ts": await emitTypes(model) };
+    expect(diagnose(`test/fixtures/foreign-${name}`, files)).toEqual([]);
+  });
+
+  it("gives types that say what is asked for and answered", async () => {
+    const { model } = read("legacy");
+    const check = `import { createClient } from "./client.gen.ts";
+const client = createClient({ baseUrl: "https://weather.example" });
+export async function use(): Promise<number> {
+  const report = await client.getV1ForecastByIdId({ id: 7, units: "metric" });
+  const place: string | null = report.place;
+  await client.postV1ForecastByIdId({ id: 7, celsius: null });
+  await client.callDelete({ all: true });
+  const { image, north } = await client.callDelete({ north: 1, south: 0 });
+  // @ts-expect-error not one of its units
+  await client.getV1ForecastByIdId({ id: 7, units: "kelvin" });
+  // @ts-expect-error without which place
+  await client.getV1ForecastByIdId({ units: "metric" });
+  return north + image.length + (place?.length ?? 0) + (report.next?.days[0]?.max ?? 0);
+}
+`;
+    const files = {
+      "client.gen.ts": emitClient(model),
+      "types.gen.ts": await emitTypes(model),
+      "check.ts": check,
+    };
+    expect(diagnose("test/fixtures/foreign-typed", files)).toEqual([]);
+  });
+});
+
+/** What a stranger may have put where something else belongs. */
+const junk: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    -1,
+    1e300,
+    "",
+    "x",
+    "__proto__",
+    "constructor",
+    "*/ alert(1) /*",
+    "`\n",
+    [],
+    {},
+    [null],
+    { $ref: "#/components/schemas/Report" },
+    { $ref: "#/%zz/~2" },
+    { $ref: "#" },
+    { allOf: [{ $ref: "#/components/schemas/Report" }] },
+    { type: "object", properties: { constructor: { type: "string" } } },
+  ),
+  fc.jsonValue({ maxDepth: 3 }),
+);
+
+/** Places in a document, by their keys. */
+function placesIn(node: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof node !== "object" || node === null) return [path];
+  return [path, ...Object.entries(node).flatMap(([key, member]) => placesIn(member, [...path, key]))];
+}
+
+function changed(
+  node: unknown,
+  [key, ...rest]: readonly string[],
+  value: unknown,
+  renamed?: string,
+): unknown {
+  if (key === undefined) return value;
+  const entries = Object.entries(node as object).map(([name, member]) =>
+    name !== key
+      ? [name, member]
+      : [rest.length === 0 && renamed !== undefined ? renamed : name, changed(member, rest, value, renamed)],
+  );
+  return Array.isArray(node) ? entries.map(([, member]) => member) : Object.fromEntries(entries);
+}
+
+describe("a document that is broken somewhere", () => {
+  it.each([...NAMES, "studio"])(
+    "is read or refused, and never leads to code that is not ours: %s",
+    async (name) => {
+      const whole = name === "studio" ? JSON.parse(emitOpenapi(await modelOf(studio))) : documentOf(name);
+      const places = placesIn(whole).filter((path) => path.length > 0);
+      const key = fc.constantFrom(
+        undefined,
+        "__proto__",
+        "*/",
+        "a b",
+        "x",
+        "{id}",
+        "/v1/{}",
+        "/v1/{a}{b}",
+        "constructor",
+      );
+      const change = fc.tuple(fc.constantFrom(...places), junk, key);
+      fc.assert(
+        fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+          let document = whole;
+          for (const [path, value, renamed] of changes) {
+            try {
+              document = changed(document, path, value, renamed);
+            } catch {
+              // An earlier change has taken the place away.
+            }
+          }
+          let found: ReadDocument;
+          try {
+            found = readDocument(document, { source: "x" });
+          } catch (error) {
+            expect(error).toBeInstanceOf(DocumentError);
+            return;
+          }
+          for (const { name, path, priceBounds } of found.model.resources) {
+            expect(name).toMatch(/^[A-Za-z][A-Za-z0-9]*$/);
+            expect(path).toMatch(/^(\/(:?[A-Za-z0-9._~-]*))+$/);
+            expect(Number(priceBounds.min)).toBeLessThanOrEqual(Number(priceBounds.max));
+          }
+          for (const schema of Object.keys(found.model.schemas))
+            expect(schema).toMatch(/^[A-Z][A-Za-z0-9]*$/);
+          emitClient(found.model);
+          emitReference(found.model);
+          emitLlms(found.model);
+          emitOpenapi(found.model);
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
+});

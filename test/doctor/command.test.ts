@@ -1,0 +1,219 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { startWorld, type World } from "resource402/testing";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createProject } from "../codegen/project.ts";
+import { BROKEN } from "./broken/faults.ts";
+import { openSeller } from "./broken/seller.ts";
+import { parseXml } from "./xml.ts";
+
+const KEY = "RESOURCE402_WALLET_KEY";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({ chain: false });
+});
+afterAll(() => world.stop());
+afterEach(() => {
+  delete process.env[KEY];
+});
+
+function fault(name: string) {
+  const broken = BROKEN.find((one) => one.name === name);
+  if (!broken) throw new Error(`no server ${name}`);
+  return broken.fault;
+}
+
+describe("resource402 doctor", () => {
+  it("ends with 0 where there is nothing to mend, and says what was examined", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world);
+    const { code, out, err } = await project.run("doctor", seller.url);
+    expect(err).toBe("");
+    expect(out).toMatch(/^Examined 2 resources at http:/);
+    expect(out).toContain("passed    challenge, challenge-v2,");
+    expect(out).toContain("paid-conflict: nothing is paid without --pay");
+    expect(out).toContain("left out  GET /v1/jobs/{jobId}: it is free");
+    expect(out).toMatch(/Nothing found in \d+ checks \(\d+ requests, [\d.]+ s\)\.\n$/);
+    expect(code).toBe(0);
+  });
+
+  it("ends with 1 where there is, and says what, why, the proof and the mend", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world, fault("asks for ten times of what it says"));
+    const { code, out } = await project.run("doctor", `${seller.url}/v1/echo`);
+    expect(code).toBe(1);
+    expect(out).toContain(`error     price-agrees  POST /v1/echo
+          The offer says 0.001 and asks for 0.01.
+          why       The buyer agrees to one price and signs another.
+          source    practice: extra.pricing; x402 v2 §5.1 amount
+          evidence  pricing.amount: 0.001
+                    amount: 10000 (6 places)
+          mend      Compute both from the same number: amount is pricing.amount in the asset's smallest units.
+`);
+    expect(out).toMatch(/\n1 error \(\d+ requests/);
+  });
+
+  it("ends with 0 where there is only something to know", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world, fault("lists no resources"));
+    const { code, out } = await project.run("doctor", `${seller.url}/v1/echo`);
+    expect(out).toContain("info      discovery-well-known  ");
+    expect(code).toBe(0);
+  });
+
+  it("prints nothing but the report with --json", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world, fault("lets caches keep errors"));
+    const { code, out, err } = await project.run("doctor", `${seller.url}/v1/echo`, "--json");
+    expect([code, err]).toEqual([1, ""]);
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({
+      resources: ["POST /v1/echo"],
+      findings: [{ check: "cache-errors", severity: "warning", resource: "POST /v1/echo" }],
+      spent: [],
+    });
+    expect(Object.keys(report.findings[0]).sort()).toEqual([
+      ...["check", "evidence", "mend", "resource", "severity", "source", "title", "what", "why"],
+    ]);
+    expect(report.passed[0]).toEqual({
+      check: "challenge",
+      title: expect.any(String),
+      resource: "POST /v1/echo",
+    });
+    expect(report.skipped[0].reason).toEqual(expect.any(String));
+  });
+
+  it("writes a JUnit report that parses, with a case for each check", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world, fault("shows a stack trace in a refusal"));
+    const words = [`${seller.url}/v1/echo`, "--junit", "doctor.xml", "--json"];
+    const { code, out } = await project.run("doctor", ...words);
+    expect(code).toBe(1);
+    const suites = parseXml(project.read("doctor.xml"));
+    const report = JSON.parse(out);
+    const cases = suites.children.flatMap(({ children }) => children);
+    const having = (name: string) =>
+      cases.filter(({ children }) => children.some((one) => one.name === name));
+    expect(cases).toHaveLength(report.passed.length + report.skipped.length + 1);
+    expect(having("skipped")).toHaveLength(report.skipped.length);
+    const [failed] = having("failure");
+    expect(failed?.attributes).toEqual({
+      classname: "POST /v1/echo",
+      name: "errors-leak: Errors say nothing of the inside",
+    });
+    expect(failed?.children[0]?.text).toContain("at check (check.js:12:5)");
+    expect(suites.children.map(({ attributes }) => attributes.failures)).toEqual(["1", "0"]);
+  });
+
+  it("pays with the account of the environment, and no more than --max", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world);
+    const key = generatePrivateKey();
+    const { address } = privateKeyToAccount(key);
+    await world.fund(address, "1");
+    process.env[KEY] = key;
+    const { code, out } = await project.run("doctor", seller.url, "--pay", "--max", "0.02");
+    expect(code).toBe(0);
+    expect(out).toContain("Paid $0.01 for POST /v1/echo.\n");
+    expect(out.replace(/\n +/g, " ")).toContain(
+      "it costs $0.02, and $0.01 is left of --max (POST /v1/render)",
+    );
+    expect(await world.balanceOf(address)).toBe(990_000n);
+  });
+
+  it("says plainly that nothing answers there", async () => {
+    using project = createProject({});
+    const port = await freePort();
+    expect(await project.run("doctor", `http://127.0.0.1:${port}/v1/echo`)).toEqual({
+      code: 1,
+      out: "",
+      err: `http://127.0.0.1:${port} does not answer: nothing listens there.\n`,
+    });
+  });
+
+  it("says plainly that nothing is for sale there", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world);
+    const { code, err } = await project.run("doctor", `${seller.url}/elsewhere`);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `There is no x402 resource at ${seller.url}/elsewhere: GET and POST without a payment are not answered 402. Name a resource and its method: --method POST\n`,
+    );
+  });
+
+  it("ends when it is interrupted", async () => {
+    using project = createProject({});
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const asked = once(silent, "connection");
+    const { port } = silent.address() as { port: number };
+    const { process: child, until } = project.start("doctor", `http://127.0.0.1:${port}/`);
+    const [socket] = await asked;
+    child.kill("SIGINT");
+    await until("Interrupted. Nothing more is sent.\n");
+    expect(await once(child, "close")).toEqual([1, null]);
+    socket.destroy();
+    silent.close();
+  });
+
+  it.each<[string, string[], string]>([
+    [
+      "what is no address",
+      ["pixel.example"],
+      '"pixel.example" is no address. Write one such as https://api.example.com\n',
+    ],
+    [
+      "an input that is no JSON",
+      ["http://x.test/", "--input", "{"],
+      '--input is no JSON. Write it as \'{"prompt":"a lighthouse"}\'\n',
+    ],
+    [
+      "a time that is none",
+      ["http://x.test/", "--timeout", "soon"],
+      '--timeout "soon" is no length of time. Write one such as 10s.\n',
+    ],
+    [
+      "a limit that is none",
+      ["http://x.test/", "--max-requests", "0"],
+      '--max-requests "0" is no whole number from 1.\n',
+    ],
+    [
+      "a ceiling without payment",
+      ["http://x.test/", "--max", "1"],
+      "--max is what --pay may cost. Add --pay.\n",
+    ],
+    [
+      "an amount that is none",
+      ["http://x.test/", "--pay", "--max", "much"],
+      '--max "much" is no amount. Write US dollars as a decimal: --max 0.50\n',
+    ],
+    [
+      "payment without a wallet",
+      ["http://x.test/", "--pay"],
+      "--pay needs a wallet. Set RESOURCE402_WALLET_KEY to the private key of an account that holds the token; it needs no gas.\n",
+    ],
+  ])("refuses %s with exit code 2", async (_, words, err) => {
+    using project = createProject({});
+    expect(await project.run("doctor", ...words)).toEqual({ code: 2, out: "", err });
+  });
+
+  it("says how it is used", async () => {
+    using project = createProject({});
+    const { code, out } = await project.run("doctor", "--help");
+    expect(code).toBe(0);
+    expect(out).toContain("Usage: resource402 doctor [options] <url>");
+    expect(out).toContain("$ resource402 doctor https://api.example.com --pay --max 0.25");
+    expect(out).toContain("Exit codes: 0 no error and no warning,");
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

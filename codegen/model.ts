@@ -49,6 +49,8 @@ export interface ApiModel {
   readonly servers: readonly { readonly url: string; readonly description?: string }[];
   /** Sorted by name. */
   readonly resources: readonly ResourceModel[];
+  /** Not made with this library: nothing is known of it but what its document says. */
+  readonly isForeign?: true;
   /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */
   readonly schemas: Schemas;
   /** What handlers alone see: arguments with defaults filled in, results before the output's own. Sorted. */
@@ -80,7 +82,7 @@ export interface ResourceModel {
   readonly pricedDefaults: Readonly<Record<string, unknown>>;
   readonly timeoutMs: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
-  readonly charge: "before" | "after";
+  readonly charge: "before" | "after" | "unknown";
   /** Present when an answer may be given again, and how old it may be then. */
   readonly cache?: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean };
   readonly job?: JobModel;

@@ -105,7 +105,7 @@ function grouped(value: number): string {
 
 /** When the buyer is charged, and what becomes of the money when there is no result; empty when it is free. */
 export function chargeText({ price, charge, job }: ResourceModel): string {
-  if (price.kind === "free") return "";
+  if (price.kind === "free" || charge === "unknown") return "";
   if (charge === "after") return "Charged only when it succeeds.";
   const when = job === undefined ? "Charged before the work begins" : "Charged when it is accepted";
   return `${when}; when it ends without a result, the price is owed back to the payer.`;
@@ -142,9 +142,16 @@ export function aboutResource(resource: ResourceModel): string[] {
 }
 
 /** How an agent calls, pays and waits, in sentences. The same in `llms.txt` and in `info.x-guidance`. */
-export function guidance({ resources }: ApiModel): string[] {
+export function guidance({ resources, isForeign }: ApiModel): string[] {
   const paid = resources.some(({ price }) => price.kind !== "free");
   const jobs = resources.some(({ job }) => job !== undefined);
+  if (isForeign) {
+    return [
+      "Send the input as a JSON body with POST, or in the query with GET.",
+      "A call without a payment is answered 402, whose header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) says the " +
+        "price and how to pay. Sign one of the `accepts` and send the same request again with `PAYMENT-SIGNATURE`.",
+    ];
+  }
   return [
     "Send the input as a JSON body with POST, or in the query with GET. Invalid input is answered 400 with what is wrong " +
       "with which field, and costs nothing.",

@@ -50,9 +50,10 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
   const stopped = new Promise((stop) => signal.addEventListener("abort", stop, { once: true }));
   running = once();
   await stopped;
+  // A run that goes on when it is stopped begins to watch at its end.
+  await running;
   clearTimeout(timer);
   for (const watcher of folders.values()) watcher.close();
-  await running;
 }
 
 /** A file's time is that of the kernel's last tick, which may lie some milliseconds back. */

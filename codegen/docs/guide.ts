@@ -4,9 +4,14 @@ import type { ProblemCode } from "../../src/wire/problem.ts";
 
 export const PAYING =
   "A call without a payment is answered `402 Payment Required`, which says what the call costs and how to pay " +
-  "it (x402, versions 1 and 2). Nothing has been charged by then, and nothing has run. Sign one of the offered " +
-  "payments and send the same request again with the signature in the header `PAYMENT-SIGNATURE`. Input that is " +
-  "not valid is refused with 400, free of charge; a request without any input is answered with the highest price.";
+  "it ([x402](https://www.x402.org)). Sign one of the offered payments and send the same request again with the " +
+  "signature in the header `PAYMENT-SIGNATURE`.";
+
+/** What is true beyond that of every server of this library. */
+export const PAYING_HERE =
+  "Both versions of x402 are spoken: the challenge of version 2 is in the header `PAYMENT-REQUIRED`, that of version 1 in " +
+  "the body. Nothing has been charged by then, and nothing has run. Input that is not valid is refused with 400, free " +
+  "of charge; a request without any input is answered with the highest price.";
 
 export const REPEATING =
   "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +

@@ -1,7 +1,17 @@
 import { durationText } from "../../schema/duration.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/wire/problem.ts";
 import { walk } from "../convert/walk.ts";
-import { CHARGED, ERRORS, JOB_STATUSES, JOB_USES, JOBS, PAYING, RELYING, REPEATING } from "../docs/guide.ts";
+import {
+  CHARGED,
+  ERRORS,
+  JOB_STATUSES,
+  JOB_USES,
+  JOBS,
+  PAYING,
+  PAYING_HERE,
+  RELYING,
+  REPEATING,
+} from "../docs/guide.ts";
 import { sellersProse } from "../docs/prose.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import {
@@ -34,15 +44,14 @@ export function emitReference(model: ApiModel): string {
     table(["Resource", "Price", "What you get", "Answer"], overview),
     "## How paying works",
     PAYING,
-    REPEATING,
+    ...(model.isForeign ? [] : [PAYING_HERE, REPEATING]),
     ...connecting(model),
-    "## What you can rely on",
-    ...RELYING,
+    ...(model.isForeign ? [] : ["## What you can rely on", ...RELYING]),
     ...(resources.some(({ job }) => job !== undefined) ? jobs() : []),
     ...resources.map((resource) => section(resource, model)),
-    "## Errors",
-    ERRORS,
-    table(["Status", "Code", "Meaning", "Charged", "Try again"], libraryErrors()),
+    ...(model.isForeign
+      ? []
+      : ["## Errors", ERRORS, table(["Status", "Code", "Meaning", "Charged", "Try again"], libraryErrors())]),
   );
 }
 
@@ -118,9 +127,10 @@ function wholePrice(resource: ResourceModel): string {
 }
 
 function running(resource: ResourceModel): string {
-  const { job, timeoutMs } = resource;
+  const { job, timeoutMs, charge } = resource;
   const sentences = [startText(resource), chargeText(resource), cacheText(resource)];
   const rest = sentences.filter((sentence) => sentence !== "").join(" ");
+  if (charge === "unknown") return "Answers in the same request.";
   if (job === undefined)
     return `Answers in the same request, within ${durationText(timeoutMs)}. ${rest}`.trim();
   const filled = [

@@ -88,7 +88,7 @@ export function readForeign(
         ...terms(price.price),
         pricedDefaults: {},
         timeoutMs: TIMEOUT_MS,
-        charge: "after",
+        charge: "unknown",
         errors: [],
         examples: [],
       });
@@ -99,7 +99,10 @@ export function readForeign(
   }
   resources.sort((a, b) => compareText(a.name, b.name));
   const found: Schemas = schemas.all();
-  return { model: { ...headOf(document, source), resources, schemas: found, handlerSchemas: {} }, notes };
+  return {
+    model: { ...headOf(document, source), isForeign: true, resources, schemas: found, handlerSchemas: {} },
+    notes,
+  };
 }
 
 const FACES = ["Input", "Output"];

@@ -329,7 +329,8 @@ export const openServer = (options: any) => {
   it("ends at once while code is being loaded that never ends loading", async () => {
     using project = createProject({
       ...files,
-      "word.ts": 'console.log("loading");\nawait new Promise((resolve) => setTimeout(resolve, 60_000));\n',
+      "word.ts":
+        'export const word = "";\nconsole.log("loading");\nawait new Promise((resolve) => setTimeout(resolve, 60_000));\n',
     });
     const { process: child, until } = project.start("dev", "--port", "0");
     await until("loading");

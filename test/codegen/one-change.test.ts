@@ -53,7 +53,7 @@ describe("one change in the definition", () => {
       { field: "wish" },
       "wish",
       ["types.gen.ts", "server.gen.ts", "API.md", "openapi.json", "llms.txt", "published.gen.ts"],
-      /prompt.*wish/,
+      /wish.*prompt/,
     ],
   ] as const)(
     "%s: --check fails, diff says it, and one generate brings it everywhere",

@@ -11,8 +11,9 @@ Examples:
   $ resource402 dev --server src/open.ts   let openServer(options) of that file make the server
 
 Starts a chain of its own (anvil) with a facilitator and a wallet that holds 100 USDC, generates, and serves what
-handlers/<name>.ts exports under the resource's name. Every change is taken up: requests wait for the new code, and
-what has a mistake is told, while the last good code serves on. The documentation at /docs can buy with the wallet.
+handlers/<name>.ts exports under the resource's name (and, where its price is quoted, as quote). Every change is taken
+up: requests wait for the new code, and what has a mistake is told, while the last good code serves on. The
+documentation at /docs can buy with the wallet. What .env holds is set for the handlers.
 
 Exit codes: 0 ended by Ctrl-C, 1 the port is in use, 2 the command is wrong.`;
 

@@ -10,8 +10,9 @@ Examples:
   $ resource402 doctor https://api.example.com --pay --max 0.25           also what is paid for
   $ resource402 doctor https://api.example.com --junit doctor.xml         for CI
 
-Sends one request after the other, changes nothing, and pays nothing without --pay. With it, each resource is bought once with one
-signature, by the account whose private key is in the environment variable RESOURCE402_WALLET_KEY.
+Sends one request after the other, changes nothing, and pays nothing without --pay. With it, each resource is
+bought once with one signature, by the account whose private key is in the environment variable
+RESOURCE402_WALLET_KEY.
 
 Exit codes: 0 no error and no warning, 1 there are some or nothing answers there, 2 the command is wrong.`;
 

@@ -152,9 +152,10 @@ describe("resource402 doctor", () => {
     const { port } = silent.address() as { port: number };
     const { process: child, until } = project.start("doctor", `http://127.0.0.1:${port}/`);
     const [socket] = await asked;
+    const closed = once(child, "close");
     child.kill("SIGINT");
     await until("Interrupted. Nothing more is sent.\n");
-    expect(await once(child, "close")).toEqual([1, null]);
+    expect(await closed).toEqual([1, null]);
     socket.destroy();
     silent.close();
   });

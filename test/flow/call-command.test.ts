@@ -189,7 +189,7 @@ describe("resource402 call", () => {
       if (!said.includes("[y/N]") && (said + text).includes("[y/N]")) child.stdin.write(`${answer}\n`);
       said += text;
     });
-    const [code] = await once(child, "exit");
+    const [code] = await once(child, "close");
     expect(said).toMatch(/Pay 0\.01 USDC on eip155:84532 to 0x\w{40}\? \[y\/N\]/);
     expect(said).toContain(end);
     expect(code).toBe(exitCode);

@@ -26,6 +26,22 @@ export type StockOutcome =
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /**
+ * Gives work up after so many milliseconds. The wrapper clones its request, and Node forgets to abort a clone whose
+ * controller has been collected: the signal alone would let the buyer wait for ever, once in a while.
+ */
+async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      over.abort();
+      reject(new Error("timed out"));
+    }, ms);
+  });
+  return Promise.race([work(over.signal), late]).finally(() => clearTimeout(timer));
+}
+
+/**
  * A buyer as people write it: the official wrapper around `fetch`, and an ordinary retry loop around that. The wrapper
  * signs a new payment for every attempt. `Retry-After` is obeyed; a 402 to a paid request is a payment that did not
  * work, and is tried again; a lost answer is tried again; other 4xx are final.
@@ -41,7 +57,7 @@ export async function stockBuy(purchase: StockPurchase): Promise<StockOutcome> {
     if (attempt > 0) await sleep(1_000 * 2 ** Math.min(attempt - 1, 7));
     try {
       const init = { method: "POST", headers, body: JSON.stringify(purchase.input) };
-      const answer = await pay(purchase.url, { ...init, signal: AbortSignal.timeout(attemptMs) });
+      const answer = await within(attemptMs, (signal) => pay(purchase.url, { ...init, signal }));
       const body = await readJson(answer);
       if (answer.status === 200) return { state: "delivered", output: body };
       if (answer.status === 202) return await poll(purchase, (body as { statusUrl: string }).statusUrl);

@@ -285,7 +285,7 @@ export function hostileNetwork(
           of === undefined || of === (paid ? "paid" : "unpaid") || (of === "get" && request.method === "GET");
         return counted && (calls?.includes(sent[of ?? "all"]) ?? true);
       });
-      return untilAborted(request, rule ? send(rule, request) : fetch(request));
+      return untilAborted(request, input, rule ? send(rule, request) : fetch(request));
     },
     { rules },
   );
@@ -315,17 +315,21 @@ function torn(answer: Response): Response {
   return new Response(body, { status, headers });
 }
 
-/** A request that nobody holds is collected, and its signal with it: the abort would never come. */
-const waiting = new Set<Request>();
+/**
+ * A request that nobody holds is collected, and its signal with it: the abort would never come. So is the one that it was
+ * made of, through which the abort comes.
+ */
+const waiting = new Set<object>();
 
 /** As a real connection does it: an abort ends the wait, whatever becomes of the request. */
-function untilAborted<T>(request: Request, answer: Promise<T>): Promise<T> {
+function untilAborted<T>(request: Request, madeOf: unknown, answer: Promise<T>): Promise<T> {
   const { signal } = request;
-  waiting.add(request);
+  const held = { request, madeOf };
+  waiting.add(held);
   return new Promise<T>((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     answer.then(resolve, reject);
-  }).finally(() => waiting.delete(request));
+  }).finally(() => waiting.delete(held));
 }

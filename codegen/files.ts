@@ -9,7 +9,7 @@ import { emitSdkReadme } from "./emit/sdk-readme.ts";
 import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { emitTypes, loadTools } from "./emit/types.ts";
-import type { ApiModel } from "./model.ts";
+import { type ApiModel, compareText } from "./model.ts";
 
 export interface GeneratedFile {
   /** Relative to the folder that is written to, with slashes. */
@@ -23,24 +23,41 @@ export interface Generated {
   readonly stubs: readonly GeneratedFile[];
 }
 
-/** Begins to load what {@link emitAll} will need. */
+/** Begins to load what {@link emitCode} will need. */
 export function prepare(): void {
-  // A failure is told by emitAll, which loads the same.
+  // A failure is told by emitCode, which loads the same.
   loadTools().catch(() => undefined);
 }
 
 /** Emits everything. `definition` is the specifier by which `server.gen.ts` imports the definition. */
 export async function emitAll(model: ApiModel, definition: string): Promise<Generated> {
+  const code = await emitCode(model, definition);
+  return { ...code, files: inOrder([...emitDocuments(model), ...code.files]) };
+}
+
+/** Files in the order of their names. */
+export function inOrder(files: readonly GeneratedFile[]): readonly GeneratedFile[] {
+  return [...files].sort((a, b) => compareText(a.path, b.path));
+}
+
+/** Emits what others read: no code but that in which a server keeps it. */
+export function emitDocuments(model: ApiModel): readonly GeneratedFile[] {
   const reference = emitReference(model);
   const openapi = emitOpenapi(model);
   const llms = emitLlms(model);
   const docs = emitDocs(model, reference);
-  const files = [
+  return [
     { path: "API.md", text: reference },
-    { path: "client.gen.ts", text: emitClient(model) },
     { path: "llms.txt", text: llms },
     { path: "openapi.json", text: openapi },
     { path: "published.gen.ts", text: emitPublished(model.source, { openapi, llms, docs }) },
+  ];
+}
+
+/** Emits what programs import. */
+export async function emitCode(model: ApiModel, definition: string): Promise<Generated> {
+  const files = [
+    { path: "client.gen.ts", text: emitClient(model) },
     { path: "server.gen.ts", text: emitServer(model, definition) },
     { path: "types.gen.ts", text: await emitTypes(model) },
   ];

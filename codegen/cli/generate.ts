@@ -1,6 +1,14 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { emitAll, emitBuyers, type Generated, type GeneratedFile, prepare } from "../files.ts";
+import {
+  emitBuyers,
+  emitCode,
+  emitDocuments,
+  type Generated,
+  type GeneratedFile,
+  inOrder,
+  prepare,
+} from "../files.ts";
 import type { Mistake } from "../mistake.ts";
 import type { ApiModel } from "../model.ts";
 import { importExtension } from "./extension.ts";
@@ -38,8 +46,8 @@ export async function generate(options: GenerateOptions): Promise<Outcome> {
   const { file, out = dirname(file), lend = false, entry } = options;
   const source = relative(out, file).split(sep).join("/");
   prepare();
-  const [{ compilation, files }, extension] = await Promise.all([
-    load({ file, source, lend }, entry),
+  const [{ compilation, files, documents }, extension] = await Promise.all([
+    load({ file, source, lend, documents: true }, entry),
     options.ext ?? importExtension(dirname(file)),
   ]);
   sayMistakes(compilation.advice);
@@ -51,7 +59,8 @@ export async function generate(options: GenerateOptions): Promise<Outcome> {
   const definition = source.startsWith(".") ? source : `./${source}`;
   const specifier = extension === "ts" ? definition : definition.replace(/ts$/, "js");
   const { model } = compilation;
-  const generated = await emitAll(model, specifier);
+  const [code, published] = await Promise.all([emitCode(model, specifier), documents]);
+  const generated = { ...code, files: inOrder([...code.files, ...(published ?? emitDocuments(model))]) };
   return { exitCode: await bringUpToDate(out, generated, options.check ?? false), files, model };
 }
 

@@ -1,15 +1,21 @@
 import { Worker } from "node:worker_threads";
 import { durationText } from "../../schema/duration.ts";
+import type { GeneratedFile } from "../files.ts";
 import type { Answer, Question } from "./reader.ts";
 
 /** Definitions describe; one that takes longer waits for something that will not come. */
 const PATIENCE_MS = 30_000;
 
+/** What was read, and, when they were asked for, its documents: `undefined` when the thread ends before they are made. */
+export interface Loaded extends Answer {
+  readonly documents: Promise<readonly GeneratedFile[] | undefined>;
+}
+
 /**
  * Reads and compiles a definition in a thread of its own: fresh modules each time, and a definition that
  * throws, hangs or exits takes nothing down. `entry` is the file that runs in the thread.
  */
-export function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): Promise<Answer> {
+export async function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): Promise<Loaded> {
   const worker = new Worker(entry, { workerData: question, stdout: true });
   // What a definition prints is for people; standard output may be read by a program.
   worker.stdout.pipe(process.stderr, { end: false });
@@ -18,17 +24,29 @@ export function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): 
     files: [question.file],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";
-  const answered = new Promise<Answer>((resolve) => {
-    const late = `has not been read within ${durationText(patienceMs)}`;
-    const timer = setTimeout(() => resolve(failed(late, describesOnly)), patienceMs);
-    worker.once("message", (text: string) => resolve(JSON.parse(text) as Answer));
-    worker.once("error", (error: Error) => {
-      resolve(failed(`stops the compiler: ${error.message}`, "please report this, with the definition"));
-    });
-    worker.once("exit", () => {
-      clearTimeout(timer);
-      resolve(failed("ends before it has been read", describesOnly));
-    });
+  let made: (documents: readonly GeneratedFile[] | undefined) => void = () => {};
+  const documents = new Promise<readonly GeneratedFile[] | undefined>((resolve) => {
+    made = resolve;
   });
-  return answered.finally(() => worker.terminate());
+  const answered = new Promise<Answer>((resolve) => {
+    const end = (answer: Answer): void => {
+      clearTimeout(timer);
+      resolve(answer);
+      made(undefined);
+    };
+    const late = `has not been read within ${durationText(patienceMs)}`;
+    const timer = setTimeout(() => end(failed(late, describesOnly)), patienceMs);
+    worker.once("message", (text: string) => {
+      const answer = JSON.parse(text) as Answer;
+      if (!question.documents || !("model" in answer.compilation)) return end(answer);
+      resolve(answer);
+      worker.once("message", (text: string) => made(JSON.parse(text) as readonly GeneratedFile[]));
+    });
+    worker.once("error", (error: Error) => {
+      end(failed(`stops the compiler: ${error.message}`, "please report this, with the definition"));
+    });
+    worker.once("exit", () => end(failed("ends before it has been read", describesOnly)));
+  });
+  void documents.then(() => worker.terminate());
+  return { ...(await answered), documents };
 }

@@ -12,6 +12,8 @@ export interface Question {
   readonly source: string;
   /** Whether the definition may use our own `resource402` and `zod` where it finds none. */
   readonly lend?: boolean;
+  /** Whether its documents are wanted as well. They follow the answer, as a message of their own. */
+  readonly documents?: boolean;
 }
 
 /** What the thread answers, as JSON text. */
@@ -23,7 +25,7 @@ export interface Answer {
 
 /** Reads and compiles the definition in this thread, whose modules are all fresh. */
 export async function answer(): Promise<void> {
-  const { file, source, lend = false } = workerData as Question;
+  const { file, source, lend = false, documents = false } = workerData as Question;
   // Node's notices on reading TypeScript, and on a package.json without a type, are of no use here.
   process.removeAllListeners("warning");
   const files = new Set([file]);
@@ -39,6 +41,10 @@ export async function answer(): Promise<void> {
   });
   const compilation = await read(file, source);
   parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies Answer));
+  if (!documents || !("model" in compilation)) return;
+  // On the other core, while the command makes code of the same model.
+  const { emitDocuments } = await import("../files.ts");
+  parentPort?.postMessage(JSON.stringify(emitDocuments(compilation.model)));
 }
 
 const LENT = /^(resource402|zod)(\/|$)/;

@@ -86,7 +86,9 @@ export function createHttp(options: HttpOptions): Http {
     const attempt: typeof globalThis.fetch = async (input, init) => {
       attempts += 1;
       const mine = attempts;
-      const response = await (options.fetch ?? globalThis.fetch)(input, init);
+      // ky sends a clone again, and what a clone was made of may be collected, and with it the way of an abort to it.
+      const own = request.signal && { signal: AbortSignal.any([request.signal, (input as Request).signal]) };
+      const response = await (options.fetch ?? globalThis.fetch)(input, { ...init, ...own });
       const { status, headers, ok } = response;
       const text = await textOf(
         response,

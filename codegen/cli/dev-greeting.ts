@@ -24,12 +24,11 @@ export function greet({ model, port, rpc, wallet, store }: Greeting): void {
   if (rpc !== undefined) row("rpc", rpc);
   row("wallet", `${wallet.address} holds ${wallet.balance} USDC`);
   row("key", wallet.key);
-  row("store", relative(process.cwd(), store));
+  row("store", `${relative(process.cwd(), store)}, new with every start, as the chain is`);
   console.log();
   const width = Math.max(...model.resources.map(({ path }) => path.length));
-  for (const { method, path, price, priceBounds, per } of model.resources) {
-    const { min, max } = priceBounds;
-    const text = price.kind === "free" ? "free" : `$${min}${min === max ? "" : ` to $${max}`} ${per}`;
+  for (const { method, path, priceSentence } of model.resources) {
+    const text = priceSentence.replace(/^Costs |\.$/g, "");
     console.log(`  ${method.padEnd(8)}${path.padEnd(width)}  ${paint("dim", text)}`);
   }
   console.log("\nThe wallet holds play money. Changes are taken up; Ctrl-C ends.\n");

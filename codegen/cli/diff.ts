@@ -51,7 +51,12 @@ async function readBefore(
   { document }: DiffFlags,
   context: Context,
 ): Promise<ApiModel> {
-  if (/^https?:\/\//i.test(before) || existsSync(before)) return (await readSource(before, context)).model;
+  if (/^https?:\/\//i.test(before)) {
+    const { model, baseUrl } = await readSource(before, context);
+    // A server names itself first in what it serves, wherever it happens to run.
+    return { ...model, servers: model.servers.filter(({ url }) => url !== baseUrl || isNamed(now, url)) };
+  }
+  if (existsSync(before)) return (await readSource(before, context)).model;
   const isFile = named !== undefined && !/^https?:\/\//i.test(named);
   const folder = isFile ? resolve(named, "..") : folderOf(now);
   const path = document === undefined ? "openapi.json" : relative(folder, resolve(document));
@@ -72,6 +77,10 @@ async function readBefore(
     );
   }
   return (await readText(text, { source: `${before}:${path}` })).model;
+}
+
+function isNamed({ model }: Source, url: string): boolean {
+  return model.servers.some((server) => server.url === url);
 }
 
 /** What git prints; nothing when it fails. */

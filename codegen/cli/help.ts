@@ -20,6 +20,9 @@ Exit codes: 0 all is well, 1 what was found is bad, 2 the command is wrong.`;
 
 /** Help fits the terminal, and errors look like those of our own. */
 export const OUTPUT: OutputConfiguration = {
+  // A terminal that does not know how wide it is says 0.
+  getOutHelpWidth: () => process.stdout.columns || 80,
+  getErrHelpWidth: () => process.stderr.columns || 80,
   writeOut: (text) => process.stdout.write(fitted(text, process.stdout.columns)),
   writeErr: (text) => process.stderr.write(fitted(text, process.stderr.columns)),
   outputError: (text, write) => write(`${styleText("red", text.trimEnd(), { stream: process.stderr })}\n`),
@@ -27,7 +30,7 @@ export const OUTPUT: OutputConfiguration = {
 
 /** Paragraphs are written for wide terminals; on others they are broken anew. Lists and examples are left alone. */
 function fitted(text: string, columns: number | undefined): string {
-  if (columns === undefined) return text;
+  if (!columns) return text;
   const isProse = (lines: readonly string[]): boolean =>
     lines.some((line) => line.length > columns) && lines.every((line) => !line.startsWith(" "));
   return text

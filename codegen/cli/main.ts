@@ -8,6 +8,11 @@ enableCompileCache();
 // This file is both the command and the thread in which a definition is read, so that the thread's file
 // need not be looked for, wherever the command has been bundled to.
 if (isMainThread) {
+  // Who reads what is printed may have enough: `resource402 --help | head -1`.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   const { run } = await import("./program.ts");
   process.exitCode = await run(process.argv.slice(2), new URL(import.meta.url));
 } else {

@@ -38,7 +38,10 @@ export async function readSource(
 ): Promise<Source> {
   if (named !== undefined && /^https?:\/\//i.test(named)) return fromUrl(named, options);
   const file = definitionFile(named);
-  if (!file.endsWith(".json")) return fromDefinition(file, context);
+  if (/\.[cm]?[jt]s$/.test(file)) return fromDefinition(file, context);
+  if (!file.endsWith(".json")) {
+    throw new CommandError(`${named} is neither a definition (.ts) nor a document (.json), and no URL.`, 2);
+  }
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new CommandError(`${named} cannot be read: ${messageOf(cause)}`);
   });

@@ -119,9 +119,11 @@ function forward(
       ),
     );
     let taken = false;
+    let answered = false;
     const upstream = request({
       ...{ host: "127.0.0.1", port, method, path: url, agent: false },
-      headers: { ...headers, expect: "100-continue" },
+      // A process that answers before it has read the whole body must not hang up on what is still on its way.
+      headers: { ...headers, expect: "100-continue", connection: "keep-alive" },
     });
     upstream.once("continue", () => {
       taken = true;
@@ -129,6 +131,10 @@ function forward(
     });
     upstream.once("response", (response) => {
       taken = true;
+      answered = true;
+      // What is left of the body belongs to no next request.
+      incoming.unpipe(upstream);
+      incoming.resume();
       const { statusCode = 502, statusMessage = "", rawHeaders } = response;
       if (isPage && statusCode === 200 && HTML.test(response.headers["content-type"] ?? "")) {
         sendPage(response, outgoing, page)
@@ -143,7 +149,9 @@ function forward(
       response.once("error", () => outgoing.destroy());
       outgoing.once("close", () => resolve(true));
     });
-    upstream.once("error", () => {
+    upstream.on("error", () => {
+      // How the answer ends is told by the answer itself.
+      if (answered) return;
       if (!taken && !outgoing.destroyed) return resolve(false);
       if (outgoing.headersSent) outgoing.destroy();
       else if (!outgoing.destroyed) refuse(incoming, outgoing, LOST);

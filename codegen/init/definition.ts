@@ -76,6 +76,15 @@ const TEXTS = {
       price: price.byChoice("size", { small: "0.01", medium: "0.02", large: "0.05" }, { per: "pattern" }),
       job: { timeout: "1m", retention: "24h" },
       errors: { no_letter: "The words hold no letter to draw from." },
+      examples: [
+        {
+          input: { words: "rain on the roof", size: "small", colours: "meadow" },
+          output: {
+            svg: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><circle cx="50" cy="50" r="9"/></svg>',
+            circles: 64,
+          },
+        },
+      ],
       tags: ["Patterns"],
     }),
 `,

@@ -59,7 +59,7 @@ export function createPublished({ load, origin, paid }: PublishedOptions): Publi
         llms.replace(/^Base URL: .*$/m, () => `Base URL: ${from}`),
       ),
     ],
-    ["/docs", page("text/html; charset=utf-8", ({ docs }) => docs)],
+    ["/docs", page("text/html; charset=utf-8", callingAt)],
     ["/.well-known/x402", page("application/json; charset=utf-8", (_, from) => wellKnown(paid, from))],
   ]);
 }
@@ -83,6 +83,17 @@ function servedAt(openapi: string, url: string): string {
   const others = (document.servers ?? []).filter((server) => server.url !== "/");
   const own = others.find((server) => server.url.replace(/\/+$/, "") === url) ?? { url };
   return JSON.stringify({ ...document, servers: [own, ...others.filter((server) => server !== own)] });
+}
+
+/** Where a definition names no server, its examples call this one. */
+const EXAMPLE = "https://api.example.com";
+
+/** The page whose examples call the server that shows it. */
+function callingAt({ docs, openapi }: Published, url: string): string {
+  const { servers } = JSON.parse(openapi) as { readonly servers?: readonly { readonly url: string }[] };
+  const named = servers?.[0]?.url.replace(/\/+$/, "") || EXAMPLE;
+  // What a request calls us is text of a stranger.
+  return /^https?:\/\/[\w.:[\]/~%-]+$/.test(url) ? docs.replaceAll(named, () => url) : docs;
 }
 
 /** Version 1 of what x402 marketplaces look for, which lists addresses; what stands there is told by each 402. */

@@ -286,12 +286,12 @@ describe("resource402", () => {
     [
       "a file that is not there",
       ["generate", "shop.ts"],
-      "There is no shop.ts. Name the definition: resource402 generate <file>\n",
+      "There is no shop.ts. Name another: resources.ts, an openapi.json, or a URL where the command takes one.\n",
     ],
     [
       "no definition at all",
       ["generate"],
-      "There is no resources.ts, schema/resources.ts, src/resources.ts. Name the definition: resource402 generate <file>\n",
+      "There is no resources.ts, schema/resources.ts, src/resources.ts. Name another: resources.ts, an openapi.json, or a URL where the command takes one.\n",
     ],
   ])("refuses %s with exit code 2", async (_, words, err) => {
     using project = createProject({});

@@ -119,7 +119,7 @@ describe("resource402 dev", () => {
     expect(greeting).toMatch(/Greeter 1\.0\.0\n\n {2}address http:\/\/localhost:\d+\n/);
     expect(greeting).toContain(`docs    ${url}/docs\n`);
     expect(greeting).toContain("POST    /v1/greet  $0.01 per greeting\n");
-    expect(greeting).toContain("GET     /v1/look   free\n");
+    expect(greeting).toContain("GET     /v1/look   Free of charge\n");
     const rpc = /rpc {5}(\S+)/.exec(greeting)?.[1] ?? "";
     const block = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] });
     const headers = { "content-type": "application/json" };

@@ -168,7 +168,10 @@ describe("a server", () => {
     expect(llms).toContain("POST /v1/render");
     const docs = await shop.fetch("/docs");
     expect(docs.headers.get("content-type")).toBe("text/html; charset=utf-8");
-    expect(await docs.text()).toMatch(/^<!doctype html>/i);
+    const page = await docs.text();
+    expect(page).toMatch(/^<!doctype html>/i);
+    expect(page).toContain("https://shop.example/api/v1/render");
+    expect(page).not.toContain("https://api.example.com");
     const listed = await (await shop.fetch("/.well-known/x402")).json();
     expect(listed).toMatchObject({ version: 1 });
     expect(listed.resources).toContain("https://shop.example/api/v1/render");

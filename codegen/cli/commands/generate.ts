@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isUsd } from "../../../schema/money.ts";
 import { CommandError, type Context } from "../command.ts";
@@ -46,7 +46,7 @@ export function addGenerate(program: Command, context: Context): void {
     .addOption(
       new Option(
         "-f, --from <url|file>",
-        "write a client and nothing else, from the openapi.json of an API or from its address",
+        "write a client and its API.md, from the openapi.json of an API or from its address",
       ).conflicts("watch"),
     )
     .option(
@@ -70,20 +70,27 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
   if (!isUsd(flags.maxPrice)) {
     throw new CommandError(`--max-price ${flags.maxPrice} is no amount. Write US dollars such as 0.25.`, 2);
   }
+  const out = resolve(flags.out ?? ".");
+  if (existsSync(join(out, "server.gen.ts"))) {
+    throw new CommandError(
+      `${flags.out ?? "This folder"} holds what was generated for a seller. Name another one: --out src/studio`,
+      2,
+    );
+  }
   const { readSource } = await import("../source.ts");
   const { generateClient } = await import("../generate.ts");
   const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });
-  return generateClient({ model, out: resolve(flags.out ?? "."), check: flags.check ?? false });
+  return generateClient({ model, out, check: flags.check ?? false });
 }
 
 /** The definition that is named, or the first that is where definitions are kept. @throws CommandError */
 export function definitionFile(named: string | undefined): string {
   const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
   if (file !== undefined) return file;
-  throw new CommandError(
-    `There is no ${named ?? PLACES.join(", ")}. Name the definition: resource402 generate <file>`,
-    2,
-  );
+  const mend = /^[\w.-]+:\d+/.test(named ?? "")
+    ? `Write it as a URL: http://${named}`
+    : "Name another: resources.ts, an openapi.json, or a URL where the command takes one";
+  throw new CommandError(`There is no ${named ?? PLACES.join(", ")}. ${mend}.`, 2);
 }
 
 async function start(file: string, flags: Flags, context: Context): Promise<number> {

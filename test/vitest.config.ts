@@ -31,6 +31,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     sequence: { sequencer: LongestFirst },
+    // Much of it is waiting, for chains, databases and clocks: leaving one core free, as is the default, wastes it.
+    maxWorkers: 2,
     // Two cores may be busy with several real chains, databases and compilers at once.
     testTimeout: 120_000,
     hookTimeout: 120_000,

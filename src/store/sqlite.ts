@@ -341,7 +341,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 /** SQLite's own number. */
 const PAGES = 1000;
 /** A sweep changes pages all over the file: a thousand of them would take longer than anybody should wait. */
-const PAGES_WHILE_SWEEPING = 200;
+const PAGES_WHILE_SWEEPING = 100;
 
 function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {
   return row === undefined ? undefined : decode(row);

@@ -4,7 +4,7 @@ import type { Store } from "./store.ts";
  * So few records of each kind at a time that nobody waits long for one batch: SQLite has the event loop to itself while
  * it writes, and a job that goes changes a dozen pages all over the file.
  */
-const BATCH = 20;
+const BATCH = 10;
 /** Between two batches others have their turn. */
 const PAUSE_MS = 2;
 

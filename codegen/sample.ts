@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { type JsonSchema, resolve, type Schemas } from "./model.ts";
 
 /** A value for examples in documents, and whether it is known to be one that the schema accepts. */
@@ -8,41 +9,58 @@ interface Sample {
 
 /** A value that a schema accepts, for examples in documents: its own example, its default, or a plain one. */
 export function sampleOf(schemas: Schemas, schema: JsonSchema): unknown {
-  return sample(schemas, schema, 0).value;
+  return sample(schemas, schema, atFirst()).value;
 }
 
 /** The same, but `undefined` where a plain value would be a guess: against a pattern that none of ours keeps to. */
 export function soundSampleOf(schemas: Schemas, schema: JsonSchema): unknown {
-  const { value, isSound } = sample(schemas, schema, 0);
+  const { value, isSound } = sample(schemas, schema, atFirst());
   return isSound ? value : undefined;
 }
 
 const DEEP = 12;
 
-function sample(schemas: Schemas, schema: JsonSchema, depth: number): Sample {
+/** Values in one sample: a stranger's schema may ask for a list of millions, or double with each reference. */
+const MOST = 2_000;
+
+/** Characters in one text. */
+const LONG = 10_000;
+
+interface Within {
+  readonly depth: number;
+  readonly budget: { left: number };
+  /** What has been found for texts with a pattern: each is looked for once. */
+  readonly texts: Map<string, Sample>;
+}
+
+const atFirst = (): Within => ({ depth: 0, budget: { left: MOST }, texts: new Map() });
+const inner = (within: Within): Within => ({ ...within, depth: within.depth + 1 });
+
+function sample(schemas: Schemas, schema: JsonSchema, within: Within): Sample {
+  within.budget.left -= 1;
   const own = resolve(schemas, schema);
   const given = [own.examples?.[0 as never], own.default, own.const, own.enum?.[0]];
   const value = given.find((one) => one !== undefined && isOf(own.type, one));
   if (value !== undefined) return { value, isSound: true };
-  if (depth > DEEP) return { value: null, isSound: false };
+  if (within.depth > DEEP || within.budget.left <= 0) return { value: null, isSound: false };
   const options = own.anyOf ?? own.oneOf;
   if (options !== undefined) {
-    const samples = options.map((option) => sample(schemas, option, depth + 1));
+    const samples = options.map((option) => sample(schemas, option, inner(within)));
     return samples.find(({ isSound }) => isSound) ?? samples[0] ?? { value: null, isSound: false };
   }
-  if (own.allOf !== undefined) return merged(own.allOf.map((part) => sample(schemas, part, depth + 1)));
+  if (own.allOf !== undefined) return merged(own.allOf.map((part) => sample(schemas, part, inner(within))));
   switch (Array.isArray(own.type) ? own.type[0] : own.type) {
     case "string":
-      return text(own);
+      return text(own, within);
     case "integer":
     case "number":
       return number(own);
     case "boolean":
       return { value: true, isSound: true };
     case "array":
-      return list(schemas, own, depth);
+      return list(schemas, own, within);
     case "object":
-      return object(schemas, own, depth);
+      return object(schemas, own, within);
     case "null":
       return { value: null, isSound: true };
     default:
@@ -66,11 +84,11 @@ function merged(parts: readonly Sample[]): Sample {
 function object(
   schemas: Schemas,
   { properties, required, minProperties }: JsonSchema,
-  depth: number,
+  within: Within,
 ): Sample {
   const members = Object.entries(properties ?? {})
     .filter(([name]) => required?.includes(name))
-    .map(([name, member]): [string, Sample] => [name, sample(schemas, member, depth + 1)]);
+    .map(([name, member]): [string, Sample] => [name, sample(schemas, member, inner(within))]);
   const isComplete = members.length === (required ?? []).length && minProperties === undefined;
   return {
     value: Object.fromEntries(members.map(([name, { value }]) => [name, value])),
@@ -78,14 +96,17 @@ function object(
   };
 }
 
-function list(schemas: Schemas, own: JsonSchema, depth: number): Sample {
+function list(schemas: Schemas, own: JsonSchema, within: Within): Sample {
   const { prefixItems = [], items, minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = own;
-  const first = prefixItems.map((item) => sample(schemas, item, depth + 1));
-  const more = typeof items === "object" ? sample(schemas, items, depth + 1) : undefined;
+  const first = prefixItems.map((item) => sample(schemas, item, inner(within)));
+  const more = typeof items === "object" ? sample(schemas, items, inner(within)) : undefined;
   // One entry shows what an entry is, unless there must be more, or the schema has no end.
-  const wanted = depth > 3 || more?.isSound === false ? minItems : Math.max(minItems, 1);
+  const wanted = within.depth > 3 || more?.isSound === false ? minItems : Math.max(minItems, 1);
   const count = Math.max(0, Math.min(wanted, maxItems) - first.length);
-  const rest = more === undefined ? [] : Array.from({ length: count }, () => more);
+  const rest: Sample[] = [];
+  while (more !== undefined && typeof items === "object" && rest.length < count && within.budget.left > 0) {
+    rest.push(rest.length === 0 ? more : sample(schemas, items, inner(within)));
+  }
   const all = [...first, ...rest];
   const isEnough = all.length >= minItems && !(uniqueItems === true && count > 1);
   return { value: all.map(({ value }) => value), isSound: isEnough && all.every(({ isSound }) => isSound) };
@@ -112,13 +133,27 @@ function number(own: JsonSchema): Sample {
   return { value: value ?? low ?? high ?? 1, isSound: value !== undefined };
 }
 
-function text({ format, pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY }: JsonSchema): Sample {
+function text({ format, pattern, ...lengths }: JsonSchema, { texts }: Within): Sample {
+  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = lengths;
   const inForm = SAMPLES[format ?? ""];
   if (inForm !== undefined && pattern === undefined) {
     return { value: inForm, isSound: inForm.length >= minLength && inForm.length <= maxLength };
   }
-  const plain = "…".repeat(Math.min(Math.max(1, minLength), maxLength));
-  if (pattern === undefined) return { value: plain, isSound: format === undefined };
+  const plain = "…".repeat(Math.max(0, Math.min(Math.max(1, minLength), maxLength, LONG)));
+  if (pattern === undefined) {
+    return { value: plain, isSound: format === undefined && plain.length >= minLength };
+  }
+  const key = JSON.stringify([pattern, minLength, maxLength]);
+  const known = texts.get(key);
+  if (known !== undefined) return known;
+  const value = textOfPattern(pattern, minLength, maxLength);
+  const found = { value: value ?? plain, isSound: value !== undefined };
+  texts.set(key, found);
+  return found;
+}
+
+function textOfPattern(pattern: string, minLength: number, maxLength: number): string | undefined {
+  if (minLength > LONG) return undefined;
   const length = Math.min(Math.max(minLength, 1), 200);
   const lengths = [...new Set([length, minLength + 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 64])];
   const candidates = [
@@ -127,18 +162,19 @@ function text({ format, pattern, minLength = 0, maxLength = Number.POSITIVE_INFI
     ...[..."0aA"].flatMap((letter) => lengths.map((count) => letter.repeat(count))),
     ...lengths.map((count) => `0x${"0".repeat(count)}`),
   ];
-  const value = candidates.find(
-    (candidate) =>
-      candidate.length >= minLength && candidate.length <= maxLength && matches(pattern, candidate),
+  return firstMatch(
+    pattern,
+    candidates.filter(({ length }) => length >= minLength && length <= maxLength),
   );
-  return { value: value ?? plain, isSound: value !== undefined };
 }
 
-function matches(pattern: string, candidate: string): boolean {
+/** A stranger's pattern may take for ever (`(a+)+b`): this one is given a tenth of a second. */
+function firstMatch(pattern: string, candidates: readonly string[]): string | undefined {
+  const look = "const expression = new RegExp(pattern, 'u'); candidates.find((one) => expression.test(one))";
   try {
-    return new RegExp(pattern, "u").test(candidate);
+    return runInNewContext(look, { pattern, candidates }, { timeout: 100 });
   } catch {
-    return false;
+    return undefined;
   }
 }
 

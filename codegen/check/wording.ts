@@ -63,6 +63,22 @@ export function checkHead(api: ApiDefinition, report: Report): void {
   }
 }
 
+/** Reports the declared errors of a resource, as pairs of code and text, that buyers could not read. */
+export function checkErrors(
+  path: string,
+  errors: Iterable<readonly [code: string, text: unknown]>,
+  report: Report,
+): void {
+  for (const [code, text] of errors) {
+    const at = `${path}.errors.${code}`;
+    if (!/^[a-z][a-z0-9_]*$/.test(code))
+      report(at, `"${code}" is no error code`, 'write it like "content_filtered"');
+    if (Object.hasOwn(PROBLEMS, code))
+      report(at, `"${code}" is a code of this library`, "choose another code");
+    if (!isText(text)) report(at, "has no text", "say what buyers read when it happens");
+  }
+}
+
 /** Reports what is wrong with the plain members of a resource; false when nothing more can be asked of it. */
 export function checkResource(path: string, resource: ResourceDefinition, report: Report): boolean {
   if (typeof resource !== "object" || resource === null) {
@@ -85,14 +101,7 @@ export function checkResource(path: string, resource: ResourceDefinition, report
   checkNames(path, resource, MEMBERS, report);
   checkNames(`${path}.job`, resource.job ?? {}, JOB_MEMBERS, report);
   checkRunning(path, resource, report);
-  for (const [code, text] of Object.entries(errors ?? {})) {
-    const at = `${path}.errors.${code}`;
-    if (!/^[a-z][a-z0-9_]*$/.test(code))
-      report(at, `"${code}" is no error code`, 'write it like "content_filtered"');
-    if (Object.hasOwn(PROBLEMS, code))
-      report(at, `"${code}" is a code of this library`, "choose another code");
-    if (!isText(text)) report(at, "has no text", "say what buyers read when it happens");
-  }
+  checkErrors(path, Object.entries(errors ?? {}), report);
   for (const name of LISTS) {
     const list: unknown = resource[name];
     if (list !== undefined && !Array.isArray(list)) report(`${path}.${name}`, "is no list", "write [ … ]");

@@ -53,9 +53,9 @@ export const CHALLENGE_HEADER: string = encodeHeader({
 
 /** A problem with a code of the library's, or, with a `text`, with one that a handler has declared. */
 export function problemExample(code: string, text?: string): Json {
-  const [status, title, retryable] = (PROBLEMS as Readonly<Record<string, ProblemFacts | undefined>>)[
-    code
-  ] ?? [DECLARED_FAILURE_STATUS, "The request was refused", false];
+  const [status, title, retryable]: ProblemFacts = Object.hasOwn(PROBLEMS, code)
+    ? PROBLEMS[code as keyof typeof PROBLEMS]
+    : [DECLARED_FAILURE_STATUS, "The request was refused", false];
   const detail = text ?? `${title}.`;
   const value = {
     type: problemType(code),
@@ -119,7 +119,9 @@ const failed = (resource: string): Json => ({
 export function succeededJob({ name, job }: ResourceModel, result: unknown): Json | undefined {
   if (result === undefined) return undefined;
   const member = (field: string | undefined): unknown =>
-    field === undefined ? undefined : (result as Json)[field];
+    field !== undefined && typeof result === "object" && result !== null && Object.hasOwn(result, field)
+      ? (result as Json)[field]
+      : undefined;
   return {
     jobId: JOB_ID,
     resource: name,

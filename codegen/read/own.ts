@@ -5,6 +5,7 @@ import { perWhat, priceSentence } from "../../schema/price-prose.ts";
 import { checkNames, pascalCase } from "../check/names.ts";
 import { checkPrice } from "../check/pricing.ts";
 import { checkRoutes, pathParams } from "../check/routes.ts";
+import { checkErrors } from "../check/wording.ts";
 import { type Mistake, type Report, reporter } from "../mistake.ts";
 import {
   type ApiModel,
@@ -46,6 +47,7 @@ export function readOwn(
         : [];
     }),
   );
+  if (found.length === 0) report("paths", "offer no resource", "add one");
   const schemas = schemasOf(document, extension, bodiesOf(found), source);
   const names = found.map(({ operation }) => String(operation.operationId));
   checkNames(names, report);
@@ -92,6 +94,15 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     return 0;
   };
   const { cache, job, charge } = terms;
+  const errors = recordsOf(terms.errors).map(({ code, text }) => ({
+    code: String(code),
+    text: String(text),
+  }));
+  checkErrors(
+    at,
+    errors.map(({ code, text }) => [code, text]),
+    report,
+  );
   if (charge !== "before" && charge !== "after")
     report(`${at}.charge`, "is no moment", "write before or after");
   const description = textOf(terms, "description");
@@ -134,7 +145,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
           },
         }
       : {}),
-    errors: recordsOf(terms.errors).map(({ code, text }) => ({ code: String(code), text: String(text) })),
+    errors,
     examples: recordsOf(terms.examples)
       .filter(({ input }) => isRecord(input))
       .map(({ input, output }) => ({ input, output })),

@@ -172,3 +172,8 @@ describe("an example that nobody has given", () => {
     ).toBeUndefined();
   });
 });
+
+it("an error code that every object has a member of is documented as any other", async () => {
+  const document = await documentOf(apiWith({ errors: { constructor: "No plan was given." } }));
+  expect(JSON.stringify(document)).toContain("urn:problem-type:resource402:constructor");
+});

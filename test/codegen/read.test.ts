@@ -64,6 +64,9 @@ describe("a document", () => {
           properties: { a: { $ref: "#/x" } },
         }),
       (document) => delete document.components.schemas.CaptionOutput,
+      (document) =>
+        Object.assign(caption(document)["x-resource402"] ?? {}, { errors: [{ code: "A b", text: "x" }] }),
+      (document) => Object.assign(document, { paths: {} }),
       (document) => Object.assign(document["x-resource402"], { format: 2 }),
     ] satisfies ((document: Awaited<ReturnType<typeof published>>) => unknown)[];
     for (const change of changes) expect(await broken(change), String(change)).toThrow(DocumentError);

@@ -1,7 +1,7 @@
 import { emitClient } from "./emit/client.ts";
 import { emitDocs } from "./emit/docs.ts";
 import { emitLlms } from "./emit/llms.ts";
-import { emitOpenapi } from "./emit/openapi.ts";
+import { openapiOf } from "./emit/openapi.ts";
 import { emitPublished } from "./emit/published.ts";
 import { emitReference } from "./emit/reference.ts";
 import { emitSdkEntries, emitSdkManifest, SDK_MARK, type SdkOptions } from "./emit/sdk.ts";
@@ -10,6 +10,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { emitTypes, loadTools } from "./emit/types.ts";
 import { type ApiModel, compareText } from "./model.ts";
+import { json } from "./print.ts";
 
 export interface GeneratedFile {
   /** Relative to the folder that is written to, with slashes. */
@@ -43,13 +44,13 @@ export function inOrder(files: readonly GeneratedFile[]): readonly GeneratedFile
 /** Emits what others read: no code but that in which a server keeps it. */
 export function emitDocuments(model: ApiModel): readonly GeneratedFile[] {
   const reference = emitReference(model);
-  const openapi = emitOpenapi(model);
+  const openapi = openapiOf(model);
   const llms = emitLlms(model);
   const docs = emitDocs(model, reference);
   return [
     { path: "API.md", text: reference },
     { path: "llms.txt", text: llms },
-    { path: "openapi.json", text: openapi },
+    { path: "openapi.json", text: json(openapi) },
     { path: "published.gen.ts", text: emitPublished(model.source, { openapi, llms, docs }) },
   ];
 }

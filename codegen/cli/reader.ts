@@ -44,7 +44,7 @@ export async function answer(): Promise<void> {
   if (!documents || !("model" in compilation)) return;
   // On the other core, while the command makes code of the same model.
   const { emitDocuments } = await import("../files.ts");
-  parentPort?.postMessage(JSON.stringify(emitDocuments(compilation.model)));
+  parentPort?.postMessage(emitDocuments(compilation.model));
 }
 
 const LENT = /^(resource402|zod)(\/|$)/;

@@ -20,8 +20,13 @@ import {
 } from "../wire-answers.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 
-/** `openapi.json`, version 3.1: the published document, for people's tools and for agents. */
+/** `openapi.json`: the published document, for people's tools and for agents. */
 export function emitOpenapi(model: ApiModel): string {
+  return json(openapiOf(model));
+}
+
+/** The document itself, of OpenAPI 3.1. */
+export function openapiOf(model: ApiModel): Json {
   const { resources, title, version, description, contact, license, servers } = model;
   const jobs = resources.filter(({ job }) => job !== undefined);
   const requests = createRequests(model);
@@ -47,7 +52,7 @@ export function emitOpenapi(model: ApiModel): string {
     callbacks: CALLBACKS,
     examples: job === undefined ? {} : jobExamples(job, examplesOf(job, model)[0]?.output),
   });
-  return json({
+  return {
     "x-generated": banner(model.source),
     openapi: "3.1.0",
     [EXTENSION]: { format: FORMAT, schemas: besides(components.schemas as Schemas, model, requests) },
@@ -58,7 +63,7 @@ export function emitOpenapi(model: ApiModel): string {
     tags: tags(resources),
     paths: Object.fromEntries(paths),
     components,
-  });
+  };
 }
 
 /** Schemas that stand nowhere as they are: those of fields in an address, and those written out with their defaults. */

@@ -41,7 +41,7 @@ const api = defineApi({
   },
 });
 const documents = {
-  upscale: { method: "POST", path: "/v1/upscale", maxPrice: "0", outputSchema: {} },
+  upscale: { method: "POST", path: "/v1/upscale", maxPrice: "0" },
 } as const;
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };
 

@@ -21,7 +21,7 @@ const api = defineApi({
   },
 });
 const route = { method: "POST", path: "/v1/wait" } as const;
-const documents = { wait: { ...route, maxPrice: "0", outputSchema: { input: {}, output: {} } } };
+const documents = { wait: { ...route, maxPrice: "0" } };
 
 /** The same client, whose requests lose what makes the better ways possible. */
 const WAYS = {

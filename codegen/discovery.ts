@@ -1,4 +1,5 @@
 import {
+  type ApiModel,
   choicesOf,
   type Field,
   fieldsOf,
@@ -14,8 +15,18 @@ import { sampleOf } from "./sample.ts";
 
 /** How a resource describes itself inside its own 402, for marketplaces and agents that have no document. */
 
+/** What each 402 says of its resource, by the resource's name. */
+export function descriptions({ resources, schemas }: ApiModel): object {
+  const paid = resources.filter(({ price }) => price.kind !== "free");
+  const entries = paid.map((resource): [string, object] => [
+    resource.name,
+    { outputSchema: outputSchema(resource, schemas), bazaar: bazaar(resource, schemas) },
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** `outputSchema` of x402 version 1: a flat list of fields for each place that they are sent in. */
-export function outputSchema(resource: ResourceModel, schemas: Schemas): object {
+function outputSchema(resource: ResourceModel, schemas: Schemas): object {
   const { typeName, method, pathParams } = resource;
   const fields = fieldsOf(schemas, { $ref: refTo(`${typeName}Input`) }) ?? [];
   const described = fields.map(({ name, schema, required }): [string, object] => {
@@ -52,7 +63,7 @@ export function outputSchema(resource: ResourceModel, schemas: Schemas): object 
  * The `bazaar` extension of x402 version 2: an example of what is sent and what comes back, and a JSON Schema that the
  * example keeps to. Source: x402 specification, extensions/bazaar.
  */
-export function bazaar(resource: ResourceModel, schemas: Schemas): object {
+function bazaar(resource: ResourceModel, schemas: Schemas): object {
   const { typeName, method, path, pathParams, examples } = resource;
   const face = (name: string): JsonSchema => ({ $ref: refTo(typeName + name) });
   const fields = fieldsOf(schemas, face("Input"));

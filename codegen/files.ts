@@ -1,3 +1,4 @@
+import { descriptions } from "./discovery.ts";
 import { emitClient } from "./emit/client.ts";
 import { emitDocs } from "./emit/docs.ts";
 import { emitLlms } from "./emit/llms.ts";
@@ -24,49 +25,64 @@ export interface Generated {
   readonly stubs: readonly GeneratedFile[];
 }
 
-/** Begins to load what {@link emitCode} will need. */
+/** Begins to load what {@link emitAll} will need. */
 export function prepare(): void {
-  // A failure is told by emitCode, which loads the same.
+  // A failure is told by emitAll, which loads the same.
   loadTools().catch(() => undefined);
 }
 
-/** Emits everything. `definition` is the specifier by which `server.gen.ts` imports the definition. */
-export async function emitAll(model: ApiModel, definition: string): Promise<Generated> {
-  const code = await emitCode(model, definition);
-  return { ...code, files: inOrder([...emitDocuments(model), ...code.files]) };
+/** The documents that take longest to make. */
+export interface Documents {
+  /** `API.md` */
+  readonly reference: string;
+  /** `openapi.json` */
+  readonly openapi: string;
+  /** The same on one line, as a server answers it. */
+  readonly served: string;
+  /** The page at `/docs`. */
+  readonly docs: string;
 }
 
-/** Files in the order of their names. */
-export function inOrder(files: readonly GeneratedFile[]): readonly GeneratedFile[] {
-  return [...files].sort((a, b) => compareText(a.path, b.path));
-}
-
-/** Emits what others read: no code but that in which a server keeps it. */
-export function emitDocuments(model: ApiModel): readonly GeneratedFile[] {
+/** Makes the documents that need nothing but the model. Another thread may do so while {@link emitAll} does the rest. */
+export function emitDocuments(model: ApiModel): Documents {
   const reference = emitReference(model);
   const openapi = openapiOf(model);
-  const llms = emitLlms(model);
-  const docs = emitDocs(model, reference);
-  return [
-    { path: "API.md", text: reference },
-    { path: "llms.txt", text: llms },
-    { path: "openapi.json", text: json(openapi) },
-    { path: "published.gen.ts", text: emitPublished(model.source, { openapi, llms, docs }) },
-  ];
+  return {
+    reference,
+    openapi: json(openapi),
+    served: JSON.stringify(openapi),
+    docs: emitDocs(model, reference),
+  };
 }
 
-/** Emits what programs import. */
-export async function emitCode(model: ApiModel, definition: string): Promise<Generated> {
+/** Emits everything. `definition` is the specifier by which `server.gen.ts` imports the definition. */
+export async function emitAll(
+  model: ApiModel,
+  definition: string,
+  made: Promise<Documents> | Documents = emitDocuments(model),
+): Promise<Generated> {
+  const llms = emitLlms(model);
+  const described = JSON.stringify(descriptions(model));
   const files = [
     { path: "client.gen.ts", text: emitClient(model) },
+    { path: "llms.txt", text: llms },
     { path: "server.gen.ts", text: emitServer(model, definition) },
     { path: "types.gen.ts", text: await emitTypes(model) },
   ];
   const stubs = model.resources.map((resource) => ({
     path: `handlers/${resource.name}.ts`,
-    text: emitStub(model, resource),
+    text: emitStub(model, resource, definition),
   }));
-  return { files, stubs };
+  const { reference, openapi, served, docs } = await made;
+  files.push(
+    { path: "API.md", text: reference },
+    { path: "openapi.json", text: openapi },
+    {
+      path: "published.gen.ts",
+      text: emitPublished(model.source, { openapi: served, llms, docs, described }),
+    },
+  );
+  return { files: files.sort((a, b) => compareText(a.path, b.path)), stubs };
 }
 
 /** Emits what a buyer imports and reads, and nothing of the seller's. */

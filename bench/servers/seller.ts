@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { compile } from "../../codegen/compile.ts";
+import { descriptions } from "../../codegen/discovery.ts";
 import { defineApi, price, resource } from "../../dist/index.js";
 import { listen } from "../../dist/node.js";
 import { type Store, serve } from "../../dist/server.js";
@@ -29,36 +31,26 @@ const documents = {
     method: "POST",
     path: PATH,
     maxPrice: PRICE,
-    outputSchema: {
-      input: {
-        type: "http",
-        method: "POST",
-        bodyType: "json",
-        bodyFields: {
-          imageUrl: { type: "string", required: true, description: "Public URL of the image." },
-          tone: {
-            type: "string",
-            required: false,
-            description: "Style of the sentence.",
-            default: "plain",
-            enum: ["plain", "witty"],
-          },
-        },
-      },
-      output: { caption: { type: "string", description: "One sentence." } },
-    },
   },
 } as const;
 
 /** Serves the one route, on a free port of 127.0.0.1. */
 export async function sell(store: Store): Promise<void> {
-  const server = serve(api, documents, {
-    handlers: { caption: () => OUTPUT },
-    payments: { accepts: [{ network: NETWORK, payTo: PAY_TO }], facilitator: stubFacilitator },
-    store,
-    // The peers write no line per request either.
-    log: "warn",
-  });
+  const compilation = await compile(api);
+  if ("mistakes" in compilation) throw new Error(JSON.stringify(compilation.mistakes));
+  const described = JSON.stringify(descriptions(compilation.model));
+  const server = serve(
+    api,
+    documents,
+    {
+      handlers: { caption: () => OUTPUT },
+      payments: { accepts: [{ network: NETWORK, payTo: PAY_TO }], facilitator: stubFacilitator },
+      store,
+      // The peers write no line per request either.
+      log: "warn",
+    },
+    async () => ({ openapi: "", llms: "", docs: "", described }),
+  );
   const { port } = await listen(server, { hostname: "127.0.0.1", port: 0 });
   report(port);
 }

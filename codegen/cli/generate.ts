@@ -1,20 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import {
-  emitBuyers,
-  emitCode,
-  emitDocuments,
-  type Generated,
-  type GeneratedFile,
-  inOrder,
-  prepare,
-} from "../files.ts";
+import { emitAll, emitBuyers, emitDocuments, type Generated, type GeneratedFile, prepare } from "../files.ts";
 import type { Mistake } from "../mistake.ts";
 import type { ApiModel } from "../model.ts";
 import { importExtension } from "./extension.ts";
+import { sayHandlers } from "./handlers.ts";
 import { load } from "./load.ts";
-import { counted, sayDiff, sayDone, sayError, sayMistakes } from "./say.ts";
-import { type Stale, staleFiles, writeFiles } from "./write.ts";
+import { counted, sayDone, sayError, sayMistakes, sayStale } from "./say.ts";
+import { staleFiles, writeFiles } from "./write.ts";
 
 export interface GenerateOptions {
   /** Absolute path of the definition. */
@@ -39,6 +32,10 @@ export interface Outcome {
   readonly files: readonly string[];
   /** Absent when the definition has mistakes. */
   readonly model?: ApiModel;
+  /** Says what the run came to, once its files are watched. */
+  readonly say?: () => void;
+  /** How many files were written. */
+  readonly written?: number;
 }
 
 /** Generates everything from a definition, or says why not. */
@@ -59,9 +56,11 @@ export async function generate(options: GenerateOptions): Promise<Outcome> {
   const definition = source.startsWith(".") ? source : `./${source}`;
   const specifier = extension === "ts" ? definition : definition.replace(/ts$/, "js");
   const { model } = compilation;
-  const [code, published] = await Promise.all([emitCode(model, specifier), documents]);
-  const generated = { ...code, files: inOrder([...code.files, ...(published ?? emitDocuments(model))]) };
-  return { exitCode: await bringUpToDate(out, generated, options.check ?? false), files, model };
+  const made = documents.then((documents) => documents ?? emitDocuments(model));
+  const generated = await emitAll(model, specifier, made);
+  const done = await bringUpToDate(out, generated, options.check ?? false);
+  if (!options.check) sayHandlers({ out, file, resources: model.resources, before: done.server });
+  return { exitCode: done.exitCode, files, model, written: done.written };
 }
 
 export interface GenerateFromOptions {
@@ -74,21 +73,29 @@ export interface GenerateFromOptions {
 
 /** Generates what a buyer needs from a published document. Returns the exit code. */
 export async function generateClient({ model, out, check = false }: GenerateFromOptions): Promise<0 | 1> {
-  return bringUpToDate(out, { files: await emitBuyers(model), stubs: [] }, check);
+  return (await bringUpToDate(out, { files: await emitBuyers(model), stubs: [] }, check)).exitCode;
 }
 
-/** Writes what is stale and what is missing, or only says so. Returns the exit code. */
-async function bringUpToDate(out: string, generated: Generated, check: boolean): Promise<0 | 1> {
+interface Done {
+  readonly exitCode: 0 | 1;
+  readonly written: number;
+  /** What `server.gen.ts` was before, when it has changed. */
+  readonly server: string | undefined;
+}
+
+/** Writes what is stale and what is missing, or only says so. */
+async function bringUpToDate(out: string, generated: Generated, check: boolean): Promise<Done> {
   const stale = await staleFiles(out, generated.files);
+  const server = stale.find(({ path }) => path === "server.gen.ts")?.before;
   if (check) {
-    if (stale.length > 0) await sayStale(stale);
+    if (stale.length > 0) await sayStale(stale, "resource402 generate");
     else sayDone(`Up to date: ${counted(generated.files.length, "file")}.`);
-    return stale.length > 0 ? 1 : 0;
+    return { exitCode: stale.length > 0 ? 1 : 0, written: 0, server };
   }
   const stubs = generated.stubs.filter(({ path }) => !existsSync(join(out, path)));
   await writeFiles(out, [...stale, ...stubs]);
   sayDone(resultOf(stale, stubs, generated.files.length - stale.length));
-  return 0;
+  return { exitCode: 0, written: stale.length + stubs.length, server };
 }
 
 function resultOf(
@@ -110,16 +117,4 @@ function resultOf(
 
 function summaryOf(mistakes: readonly Mistake[]): string {
   return `${counted(mistakes.length, "mistake")}. Nothing was written.`;
-}
-
-async function sayStale(stale: readonly Stale[]): Promise<void> {
-  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
-  for (const { path, text, before } of stale) {
-    const was = before === undefined ? "/dev/null" : `a/${path}`;
-    const headerOptions = FILE_HEADERS_ONLY;
-    sayDiff(
-      createTwoFilesPatch(was, `b/${path}`, before ?? "", text, undefined, undefined, { headerOptions }),
-    );
-  }
-  sayError(`Stale: ${stale.map(({ path }) => path).join(", ")}. Run \`resource402 generate\`.`);
 }

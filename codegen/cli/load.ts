@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { durationText } from "../../schema/duration.ts";
-import type { GeneratedFile } from "../files.ts";
+import type { Documents } from "../files.ts";
 import type { Answer, Question } from "./reader.ts";
 
 /** Definitions describe; one that takes longer waits for something that will not come. */
@@ -8,7 +8,7 @@ const PATIENCE_MS = 30_000;
 
 /** What was read, and, when they were asked for, its documents: `undefined` when the thread ends before they are made. */
 export interface Loaded extends Answer {
-  readonly documents: Promise<readonly GeneratedFile[] | undefined>;
+  readonly documents: Promise<Documents | undefined>;
 }
 
 /**
@@ -29,8 +29,8 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
     files: [question.file],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";
-  let made: (documents: readonly GeneratedFile[] | undefined) => void = () => {};
-  const documents = new Promise<readonly GeneratedFile[] | undefined>((resolve) => {
+  let made: (documents: Documents | undefined) => void = () => {};
+  const documents = new Promise<Documents | undefined>((resolve) => {
     made = resolve;
   });
   const answered = new Promise<Answer>((resolve) => {
@@ -45,7 +45,7 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
       const answer = JSON.parse(text) as Answer;
       if (!question.documents || !("model" in answer.compilation)) return end(answer);
       resolve(answer);
-      worker.once("message", (documents: readonly GeneratedFile[]) => made(documents));
+      worker.once("message", (documents: Documents) => made(documents));
     });
     worker.once("error", (error: Error) => {
       end(failed(`stops the compiler: ${error.message}`, "please report this, with the definition"));

@@ -42,7 +42,7 @@ export async function answer(): Promise<void> {
   const compilation = await read(file, source);
   parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies Answer));
   if (!documents || !("model" in compilation)) return;
-  // On the other core, while the command makes code of the same model.
+  // On the other core, while the command makes the rest of the same model.
   const { emitDocuments } = await import("../files.ts");
   parentPort?.postMessage(emitDocuments(compilation.model));
 }

@@ -1,6 +1,5 @@
 import { durationText } from "../../schema/duration.ts";
 import { textKind } from "../check/routes.ts";
-import { bazaar, outputSchema } from "../discovery.ts";
 import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
 import { insteadOf } from "../prose.ts";
@@ -48,7 +47,7 @@ function factory({ title }: ApiModel, hasQuotes: boolean, definition: string): s
   const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
   const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
   return `${doc}export function createServer(options: ${options}): Server {
-  return serve(api, documents, options, () => import(${string(`./published.gen${definition.slice(-3)}`)}));
+  return serve(api, documents, options, () => import(${string(`./published.gen.${definition.slice(-2)}`)}));
 }
 `;
 }
@@ -100,7 +99,7 @@ function quotes(resources: readonly ResourceModel[]): string {
 }
 
 function document(resource: ResourceModel, schemas: Schemas): string {
-  const { name, typeName, method, path, pathParams, price, priceBounds } = resource;
+  const { name, typeName, method, path, pathParams, priceBounds } = resource;
   const fields = fieldsOf(schemas, schemas[`${typeName}Input`] ?? {}) ?? [];
   const asText = fields.filter(({ name }) => method === "GET" || pathParams.includes(name));
   const kinds = asText.map(({ name, schema }) => [name, textKind(schemas, schema)]);
@@ -109,8 +108,6 @@ function document(resource: ResourceModel, schemas: Schemas): string {
     path,
     maxPrice: priceBounds.max,
     fields: kinds.length === 0 ? undefined : Object.fromEntries(kinds),
-    outputSchema: outputSchema(resource, schemas),
-    bazaar: price.kind === "free" ? undefined : bazaar(resource, schemas),
   };
   return `  ${key(name)}: ${literal(document, "  ", `${key(name)}: `)},\n`;
 }

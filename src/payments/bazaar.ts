@@ -1,4 +1,12 @@
-/** What a challenge says of the resource itself: the `bazaar` extension of x402 version 2. */
+/** What a challenge says of the resource itself: what to send, and what comes back. */
+export interface Description {
+  /** For buyers of x402 version 1. */
+  readonly outputSchema: unknown;
+  /** The same for marketplaces of today. */
+  readonly bazaar: Bazaar;
+}
+
+/** The `bazaar` extension of x402 version 2. */
 export interface Bazaar {
   readonly info: { readonly input: object; readonly output?: object };
   /** The path with `:name` for its parameters, when it has any: one entry in a catalogue for all of them. */

@@ -18,7 +18,7 @@ import {
   type PaymentRequirementsV1,
   type Pricing,
 } from "../wire/index.ts";
-import { type Bazaar, fitting } from "./bazaar.ts";
+import { type Bazaar, type Description, fitting } from "./bazaar.ts";
 import { saysUsed } from "./charge.ts";
 import type { Presented } from "./evidence.ts";
 import { nameInV1 } from "./network.ts";
@@ -55,12 +55,10 @@ export interface Priced {
   readonly price: Price;
   readonly timeoutMs: number;
   readonly isJob: boolean;
+  /** How long a job may wait for its first start. */
+  readonly startWithinMs: number | undefined;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
-  /** x402 v1 `outputSchema`: what to send and what comes back. */
-  readonly outputSchema: unknown;
-  /** x402 v2 `bazaar`: the same for marketplaces of today. */
-  readonly bazaar: Bazaar | undefined;
 }
 
 interface Offer {
@@ -69,6 +67,7 @@ interface Offer {
   readonly texts: readonly string[];
   /** Index for index the same as `v2`; without `resource`, which depends on the URL. */
   readonly v1: readonly (Omit<PaymentRequirementsV1, "resource"> | undefined)[];
+  readonly bazaar: Bazaar | undefined;
 }
 
 export interface Offers {
@@ -96,6 +95,8 @@ export interface OfferOptions {
   readonly refunds: boolean;
   /** True when every payment must name its call. */
   readonly requireKey: boolean;
+  /** What the 402s of a resource say of it; nothing when that cannot be had. Never fails. */
+  readonly describe: (resource: string) => Promise<Description | undefined>;
 }
 
 /** What a buyer may rely on when a call ends without a result. Stands beside the price in the 402. */
@@ -110,7 +111,7 @@ function refundPolicy({ charge, isJob }: Priced, refunds: boolean): string {
 }
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
-export function createOffers({ accepts, facilitator, refunds, requireKey }: OfferOptions): Offers {
+export function createOffers({ accepts, facilitator, refunds, requireKey, describe }: OfferOptions): Offers {
   const core = new x402ResourceServer(facilitator);
   // By name: under a pattern core would build a RegExp for each look-up.
   for (const network of new Set(accepts.map((accept) => accept.network))) {
@@ -156,7 +157,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
   }
 
   async function build(resource: Priced, amount: Money): Promise<Offer> {
-    await ready();
+    const [description] = await Promise.all([describe(resource.name), ready()]);
     const upfront = resource.charge === "before";
     const built = await Promise.all(
       ways.map(async (way) => {
@@ -178,10 +179,13 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
           price: { asset: way.asset.address, amount: atomic },
           maxTimeoutSeconds: upfront
             ? UPFRONT_SECONDS
-            : Math.ceil(resource.timeoutMs / 1000) + AROUND_WORK_SECONDS,
+            : Math.ceil(untilDoneMs(resource) / 1000) + AROUND_WORK_SECONDS,
           extra: upfront ? { ...extra, paymentFlow: "upfront" } : extra,
         });
-        return v2.map((requirements) => ({ v2: requirements, v1: inV1(requirements, resource, extra) }));
+        return v2.map((requirements) => ({
+          v2: requirements,
+          v1: inV1(requirements, resource, { extra, outputSchema: description?.outputSchema }),
+        }));
       }),
     );
     const flat = built.flat();
@@ -189,6 +193,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
       v2: flat.map((one) => one.v2),
       texts: flat.map((one) => JSON.stringify(one.v2)),
       v1: flat.map((one) => one.v1),
+      bazaar: description?.bazaar,
     };
   }
 
@@ -206,7 +211,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey }: Offe
         error,
         { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
-      const described = withBazaar(required, resource.bazaar);
+      const described = withBazaar(required, offer.bazaar);
       const body: PaymentRequiredV1 = {
         x402Version: 1,
         error,
@@ -284,7 +289,7 @@ function withBazaar(required: PaymentRequired, bazaar: Bazaar | undefined): Paym
 function inV1(
   v2: PaymentRequirements,
   resource: Priced,
-  extra: object,
+  { extra, outputSchema }: { readonly extra: object; readonly outputSchema: unknown },
 ): Omit<PaymentRequirementsV1, "resource"> | undefined {
   const network = nameInV1(v2.network);
   if (network === undefined) return undefined;
@@ -294,7 +299,7 @@ function inV1(
     maxAmountRequired: v2.amount,
     description: resource.summary,
     mimeType: "application/json",
-    outputSchema: resource.outputSchema,
+    outputSchema,
     payTo: v2.payTo,
     maxTimeoutSeconds: v2.maxTimeoutSeconds,
     asset: v2.asset,
@@ -323,4 +328,12 @@ function defaultAsset(network: Network, place: string): AcceptedAsset {
   }
   const { asset: address, symbol, decimals, name, version } = found;
   return { address, symbol, decimals, name, version };
+}
+
+/** What an authorization that is settled after the work must outlive: the work, and the wait that it is promised. */
+export function untilDoneMs({
+  timeoutMs,
+  startWithinMs = 0,
+}: Pick<Priced, "timeoutMs" | "startWithinMs">): number {
+  return startWithinMs + timeoutMs;
 }

@@ -1,5 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Description } from "../payments/bazaar.ts";
 import type { StoredAnswer } from "../store/store.ts";
 
 /** What an API says of itself; `published.gen.ts` as a module. */
@@ -9,6 +10,33 @@ export interface Published {
   readonly llms: string;
   /** HTML. */
   readonly docs: string;
+  /** JSON: what the 402s say of their resources, by name. */
+  readonly described: string;
+}
+
+/**
+ * What the 402s say of their resources, read when the first is asked for. A 402 goes without rather than fail: who has
+ * the address and the price can buy.
+ */
+export function createDescriptions(
+  load: () => Promise<Published>,
+  onError: (error: unknown) => void,
+): (resource: string) => Promise<Description | undefined> {
+  const read = async (): Promise<ReadonlyMap<string, Description>> => {
+    const { described } = await load();
+    return new Map(Object.entries(JSON.parse(described) as Record<string, Description>));
+  };
+  let reading: Promise<ReadonlyMap<string, Description>> | undefined;
+  return async (resource) => {
+    reading ??= read();
+    try {
+      return (await reading).get(resource);
+    } catch (error) {
+      reading = undefined;
+      onError(error);
+      return undefined;
+    }
+  };
 }
 
 /** Answers those who look for an API and want to know what it sells. */

@@ -10,7 +10,6 @@ import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
 import type { JobResource } from "../jobs/record.ts";
-import type { Bazaar } from "../payments/bazaar.ts";
 import type { Priced } from "../payments/offer.ts";
 
 /** What the compiler writes down of a resource for the server. */
@@ -22,10 +21,6 @@ export interface ResourceDocument {
   readonly maxPrice: string;
   /** How text from path and query becomes a value: string, number, boolean or json, with `[]` for lists. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** x402 v1 `outputSchema`. */
-  readonly outputSchema: unknown;
-  /** x402 v2 extension `bazaar`. Absent: the 402 goes without. */
-  readonly bazaar?: Bazaar;
 }
 
 export type Documents = Readonly<Record<string, ResourceDocument>>;
@@ -85,8 +80,6 @@ export function servedResources(
       artifactUrl: job?.artifactUrl,
       response: job?.response,
       document: document as ResourceDocument,
-      outputSchema: document?.outputSchema,
-      bazaar: document?.bazaar,
       maxPrice: parseUsd(document?.maxPrice ?? "0"),
       fixed: definition.price.kind === "fixed" ? parseUsd(definition.price.usd) : undefined,
       handler: handler as AnyHandler,

@@ -61,7 +61,6 @@ export const documents: Documents = Object.fromEntries(
       method: "POST" as const,
       path: PATHS[name],
       maxPrice: PRICES[name],
-      outputSchema: { input: { type: "http", method: "POST", bodyType: "json" }, output: {} },
     },
   ]),
 );

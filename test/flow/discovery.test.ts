@@ -11,7 +11,7 @@ import { serve } from "resource402/server";
 import { startWorld } from "resource402/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { bazaar, outputSchema } from "../../codegen/discovery.ts";
+import { descriptions } from "../../codegen/discovery.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import { decodeHeader, encodeHeader } from "../../src/wire/index.ts";
 import { modelOf } from "../codegen/definitions.ts";
@@ -84,8 +84,6 @@ describe("a challenge", () => {
         },
       });
       const model = await modelOf(api);
-      const [wide] = model.resources;
-      if (!wide) throw new Error("no resource");
       await using world = await startWorld({ chain: false });
       const server = serve(
         api,
@@ -94,8 +92,6 @@ describe("a challenge", () => {
             method: "POST",
             path: "/v1/wide",
             maxPrice: "0.01",
-            outputSchema: outputSchema(wide, model.schemas),
-            bazaar: bazaar(wide, model.schemas) as never,
           },
         },
         {
@@ -120,6 +116,7 @@ describe("a challenge", () => {
           },
           log: "error",
         },
+        async () => ({ openapi: "", llms: "", docs: "", described: JSON.stringify(descriptions(model)) }),
       );
       const answer = await server.fetch(new Request("http://wide.test/v1/wide", post({})));
       expect(answer.status).toBe(402);
@@ -140,6 +137,36 @@ describe("a challenge", () => {
       expect(Object.keys(accepts[0].outputSchema.input.bodyFields)).toHaveLength(count);
     },
   );
+
+  it("goes without a description when what is generated cannot be read, and says so in the log", async () => {
+    await using world = await startWorld({ chain: false });
+    const said: string[] = [];
+    const line = (_: object, message: string) => void said.push(message);
+    const log = { debug: line, info: line, warn: line, error: line };
+    const shape = z.object({ text: z.string().describe("A text.") });
+    const echo = resource({
+      ...{ summary: "Say it again.", input: shape, output: shape },
+      price: price.fixed("0.01", { per: "call" }),
+    });
+    const server = serve(
+      defineApi({ title: "Echo", version: "1.0.0", description: "One.", resources: { echo } }),
+      { echo: { method: "POST", path: "/v1/echo", maxPrice: "0.01" } },
+      {
+        handlers: { echo: (input: object) => input },
+        payments: {
+          accepts: [{ network: world.network, payTo: world.seller.address }],
+          facilitator: world.facilitator,
+        },
+        log,
+      },
+      () => Promise.reject(new Error("Cannot find module published.gen.ts")),
+    );
+    const answer = await server.fetch(new Request("http://echo.test/v1/echo", post({ text: "x" })));
+    expect(answer.status).toBe(402);
+    expect(challengeOf(answer)).toMatchObject({ accepts: [{ amount: "10000" }] });
+    expect(challengeOf(answer).extensions).not.toHaveProperty("bazaar");
+    expect(said).toContain("challenges go without a description of their resource");
+  });
 });
 
 describe("a server", () => {

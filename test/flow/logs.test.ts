@@ -203,7 +203,7 @@ describe("the log keeps to itself", () => {
     const line = (level: string) => (fields: object, message: string) => {
       logged.push({ level, fields: fields as Line["fields"], message });
     };
-    const document = { method: "POST", maxPrice: "0", outputSchema: {} } as const;
+    const document = { method: "POST", maxPrice: "0" } as const;
     const server = serve(
       api,
       { draw: { ...document, path: "/v1/draw" }, paint: { ...document, path: "/v1/paint" } },

@@ -54,9 +54,7 @@ export async function openWorks({ works, world: shared, store, ...options }: Wor
       ]),
     ),
   });
-  const document = (name: string) => ({
-    ...{ method: "POST", path: `/v1/${name}`, maxPrice: "0.02", outputSchema: {} },
-  });
+  const document = (name: string) => ({ method: "POST", path: `/v1/${name}`, maxPrice: "0.02" });
   const asked = { verify: 0, settle: 0 };
   const logged: string[] = [];
   const line = (_: object, message: string) => void logged.push(message);

@@ -8,6 +8,7 @@ import { sqliteStore } from "../../src/store/sqlite.ts";
 export interface ServerOrder {
   readonly store: string;
   readonly graceMs: number;
+  readonly drainMs: number;
 }
 
 /** What a server tells its parent. */
@@ -29,7 +30,7 @@ export const api = defineApi({
   },
 });
 export const documents = {
-  wait: { method: "POST", path: "/v1/wait", maxPrice: "0", outputSchema: {} },
+  wait: { method: "POST", path: "/v1/wait", maxPrice: "0" },
 } as const;
 
 /** A server in a process of its own, which ends with its parent. Its jobs wait for a message. */
@@ -48,7 +49,8 @@ async function main(order: ServerOrder): Promise<void> {
     log: { debug() {}, info() {}, warn() {}, error() {} },
     recovery: { everyMs: 50 },
   });
-  const { port } = await listen(server, { port: 0, hostname: "127.0.0.1", graceMs: order.graceMs });
+  const { graceMs, drainMs } = order;
+  const { port } = await listen(server, { port: 0, hostname: "127.0.0.1", graceMs, drainMs });
   tell({ port });
 }
 

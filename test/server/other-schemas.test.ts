@@ -9,8 +9,8 @@ import * as z3 from "zod/v3";
 
 const output = z3.object({ text: z3.string() });
 const documents = {
-  old: { method: "POST", path: "/v1/old", maxPrice: "0.02", outputSchema: {} },
-  other: { method: "POST", path: "/v1/other", maxPrice: "0.01", outputSchema: {} },
+  old: { method: "POST", path: "/v1/old", maxPrice: "0.02" },
+  other: { method: "POST", path: "/v1/other", maxPrice: "0.01" },
 } as const;
 
 it("schemas of zod 3 and of other libraries validate, fill in defaults and price, as those of zod 4 do", async () => {

@@ -142,9 +142,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .tuple(owner, fc.constantFrom(0, 600, 1500))
+      .tuple(owner, fc.constantFrom(0, 600, 1500), fc.boolean())
       .map((args) => told("attend", args, (store) => store.attend(...args))),
   },
+  { weight: 1, arbitrary: fc.constant(told("workers", [], (store) => store.workers())) },
   { weight: 1, arbitrary: limit.map((n) => told("openCalls", n, (store) => store.openCalls(n))) },
   {
     weight: 1,
@@ -241,7 +242,7 @@ const outcome = (work: Promise<unknown>): Promise<unknown> =>
 const others: readonly [string, number, (now: () => number) => Promise<Made>][] = [
   [
     "in SQLite",
-    200,
+    120,
     async (now) => {
       const store = sqliteStore(":memory:", { now });
       return { store, dispose: () => store.close() };
@@ -277,7 +278,8 @@ it.each(others)(
           }
         },
       ),
-      { numRuns, interruptAfterTimeLimit: 45_000, markInterruptAsFailure: true },
+      { numRuns, interruptAfterTimeLimit: 170_000, markInterruptAsFailure: true },
     );
   },
+  180_000,
 );

@@ -30,8 +30,9 @@ export interface JobOptions<Output = unknown> {
    */
   readonly backoff?: Duration;
   /**
-   * A job that has not been started for so long after it was accepted ends as expired; what was charged for it is owed
-   * back. @default it waits for as long as it takes
+   * A job that has not been started for so long after it was accepted ends as expired: what was charged for it is owed
+   * back, and what is charged after the work (whose authorization is asked for so much longer) never is. Where servers
+   * of `role: "api"` have seen no worker for as long, none is sold. @default it waits for as long as it takes
    */
   readonly startWithin?: Duration;
   /** How many of it run at a time in one server: a whole number from 1. @default no limit of its own */
@@ -71,7 +72,9 @@ export interface CacheOptions {
   readonly cache?: Duration | undefined;
   /**
    * An answer out of the cache costs nothing. When it is public too, it is given without asking for a payment; else to
-   * a payment of who bought it, which is not used. @default false
+   * a payment of who bought it, which is not used. Like the cache, what is known of that is one server's own: behind
+   * several, or after a restart, the same request may meet one that does not know the answer yet, and buys it there,
+   * once. @default false
    */
   readonly cacheIsFree?: boolean | undefined;
   /** One payer may be given what another has got. @default false: what one payer has got is never given to another */

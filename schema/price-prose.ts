@@ -1,5 +1,10 @@
 import { formatUsd } from "./money.ts";
-import type { Free, Price, PriceBounds } from "./price.ts";
+import type { Free, PerWhat, Price, PriceBounds } from "./price.ts";
+
+/** What one amount is paid for: "image". A definition that does not say so, which the compiler advises against, sells calls. */
+export function unitOf({ per }: Partial<PerWhat>): string {
+  return per === undefined || per.trim() === "" ? "call" : per;
+}
 
 /** What the amount is paid for, as the 402 and the documents say it: "per image". */
 export function perWhat(price: Price): string {
@@ -8,10 +13,8 @@ export function perWhat(price: Price): string {
       return "free";
     case "sum":
       return price.parts.map(perWhat).join(" plus ");
-    case "perUnit":
-      return `per ${price.per}`;
     default:
-      return `per ${price.per}`;
+      return `per ${unitOf(price)}`;
   }
 }
 
@@ -33,20 +36,20 @@ export function priceSentence(price: Price): string {
 function phrase(price: Exclude<Price, Free>): string {
   switch (price.kind) {
     case "fixed":
-      return `$${price.usd} per ${price.per}`;
+      return `$${price.usd} per ${unitOf(price)}`;
     case "byChoice": {
       const rows = Object.entries(price.table).map(
         ([choice, usd]) => `$${usd} when \`${price.field}\` is \`${choice}\``,
       );
-      return `${rows.join(", ")} (per ${price.per})`;
+      return `${rows.join(", ")} (per ${unitOf(price)})`;
     }
     case "perUnit": {
       const least = price.min === undefined ? "" : `, at least $${price.min}`;
       const most = price.max === undefined ? "" : `, at most $${price.max}`;
-      return `$${price.usd} per ${price.per}${least}${most}`;
+      return `$${price.usd} per ${unitOf(price)}${least}${most}`;
     }
     case "quoted":
-      return `between $${price.min} and $${price.max} per ${price.per}, as quoted in the 402`;
+      return `between $${price.min} and $${price.max} per ${unitOf(price)}, as quoted in the 402`;
     case "sum":
       return price.parts.map(phrase).join(" plus ");
   }

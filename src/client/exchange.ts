@@ -197,14 +197,14 @@ export function createExchange(room: ExchangeRoom): Exchange {
   async function sign(
     { resource, idempotencyKey }: CallName,
     request: SavedCall["request"],
-    { headers }: HttpAnswer,
+    { headers, body }: HttpAnswer,
     limits: Pick<PayOptions, "price" | "maxPrice" | "agreed">,
     store: (call: SavedCall) => Promise<SavedCall>,
   ): Promise<{ saved: SavedCall; fresh: boolean }> {
     let fresh = false;
     const saved = await pay({
       ...limits,
-      ...{ resource, idempotencyKey, url: request.url, headers, payer, budget, trusted },
+      ...{ resource, idempotencyKey, url: request.url, headers, body, payer, budget, trusted },
       onChallenge: (offer, usd, currency) => emit({ type: "challenged", resource, offer, usd, currency }),
       async keep(payment) {
         const createdAt = new Date().toISOString();

@@ -45,6 +45,8 @@ export interface PayOptions {
   readonly idempotencyKey: string;
   readonly url: string;
   readonly headers: Headers;
+  /** Of the same 402: where version 1 has its offers. */
+  readonly body: unknown;
   readonly payer: Payer | undefined;
   readonly budget: Budget;
   /** The published price of this input, or the upper bound of a quoted one. `undefined`: not published. */
@@ -69,7 +71,10 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
 
   const required = readPaymentRequired(readHeader(options.headers, HEADERS.paymentRequired));
   if (!required) {
-    const message = "the 402 carries no x402 v2 challenge that can be read, of at most 64 KiB";
+    const message =
+      isRecord(options.body) && options.body.x402Version === 1
+        ? "the 402 offers x402 version 1 alone; this client pays version 2, whose header PAYMENT-REQUIRED is missing"
+        : "the 402 carries no x402 v2 challenge that can be read, of at most 64 KiB";
     throw new ResourceError("protocol", message, { ...facts, status: 402 });
   }
   if (!sameResource(required.resource.url, options.url)) {

@@ -12,7 +12,7 @@ export interface JobsOptions extends Omit<WorkerOptions, "news"> {
 }
 
 export interface Jobs {
-  /** Begins to run jobs, where this server does. */
+  /** Begins to run jobs, where this server does; again, when it has been stopped. */
   start(): void;
   /** Once: ends what has waited too long, and runs what waits, among it what a dead server has left. */
   recover(): Promise<void>;
@@ -29,8 +29,11 @@ export interface Jobs {
    */
   cancel(jobId: string): Promise<JobRecord | undefined>;
   document(job: JobRecord): JobDocument;
-  /** Waits for running handlers, then aborts them and hands their jobs back. */
-  stop(graceMs: number): Promise<void>;
+  /**
+   * Takes no more jobs, waits for running handlers, then aborts them and hands their jobs back. Who waits for the end of
+   * a job is told of it until `drained`.
+   */
+  stop(graceMs: number, drained: Promise<unknown>): Promise<void>;
 }
 
 /** Not while its payment is being settled: nobody could say whether it is to be refunded. */
@@ -47,7 +50,10 @@ export function createJobs(options: JobsOptions): Jobs {
     resources.get(resource)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
 
   return {
-    start: () => worker?.start(),
+    start() {
+      news.open();
+      worker?.start();
+    },
 
     async recover() {
       const failure = { code: "expired", error: "The job could not be started in time." };
@@ -81,8 +87,8 @@ export function createJobs(options: JobsOptions): Jobs {
 
     document: (job) => jobDocument(job, resources.get(job.resource)),
 
-    async stop(graceMs) {
-      await worker?.stop(graceMs);
+    async stop(graceMs, drained) {
+      await Promise.all([worker?.stop(graceMs), drained]);
       news.close();
     },
   };

@@ -11,7 +11,9 @@ export interface News {
     reached: (job: JobRecord) => boolean,
     signal?: AbortSignal,
   ): Promise<JobRecord | "gone" | undefined>;
+  /** Lets go of the store, and tells nothing any more until it is opened again. */
   close(): void;
+  open(): void;
 }
 
 /** Listens to the store from the first question on: a server that nobody asks does not. */
@@ -82,6 +84,11 @@ export function createNews(store: Store): News {
     close() {
       closed = true;
       stop?.();
+      stop = undefined;
+    },
+
+    open() {
+      closed = false;
     },
   };
 }

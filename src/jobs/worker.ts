@@ -39,7 +39,7 @@ export interface WorkerOptions {
 
 /** Runs jobs. Several of them, in as many processes, may share a store: a job runs in one of them at a time. */
 export interface Worker {
-  /** Begins to take jobs as they come. */
+  /** Begins to take jobs as they come; again, when it has been stopped. */
   start(): void;
   /** Once: takes what waits, among it what a dead server has left. */
   recover(): Promise<void>;
@@ -322,7 +322,10 @@ export function createWorker(options: WorkerOptions): Worker {
         return;
       } catch (error) {
         jobLog.error({ error }, "the end of a job could not be written");
-        if (stopped) return;
+        if (stopped) {
+          left.add(job.id);
+          return;
+        }
         await pause(WRITE_AGAIN_MS);
       }
     }
@@ -352,6 +355,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     start() {
       if (unlisten) return;
+      stopped = false;
       const stopListening = news.listen((change) => {
         if (change === undefined || change.status === "queued") take();
         for (const id of change === undefined ? running.keys() : [change.id]) {
@@ -383,6 +387,7 @@ export function createWorker(options: WorkerOptions): Worker {
     async stop(graceMs) {
       stopped = true;
       unlisten?.();
+      unlisten = undefined;
       const timer = setTimeout(abortAll, graceMs);
       await taking;
       await Promise.all(Array.from(running.values(), ({ done }) => done));

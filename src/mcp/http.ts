@@ -3,6 +3,8 @@ import type { HttpSession } from "./protocol.ts";
 export interface McpHttpOptions {
   /** Names under which the server may be reached beside those of this machine: `mcp.example.com`. */
   readonly hosts: readonly string[];
+  /** Whether a request comes from somebody who may call. @default everyone who reaches the server may */
+  readonly admits?: (request: Request) => Promise<boolean>;
   /** Opens a session; `onOpen` is to be told its id, `onEnd` that it has ended. */
   readonly open: (events: {
     readonly onOpen: (id: string) => void;
@@ -27,11 +29,11 @@ const MOST_SESSIONS = 100;
  * Streamable HTTP (MCP 2025-11-25, "Transports"). A web page that has its own name resolve to this machine ("DNS
  * rebinding") is refused by the name it calls us, and any other page by its origin.
  */
-export function createMcpHttp({ hosts, open }: McpHttpOptions): McpHttp {
+export function createMcpHttp({ hosts, admits, open }: McpHttpOptions): McpHttp {
   const sessions = new Map<string, HttpSession>();
   const names = new Set([...LOOPBACK, ...hosts.map((host) => host.toLowerCase())]);
 
-  function refusal(request: Request): Response | undefined {
+  async function refusal(request: Request): Promise<Response | undefined> {
     const called = `http://${request.headers.get("host") ?? new URL(request.url).host}`;
     const { host, hostname } = URL.canParse(called) ? new URL(called) : { host: "", hostname: "" };
     if (!names.has(hostname)) return problem(403, `This server is not known as "${hostname}".`);
@@ -39,6 +41,13 @@ export function createMcpHttp({ hosts, open }: McpHttpOptions): McpHttp {
     const isOwn = origin === null || (URL.canParse(origin) && new URL(origin).host === host);
     if (!isOwn) return problem(403, "Pages of other origins may not call this server.");
     if (new URL(request.url).pathname !== MCP_PATH) return problem(404, `The endpoint is ${MCP_PATH}.`);
+    // With every request, as the specification asks: a session's id proves nothing.
+    if (admits && !(await admits(request))) {
+      return problem(401, "Send the server's token: Authorization: Bearer <token>.", {
+        "www-authenticate": 'Bearer realm="mcp"',
+        "cache-control": "no-store",
+      });
+    }
     return undefined;
   }
 
@@ -62,7 +71,7 @@ export function createMcpHttp({ hosts, open }: McpHttpOptions): McpHttp {
 
   return {
     async fetch(request) {
-      const refused = refusal(request);
+      const refused = await refusal(request);
       if (refused) return refused;
       const id = request.headers.get(SESSION_HEADER);
       if (id === null) return begin(request);
@@ -81,6 +90,6 @@ export function createMcpHttp({ hosts, open }: McpHttpOptions): McpHttp {
 }
 
 /** An error as JSON-RPC has it, for a request that could not be read as one. */
-function problem(status: number, message: string): Response {
-  return Response.json({ jsonrpc: "2.0", error: { code: -32_000, message }, id: null }, { status });
+function problem(status: number, message: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ jsonrpc: "2.0", error: { code: -32_000, message }, id: null }, { status, headers });
 }

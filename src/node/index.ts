@@ -7,7 +7,7 @@ export { type FileCallsOptions, fileCalls } from "./calls.ts";
 export interface Listenable {
   readonly fetch: (request: Request) => Promise<Response>;
   start(): Promise<void>;
-  stop(graceMs?: number): Promise<void>;
+  stop(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
 export interface ListenOptions {
@@ -16,11 +16,19 @@ export interface ListenOptions {
   /** @default "0.0.0.0" */
   readonly hostname?: string;
   /**
-   * On SIGTERM and SIGINT: take no more requests and jobs, let running ones finish for `graceMs`, hand the other jobs
-   * back to the store, and end the process by that signal, as its supervisor expects (status 143 or 130 in a shell). A
-   * second signal ends it at once. A process that listens to the signal itself is not ended. @default true
+   * On SIGTERM and SIGINT: take no more jobs and, after `drainMs`, no more requests, let running ones finish for
+   * `graceMs`, hand the other jobs back to the store, and end the process by that signal, as its supervisor expects
+   * (status 143 or 130 in a shell). A second signal ends it at once. A process that listens to the signal itself is not
+   * ended. @default true
    */
   readonly signals?: boolean;
+  /**
+   * How long new requests are still answered after SIGTERM, in milliseconds, while `/readyz` says 503 already: until
+   * load balancers have noticed and send them elsewhere. It is a part of `graceMs`, never more. SIGINT is a person at a
+   * terminal, who does not wait for that; a process with `role: "worker"` takes no calls, and does not either. 0 where
+   * nothing stands in front. @default 5000
+   */
+  readonly drainMs?: number;
   /**
    * How long requests and jobs may go on once the process is told to end, in milliseconds; handlers have two seconds
    * more to heed their signal. Keep it below what the supervisor waits before it kills. @default 10000
@@ -32,10 +40,10 @@ export interface Listening {
   readonly url: string;
   readonly port: number;
   /**
-   * Stops taking requests, lets running ones and jobs finish for `graceMs` (default: that of {@link ListenOptions}),
-   * then stops the server. Signals have their usual effect again.
+   * Stops taking requests, after `drainMs` (default: at once), lets running ones and jobs finish for `graceMs` (default:
+   * that of {@link ListenOptions}), then stops the server. Signals have their usual effect again.
    */
-  close(graceMs?: number): Promise<void>;
+  close(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -45,7 +53,8 @@ const CLOSE_IDLE_EVERY_MS = 50;
  * @throws when the port is taken, or store or facilitator cannot be reached.
  */
 export async function listen(server: Listenable, options: ListenOptions = {}): Promise<Listening> {
-  const { hostname = "0.0.0.0", port: wanted = 3000, signals = true, graceMs: grace = 10_000 } = options;
+  const { hostname = "0.0.0.0", port: wanted = 3000, signals = true } = options;
+  const { graceMs: grace = 10_000, drainMs: drain = 5_000 } = options;
   if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
     throw new Error(`listen: port is ${wanted}; write a number from 0 to 65535 (0 takes a free one)`);
   }
@@ -53,7 +62,10 @@ export async function listen(server: Listenable, options: ListenOptions = {}): P
     await server.start();
     const { node, port } = await bind(server.fetch, hostname, wanted);
     const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
-    async function stop(graceMs: number): Promise<void> {
+    async function stop(graceMs: number, drainMs: number): Promise<void> {
+      const forced = performance.now() + graceMs;
+      const stopped = server.stop(graceMs, drainMs);
+      if (drainMs > 0) await over(stopped, Math.min(drainMs, graceMs));
       const closed = new Promise<void>((resolve) => node.close(() => resolve()));
       // A connection whose last answer is sent after this moment would be kept open until its client lets go of it.
       const idle = setInterval(() => {
@@ -61,24 +73,37 @@ export async function listen(server: Listenable, options: ListenOptions = {}): P
       }, CLOSE_IDLE_EVERY_MS);
       const force = setTimeout(() => {
         if ("closeAllConnections" in node) node.closeAllConnections();
-      }, graceMs);
-      await Promise.all([closed, server.stop(graceMs)]);
+      }, forced - performance.now());
+      await Promise.all([closed, stopped]);
       clearInterval(idle);
       clearTimeout(force);
     }
-    const forget = signals ? onEndingSignal(() => stop(grace)) : () => {};
+    const forget = signals
+      ? onEndingSignal((signal) => stop(grace, signal === "SIGTERM" ? drain : 0))
+      : () => {};
     return {
       url: `http://${host}:${port}`,
       port,
-      async close(graceMs = grace) {
+      async close(graceMs = grace, drainMs = 0) {
         forget();
-        await stop(graceMs);
+        await stop(graceMs, drainMs);
       },
     };
   } catch (error) {
     await server.stop(0);
     throw error;
   }
+}
+
+/** When a server has stopped, or `ms` have passed. */
+async function over(stopped: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  // Whatever it fails with is told to who waits for it to stop.
+  await Promise.race([stopped.catch(() => {}), passed]);
+  clearTimeout(timer);
 }
 
 function bind(

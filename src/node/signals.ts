@@ -5,11 +5,11 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const EXIT_AFTER_MS = 500;
 
 /**
- * Calls `stop` at the first signal that asks this process to end, and lets the signal end it when that is done; a second
+ * Calls `stop` with the first signal that asks this process to end, and lets the signal end it when that is done; a second
  * one ends it at once. Where others listen to the signal, the last one to leave ends the process, which may be nobody.
  * @returns Takes that back.
  */
-export function onEndingSignal(stop: () => Promise<void>): () => void {
+export function onEndingSignal(stop: (signal: NodeJS.Signals) => Promise<void>): () => void {
   let stopping = false;
 
   function heard(signal: (typeof SIGNALS)[number]): void {
@@ -18,7 +18,7 @@ export function onEndingSignal(stop: () => Promise<void>): () => void {
       return;
     }
     stopping = true;
-    stop()
+    stop(signal)
       .catch((error: unknown) => process.stderr.write(`${error}\n`))
       .finally(() => end(signal));
   }

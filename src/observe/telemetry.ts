@@ -23,6 +23,8 @@ interface Backlog {
     readonly refunds: number;
   }[];
   readonly unknown: number;
+  /** Servers that live and run jobs. */
+  readonly workers: number;
 }
 
 /**
@@ -55,8 +57,11 @@ export interface Telemetry {
   refunded(refund: { resource: string; state: "owed" | "paid"; currency: string; value: number }): void;
   /** A buyer was told of the end of a job, or could not be. */
   calledBack(resource: string, outcome: string): void;
-  /** Where the gauges read what waits; asked when they are collected, and not more often than every few seconds. */
-  gauge(read: () => Promise<Backlog>): void;
+  /**
+   * Where the gauges read what waits; asked when they are collected, and not more often than every few seconds.
+   * @param jobs the resources whose queues are shown when they are empty, too
+   */
+  gauge(read: () => Promise<Backlog>, jobs: readonly string[]): void;
 }
 
 /**
@@ -75,6 +80,9 @@ export interface MetricsEndpoint {
     readonly body: string;
   }>;
 }
+
+/** Statuses in which a job waits for something. A gauge that is absent is not 0: no rule can be made of it. */
+const UNFINISHED = ["awaiting_payment", "queued", "running"] as const;
 
 /** What is read of the store serves every gauge, and every reader, for so long. */
 const BACKLOG_MS = 5_000;
@@ -218,20 +226,20 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
       callbacks.add(1, { [RESOURCE]: resource, [OUTCOME]: outcome });
     },
 
-    gauge(read) {
-      observe(meter, read);
+    gauge(read, jobs) {
+      observe(meter, read, jobs);
     },
   };
 }
 
 /** Gauges of what waits. All of them show the same look at the store. */
-function observe(meter: Meter, read: () => Promise<Backlog>): void {
+function observe(meter: Meter, read: () => Promise<Backlog>, jobs: readonly string[]): void {
   const gauge = (name: string, description: string, unit: string) =>
     meter.createObservableGauge(name, { description, unit });
   const depth = gauge("resource402.queue.depth", "Jobs that have not ended, by status.", "{job}");
   const age = gauge(
     "resource402.queue.oldest.age",
-    "Age of the oldest job that has not ended, by status.",
+    "Age of the oldest job that has not ended, by status; 0 where nothing waits.",
     "s",
   );
   const owed = gauge("resource402.refunds.owed", "Refunds that are owed.", "{refund}");
@@ -240,6 +248,16 @@ function observe(meter: Meter, read: () => Promise<Backlog>): void {
     "Settlements whose outcome is not known.",
     "{payment}",
   );
+  const crew = gauge("resource402.workers", "Servers that live and run jobs.", "{server}");
+
+  /** Queues in which nothing waits. */
+  const empty = (backlog: Backlog, now: number): Backlog["unfinished"] =>
+    jobs
+      .flatMap((resource) => UNFINISHED.map((status) => ({ resource, status, jobs: 0, since: now })))
+      .filter(
+        (queue) =>
+          !backlog.unfinished.some((one) => one.resource === queue.resource && one.status === queue.status),
+      );
 
   let last: { readonly until: number; readonly backlog: Promise<Backlog> } | undefined;
   meter.addBatchObservableCallback(
@@ -249,9 +267,10 @@ function observe(meter: Meter, read: () => Promise<Backlog>): void {
       // A store that fails shows as gauges that are not there; the log has the reason.
       const backlog = await last.backlog.catch(() => undefined);
       if (!backlog) return;
-      for (const { resource, status, jobs, since } of backlog.unfinished) {
+      for (const queue of [...backlog.unfinished, ...empty(backlog, now)]) {
+        const { resource, status, since } = queue;
         const of = { [RESOURCE]: resource, "resource402.status": status };
-        result.observe(depth, jobs, of);
+        result.observe(depth, queue.jobs, of);
         result.observe(age, Math.max(0, now - since) / 1000, of);
       }
       for (const { resource, state, currency, refunds } of backlog.refunds) {
@@ -259,7 +278,8 @@ function observe(meter: Meter, read: () => Promise<Backlog>): void {
         result.observe(owed, refunds, { [RESOURCE]: resource, "resource402.currency": currency });
       }
       result.observe(unknown, backlog.unknown);
+      result.observe(crew, backlog.workers);
     },
-    [depth, age, owed, unknown],
+    [depth, age, owed, unknown, crew],
   );
 }

@@ -4,6 +4,7 @@ import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
 import { type Outcome, run } from "../jobs/run.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
 import type { Closing } from "../payments/collect.ts";
+import { untilDoneMs } from "../payments/offer.ts";
 import { provenPayer, recall } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import type { Callback, CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
@@ -49,6 +50,11 @@ export function createBuying(
     if (purchase.callback && "refused" in purchase.callback) {
       return problem("callback_refused", requestId, { detail: purchase.callback.refused });
     }
+    if (await isUnmanned(resource)) {
+      const detail =
+        "Nobody is there to start the job in time. Nothing was charged; send the same request again later.";
+      return problem("unavailable", requestId, { detail, retryAfterSeconds: QUEUE_RETRY_SECONDS });
+    }
     // What costs nothing leaves the payment alone; to know whose it is, it must be good.
     const cached = paid && resource.cache?.isFree ? room.cache.find(resource, claim) : undefined;
     if (cached && resource.cache?.isPublic) return givenFree(cached, purchase);
@@ -81,6 +87,15 @@ export function createBuying(
       log.error({ error }, "the store is not available");
       return "unreadable";
     }
+  }
+
+  /**
+   * No worker has been seen for as long as a job of this resource may wait for one: had it been sold then, it would have
+   * expired by now, and so may the next. A shorter gap, such as the restart of the only worker, it can outlast.
+   */
+  async function isUnmanned({ startWithinMs }: ServedResource): Promise<boolean> {
+    if (!room.crew || startWithinMs === undefined) return false;
+    return (await room.crew.missingMs()) >= startWithinMs;
   }
 
   /** Makes work known to twins from the moment that its call may stand in the store. */
@@ -395,5 +410,5 @@ type Made = Outcome & { readonly ageSeconds?: number };
 /** True when an authorization that is settled after the work may have expired by then. */
 function endsBeforeWork({ validBefore }: PaymentIdentity, resource: ServedResource): boolean {
   if (resource.charge === "before") return false;
-  return validBefore < (Date.now() + resource.timeoutMs) / 1000 + SETTLE_SECONDS;
+  return validBefore < (Date.now() + untilDoneMs(resource)) / 1000 + SETTLE_SECONDS;
 }

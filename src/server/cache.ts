@@ -22,6 +22,10 @@ export interface OutputCache {
   /**
    * Binds to a payment what it was given for nothing, for as long as it can be settled: a copy of the request that was
    * long on its way must not buy what its sender has got.
+   *
+   * It holds for copies that reach this process. One that reaches another buys there what this one gives away: once, at
+   * the price it was signed for, and the payer gets it. To bind it in the store instead would take a durable write for
+   * every answer that brings nothing, and let whoever can sign fill the store for nothing.
    */
   give(asked: Asked, given: CachedOutput): void;
 }

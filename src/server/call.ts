@@ -2,6 +2,7 @@ import type { FacilitatorClient } from "@x402/core/server";
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
 import type { Callbacks } from "../jobs/callback.ts";
+import type { Crew } from "../jobs/crew.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import type { Faults } from "../observe/fault.ts";
 import { childLogger, type Logger, loggableOf } from "../observe/log.ts";
@@ -47,6 +48,8 @@ export interface CallRoom {
   readonly maxOutstanding: number;
   /** With so many jobs waiting no more are taken. */
   readonly maxQueued: number;
+  /** Who runs the jobs that this server takes in; absent where it runs them itself. */
+  readonly crew: Crew | undefined;
   /** Makes sure that jobs are run, also where nobody has started the server. */
   readonly startJobs: () => void;
   /** Outputs that may be given again. */

@@ -84,7 +84,8 @@ export interface ServerOptions<Handlers> {
   };
   /**
    * What this process does. `"api"` takes calls in and leaves jobs to others, `"worker"` runs jobs and answers no calls;
-   * they need a store that they share. @default "both"
+   * they need a store that they share. While no worker lives, `/readyz` of an `"api"` says so (and stays 200), jobs
+   * wait, and those with `startWithin` are answered 503 once that time has passed without one. @default "both"
    */
   readonly role?: "api" | "worker" | "both";
   readonly jobs?: {

@@ -3,6 +3,7 @@ import { type ApiDefinition, DEFAULT_RETENTION } from "../../schema/api.ts";
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import { createCallbacks } from "../jobs/callback.ts";
+import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
 import { childLogger, pinoLogger } from "../observe/log.ts";
 import { createTelemetry } from "../observe/telemetry.ts";
@@ -22,7 +23,7 @@ import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
 import { chainOf, checkOptions, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
-import { createPublished, type Published } from "./published.ts";
+import { createDescriptions, createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
 
@@ -31,11 +32,22 @@ export interface Server {
   readonly fetch: (request: Request) => Promise<Response>;
   /**
    * Asks the store whether it is there and the facilitator what it supports, and starts housekeeping. Without it, the
-   * first call does the former. @throws when one of them cannot be reached
+   * first call does the former. A server that was stopped can be started again, and does all it did before.
+   * @throws when one of them cannot be reached
    */
   start(): Promise<void>;
-  /** Stops housekeeping and waits for running jobs, at most `graceMs`; then aborts them. @default 10 s */
-  stop(graceMs?: number): Promise<void>;
+  /**
+   * Takes no more jobs, stops housekeeping and waits for running jobs; then aborts them, and hands back to the store what
+   * has not ended. From the first moment `/readyz` says 503.
+   *
+   * @param graceMs How long running jobs may go on, from now. Default: 10 seconds.
+   * @param drainMs For how long at least, from now, waiting requests are held and new ones are expected, since a load
+   * balancer has not yet seen that it should send them elsewhere; never longer than `graceMs`. What is bought meanwhile
+   * is answered as ever, and its jobs are run by others, or after the next start. Stop listening for requests
+   * `drainMs` after you have called this: `listen` of `resource402/node` does. A server with `role: "worker"` takes no
+   * requests to drain. Default: 0.
+   */
+  stop(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
 const RECOVER_EVERY_MS = 3_000;
@@ -82,6 +94,8 @@ export function serve(
       : patient;
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
+  const undescribed = (error: unknown): void =>
+    log.error({ error }, "challenges go without a description of their resource");
   const offers =
     payments && named
       ? createOffers({
@@ -89,11 +103,14 @@ export function serve(
           facilitator: named,
           refunds: account !== undefined,
           requireKey,
+          describe: published ? createDescriptions(published, undescribed) : async () => undefined,
         })
       : undefined;
-  const presence = createPresence(store, options.recovery?.leaseMs ?? LEASE_MS, (error) =>
-    log.error({ error }, "the lease could not be renewed"),
-  );
+  const presence = createPresence(store, {
+    leaseMs: options.recovery?.leaseMs ?? LEASE_MS,
+    runsJobs: () => role !== "api" && !stopping,
+    onError: (error) => log.error({ error }, "the lease could not be renewed"),
+  });
   const byName = new Map(resources.map((one) => [one.name, one]));
   const ledger = createLedger({
     store,
@@ -114,6 +131,8 @@ export function serve(
     end: ledger.end,
     ...{ resources: byName, store, presence, log, telemetry, faults },
   });
+  const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);
+  const crew = role === "api" && sold.length > 0 ? createCrew(store, log) : undefined;
   const publicUrl = options.publicUrl?.replace(/\/+$/, "");
   const url = (request: Request, path: string | undefined): string => {
     const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
@@ -146,19 +165,27 @@ export function serve(
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
     maxQueued: options.jobs?.maxQueued ?? MAX_QUEUED,
-    startJobs: jobs.start,
+    crew,
+    startJobs: () => {
+      if (!stopping) jobs.start();
+    },
     cache: createOutputCache(options.maxCacheBytes ?? MAX_CACHE_BYTES),
     callbacks,
     url,
   });
 
   const names = resources.map(({ name }) => name);
-  telemetry.gauge(() => store.tally({ since: Date.now(), bucketMs: 60_000 }));
+  telemetry.gauge(async () => {
+    const tally = await store.tally({ since: Date.now(), bucketMs: 60_000 });
+    return { ...tally, workers: await store.workers() };
+  }, sold);
   let stopping = false;
+  /** Every stop that has been asked for. */
+  let ending: Promise<unknown> = Promise.resolve();
 
   const app = new Hono();
   mountOperation(app, {
-    health: createHealth({ store, offers, stopping: () => stopping }),
+    health: createHealth({ store, offers, crew, stopping: () => stopping }),
     metrics: options.metrics,
     admin: options.admin && createAdmin({ ...options.admin, title: api.title, names, store, observer }),
     telemetry,
@@ -246,32 +273,44 @@ export function serve(
   return {
     fetch: async (request) => app.fetch(request),
     async start() {
+      await ending;
+      // Before the first sign of life, which says what this server does.
       stopping = false;
       if (timers.length > 0) return;
       // A store that cannot be reached is found out here, and not by the first buyer.
       await presence.ensure();
       await offers?.ready();
+      status.open();
       jobs.start();
       callbacks?.start();
       repeat(options.recovery?.everyMs ?? RECOVER_EVERY_MS, "recovery", async () => {
         await jobs.recover();
         await ledger.recover();
+        // So that a gap is known to have begun before the next buyer comes.
+        await crew?.missingMs();
       });
       repeat(SWEEP_EVERY_MS, "clean-up", () => sweepAll(store, () => timers.length > 0));
       log.info({ role, resources: resources.length }, "server started");
     },
-    async stop(graceMs = 10_000) {
-      if (timers.length > 0) log.info({ graceMs }, "server stopping");
+    stop(graceMs = 10_000, drainMs = 0) {
+      if (timers.length > 0) log.info({ graceMs, drainMs }, "server stopping");
       stopping = true;
       for (const timer of timers) clearInterval(timer);
       timers = [];
-      await jobs.stop(graceMs);
-      callbacks?.stop();
-      // After the jobs, so that who waits for one that ends in time has its result from here.
-      status.close();
-      await presence.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
+      const ended = end(graceMs, role === "worker" ? 0 : Math.min(drainMs, graceMs));
+      ending = Promise.allSettled([ending, ended]);
+      return ended;
     },
   };
+
+  async function end(graceMs: number, drainMs: number): Promise<void> {
+    const drained = drainMs > 0 ? new Promise((resolve) => setTimeout(resolve, drainMs)) : Promise.resolve();
+    await jobs.stop(graceMs, drained);
+    callbacks?.stop();
+    // After the jobs, so that who waits for one that ends in time has its result from here.
+    status.close();
+    await presence.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
+  }
 }
 
 /** What is said of a call that was charged and whose server died over the work. */

@@ -34,8 +34,9 @@ export interface Status {
    * (RFC 7240 §4.3). What is stored stays as it is.
    */
   accepted(answer: StoredAnswer, request: Request): Promise<StoredAnswer>;
-  /** Lets go of all who wait, so that they come back to another server. */
+  /** Lets go of all who wait, so that they come back to another server, and lets nobody wait until it is opened again. */
   close(): void;
+  open(): void;
 }
 
 /** A job as it is shown. `etag` is without quotes. */
@@ -186,6 +187,10 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
     close() {
       closed = true;
       for (const leave of waiting) leave();
+    },
+
+    open() {
+      closed = false;
     },
   };
 }

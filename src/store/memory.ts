@@ -35,6 +35,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
   const owed = new Set<string>();
   const tombstones = new Map<string, number>();
   const livesUntil = new Map<string, number>();
+  const runningJobs = new Set<string>();
 
   const alive: Alive = (owner) => (livesUntil.get(owner) ?? 0) > now();
 
@@ -79,9 +80,14 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
   }
 
   return {
-    async attend(owner, forMs) {
+    async attend(owner, forMs, runsJobs = false) {
       if (forMs > 0) livesUntil.set(owner, now() + forMs);
       else livesUntil.delete(owner);
+      mark(runningJobs, owner, runsJobs && forMs > 0);
+    },
+
+    async workers() {
+      return [...runningJobs].filter(alive).length;
     },
 
     async findCall(by) {
@@ -195,7 +201,11 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       for (const { id } of oldRefunds) refunds.delete(id);
       const forgotten = first(limit, tombstones, ([, until]) => until <= at);
       for (const [id] of forgotten) tombstones.delete(id);
-      for (const owner of livesUntil.keys()) if (!alive(owner)) livesUntil.delete(owner);
+      for (const owner of livesUntil.keys()) {
+        if (alive(owner)) continue;
+        livesUntil.delete(owner);
+        runningJobs.delete(owner);
+      }
       return oldJobs.length + oldCalls.length + oldRefunds.length + forgotten.length;
     },
 

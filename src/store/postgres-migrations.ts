@@ -51,6 +51,8 @@ const MIGRATIONS = [
    CREATE INDEX refunds_due ON $.refunds (created_at, id) WHERE state = 'owed';
 
    CREATE TABLE $.servers (owner text PRIMARY KEY, until float8 NOT NULL);`,
+  // Servers of an earlier release do not say it: they may.
+  "ALTER TABLE $.servers ADD COLUMN runs_jobs int2 NOT NULL DEFAULT 1",
 ];
 
 /**

@@ -98,18 +98,26 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   }
 
   return {
-    attend(owner, forMs) {
+    attend(owner, forMs, runsJobs = false) {
       return use(async () => {
         if (forMs <= 0) {
           await db.read(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
           return;
         }
         await db.read(
-          `INSERT INTO ${schema}.servers VALUES ($2, ${NOW} + $3::float8)
-           ON CONFLICT (owner) DO UPDATE SET until = excluded.until`,
-          [time(), toText(owner), forMs],
+          `INSERT INTO ${schema}.servers (owner, until, runs_jobs) VALUES ($2, ${NOW} + $3::float8, $4::int2)
+           ON CONFLICT (owner) DO UPDATE SET until = excluded.until, runs_jobs = excluded.runs_jobs`,
+          [time(), toText(owner), forMs, Number(runsJobs)],
         );
       });
+    },
+
+    async workers() {
+      const [row] = await read<{ workers: number }>(
+        `SELECT count(*)::int AS workers FROM ${schema}.servers WHERE runs_jobs = 1 AND until > ${NOW}`,
+        [time()],
+      );
+      return row?.workers ?? 0;
     },
 
     findCall(by) {

@@ -2,7 +2,7 @@ import type { Store } from "./store.ts";
 
 /** That this server lives, said to the others over the store. What a server owns is left alone while it does. */
 export interface Presence {
-  /** Names this server in the store; new with every start. */
+  /** Names this server in the store; new in every process. */
   readonly owner: string;
   /** Makes sure that the lease stands. To be awaited before anything is owned. */
   ensure(): Promise<void>;
@@ -18,8 +18,18 @@ export interface Presence {
 /** After which share of its lease a server that could not renew it stops its work; two renewals have failed by then. */
 const HEED_SHARE = 5 / 6;
 
-/** @param leaseMs how long this server is taken to live after its last sign of life, in milliseconds */
-export function createPresence(store: Store, leaseMs: number, onError: (error: unknown) => void): Presence {
+export interface PresenceOptions {
+  /** How long this server is taken to live after its last sign of life, in milliseconds. */
+  readonly leaseMs: number;
+  /** Said with each sign of life, so that those who only take jobs in know of somebody who runs them. */
+  readonly runsJobs: () => boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+export function createPresence(
+  store: Pick<Store, "attend">,
+  { leaseMs, runsJobs, onError }: PresenceOptions,
+): Presence {
   const owner = `srv_${crypto.randomUUID()}`;
   const beatMs = leaseMs / 3;
   let beatAt = Number.NEGATIVE_INFINITY;
@@ -41,7 +51,7 @@ export function createPresence(store: Store, leaseMs: number, onError: (error: u
   function beat(): Promise<void> {
     const startedAt = performance.now();
     beating ??= store
-      .attend(owner, leaseMs)
+      .attend(owner, leaseMs, runsJobs())
       .then(() => {
         beatAt = startedAt;
         watchLease();

@@ -52,6 +52,8 @@ export const MIGRATIONS = [
    CREATE INDEX refunds_tally ON refunds (resource, state, currency, value);
 
    CREATE TABLE servers (owner TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;`,
+  // Servers of an earlier release do not say it: they may.
+  "ALTER TABLE servers ADD COLUMN runs_jobs INTEGER NOT NULL DEFAULT 1",
 ];
 
 // Aliases, not interfaces: those would not be taken for named parameters.

@@ -56,9 +56,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     );
 
   const servers = {
-    put: prepare("INSERT OR REPLACE INTO servers VALUES (?, ?)"),
+    put: prepare("INSERT OR REPLACE INTO servers (owner, until, runs_jobs) VALUES (?, ?, ?)"),
     delete: prepare("DELETE FROM servers WHERE owner = ?"),
     alive: prepare("SELECT 1 FROM servers WHERE owner = ? AND until > ?"),
+    workers: prepare<{ workers: number }>(
+      "SELECT count(*) AS workers FROM servers WHERE runs_jobs = 1 AND until > ?",
+    ),
     sweep: prepare("DELETE FROM servers WHERE until <= ?"),
   };
   const calls = {
@@ -210,11 +213,15 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   }
 
   return {
-    attend(owner, forMs) {
+    attend(owner, forMs, runsJobs = false) {
       return file.write(() => {
-        if (forMs > 0) servers.put.run(owner, now() + forMs);
+        if (forMs > 0) servers.put.run(owner, now() + forMs, Number(runsJobs));
         else servers.delete.run(owner);
       });
+    },
+
+    workers() {
+      return file.read(() => servers.workers.get(now())?.workers ?? 0);
     },
 
     findCall(by) {

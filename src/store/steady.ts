@@ -22,6 +22,7 @@ export function steady(store: Store): Store {
     };
   return {
     attend: guarded("attend", store.attend),
+    workers: guarded("workers", store.workers),
     findCall: guarded("findCall", store.findCall),
     call: guarded("call", store.call),
     begin: guarded("begin", store.begin),

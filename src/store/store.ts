@@ -326,8 +326,14 @@ export interface Tally {
  * that leases do not depend on the clocks of several machines.
  */
 export interface Store {
-  /** Says that a server lives: for `forMs` from now, or, with 0, not any more. What a dead one owned is orphaned. */
-  attend(owner: string, forMs: number): Promise<void>;
+  /**
+   * Says that a server lives: for `forMs` from now, or, with 0, not any more. What a dead one owned is orphaned.
+   * @param runsJobs whether it is one of the {@link workers}; default: it is not
+   */
+  attend(owner: string, forMs: number, runsJobs?: boolean): Promise<void>;
+
+  /** How many servers live that run jobs. */
+  workers(): Promise<number>;
 
   /** The call that holds this payment, or else the one that holds this key. */
   findCall(by: {

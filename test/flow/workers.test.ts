@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { JobRecord, Step, Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
@@ -177,6 +178,91 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     await worker.server.start();
     await api.when(id, "succeeded");
     expect(ran).toEqual(["a at the worker"]);
+  });
+
+  it("that must start within a time are not sold while no worker has been seen for as long; the others wait", async () => {
+    const works = {
+      soon: { timeout: "5s", startWithin: "1s", handler: (input: { name: string }) => input },
+      later: { timeout: "5s", handler: (input: { name: string }) => input },
+    } as const;
+    await using api = await openWorks({ store, role: "api", works });
+    await api.server.start();
+    await pause(1_200);
+    const body = { name: "a" };
+    const { headers } = await signedByHand(api, "/v1/soon", body, { key: "a-key-of-the-buyer" });
+    const refused = await api.fetch("/v1/soon", post(body, headers));
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({
+      ...{ code: "unavailable", paymentState: "unused", retryable: true },
+      detail: expect.stringContaining("Nothing was charged"),
+    });
+    expect(api.asked).toEqual({ verify: 0, settle: 0 });
+    const missed = (line: string) => line.startsWith("no worker is seen");
+    expect(api.logged.filter(missed)).toHaveLength(1);
+    const waiting = await api.order("later", "b");
+
+    await using worker = await openWorks({ store, role: "worker", world: api.world, works });
+    await worker.server.start();
+    await api.when(waiting, "succeeded");
+    // The same bytes are taken as soon as somebody is there.
+    const taken = await until(
+      () => api.fetch("/v1/soon", post(body, headers)),
+      ({ status }) => status === 202,
+    );
+    const { jobId } = (await taken.json()) as { jobId: string };
+    expect(await api.when(jobId, "succeeded")).toMatchObject({ attempt: 1 });
+    expect(api.logged).toContain("a worker is seen again");
+    // What has been sold is answered again, whoever is there now.
+    await worker.server.stop();
+    await pause(2_500);
+    await expect(api.order("soon", "c")).rejects.toThrow("unavailable");
+    const replay = await api.fetch("/v1/soon", post(body, headers));
+    expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
+  });
+
+  it("run again on a server that was stopped and is started again, and so does all it does besides", async () => {
+    const { started, handler, begun, release, releaseAll } = bench();
+    let sweeps = 0;
+    const watched = spied(store, (method) => {
+      if (method === "sweep") sweeps += 1;
+    });
+    await using works = await openWorks({
+      store: watched,
+      works: {
+        work: { timeout: "20s", handler: handler("work") },
+        soon: { timeout: "5s", startWithin: "800ms", concurrency: 1, handler: handler("soon") },
+      },
+    });
+    await works.server.start();
+    const slow = await works.order("work", "slow");
+    await begun("slow");
+    // Asked for while it still stops, the start waits for that.
+    const stopped = works.server.stop(50);
+    const restarted = works.server.start();
+    await Promise.all([stopped, restarted]);
+    expect(await store.workers()).toBe(1);
+    expect((await works.fetch("/readyz")).status).toBe(200);
+    await until(
+      async () => started,
+      ({ length }) => length === 2,
+    );
+    release("slow");
+    expect(await works.when(slow, "succeeded")).toMatchObject({ attempt: 2, failures: 0 });
+    await until(
+      async () => sweeps,
+      (times) => times === 2,
+    );
+    // What is bought now runs, what waits too long ends, and who waits for the end is told of it.
+    const next = await works.order("work", "next");
+    await begun("next");
+    const held = works.fetch(`/v1/jobs/${next}`, { headers: { prefer: "wait=20" } });
+    await works.order("soon", "one");
+    await begun("one");
+    const late = await works.order("soon", "two");
+    await works.when(late, "expired");
+    releaseAll();
+    expect(await (await held).json()).toMatchObject({ status: "succeeded" });
   });
 
   it("that wait when a worker starts are no more at once than its limits, either", async () => {

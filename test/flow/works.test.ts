@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
-import { gate, until } from "./shop.ts";
+import { gate, post, signedByHand, until } from "./shop.ts";
 import { aborted, bench, openWorks } from "./works.ts";
 
 const never = new Promise<never>(() => {});
@@ -195,8 +195,9 @@ describe.each(kinds)("a job %s", (_kind, make) => {
             },
           },
         });
-        await works.server.start();
+        // Once it has been started and sees no worker for so long, it sells none.
         const id = await works.order("work", "a");
+        await works.server.start();
         await works.when(id, "expired");
         expect(await works.document(id)).toMatchObject({
           ...{ state: "failed", status: "expired", code: "expired", paymentState },
@@ -206,6 +207,56 @@ describe.each(kinds)("a job %s", (_kind, make) => {
         expect(runs).toBe(0);
       },
     );
+
+    it("and is charged after its work, is over when it has expired: the same bytes buy nothing, and the payer owes nothing", async () => {
+      const work = { timeout: "5s", startWithin: "800ms", charge: "after", concurrency: 1 } as const;
+      const { started, handler, begun, releaseAll } = bench();
+      await using works = await openWorks({ store, works: { work: { ...work, handler: handler("work") } } });
+      await works.server.start();
+      await works.order("work", "a");
+      await begun("a");
+      const { headers } = await signedByHand(works, "/v1/work", { name: "b" }, { key: "a-key-of-the-buyer" });
+      const buy = () => works.fetch("/v1/work", post({ name: "b" }, headers));
+      const { jobId } = (await (await buy()).json()) as { jobId: string };
+      const expired = await works.when(jobId, "expired");
+      expect(expired).toMatchObject({ paymentState: "unused", failure: { code: "expired" } });
+      releaseAll();
+      const replay = await buy();
+      expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
+      expect(await replay.json()).toMatchObject({ jobId });
+      expect(await works.job(jobId)).toEqual(expired);
+      await until(
+        async () => works.asked.settle,
+        (settled) => settled === 1,
+      );
+      expect(started).toEqual(["a"]);
+      expect(await store.call(expired.callId)).toMatchObject({ paymentState: "unused", receipt: undefined });
+      expect(await store.refunds({ limit: 9 })).toEqual([]);
+    });
+
+    it("and is charged after its work, is paid by an authorization that outlives wait and work", async () => {
+      await using works = await openWorks({
+        store,
+        works: {
+          prompt: { timeout: "10s", charge: "after", handler: (input) => input },
+          patient: { timeout: "10s", startWithin: "10m", charge: "after", handler: (input) => input },
+        },
+      });
+      const seconds = async (work: string) => {
+        const asked = await works.fetch(`/v1/${work}`, post({ name: "a" }));
+        const { accepts } = (await asked.json()) as { accepts: { maxTimeoutSeconds: number }[] };
+        return accepts[0]?.maxTimeoutSeconds ?? 0;
+      };
+      expect((await seconds("patient")) - (await seconds("prompt"))).toBe(600);
+      const body = { name: "a" };
+      const tooShort = await signedByHand(works, "/v1/patient", body, { seconds: 300 });
+      const refused = await works.fetch("/v1/patient", post(body, tooShort.headers));
+      expect([refused.status, await refused.json()]).toMatchObject([
+        402,
+        { error: "authorization_ends_before_the_work" },
+      ]);
+      await works.when(await works.order("patient", "b"), "succeeded");
+    });
 
     it("and has started in time, may take longer, and be run again later", async () => {
       await using works = await openWorks({
@@ -230,7 +281,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       await using works = await openWorks({
         store,
         works: {
-          work: { timeout: "5s", startWithin: "200ms", concurrency: 1, handler: handler("work") },
+          work: { timeout: "5s", startWithin: "800ms", concurrency: 1, handler: handler("work") },
         },
       });
       await works.server.start();

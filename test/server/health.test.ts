@@ -1,6 +1,6 @@
 import { memoryStore } from "resource402/server";
 import { expect, it } from "vitest";
-import { openShop, type Shop } from "../flow/shop.ts";
+import { openShop, post, type Shop, signedByHand, until } from "../flow/shop.ts";
 
 async function asked(shop: Shop, path: string): Promise<[number, unknown]> {
   const answer = await shop.fetch(path);
@@ -46,6 +46,48 @@ it("is not ready any more once it stops, so that nobody sends it calls", async (
   await shop.server.stop();
   expect(await asked(shop, "/readyz")).toMatchObject([503, { checks: { server: "stopping" } }]);
   expect((await asked(shop, "/livez"))[0]).toBe(200);
+});
+
+it("says that nobody runs the jobs it sells, and is ready all the same: it has other things to answer", async () => {
+  const store = memoryStore();
+  await using api = await openShop({ store, role: "api" });
+  await api.server.start();
+  const [status, body] = await asked(api, "/readyz");
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    status: "degraded",
+    checks: { store: "ok", facilitator: "ok", workers: "none seen for 0 s", server: "ok" },
+  });
+  expect((await api.fetch("/v1/ping")).status).toBe(200);
+
+  await using worker = await openShop({ store, role: "worker", world: api.world });
+  await worker.server.start();
+  const ok = { status: "ok", checks: { store: "ok", facilitator: "ok", workers: "ok", server: "ok" } };
+  await until(
+    () => asked(api, "/readyz"),
+    ([, said]) => JSON.stringify(said) === JSON.stringify(ok),
+  );
+  expect((await asked(worker, "/readyz"))[1]).not.toHaveProperty("checks.workers");
+  await worker.server.stop();
+  await until(
+    () => asked(api, "/readyz"),
+    ([code, said]) => code === 200 && JSON.stringify(said).includes('"none seen for 1 s"'),
+  );
+});
+
+it("fails at once when it is told to stop, and answers what still comes while load balancers learn of it", async () => {
+  await using shop = await openShop();
+  await shop.server.start();
+  const stopped = shop.server.stop(5_000, 300).then(() => "stopped");
+  expect(await asked(shop, "/readyz")).toMatchObject([503, { checks: { server: "stopping" } }]);
+  expect(await shop.client().echo({ text: "late" })).toEqual({ text: "late" });
+  const { headers } = await signedByHand(shop, "/v1/render", { prompt: "late" }, { key: "a-late-purchase" });
+  const accepted = await shop.fetch("/v1/render", post({ prompt: "late" }, headers));
+  const { jobId } = (await accepted.json()) as { jobId: string };
+  expect(accepted.status).toBe(202);
+  expect(await Promise.race([stopped, "draining"])).toBe("draining");
+  expect(await stopped).toBe("stopped");
+  expect(await shop.store.job(jobId)).toMatchObject({ status: "queued", attempt: 0 });
 });
 
 it("answers nothing but GET and HEAD there, not even to other origins", async () => {

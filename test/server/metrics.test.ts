@@ -80,6 +80,7 @@ describe("GET /metrics", () => {
       "resource402_settle_duration_seconds",
       "resource402_settlements_unknown",
       "resource402_verify_duration_seconds",
+      "resource402_workers",
     ]);
     open();
   });
@@ -140,6 +141,23 @@ describe("GET /metrics", () => {
     expect(requests({ http_route: "/v1/echo", http_response_status_code: "422" })).toBe(1);
     expect(requests({ http_request_method: "GET", http_route: "/v1/jobs/:id" })).toBe(0);
     open();
+  });
+
+  it("shows the queue of each job when nothing waits, so that an alert can be set on it, and who runs jobs", async () => {
+    await using shop = await openShop({ metrics: prometheus() });
+    await shop.server.start();
+    const samples = samplesOf(await scrape(shop));
+    const shown = (name: string) =>
+      samples
+        .filter((one) => one.name === name)
+        .map(({ labels, value }) => [labels.resource402_resource, labels.resource402_status, value])
+        .toSorted();
+    const empty = ["bake", "render"].flatMap((resource) =>
+      ["awaiting_payment", "queued", "running"].map((status) => [resource, status, 0]),
+    );
+    expect(shown("resource402_queue_depth")).toEqual(empty);
+    expect(shown("resource402_queue_oldest_age_seconds")).toEqual(empty);
+    expect(figure(samples, "resource402_workers")).toBe(1);
   });
 
   it("tells a settlement that is refused from one that is in doubt", async () => {

@@ -77,10 +77,10 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       await open().attend("s1", 1000);
       await admin.query(`UPDATE ${schema}.version SET version = 99`);
       const store = open();
-      const refused = `the schema ${schema} has version 99, this resource402 knows up to 1; install the release that wrote it, or a later one`;
+      const refused = `the schema ${schema} has version 99, this resource402 knows up to 2; install the release that wrote it, or a later one`;
       await expect(store.call("c1")).rejects.toThrow(refused);
       await expect(store.attend("s1", 1000)).rejects.toThrow(refused);
-      await admin.query(`UPDATE ${schema}.version SET version = 1`);
+      await admin.query(`UPDATE ${schema}.version SET version = 2`);
       expect(await store.call("c1")).toBeUndefined();
     });
 

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { sqliteStore } from "resource402/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
+import { MIGRATIONS } from "../../src/store/sqlite-rows.ts";
 import type { Store } from "../../src/store/store.ts";
 import { call, job } from "./records.ts";
 
@@ -356,8 +357,8 @@ describe("a file", () => {
   it("of a newer version is refused and left as it is", async () => {
     await open().close();
     look((db) => db.exec("PRAGMA user_version = 99"));
-    expect(() => open()).toThrow(/has version 99, .* knows up to 1; install the release that wrote it/);
-    look((db) => db.exec("PRAGMA user_version = 1"));
+    expect(() => open()).toThrow(/has version 99, .* knows up to 2; install the release that wrote it/);
+    look((db) => db.exec("PRAGMA user_version = 2"));
     open();
   });
 
@@ -383,6 +384,13 @@ describe("a file", () => {
     const [one, two] = [openSqliteFile(path, 1000, first), openSqliteFile(path, 1000, first)];
     expect(two.db.prepare("SELECT n FROM a").all()).toEqual([{ n: 1 }]);
     await Promise.all([one.close(), two.close()]);
+  });
+
+  it("of the first version is brought up to date, and its servers are taken to run jobs: they could not say", async () => {
+    const old = openSqliteFile(path, 1000, MIGRATIONS.slice(0, 1));
+    old.db.prepare("INSERT INTO servers VALUES (?, ?)").run("old", Date.now() + 60_000);
+    await old.close();
+    expect(await open().workers()).toBe(1);
   });
 
   it("stays at the old version when a migration fails", async () => {

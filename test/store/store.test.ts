@@ -407,6 +407,25 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(await orphans()).toEqual(kept);
     });
 
+    it("is counted as a worker while it lives, when it says that it runs jobs", async () => {
+      expect(await store.workers()).toBe(0);
+      await store.attend("s1", 1000);
+      expect(await store.workers()).toBe(0);
+      await store.attend("w1", 1000, true);
+      await store.attend("w2", 2000, true);
+      await store.attend("w2", 2000, true);
+      expect(await store.workers()).toBe(2);
+      clock += 1000;
+      expect(await store.workers()).toBe(1);
+      await store.sweep(clock, 1000);
+      expect(await store.workers()).toBe(1);
+      await store.attend("w2", 0, true);
+      expect(await store.workers()).toBe(0);
+      await store.attend("w1", 1000, true);
+      await store.attend("w1", 1000, false);
+      expect(await store.workers()).toBe(0);
+    });
+
     it("frees what it lets go of", async () => {
       await store.attend("s1", 1000);
       await store.change({

@@ -1,6 +1,6 @@
 import { parseUsd } from "../schema/money.ts";
 import type { Price } from "../schema/price.ts";
-import { boundsText } from "../schema/price-prose.ts";
+import { boundsText, unitOf } from "../schema/price-prose.ts";
 import type { ResourceModel } from "./model.ts";
 import { cell, code } from "./print.ts";
 
@@ -50,7 +50,7 @@ function priceTable(
   part: Exclude<Price, { readonly kind: "free" | "sum" }>,
   defaults: Readonly<Record<string, unknown>>,
 ): string {
-  const perWhat = `Price per ${part.per}`;
+  const perWhat = `Price per ${unitOf(part)}`;
   switch (part.kind) {
     case "fixed":
       return table(["Always", perWhat], [["every call", `$${part.usd}`]]);

@@ -1,18 +1,34 @@
 import { createInterface } from "node:readline/promises";
+import { Interrupted } from "./command.ts";
 
 /** Whether there is somebody to ask. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Asks on the terminal, beside what the command prints. Anything but yes is no, Ctrl-C too. */
+/**
+ * Asks on the terminal, beside what the command prints. Anything but yes is no, the end of the input too.
+ * @throws Interrupted on Ctrl-C
+ */
 export async function confirmed(question: string): Promise<boolean> {
   const asking = createInterface({ input: process.stdin, output: process.stderr });
+  // A question whose terminal is closed would never be answered. At one, Ctrl-C is a key like others, and no signal.
+  const closed = new Promise<never>((_, reject) => {
+    asking.once("SIGINT", () => {
+      reject(new Interrupted(""));
+      asking.close();
+    });
+    asking.once("close", () => reject(new Error("closed")));
+  });
   try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
-  } catch {
+    const said = await Promise.race([asking.question(`${question} [y/N] `), closed]);
+    return /^y(es)?$/i.test(said.trim());
+  } catch (error) {
+    process.stderr.write("\n");
+    if (error instanceof Interrupted) throw error;
     return false;
   } finally {
+    closed.catch(() => {});
     asking.close();
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "../model.ts";
 import { kindText, limitsText, typeText } from "../prose.ts";
 import { CommandError } from "./command.ts";
+import { diskText } from "./disk.ts";
 
 export interface InputFlags {
   /** JSON, `@file` that holds it, or `-` for standard input. */
@@ -90,8 +91,7 @@ async function written(given: string): Promise<string> {
   if (!given.startsWith("@")) return given;
   const file = given.slice(1);
   return readFile(file, "utf8").catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`${file} cannot be read: ${why}`, 2);
+    throw new CommandError(`The input cannot be read. ${diskText(error, file)}`, 2);
   });
 }
 

@@ -7,7 +7,8 @@ import type { ApiModel, ResourceModel } from "../model.ts";
 import { shell } from "../print.ts";
 import type { CallFlags } from "./call.ts";
 import { fieldsText } from "./call-input.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, type ExitCode, stopCode } from "./command.ts";
+import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
 import { WALLET_MEND } from "./wallet.ts";
 
@@ -46,11 +47,11 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome): Promise<
   const { output, receipt, usd, idempotencyKey } = outcome;
   const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
   if (flags.output !== undefined) {
-    await writeFile(flags.output, text).catch((error: unknown) => {
+    const { output: file } = flags;
+    await writeFile(file, text).catch((error: unknown) => {
       // What was paid for is not lost for want of a folder.
       process.stdout.write(text);
-      const why = error instanceof Error ? error.message : String(error);
-      throw new CommandError(`${flags.output} cannot be written (${why}); the output is printed instead.`);
+      throw new CommandError(`The output is printed, and not written. ${diskText(error, file)}`);
     });
   }
   if (flags.json) console.log(JSON.stringify(outcome));
@@ -65,21 +66,30 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome): Promise<
   if (flags.output !== undefined) sayGood(`The output is in ${flags.output}.`);
 }
 
-/** Somebody pressed Ctrl-C. Returns the exit code. */
-export function sayStopped({ name, flags, jobId, key }: Told): 1 {
+/** Somebody pressed Ctrl-C. `paid` says what was paid by then. Returns the exit code. */
+export function sayStopped({
+  name,
+  flags,
+  jobId,
+  key,
+  paid,
+  signal,
+}: Told & { readonly paid: string; readonly signal: AbortSignal }): ExitCode {
   const how =
     jobId !== undefined
-      ? `The job goes on. Come back to it:\n  ${commandOf(name, flags, ["--resume", jobId])}`
+      ? ` The job goes on. Come back to it, which is not paid again:\n  ${commandOf(name, flags, ["--resume", jobId])}`
       : key !== undefined
-        ? `A payment was signed. Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, ["--idempotency-key", key])}`
-        : "Nothing was paid.";
-  sayError(`Stopped. ${how}`);
+        ? ` Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, ["--idempotency-key", key])}`
+        : "";
+  // Of a job that another process has paid for, nothing is known here.
+  const isElsewhere = flags.resume !== undefined && key === undefined;
+  sayError(`Stopped.${isElsewhere ? "" : ` ${paid}`}${how}`);
   if (flags.json) {
     console.log(
       JSON.stringify({ error: { code: "stopped" }, jobId: jobId ?? null, idempotencyKey: key ?? null }),
     );
   }
-  return 1;
+  return stopCode(signal);
 }
 
 /** Says what went wrong, what has become of the money, and what can be done. Returns the exit code. */
@@ -92,7 +102,16 @@ export function sayFailure(
     key,
     model,
     resource,
-  }: Told & { readonly model: ApiModel; readonly resource: ResourceModel },
+    short,
+    forget,
+  }: Told & {
+    readonly model: ApiModel;
+    readonly resource: ResourceModel;
+    /** Why the account could not pay. */
+    readonly short: string | undefined;
+    /** The command that forgets the call, which is kept from an earlier run. */
+    readonly forget: string | undefined;
+  },
 ): 1 | 2 {
   const { code, reason, failure, status, charged, paymentState, issues, requestId } = error;
   const isDeclined = error.cause instanceof Declined;
@@ -112,11 +131,20 @@ export function sayFailure(
     );
     return 2;
   }
-  const lines = (issues ?? []).map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
+  // A seller may have said each of them in its sentence already.
+  const lines = (issues ?? [])
+    .filter(({ path, message }) => !(error.message.includes(path) && error.message.includes(message)))
+    .map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
   const request = requestId === undefined ? [] : [`Request ${requestId}`];
   const word = failure === undefined ? "" : ` (${failure})`;
   sayError(
-    [`${error.message}${word}`, ...lines, `${moneyText(error)}${resumeText(error)}`, ...request].join("\n"),
+    [
+      short ?? `${error.message}${word}`,
+      ...lines,
+      `${moneyText(error)}${resumeText(error)}`,
+      ...(forget === undefined ? [] : [`If its seller will never answer, give it up: ${forget}`]),
+      ...request,
+    ].join("\n"),
   );
   if (code !== "invalid_input") return 1;
   console.error(fieldsText(model, resource));
@@ -158,8 +186,13 @@ function commandOf(name: string, flags: CallFlags, more: readonly string[]): str
     ...(isResumed ? [] : (flags.field ?? []).map((field) => ["--field", field] as const)),
   ];
   const words = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
-  const quoted = [...words, ...more].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shell(word)));
-  return ["resource402", "call", name, ...quoted].join(" ");
+  return commandLine(["call", name, ...words, ...more]);
+}
+
+/** A command of ours as one would type it. */
+export function commandLine(words: readonly string[]): string {
+  const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shell(word)));
+  return ["resource402", ...quoted].join(" ");
 }
 
 function sayGood(text: string): void {

@@ -1,7 +1,5 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { formatAtomic, formatUsd, parseUsd, type Usd } from "../../schema/money.ts";
-import type { Calls, SavedCall } from "../../src/client/calls.ts";
+import type { SavedCall } from "../../src/client/calls.ts";
 import { connect } from "../../src/client/connect.ts";
 import { quote, requestOf } from "../../src/client/definition.ts";
 import { isResourceError } from "../../src/client/errors.ts";
@@ -9,15 +7,21 @@ import { evmPayer } from "../../src/client/evm.ts";
 import type { ClientEvent } from "../../src/client/exchange.ts";
 import type { Job } from "../../src/client/job.ts";
 import type { Payer } from "../../src/client/pay.ts";
-import { fileCalls } from "../../src/node/calls.ts";
-import { findAsset, type PaymentRequired, type Receipt } from "../../src/wire/index.ts";
+import {
+  findAsset,
+  type PaymentRequired,
+  type PaymentRequirements,
+  type Receipt,
+} from "../../src/wire/index.ts";
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { didYouMean } from "../mistake.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
 import { canAsk, confirmed } from "./ask.ts";
+import { isShort, shortText } from "./call-funds.ts";
 import { type InputFlags, readInput } from "./call-input.ts";
-import { Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./call-outcome.ts";
-import { CommandError, type Context } from "./command.ts";
+import { commandLine, Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./call-outcome.ts";
+import { CommandError, type Context, Interrupted } from "./command.ts";
+import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { walletFromEnvironment } from "./wallet.ts";
@@ -36,6 +40,8 @@ export interface CallFlags extends InputFlags {
   readonly resume?: string;
   /** Buy once more what was paid for and has not ended. */
   readonly again?: boolean;
+  /** URL of a node of the network that is paid on. */
+  readonly rpc?: string;
   /** Folder that keeps calls which were paid for and have not ended. */
   readonly calls?: string;
 }
@@ -54,11 +60,8 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     throw new CommandError(`${resource.name} is not answered by a job: there is nothing to resume.`, 2);
   }
   const input = isResumed ? {} : await readInput(flags, model, resource);
-  const folder = flags.calls ?? defaultFolder();
-  const calls = fileCalls(folder);
-  const kept = (await listed(calls, folder)).filter(
-    (call) => call.baseUrl === baseUrl && call.resource === definition.name,
-  );
+  const { calls, list } = await keptCalls(flags.calls);
+  const kept = list.filter((call) => call.baseUrl === baseUrl && call.resource === definition.name);
   const isNew = flags.again || flags.idempotencyKey !== undefined;
   const open = isResumed
     ? kept.find(({ job }) => job?.jobId === flags.resume)
@@ -74,21 +77,27 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     }
   }
   if (open !== undefined && !isResumed) {
-    const when = `${open.createdAt.slice(0, 16).replace("T", " ")} UTC`;
-    sayNote(`Paid for at ${when}, and not ended: it is resumed, and not paid again. (--again buys another.)`);
+    sayNote(
+      `Paid for at ${savedAt(open)} UTC, and not ended: it is resumed, and not paid again. ` +
+        `(--again buys another; ${forgetText(open, flags)} gives this one up.)`,
+    );
   }
 
-  let signed: { readonly usd: string; readonly idempotencyKey: string } | undefined;
+  let signed:
+    | { readonly usd: string; readonly currency: string; readonly idempotencyKey: string }
+    | undefined;
+  let offer: PaymentRequirements | undefined;
   let settled: Receipt | undefined;
   let job: Job<unknown> | undefined;
   const client = connect({
     baseUrl,
     calls,
     onEvent(event: ClientEvent) {
+      if (event.type === "challenged") offer = event.offer;
       if (event.type === "signed") signed = event;
       if (event.type === "settled") settled = event.receipt;
     },
-    ...(account === undefined ? {} : { payer: asking(evmPayer(account), flags.yes === true) }),
+    ...(account === undefined ? {} : { payer: asking(evmPayer(account, rpcOf(flags)), flags.yes === true) }),
   });
   const signal = context.interruption();
   const idempotencyKey = flags.idempotencyKey ?? open?.idempotencyKey;
@@ -123,9 +132,19 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   } catch (error) {
     sayProgress("");
     const told = { name, flags, jobId: job?.id, key: (signed ?? open)?.idempotencyKey };
-    if (signal.aborted) return sayStopped(told);
+    const isStopped = signal.aborted || (error instanceof Error && error.cause instanceof Interrupted);
+    if (isStopped) {
+      const receipt = job?.receipt ?? settled;
+      return sayStopped({ ...told, paid: paidText(receipt, signed, open), signal });
+    }
     if (!isResourceError(error)) throw error;
-    return sayFailure(error, { ...told, model, resource });
+    const short =
+      account && offer && isShort(error)
+        ? await shortText(error, account.address, offer, flags.rpc)
+        : undefined;
+    const isKept = open !== undefined && (await calls.find(open)) !== undefined;
+    const forget = isKept ? forgetText(open, flags) : undefined;
+    return sayFailure(error, { ...told, model, resource, short, forget });
   }
 }
 
@@ -141,19 +160,27 @@ function resourceOf({ title, resources }: ApiModel, name: string): ResourceModel
   throw new CommandError(`${title} has no resource "${name}"${hint}. It has:\n${list}`, 2);
 }
 
-/** Calls are kept with the user, not with a project: they hold signed payments. */
-function defaultFolder(): string {
-  const state = process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-  return join(state, "resource402", "calls");
+function rpcOf({ rpc }: CallFlags): { readonly rpcUrl?: string } {
+  if (rpc === undefined) return {};
+  if (URL.canParse(rpc) && /^https?:\/\/./i.test(rpc)) return { rpcUrl: rpc };
+  throw new CommandError(`--rpc "${rpc}" is no node. Write its URL: --rpc https://node.example.com`, 2);
 }
 
-async function listed(calls: Calls, folder: string): Promise<readonly SavedCall[]> {
-  try {
-    return await calls.list();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`The saved calls in ${folder} cannot be read: ${why}`);
-  }
+/** What is known of the money of a call that was stopped. */
+function paidText(
+  receipt: Receipt | undefined,
+  signed: { readonly usd: string; readonly currency: string } | undefined,
+  open: SavedCall | undefined,
+): string {
+  if (receipt !== undefined) return `${receipt.amount} ${receipt.currency} was paid.`;
+  const known = signed ?? open?.payment;
+  if (known === undefined) return "Nothing was paid.";
+  return `A payment of ${known.usd} ${known.currency} was signed; whether it was taken is not known.`;
+}
+
+function forgetText(call: SavedCall, { calls }: CallFlags): string {
+  const place = calls === undefined ? [] : ["--calls", calls];
+  return `\`${commandLine(["calls", "forget", idOf(call), ...place])}\``;
 }
 
 /** The call of the same request, paid for and not ended. */

@@ -38,6 +38,11 @@ export function keepSeller(front: Front, entry: URL, signal: AbortSignal): KeptS
   };
   const refuse = (why: string): void => {
     if (current !== undefined) sayError("Until that is mended, the server goes on as it was.");
+    else {
+      sayError(
+        `Nothing is served yet: http://localhost:${front.port} answers 503. Waiting for changes; Ctrl-C ends.`,
+      );
+    }
     front.release(why);
   };
 

@@ -76,12 +76,17 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
       front.hold();
       const compiled = await compile();
       const isServed = await serve(seller, compiled);
-      if (isServed && compiled.model !== undefined) {
-        if (model === undefined) greet({ model: compiled.model, port: front.port, rpc, wallet, store });
-        else sayDone(`Reloaded in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
-        model = compiled.model;
-      }
-      return { exitCode: isServed ? 0 : 1, files: filesOf(options, compiled, seller) };
+      const files = filesOf(options, compiled, seller);
+      const { model: now } = compiled;
+      if (!isServed || now === undefined) return { exitCode: 1, files };
+      const isFirst = model === undefined;
+      model = now;
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const say = (): void => {
+        if (isFirst) greet({ model: now, port: front.port, rpc, wallet, store });
+        else sayDone(`Reloaded in ${seconds} s.`);
+      };
+      return { exitCode: 0, files, say };
     }, signal);
     return 0;
   } finally {

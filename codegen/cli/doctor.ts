@@ -6,7 +6,8 @@ import { evmPayer } from "../../src/client/evm.ts";
 import { examine, type Finding, type Report } from "../../src/doctor/examine.ts";
 import type { Wallet } from "../../src/doctor/purchase.ts";
 import { NothingThere } from "../../src/doctor/target.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, stopCode } from "./command.ts";
+import { diskText } from "./disk.ts";
 import { junitOf } from "./doctor-junit.ts";
 import { counted, sayDone, sayError, sayNote, sayProgress } from "./say.ts";
 import { usdOf } from "./seller.ts";
@@ -64,7 +65,7 @@ export async function printExamination(
     if (signal.aborted) {
       const paid = signed.length > 0 ? ` Signed and sent before: ${signed.join(", ")}.` : "";
       sayNote(`Interrupted. Nothing more is sent.${paid}`);
-      return 1;
+      return stopCode(signal);
     }
     if (!(error instanceof NothingThere)) throw error;
     sayError(error.message);
@@ -74,7 +75,7 @@ export async function printExamination(
   if (flags.junit !== undefined) {
     const { junit } = flags;
     await writeFile(junit, junitOf(report)).catch((cause: unknown) => {
-      throw new CommandError(`${junit} cannot be written.`, 1, { cause });
+      throw new CommandError(`The JUnit report is not written. ${diskText(cause, junit)}`, 1, { cause });
     });
   }
   if (flags.json) console.log(JSON.stringify(report, undefined, 2));

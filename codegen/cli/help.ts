@@ -16,7 +16,7 @@ The main path:
 
 resource402 <command> --help explains a command, with examples and exit codes.
 
-Exit codes: 0 all is well, 1 what was found is bad, 2 the command is wrong.`;
+Exit codes: 0 all is well, 1 what was found is bad, 2 the command is wrong, 130 it was stopped by Ctrl-C before its end.`;
 
 /** Help fits the terminal, and errors look like those of our own. */
 export const OUTPUT: OutputConfiguration = {

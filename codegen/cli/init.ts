@@ -5,9 +5,9 @@ import { createInterface } from "node:readline/promises";
 import type { Sample } from "../init/definition.ts";
 import { packageName, packageText } from "../init/package-json.ts";
 import { type Answers, sampleFiles, settingFiles } from "../init/project.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, Interrupted } from "./command.ts";
 import { generate } from "./generate.ts";
-import { sayDone, sayWarning } from "./say.ts";
+import { sayDone, sayError, sayWarning } from "./say.ts";
 import { writeFiles } from "./write.ts";
 
 export interface InitOptions {
@@ -33,7 +33,10 @@ export async function init(options: InitOptions): Promise<number> {
   const manifest = join(folder, "package.json");
   const before = await readFile(manifest, "utf8").catch(absent);
   checkManifest(before, folder);
-  const answers = await answered(options);
+  const isNew = !existsSync(join(folder, "resources.ts"));
+  const ignored = isNew ? [] : ignoredOf(options);
+  // Nobody is asked for what would be ignored.
+  const answers = await answered(isNew ? options : { ...options, yes: true });
   const name = packageName(answers.title);
   const merged = packageText(
     {
@@ -52,7 +55,6 @@ export async function init(options: InitOptions): Promise<number> {
     before,
   );
 
-  const isNew = !existsSync(join(folder, "resources.ts"));
   const files = [...settingFiles(answers), ...(isNew ? sampleFiles(answers) : [])];
   const kept = files.filter(({ path }) => existsSync(join(folder, path))).map(({ path }) => path);
   const fresh = files.filter(({ path }) => !kept.includes(path));
@@ -61,18 +63,39 @@ export async function init(options: InitOptions): Promise<number> {
     ...(merged === before ? [] : [{ path: "package.json", text: merged }]),
     ...fresh,
   ]);
+  const hasWritten = fresh.length > 0 || merged !== before;
   const added =
     before === undefined ? "package.json" : merged === before ? undefined : "package.json (added to)";
-  sayDone(`Wrote ${[...(added === undefined ? [] : [added]), ...fresh.map(({ path }) => path)].join(", ")}.`);
+  const wrote = [...(added === undefined ? [] : [added]), ...fresh.map(({ path }) => path)];
+  if (hasWritten) sayDone(`Wrote ${wrote.join(", ")}.`);
   if (kept.length > 0) sayWarning(`Kept as they were: ${kept.join(", ")}.`);
   if (!isNew) sayWarning("resources.ts was there, so no sample was written.");
+  for (const line of ignored) sayWarning(line);
   if (before !== undefined && (JSON.parse(before) as { type?: unknown }).type !== "module") {
     sayWarning('package.json now says "type": "module": the files are ES modules.');
   }
 
-  const { exitCode } = await generate({ file: join(folder, "resources.ts"), entry, lend: true });
+  const { exitCode, written = 0 } = await generate({ file: join(folder, "resources.ts"), entry, lend: true });
+  if (exitCode === 0 && !hasWritten && written === 0) {
+    sayError("Nothing was done: there is a project here already. For another one: resource402 init <folder>");
+    return 1;
+  }
   if (exitCode === 0) sayNext(folder);
   return exitCode;
+}
+
+/** What flags ask for that is said by files which are there, and are not overwritten. */
+function ignoredOf({ folder, name, payTo, sample }: InitOptions): string[] {
+  const inDefinition = [
+    ...(name === undefined ? [] : ["--name"]),
+    ...(sample === undefined ? [] : ["--sample"]),
+  ];
+  const line = (flags: readonly string[], file: string): string =>
+    `Ignored: ${flags.join(", ")}. Write it into ${file} yourself.`;
+  return [
+    ...(inDefinition.length > 0 ? [line(inDefinition, "resources.ts")] : []),
+    ...(payTo !== undefined && existsSync(join(folder, ".env.example")) ? [line(["--pay-to"], ".env")] : []),
+  ];
 }
 
 function sayNext(folder: string): void {
@@ -120,6 +143,10 @@ async function answered({ folder, name, payTo, sample, yes }: InitOptions): Prom
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   // Ctrl-C and Ctrl-D end the questions, and nothing has been written.
   const closed = new Promise<never>((_, reject) => {
+    terminal.once("SIGINT", () => {
+      reject(new Interrupted("\nNothing was written."));
+      terminal.close();
+    });
     terminal.once("close", () => reject(new CommandError("\nNothing was written.", 1)));
   });
   const ask = (question: string): Promise<string> => Promise.race([terminal.question(question), closed]);

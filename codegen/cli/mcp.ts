@@ -2,6 +2,7 @@ import type { ClientOptions } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
 import { createBuyer } from "../../src/mcp/buyer.ts";
 import type { Offer } from "../../src/mcp/protocol.ts";
+import type { Gate } from "../../src/observe/gate.ts";
 import { emitTools } from "../emit/tools.ts";
 import { CommandError, type Context } from "./command.ts";
 import { counted, sayNote } from "./say.ts";
@@ -17,18 +18,23 @@ export interface McpOptions {
   readonly host: string;
   /** Names under which the server is reached beside those of this machine. */
   readonly allowHost?: readonly string[];
+  /** What callers over HTTP have to know. */
+  readonly token?: string;
   readonly maxPerCall?: string;
   readonly budget: string;
   readonly calls?: string;
 }
 
 const PORT = 4402;
+/** The environment variable that holds what `--token` does, out of sight of others on this machine. */
+const TOKEN = "RESOURCE402_MCP_TOKEN";
 
 /** Serves an API's resources as tools until the client has gone or the command is ended. Returns the exit code. */
 export async function serveMcp(options: McpOptions, context: Context): Promise<number> {
   const total = usdOf("--budget", options.budget);
   const perCall = options.maxPerCall === undefined ? undefined : usdOf("--max-per-call", options.maxPerCall);
   const port = portOf(options.http);
+  const gate = await gateOf(options, port);
   const account = await walletFromEnvironment();
   const { model, baseUrl } = await readSeller(options.source, options.baseUrl, context);
   const tools = emitTools(model);
@@ -60,8 +66,12 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     account === undefined
       ? `No wallet: only what is free can be called. ${WALLET_MEND}`
       : `${account.address} pays ${limits}.`;
+  const open =
+    port === undefined || gate !== undefined || account === undefined
+      ? ""
+      : ` Everyone on this machine can call them; with ${TOKEN} set, only who sends that token.`;
   const introduce = (where: string): void =>
-    sayNote(`${model.title} at ${baseUrl}: ${counted(tools.length, "tool")} over ${where}. ${purse}`);
+    sayNote(`${model.title} at ${baseUrl}: ${counted(tools.length, "tool")} over ${where}. ${purse}${open}`);
   const interrupted = context.interruption();
   const stopped = new Promise<void>((stop) => {
     interrupted.addEventListener("abort", () => stop(), { once: true });
@@ -70,10 +80,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     introduce("standard input and output");
     return overStdio(offer, stopped);
   }
-  if (account !== undefined && !isLoopback(options.host)) {
-    sayNote(`Whoever reaches ${options.host} can spend from this wallet, ${limits}.`);
-  }
-  return overHttp(offer, port, options, introduce, stopped);
+  return overHttp(offer, port, gate, options, introduce, stopped);
 }
 
 async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> {
@@ -93,6 +100,7 @@ async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> 
 async function overHttp(
   offer: Offer,
   port: number,
+  gate: Gate | undefined,
   { host, allowHost = [] }: McpOptions,
   introduce: (where: string) => void,
   stopped: Promise<void>,
@@ -103,7 +111,11 @@ async function overHttp(
     import("../../src/node/index.ts"),
   ]);
   const hosts = isEverywhere(host) ? allowHost : [...allowHost, host];
-  const http = createMcpHttp({ hosts, open: (events) => openHttp(offer, events) });
+  const http = createMcpHttp({
+    hosts,
+    ...(gate === undefined ? {} : { admits: gate.admits }),
+    open: (events) => openHttp(offer, events),
+  });
   const listening = await listen(http, { port, hostname: host, signals: false }).catch((error: unknown) => {
     throw new CommandError(error instanceof Error ? error.message : String(error));
   });
@@ -123,6 +135,39 @@ function portOf(http: string | true | undefined): number | undefined {
   );
 }
 
+/**
+ * Who may call over HTTP: whoever knows the token, or, without one, whoever is on this machine.
+ * @throws CommandError when the token is too short to be one, or missing where strangers may call
+ */
+async function gateOf(
+  { host, token: named }: McpOptions,
+  port: number | undefined,
+): Promise<Gate | undefined> {
+  if (port === undefined) {
+    if (named === undefined) return undefined;
+    throw new CommandError("--token is what callers over HTTP send. Add --http, or leave it out.", 2);
+  }
+  // An empty variable is one that is not set; an empty flag is a mistake.
+  const token = named ?? (process.env[TOKEN] || undefined);
+  if (token === undefined) {
+    if (isLoopback(host)) return undefined;
+    throw new CommandError(
+      `Whoever reaches ${host} could call these tools, and spend from the wallet. ${TOKEN_MEND}, or leave out --host.`,
+      2,
+    );
+  }
+  if (!/^[\x21-\x7e]{16,}$/.test(token)) {
+    throw new CommandError(
+      `The token must have at least 16 characters, none of them a space. ${TOKEN_MEND}.`,
+      2,
+    );
+  }
+  const { createGate } = await import("../../src/observe/gate.ts");
+  return createGate(token, TOKEN);
+}
+
+const TOKEN_MEND = `Make one with \`openssl rand -hex 24\`, and set ${TOKEN} to it`;
+
 async function savedIn(folder: string) {
   const { fileCalls } = await import("../../src/node/calls.ts");
   return fileCalls(folder);
@@ -133,7 +178,7 @@ function isEverywhere(host: string): boolean {
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function instructionsOf(title: string, description: string, total: string): string {

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
-import { CommandError, type Context, type Register } from "./command.ts";
+import { CommandError, type Context, Interrupted, type Register } from "./command.ts";
 import { addCall } from "./commands/call.ts";
+import { addCalls } from "./commands/calls.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -15,6 +16,7 @@ import { addRefunds } from "./commands/refunds.ts";
 import { addSdk } from "./commands/sdk.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSweep } from "./commands/sweep.ts";
+import { diskProblem } from "./disk.ts";
 import { OUTPUT, OVERVIEW } from "./help.ts";
 import { sayError } from "./say.ts";
 
@@ -24,7 +26,7 @@ const USAGE = 2;
 const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
   "Make an API:": [addInit, addGenerate, addDev],
   "Publish it:": [addDocs, addSdk, addDiff],
-  "Buy and examine:": [addCall, addMcp, addDoctor],
+  "Buy and examine:": [addCall, addCalls, addMcp, addDoctor],
   "Look after the money:": [addRefunds, addStats, addSweep],
   "Besides:": [addCompletion],
 };
@@ -43,13 +45,14 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
     await program(context).parseAsync(words, { from: "user" });
   } catch (error) {
     if (error instanceof CommandError) {
-      sayError(error.message);
+      if (error.message !== "") sayError(error.message);
       return error.exitCode;
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     // A full disk, a folder that may not be written: no fault of ours, and no stack helps.
-    if (!(error instanceof Error && "syscall" in error)) throw error;
-    sayError(`${error.message}. Mend that, and run the command again.`);
+    const problem = diskProblem(error);
+    if (problem === undefined) throw error;
+    sayError(problem);
     return 1;
   }
   return exitCode;
@@ -78,11 +81,12 @@ function throwing(command: Command): void {
   for (const one of command.commands) throwing(one);
 }
 
-/** Aborts when somebody wants the command to end. */
+/** Aborts when somebody wants the command to end, with an {@link Interrupted} as its reason. */
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
-  process.once("SIGINT", () => interrupted.abort());
-  process.once("SIGTERM", () => interrupted.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => interrupted.abort(new Interrupted("", signal)));
+  }
   return interrupted.signal;
 }
 

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import type { Logger } from "../../src/observe/log.ts";
@@ -6,6 +5,7 @@ import { rpcRecord } from "../../src/payments/chain.ts";
 import { createRefunds } from "../../src/payments/refund.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
 import type { Network } from "../../src/wire/index.ts";
+import { canAsk, confirmed } from "./ask.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
@@ -89,6 +89,10 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     }
     console.log(listed(chosen));
     const what = `${counted(chosen.length, "refund")}, ${sums(chosen)}, from ${account.address}`;
+    if (!options.yes && !canAsk()) {
+      sayError("There is nobody to ask. Add --yes to pay without a question.");
+      return 1;
+    }
     if (!options.yes && !(await confirmed(`Pay ${what}?`))) return 1;
     const refunds = createRefunds({
       store,
@@ -122,21 +126,6 @@ const reasons: Logger = {
 function reasonOf(fields: object): string {
   const { reason, error } = fields as { reason?: string; error?: Error };
   return reason ?? error?.message ?? "no reason was given";
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    sayError("There is nobody to ask. Add --yes to pay without a question.");
-    return false;
-  }
-  const asking = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
-  } catch {
-    return false;
-  } finally {
-    asking.close();
-  }
 }
 
 /** What may be seen of a refund: not its signed transfer. */

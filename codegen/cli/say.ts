@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { Mistake } from "../mistake.ts";
+import type { Stale } from "./write.ts";
 
 /** What the command says. Colours only on a terminal, and not where NO_COLOR is set. */
 
@@ -40,7 +41,7 @@ export function sayProgress(text: string): void {
 const LONGEST = 240;
 
 /** Prints a unified diff to standard output. */
-export function sayDiff(diff: string): void {
+function sayDiff(diff: string): void {
   for (const whole of diff.trimEnd().split("\n")) {
     // What a file holds as one long text, its own file shows line by line.
     const line = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
@@ -48,6 +49,20 @@ export function sayDiff(diff: string): void {
     const colour = mark === "+" ? "green" : mark === "-" ? "red" : undefined;
     console.log(colour === undefined ? line : styleText(colour, line, { stream: process.stdout }));
   }
+}
+
+/** Prints how files differ from what they should be, all but those that are built, and the command that mends them. */
+export async function sayStale(stale: readonly Stale[], mend: string): Promise<void> {
+  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
+  const headerOptions = FILE_HEADERS_ONLY;
+  for (const { path, text, before } of stale) {
+    if (path.endsWith(".js")) continue;
+    const was = before === undefined ? "/dev/null" : `a/${path}`;
+    sayDiff(
+      createTwoFilesPatch(was, `b/${path}`, before ?? "", text, undefined, undefined, { headerOptions }),
+    );
+  }
+  sayError(`Stale: ${stale.map(({ path }) => path).join(", ")}. Run \`${mend}\`.`);
 }
 
 /** `1 file`, `2 files`. */

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { SDK_DOORS } from "../emit/sdk.ts";
 import type { GeneratedFile } from "../files.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, stopCode } from "./command.ts";
 import { writeFiles } from "./write.ts";
 
 /**
@@ -37,7 +37,7 @@ export async function buildSdk(
     const options = { cwd: room, signal, env: { ...process.env, NO_COLOR: "1" } };
     await promisify(execFile)(process.execPath, ["--import", "./typescript.mjs", ...run], options);
   } catch (error) {
-    if (signal.aborted) throw new CommandError("Interrupted. Nothing was written.");
+    if (signal.aborted) throw new CommandError("Interrupted. Nothing was written.", stopCode(signal));
     const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
     throw new CommandError(`The package cannot be built:\n${`${stdout}\n${stderr}`.trim()}`, 1, {
       cause: error,

@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
 import { SDK_MARK, type SdkOptions } from "../emit/sdk.ts";
-import { emitSdk } from "../files.ts";
+import { emitSdk, type GeneratedFile } from "../files.ts";
 import type { ApiModel } from "../model.ts";
 import { CommandError } from "./command.ts";
-import { sayDone, sayProgress, sayWarning } from "./say.ts";
+import { counted, sayDone, sayProgress, sayStale, sayWarning } from "./say.ts";
 import { buildSdk } from "./sdk-build.ts";
 import type { Source } from "./source.ts";
-import { writeFiles } from "./write.ts";
+import { staleFiles, writeFiles } from "./write.ts";
 
 export interface SdkFlags {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface SdkFlags {
   readonly license?: string;
   readonly repository?: string;
   readonly force?: boolean;
+  /** Write nothing, and say what is stale. */
+  readonly check?: boolean;
 }
 
 /** What the command writes; whatever else is in the folder stays. */
@@ -27,21 +30,16 @@ const OWN = ["package.json", "README.md", "dist"];
  * Makes a package from a model: all of it, or nothing when something fails. Returns the exit code.
  * @throws CommandError when a flag is wrong, files of somebody else are in the way, or it cannot be built.
  */
-export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSignal): Promise<number> {
-  const options = optionsOf(source, flags);
+export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSignal): Promise<0 | 1> {
+  const options = await optionsOf(source, flags);
+  if (flags.check) return checkSdk(source.model, options, flags, signal);
   if (!flags.force) await checkOwn(flags.out);
+  // Beside the folder, so that what is made can be moved into it.
   const room = `${flags.out}.${process.pid}.tmp`;
   try {
-    sayProgress("Building …");
-    const { files, sources } = await emitSdk(source.model, options);
-    const built = await buildSdk(join(room, "build"), sources, options.name, signal);
-    const made = join(room, "made");
-    await writeFiles(made, files);
-    await rename(built, join(made, "dist"));
-    await putInPlace(made, flags.out, join(room, "before"));
+    await putInPlace(await makeIn(room, source.model, options, signal), flags.out, join(room, "before"));
   } finally {
-    sayProgress("");
-    await rm(room, { recursive: true, force: true });
+    await leave(room);
   }
   const missing = missingOf(options, flags.out);
   const size = await sizeOf(join(flags.out, "dist"));
@@ -50,10 +48,69 @@ export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSign
   return 0;
 }
 
-function optionsOf(
-  { model, baseUrl }: Source,
-  { name, packageVersion: version = model.version, license = licenseOf(model), repository }: SdkFlags,
-): SdkOptions {
+/** Makes the package elsewhere, and says how the one that is there differs from it. */
+async function checkSdk(
+  model: ApiModel,
+  options: SdkOptions,
+  { out }: SdkFlags,
+  signal: AbortSignal,
+): Promise<0 | 1> {
+  const room = await mkdtemp(join(tmpdir(), "resource402-sdk-"));
+  try {
+    const made = await filesOf(await makeIn(room, model, options, signal));
+    const names = new Set(made.map(({ path }) => path));
+    // What is made takes the place of the whole folder `dist`: a file too many is not up to date either.
+    const more = (await filesOf(out)).filter(({ path }) => !names.has(path));
+    const gone = more.map(({ path, text }) => ({ path, text: "", before: text }));
+    const stale = [...(await staleFiles(out, made)), ...gone];
+    if (stale.length === 0) sayDone(`Up to date: ${counted(made.length, "file")}.`);
+    else await sayStale(stale, SDK_MARK);
+    return stale.length === 0 ? 0 : 1;
+  } finally {
+    await leave(room);
+  }
+}
+
+/** Makes a package in a folder for that alone. Returns where in it the package is. */
+async function makeIn(
+  room: string,
+  model: ApiModel,
+  options: SdkOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  sayProgress("Building …");
+  const { files, sources } = await emitSdk(model, options);
+  const built = await buildSdk(join(room, "build"), sources, options.name, signal);
+  const made = join(room, "made");
+  await writeFiles(made, files);
+  await rename(built, join(made, "dist"));
+  return made;
+}
+
+async function leave(room: string): Promise<void> {
+  sayProgress("");
+  await rm(room, { recursive: true, force: true });
+}
+
+/** Those files of a package that the command writes, as far as they are there. */
+async function filesOf(folder: string): Promise<GeneratedFile[]> {
+  const entries = await readdir(join(folder, "dist"), { withFileTypes: true }).catch(() => []);
+  const built = entries.filter((entry) => entry.isFile()).map(({ name }) => `dist/${name}`);
+  const paths = [...OWN.filter((name) => name !== "dist"), ...built.sort()];
+  const files = await Promise.all(
+    paths.map(async (path) => {
+      const text = await readFile(join(folder, path), "utf8").catch(() => undefined);
+      return text === undefined ? [] : [{ path, text }];
+    }),
+  );
+  return files.flat();
+}
+
+async function optionsOf(
+  { model, baseUrl, file }: Source,
+  { name, packageVersion: version = model.version, license: named, repository }: SdkFlags,
+): Promise<SdkOptions> {
+  const license = named ?? licenseOf(model) ?? (file === undefined ? undefined : await licenseAround(file));
   if (name.length > 214 || !/^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name)) {
     throw new CommandError(`"${name}" cannot be the name of a package; write it like @pixel/studio`, 2);
   }
@@ -78,6 +135,29 @@ function optionsOf(
 /** The API's license as npm takes it, which knows identifiers and no terms in words. */
 function licenseOf({ license }: ApiModel): string | undefined {
   return license !== undefined && /^[A-Za-z0-9][\w.+-]*$/.test(license.name) ? license.name : undefined;
+}
+
+/**
+ * The license of the seller's own project, from the nearest package.json. One that says how little others may do with
+ * the server says nothing of the client that they are to use.
+ */
+async function licenseAround(file: string): Promise<string | undefined> {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, "package.json"), "utf8").catch(() => undefined);
+    if (text === undefined && folder !== dirname(folder)) continue;
+    const license = licenseIn(text ?? "");
+    return license === undefined || /^UNLICENSED$|^SEE LICENSE/i.test(license) ? undefined : license;
+  }
+}
+
+function licenseIn(manifest: string): string | undefined {
+  try {
+    const { license } = JSON.parse(manifest) as { readonly license?: unknown };
+    return typeof license === "string" && /^[\w.+() -]+$/.test(license) ? license : undefined;
+  } catch {
+    // npm will say what is wrong with it.
+    return undefined;
+  }
 }
 
 /** As npm writes it, which is what a provenance is compared with. */

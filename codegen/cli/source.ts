@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import type { ApiModel } from "../model.ts";
 import { CommandError, type Context } from "./command.ts";
 import { definitionFile } from "./commands/generate.ts";
+import { diskText } from "./disk.ts";
 import { counted, sayMistakes, sayNote } from "./say.ts";
 
 /** An API as a command is told of it. */
@@ -43,7 +44,7 @@ export async function readSource(
     throw new CommandError(`${named} is neither a definition (.ts) nor a document (.json), and no URL.`, 2);
   }
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new CommandError(`${named} cannot be read: ${messageOf(cause)}`);
+    throw new CommandError(diskText(cause, file));
   });
   return readText(text, { source: basename(file) }, options);
 }

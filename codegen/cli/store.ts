@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Store } from "../../src/store/store.ts";
+import { CommandError } from "./command.ts";
 import { sayError } from "./say.ts";
 
 /** How a command is told where the records are. */
@@ -34,6 +35,7 @@ export async function withStore(place: string, work: (store: Store) => Promise<n
   try {
     return await work(store);
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     sayError(`The store at ${shown} cannot be used: ${because(error)}`);
     return 1;
   } finally {

@@ -1,4 +1,5 @@
 import { sweepAll } from "../../src/store/sweep.ts";
+import { stopCode } from "./command.ts";
 import { counted, sayDone, sayProgress } from "./say.ts";
 import { withStore } from "./store.ts";
 
@@ -7,7 +8,7 @@ export interface SweepOptions {
   readonly store: string;
 }
 
-/** Deletes what has outlived its use. Returns the exit code: 0, or 1 when the store cannot be written. */
+/** Deletes what has outlived its use. Returns the exit code: 0, 1 when the store cannot be written, or that of being stopped. */
 export async function sweepStore(options: SweepOptions, signal: AbortSignal): Promise<number> {
   return withStore(options.store, async (store) => {
     const swept = await sweepAll(store, (so) => {
@@ -17,6 +18,6 @@ export async function sweepStore(options: SweepOptions, signal: AbortSignal): Pr
     sayProgress("");
     const rest = signal.aborted ? " Run the command again for the rest." : "";
     sayDone(swept === 0 ? "There is nothing to delete." : `Deleted ${counted(swept, "record")}.${rest}`);
-    return 0;
+    return signal.aborted ? stopCode(signal) : 0;
   });
 }

@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { join, relative } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { privateKeyToAccount } from "viem/accounts";
 import { listen } from "../../src/node/index.ts";
@@ -30,11 +31,7 @@ export async function sell(explain: Explain): Promise<void> {
     process.once("message", ({ graceMs }: SellerEnd) => void close(graceMs).finally(() => process.exit()));
     tell({ port, files: [...files] });
   } catch (error) {
-    const file = order.server ?? join(order.folder, "server.gen.ts");
-    tell({
-      mistake: error instanceof MissingExport ? error.mistake : explain(error, file),
-      files: [...files],
-    });
+    tell({ mistake: mistakeOf(error, order, explain), files: [...files] });
   }
 }
 
@@ -69,31 +66,52 @@ async function open({ folder, server, resources, payments, store }: SellerOrder)
   }) as Server;
 }
 
+function mistakeOf(error: unknown, { server, folder }: SellerOrder, explain: Explain): Mistake {
+  if (error instanceof SellerMistake) return error.mistake;
+  const file = server ?? join(folder, "server.gen.ts");
+  const mistake = explain(error, file);
+  // Only a server of the seller's own can be without a handler; dev takes them from their files.
+  if (!mistake.problem.startsWith("createServer: missing ")) return mistake;
+  const names = [...mistake.problem.matchAll(/\bhandlers\.(\w+)/g)].map(([, name = ""]) => name);
+  if (names.length === 0) return mistake;
+  const handlers = relative(dirname(file), join(folder, "handlers")).split(sep).join("/");
+  const from = handlers.startsWith(".") ? handlers : `./${handlers}`;
+  const imports = names.map((name) => `import { ${name} } from "${from}/${name}.ts";`).join(" ");
+  return { ...mistake, mend: `add ${names.join(", ")} to handlers in ${placeOf(file)}, with ${imports}` };
+}
+
 type Module = Readonly<Record<string, unknown>>;
 
 async function load(file: string): Promise<Module> {
+  if (!existsSync(file)) {
+    const mend = file.endsWith(".gen.ts")
+      ? "write it again: resource402 generate"
+      : file.includes(join("handlers", "/"))
+        ? "restore it, or run `resource402 generate`, which writes a stub"
+        : "restore it, or name another by --server";
+    throw new SellerMistake(file, "is not there", mend);
+  }
   return (await import(pathToFileURL(file).href)) as Module;
 }
 
 function memberOf(module: Module, file: string, name: string): (...args: unknown[]) => unknown {
   const member = module[name];
   if (typeof member === "function") return member as (...args: unknown[]) => unknown;
-  throw new MissingExport(file, name);
+  throw new SellerMistake(file, `exports no function "${name}"`, `export const ${name} = …`);
 }
 
-/** A file that does not export the function that it is there for. */
-class MissingExport extends Error {
+/** A file that is not there, or does not export the function that it is there for. */
+class SellerMistake extends Error {
   readonly mistake: Mistake;
 
-  constructor(file: string, member: string) {
-    super(`${file} exports no function ${member}`);
-    this.mistake = {
-      path: relative(process.cwd(), file),
-      problem: `exports no function "${member}"`,
-      mend: `export const ${member} = …`,
-      severity: "error",
-    };
+  constructor(file: string, problem: string, mend: string) {
+    super(`${file} ${problem}`);
+    this.mistake = { path: placeOf(file), problem, mend, severity: "error" };
   }
+}
+
+function placeOf(file: string): string {
+  return relative(process.cwd(), file);
 }
 
 /** Notes from now on the files that are imported, but not packages; also those that are not there yet. */

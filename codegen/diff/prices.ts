@@ -1,6 +1,6 @@
 import { formatUsd, type Money, parseUsd, startedUnits } from "../../schema/money.ts";
 import type { ByChoice, Fixed, PerUnit, Price } from "../../schema/price.ts";
-import { boundsText, priceSentence } from "../../schema/price-prose.ts";
+import { boundsText, priceSentence, unitOf } from "../../schema/price-prose.ts";
 import { fieldsOf, type ResourceModel, refTo, type Schemas } from "../model.ts";
 import { arrow, type Tell } from "./change.ts";
 import type { Sides } from "./schemas.ts";
@@ -62,7 +62,7 @@ function compareParts(a: Part, b: Part, tell: Tell): void {
   if (a.kind === "perUnit" || b.kind === "perUnit") {
     if (a.kind === "perUnit" && b.kind === "perUnit") compareUnits(a, b, tell);
   } else if (a.kind === "fixed" && b.kind === "fixed") {
-    compareAmounts("", a.usd, b.usd, ` per ${b.per}`, tell);
+    compareAmounts("", a.usd, b.usd, ` per ${unitOf(b)}`, tell);
   } else compareTables(a, b, tell);
 }
 
@@ -88,7 +88,7 @@ function compareTables(a: Fixed | ByChoice, b: Fixed | ByChoice, tell: Tell): vo
 }
 
 function compareUnits(a: PerUnit, b: PerUnit, tell: Tell): void {
-  if (a.unit === b.unit) compareAmounts("", a.usd, b.usd, ` per ${b.per}`, tell);
+  if (a.unit === b.unit) compareAmounts("", a.usd, b.usd, ` per ${unitOf(b)}`, tell);
   else {
     const cost = ({ usd, unit }: PerUnit, count: number): Money => parseUsd(usd) * startedUnits(count, unit);
     const both = a.unit * b.unit;
@@ -98,7 +98,7 @@ function compareUnits(a: PerUnit, b: PerUnit, tell: Tell): void {
       parseUsd(b.usd) > parseUsd(a.usd) || [both, ...counts].some((count) => cost(b, count) > cost(a, count));
     const isRounding = isDearer && cost(b, both) <= cost(a, both);
     const rounding = isRounding ? ", dearer where a started unit counts as a whole one" : "";
-    const text = arrow(`$${a.usd} per ${a.per}`, `$${b.usd} per ${b.per}`);
+    const text = arrow(`$${a.usd} per ${unitOf(a)}`, `$${b.usd} per ${unitOf(b)}`);
     tell("price", PATH, `${text}${percentText(cost(a, both), cost(b, both))}${rounding}`, isDearer);
   }
   compareEnd("least", a.min, b.min, tell);

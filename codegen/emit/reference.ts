@@ -1,6 +1,5 @@
 import { durationText } from "../../schema/duration.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/wire/problem.ts";
-import { walk } from "../convert/walk.ts";
 import {
   CHARGED,
   ERRORS,
@@ -13,17 +12,11 @@ import {
   REPEATING,
 } from "../docs/guide.ts";
 import { sellersProse } from "../docs/prose.ts";
+import { inputTable, outputTable } from "../field-tables.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
-import {
-  type ApiModel,
-  type JsonSchema,
-  type ResourceModel,
-  refTo,
-  resolve,
-  type Schemas,
-} from "../model.ts";
+import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { banner, code, literal, shell, string } from "../print.ts";
-import { cacheText, chargeText, insteadOf, limitsText, startText, typeText } from "../prose.ts";
+import { cacheText, chargeText, insteadOf, startText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
 /** `API.md`: one page for people. */
@@ -91,8 +84,7 @@ function jobs(): string[] {
 }
 
 function section(resource: ResourceModel, model: ApiModel): string {
-  const { name, typeName, summary, description, deprecated, method, path, price, priceSentence } = resource;
-  const output = { $ref: refTo(`${typeName}Output`) };
+  const { name, summary, description, deprecated, method, path, price, priceSentence } = resource;
   return blocks(
     `## ${name}`,
     deprecated === undefined ? "" : `**Deprecated.** ${insteadOf(deprecated)}`,
@@ -108,7 +100,7 @@ function section(resource: ResourceModel, model: ApiModel): string {
     "### Input",
     inputTable(resource, model.schemas),
     "### Output",
-    table(["Field", "Type", "Description"], outputRows(output, model.schemas)),
+    outputTable(resource, model.schemas),
     ...declaredErrors(resource),
   );
 }
@@ -171,36 +163,6 @@ function request(resource: ResourceModel, { schemas, servers }: ApiModel): strin
     "The output:",
     fenced("json", JSON.stringify(answer, null, 2)),
   ];
-}
-
-function inputTable({ typeName }: ResourceModel, schemas: Schemas): string {
-  const rows: string[][] = [];
-  walk(schemas, { $ref: refTo(`${typeName}Input`) }, ({ path, schema, required }) => {
-    const { default: fallback, ...own } = resolve(schemas, schema);
-    const given = fallback === undefined ? "" : code(JSON.stringify(fallback));
-    rows.push([
-      code(path),
-      code(typeText(schemas, schema)),
-      required ? "yes" : "no",
-      given,
-      limitsText(schemas, own),
-      describe(own),
-    ]);
-  });
-  return table(["Field", "Type", "Required", "Default", "Limits", "Description"], rows);
-}
-
-function outputRows(output: JsonSchema, schemas: Schemas): string[][] {
-  const rows: string[][] = [];
-  walk(schemas, output, ({ path, schema, required }) => {
-    const type = code(typeText(schemas, schema));
-    rows.push([code(path), required ? type : `${type}, optional`, describe(resolve(schemas, schema))]);
-  });
-  return rows;
-}
-
-function describe({ description = "", deprecated }: JsonSchema): string {
-  return deprecated === true ? `Deprecated. ${description}` : description;
 }
 
 function libraryErrors(): string[][] {

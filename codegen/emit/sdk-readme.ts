@@ -1,5 +1,6 @@
 import { durationText } from "../../schema/duration.ts";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
+import { inputTable, outputTable } from "../field-tables.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { code, literal, string } from "../print.ts";
@@ -121,6 +122,10 @@ function section(model: ApiModel, resource: ResourceModel): string[] {
     ...aboutResource(resource),
     ...priceTables(price, pricedDefaults),
     fenced("ts", call(model, resource)),
+    "It takes:",
+    inputTable(resource, model.schemas),
+    "It returns:",
+    outputTable(resource, model.schemas),
     codes.length === 0 ? "" : table(["It fails with", "when"], codes),
   ];
 }

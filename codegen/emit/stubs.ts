@@ -1,8 +1,11 @@
 import { type ApiModel, fieldsOf, type ResourceModel } from "../model.ts";
 import { jsdoc, key, string } from "../print.ts";
 
-/** `handlers/<name>.ts`: where a seller begins. Written once and theirs from then on. */
-export function emitStub(model: ApiModel, resource: ResourceModel): string {
+/**
+ * `handlers/<name>.ts`: where a seller begins. Written once and theirs from then on. `definition` is the specifier by
+ * which `server.gen.ts` imports the definition: stubs name files by the same extension.
+ */
+export function emitStub(model: ApiModel, resource: ResourceModel, definition: string): string {
   const { name, summary, price } = resource;
   const doc = jsdoc([
     summary,
@@ -14,7 +17,7 @@ export function emitStub(model: ApiModel, resource: ResourceModel): string {
   ]);
   return `// Written once by \`resource402 generate\`; yours to edit.
 import { notImplemented } from "resource402/server";
-import type { Handlers } from "../server.gen.js";
+import type { Handlers } from "../server.gen.${definition.endsWith("js") ? "js" : "ts"}";
 
 ${doc}export const ${name}: Handlers[${string(name)}] = notImplemented;
 `;

@@ -9,6 +9,7 @@ import { DocumentError, isRecord, type JsonRecord, textOf } from "./json.ts";
 import { headOf } from "./own.ts";
 import { protocolsOf, publishedPrice } from "./price.ts";
 import { foreignSchemas } from "./schemas.ts";
+import { credentialsOf } from "./security.ts";
 import { shapeOf } from "./shape.ts";
 
 /** What our client asks at most where a document does not say the price; as much as stock buyers allow a call. */
@@ -48,6 +49,11 @@ export function readForeign(
       const protocols = protocolsOf(operation["x-payment-info"]);
       if (protocols.length > 0 && !protocols.includes("x402")) {
         leaveOut(`it is paid by ${protocols.join(" or ")}, not by x402`);
+        continue;
+      }
+      const credentials = credentialsOf(document, operation);
+      if (credentials !== undefined) {
+        leaveOut(`it asks for ${credentials}, which is not paid for`);
         continue;
       }
       const id = textOf(operation, "operationId") ?? `${method} ${path}`;

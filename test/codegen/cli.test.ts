@@ -77,6 +77,38 @@ describe("resource402 generate", () => {
     });
     await project.run("generate");
     expect(project.read("server.gen.ts")).toContain(`import api from "./resources.${extension}";`);
+    expect(project.read("handlers/echo.ts")).toContain(
+      `import type { Handlers } from "../server.gen.${extension}";`,
+    );
+  });
+
+  it("says which handler a server lacks, with its import, and which is not used any more", async () => {
+    using project = createProject({ "resources.ts": definition("Say it.") });
+    await project.run("generate");
+    project.write("handlers/words.ts", "export const words = [];\n");
+    const server = `import { createServer } from "./server.gen.js";
+import { echo } from "./handlers/echo.js";
+export default createServer({ handlers: { echo } } as any);
+`;
+    project.write("server.ts", server);
+    expect((await project.run("generate")).err).toBe("");
+
+    project.write("resources.ts", definition("Say it.").replace("echo:", "repeat:"));
+    const renamed = await project.run("generate");
+    expect(renamed.code).toBe(0);
+    expect(renamed.err).toBe(
+      `server.ts lacks repeat. Add to \`handlers\` there, with:
+  import { repeat } from "./handlers/repeat.js";
+handlers/echo.ts is not used any more: no resource has that name.
+`,
+    );
+    expect(project.has("handlers/echo.ts")).toBe(true);
+    // One that has lost every mark of ours is told of once, as it goes.
+    project.write("server.ts", server.replaceAll("echo", "repeat"));
+    project.write("handlers/echo.ts", "export const echo = () => ({ text: '' });\n");
+    project.write("handlers/repeat.ts", "export const repeat = () => ({ text: '' });\n");
+    project.write("resources.ts", definition("Say it."));
+    expect((await project.run("generate")).err).toContain("handlers/repeat.ts is not used any more");
   });
 
   it("reads a definition whose package.json does not say that it is a module, without Node's notice", async () => {

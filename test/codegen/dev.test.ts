@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createProject, type Project } from "./project.ts";
 
@@ -240,6 +242,65 @@ describe("resource402 dev", () => {
     await until("Reloaded in");
     expect((await ask()).said).toBe("mended!");
     await end();
+  });
+
+  it("names a handler that is gone, and takes it up when it is back", async () => {
+    using project = createProject(files);
+    const { look: ask, until, end } = await dev(project);
+    rmSync(join(project.folder, "handlers/look.ts"));
+    expect(await until("goes on as it was")).toContain(
+      "error  handlers/look.ts  is not there\n" +
+        "       mend: restore it, or run `resource402 generate`, which writes a stub\n",
+    );
+    expect((await ask()).said).toBe("first!");
+    project.write("handlers/look.ts", look("back"));
+    await until("Reloaded in");
+    expect((await ask()).said).toBe("back!");
+
+    // The folder as a whole, as another branch may have it.
+    rmSync(join(project.folder, "handlers"), { recursive: true });
+    expect(await until("goes on as it was")).toContain("is not there");
+    for (const name of ["greet", "knit"] as const) {
+      project.write(`handlers/${name}.ts`, files[`handlers/${name}.ts`]);
+    }
+    project.write("handlers/look.ts", look("again"));
+    await until("Reloaded in");
+    project.write("handlers/look.ts", look("and again"));
+    await until("Reloaded in");
+    await vi.waitFor(async () => expect((await ask()).said).toBe("and again!"));
+    await end();
+  });
+
+  it("waits for a definition that is broken from the start", async () => {
+    using project = createProject({ ...files, "resources.ts": definition("") });
+    const { process: child, until } = project.start("dev", "--port", "0");
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    expect(await until("Waiting for changes; Ctrl-C ends.")).toMatch(
+      /resources\.greet\.summary {2}is missing or empty\n.*\n1 mistake\. Nothing was written\.\nNothing is served yet: http:\/\/localhost:\d+ answers 503\./,
+    );
+    project.write("resources.ts", definition());
+    expect(await until("Ctrl-C ends.")).toContain("Greeter 1.0.0");
+    child.kill("SIGINT");
+    expect(await closed).toBe(0);
+  });
+
+  it("says what a server of the seller's own lacks", async () => {
+    using project = createProject({
+      ...files,
+      "open.ts": `import { createServer } from "./server.gen.ts";
+import { greet } from "./handlers/greet.ts";
+import { knit, quote } from "./handlers/knit.ts";
+export const openServer = (options: any) =>
+  createServer({ ...options, handlers: { greet, knit }, quotes: { knit: quote } });
+`,
+    });
+    const { process: child, until } = project.start("dev", "--port", "0", "--server", "open.ts");
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    expect(await until("Waiting for changes")).toMatch(
+      /open\.ts:5 {2}createServer: missing handlers\.look\n +mend: add look to handlers in open\.ts, with import \{ look \} from "\.\/handlers\/look\.ts";\n/,
+    );
+    child.kill("SIGINT");
+    expect(await closed).toBe(0);
   });
 
   it("answers 503 with the mistake until there is something to serve", async () => {

@@ -119,6 +119,73 @@ export async function use(): Promise<number> {
   });
 });
 
+describe("an operation that asks for credentials", () => {
+  const SCHEMES = {
+    apiKey: { type: "apiKey", in: "header", name: "X-Api-Key" },
+    login: { type: "http", scheme: "bearer" },
+    oauth: { type: "oauth2", flows: {} },
+    wallet: { type: "apiKey", in: "header", name: "SIGN-IN-WITH-X" },
+    payment: { type: "apiKey", in: "header", name: "PAYMENT-SIGNATURE" },
+    challenge: { type: "http", scheme: "x402" },
+    desk: { type: "apiKey", in: "header", name: "X-Auth", "x-agentcash-auth-kind": "siwx" },
+  };
+  /** The notes on a paid operation; another one beside it asks for nothing. */
+  const notesOf = (security: unknown, whole?: unknown): readonly string[] => {
+    const responses = { 200: { description: "Yes." }, 402: { description: "Pay." } };
+    const info = { price: "0.01", protocols: ["x402"] };
+    const document = {
+      openapi: "3.1.0",
+      info: { title: "Keys", version: "1" },
+      ...(whole === undefined ? {} : { security: whole }),
+      paths: {
+        "/a": { get: { responses, "x-payment-info": info, ...(security === undefined ? {} : { security }) } },
+        "/free": { get: { responses, security: [] } },
+      },
+      components: { securitySchemes: SCHEMES },
+    };
+    return readDocument(document, { source: "keys.json" }).notes.filter((note) => note.includes("/a "));
+  };
+
+  it.each([
+    ["a key", [{ apiKey: [] }], undefined, '"apiKey"'],
+    ["one of several", [{ login: [] }, { oauth: ["read"] }], undefined, '"login" or "oauth"'],
+    ["several together", [{ apiKey: [], login: [] }], undefined, '"apiKey" and "login"'],
+    ["a key and a payment", [{ x402: [], apiKey: [] }], undefined, '"apiKey"'],
+    ["one that is not declared", [{ "Partner Key": [] }], undefined, '"Partner Key"'],
+    ["a key of the whole document", undefined, [{ apiKey: [] }], '"apiKey"'],
+  ])("is left out: %s", (_, security, whole, names) => {
+    expect(notesOf(security, whole)).toEqual([
+      `GET /a is left out: it asks for ${names}, which is not paid for`,
+    ]);
+  });
+
+  it.each([
+    ["nothing", [], [{ apiKey: [] }]],
+    ["nothing as an alternative", [{ apiKey: [] }, {}], undefined],
+    ["x402 as an alternative", [{ apiKey: [] }, { x402: [] }], undefined],
+    ["x402 by its header", [{ payment: [] }], undefined],
+    ["x402 by its name in HTTP", [{ challenge: [] }], undefined],
+    ["a sign-in with the wallet that pays", [{ wallet: [] }], undefined],
+    ["such a sign-in by the mark of a router", [{ desk: [] }], undefined],
+    ["such a sign-in that is not declared", undefined, [{ siwx: [] }]],
+    ["what is no list", "apiKey", undefined],
+  ])("is called when it asks for %s", (_, security, whole) => {
+    expect(notesOf(security, whole)).toEqual([]);
+  });
+
+  it("is said to be in the way when there is nothing else", () => {
+    const document = {
+      openapi: "3.1.0",
+      info: { title: "Keys", version: "1" },
+      security: [{ apiKey: [] }],
+      paths: { "/a": { get: { responses: {} } } },
+    };
+    expect(() => readDocument(document, { source: "keys.json" })).toThrow(
+      /nothing that can be called\. .*asks for "apiKey"/,
+    );
+  });
+});
+
 describe("a document that asks for more than can be", () => {
   const asking = (input: unknown, schemas: object = {}) => {
     const content = (schema: unknown) => ({ content: { "application/json": { schema } } });

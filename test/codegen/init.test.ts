@@ -142,6 +142,32 @@ describe("resource402 init", () => {
     expect(project.has("handlers/drawPattern.ts")).toBe(false);
   });
 
+  it("says of a second time what it ignores, and fails where there is nothing to do", async () => {
+    using project = installed();
+    await project.run("init", "--yes", "--sample", "answer");
+    const { code, out, err } = await project.run(
+      "init",
+      "--name",
+      "Other",
+      "--sample",
+      "job",
+      "--pay-to",
+      PAY_TO,
+    );
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: "Nothing was done: there is a project here already. For another one: resource402 init <folder>\n",
+    });
+    expect(out).toContain("Kept as they were: tsconfig.json, .gitignore, .env.example.\n");
+    expect(out).toContain("Ignored: --name, --sample. Write it into resources.ts yourself.\n");
+    expect(out).toContain("Ignored: --pay-to. Write it into .env yourself.\n");
+    expect(out).not.toContain("Next:");
+    rmSync(join(project.folder, ".env.example"));
+    const third = await project.run("init", "--pay-to", PAY_TO);
+    expect(third).toMatchObject({ code: 0, out: expect.not.stringContaining("Ignored") });
+    expect(project.read(".env.example")).toContain(`PAY_TO=${PAY_TO}\n`);
+  });
+
   it.each<[given: string, words: string[], code: number, text: string]>([
     ["nothing to go by and no terminal", [], 2, "There is no terminal to ask at."],
     ["an address that is none", ["--pay-to", "0x12"], 2, "0x12 is no address"],

@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { emitLlms } from "../../codegen/emit/llms.ts";
+import { emitOpenapi } from "../../codegen/emit/openapi.ts";
+import { emitReference } from "../../codegen/emit/reference.ts";
+import { emitSdk } from "../../codegen/files.ts";
 import { price } from "../../schema/index.ts";
 import { parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
@@ -52,6 +56,43 @@ const prices: readonly (readonly [string, Price, min: string, max: string])[] = 
     "0.52",
   ],
 ];
+
+describe("a price that does not say what is paid for", () => {
+  const none = { per: " " };
+  it.each([
+    ["fixed", price.fixed("0.01", none), "per call", "Costs $0.01 per call."],
+    [
+      "by a choice",
+      price.byChoice("large", { true: "0.3", false: "0.1" }, none),
+      "per call",
+      "Costs $0.3 when `large` is `true`, $0.1 when `large` is `false` (per call).",
+    ],
+    [
+      "quoted, by a definition whose types were not checked",
+      price.quoted({ min: "0.01", max: "2" } as never),
+      "per call",
+      "Costs between $0.01 and $2 per call, as quoted in the 402.",
+    ],
+    [
+      "a sum",
+      price.sum(price.fixed("1", none), price.perUnit("text", "0.01", none)),
+      "per call plus per call",
+      "Costs $1 per call plus $0.01 per call.",
+    ],
+  ])("%s, is one per call wherever it is written", async (_, price, per, sentence) => {
+    const model = await modelOf(apiWith({ input, price }));
+    expect(model.resources[0]).toMatchObject({ per, priceSentence: sentence });
+    const { files } = await emitSdk(model, { name: "test", version: "1.0.0" });
+    for (const text of [
+      emitReference(model),
+      emitLlms(model),
+      emitOpenapi(model),
+      ...files.map((f) => f.text),
+    ]) {
+      expect(text).not.toMatch(/\bper(?: *[).,|]| {2}| undefined)/i);
+    }
+  });
+});
 
 describe("the bounds of a price", () => {
   it.each(prices)("%s", async (_, price, min, max) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { emitReference } from "../../codegen/emit/reference.ts";
 import { emitSdk, type Sdk } from "../../codegen/files.ts";
 import { price } from "../../schema/index.ts";
 import { apiOf, apiWith, modelOf } from "./definitions.ts";
@@ -91,6 +92,22 @@ describe("the README of a package for buyers", () => {
     expect(page).toContain("| `too_dark` | Nothing can be seen. |");
     expect(page).toContain('budget: { perCall: "0.05", total: "0.50" }');
     expect(page).toContain("const job = await client.render.start(");
+  });
+
+  it("says of each field what it is, as the documentation does", async () => {
+    const api = apiWith({});
+    const page = (await emitted(api))("README.md");
+    const reference = emitReference(await modelOf(api));
+    const rows = [
+      "| Field | Type | Required | Default | Limits | Description |",
+      "| `text` | `string` | yes |  | 1 to 100 characters | What to say. |",
+      "| `count` | `integer` | no | `1` | 0 to 10 | How often. |",
+      "| `caption` | `string` | One sentence. |",
+    ];
+    for (const row of rows) {
+      expect(page).toContain(row);
+      expect(reference).toContain(row);
+    }
   });
 
   it("speaks neither of money where all is free nor of jobs where there are none", async () => {

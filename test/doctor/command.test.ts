@@ -155,7 +155,7 @@ describe("resource402 doctor", () => {
     const closed = once(child, "close");
     child.kill("SIGINT");
     await until("Interrupted. Nothing more is sent.\n");
-    expect(await closed).toEqual([1, null]);
+    expect(await closed).toEqual([130, null]);
     socket.destroy();
     silent.close();
   });

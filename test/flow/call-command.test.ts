@@ -7,9 +7,10 @@ import { x402ResourceServer } from "@x402/core/server";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { paymentMiddleware } from "@x402/hono";
 import { Hono } from "hono";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type ServedShop, serveShop, stateOf } from "./served.ts";
-import { gate } from "./shop.ts";
+import { gate, openShop } from "./shop.ts";
 
 const main = fileURLToPath(new URL("../../codegen/cli/main.ts", import.meta.url));
 const KEY = "RESOURCE402_WALLET_KEY";
@@ -133,6 +134,7 @@ describe("resource402 call", () => {
     expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
     expect(said.err).toMatch(/text {2}string, at most 200 characters, required\n +What to say\./);
     expect(said.err).toMatch(/tone {2}"plain" \| "loud", default "plain"\n +How to say it\./);
+    expect(said.err.match(/tone: /g)?.length ?? 0).toBeLessThan(2);
     expect(await paid()).toBe(0n);
   });
 
@@ -167,10 +169,12 @@ describe("resource402 call", () => {
     };
     const started = served.project.start(...words(["render", "-f", "prompt=slow", "--yes"]));
     await started.until("Job job_");
+    const ended = once(started.process, "close");
     started.process.kill("SIGINT");
     const said = await started.until("--resume job_");
     go();
-    expect(said).toContain("The job goes on.");
+    expect(await ended).toEqual([130, null]);
+    expect(said).toContain("Stopped. 0.02 USDC was paid. The job goes on.");
     const [, line = ""] = /resource402 (call render .*)/.exec(said) ?? [];
     const back = await served.project.run(...line.trim().split(" "));
     expect(back).toMatchObject({ code: 0, out: expect.stringContaining('"note": "slow"') });
@@ -181,12 +185,15 @@ describe("resource402 call", () => {
   it.skipIf(process.platform !== "linux" || !existsSync(terminal)).each([
     ["y", 0, 10_000n, "Paid 0.01 USDC"],
     ["n", 1, 0n, "Not paid."],
-  ])("asks on a terminal what the seller asks for, and is told %s", async (answer, exitCode, sum, end) => {
+    ["\u0003", 130, 0n, "Stopped. Nothing was paid."],
+    ["\u0004", 1, 0n, "Not paid."],
+  ])("asks on a terminal what the seller asks for, and is told %j", async (answer, exitCode, sum, end) => {
     const command = [process.execPath, main, ...words(["echo", "-f", "text=asked"])].join(" ");
     const child = spawn(terminal, ["-qec", command, "/dev/null"], { cwd: served.project.folder });
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      if (!said.includes("[y/N]") && (said + text).includes("[y/N]")) child.stdin.write(`${answer}\n`);
+      if (!said.includes("[y/N]") && (said + text).includes("[y/N]"))
+        child.stdin.write(answer < " " ? answer : `${answer}\n`);
       said += text;
     });
     const [code] = await once(child, "close");
@@ -207,8 +214,12 @@ describe("resource402 call", () => {
     };
     const lost = served.project.start(...words(["translate", "-f", "words=ink", "--yes"]));
     await isPaid;
-    lost.process.kill("SIGINT");
-    expect(await lost.until("--idempotency-key pay_")).toContain("not paid again");
+    const ended = once(lost.process, "close");
+    lost.process.kill("SIGTERM");
+    const stopped = await lost.until("--idempotency-key pay_");
+    expect(stopped).toContain("A payment of 0.0015 USDC was signed; whether it was taken is not known.");
+    expect(stopped).toContain("not paid again");
+    expect(await ended).toEqual([143, null]);
     isLost = false;
     const again = await call("translate", "-f", "words=ink", "--json");
     expect(again.err).toContain("it is resumed, and not paid again");
@@ -217,6 +228,65 @@ describe("resource402 call", () => {
     // What has ended is bought anew.
     expect((await call("translate", "-f", "words=ink", "--yes")).code).toBe(0);
     expect(await paid()).toBe(3_000n);
+  });
+
+  it("resumes a job that its seller has lost until it is told to forget it, and then buys anew", async () => {
+    // Started anew with an empty store, as dev is: it knows nothing of the job.
+    await using other = await openShop({ world: served.shop.world });
+    served.shop.network = async (request) =>
+      new URL(request.url).pathname.startsWith("/v1/jobs/") ? other.network(request) : through(request);
+    const order = ["render", "-f", "prompt=lost"] as const;
+    const first = await call(...order, "--yes");
+    expect(first).toMatchObject({ code: 1, err: expect.stringContaining("It was charged.") });
+    const again = await call(...order);
+    expect(again).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("it is resumed, and not paid again"),
+    });
+    const [, job = ""] = /give it up: `resource402 calls forget (job_[\w-]+)`/.exec(again.err) ?? [];
+    expect(job).not.toBe("");
+
+    const listed = await served.project.run("calls", "list");
+    expect(listed.out).toMatch(
+      new RegExp(
+        `${job} +\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d +render +0\\.02 USDC +eip155:84532 +${served.url}`,
+      ),
+    );
+    const published = JSON.parse((await served.project.run("calls", "list", "--json")).out);
+    expect(published).toEqual([expect.objectContaining({ resource: "render", jobId: job, usd: "0.02" })]);
+    expect(JSON.stringify(published)).not.toContain("header");
+
+    const unasked = await served.project.run("calls", "forget", job);
+    expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("Add --yes") });
+    expect(unasked.err).toContain("What was signed for it (0.02 USDC) is not taken back");
+    expect(await served.project.run("calls", "forget")).toMatchObject({ code: 2 });
+    expect(await served.project.run("calls", "forget", "job_none", "-y")).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining("No call is open under job_none.") },
+    });
+    expect(await served.project.run("calls", "forget", job, "--yes")).toMatchObject({
+      ...{ code: 0, out: expect.stringMatching(/render +0\.02 USDC.*Forgot 1 call\.\n$/s) },
+    });
+    expect((await served.project.run("calls", "list")).out).toBe("No call is open.\n");
+    served.shop.network = through;
+    expect((await call(...order, "--yes")).code).toBe(0);
+    expect(await paid()).toBe(40_000n);
+  });
+
+  it("says of an account that holds too little what it needs, where, and what it holds", async () => {
+    const key = generatePrivateKey();
+    process.env[KEY] = key;
+    const { address } = privateKeyToAccount(key);
+    const { world } = served.shop;
+    await world.fund(address, "0.004");
+    const bare = await call("echo", "-f", "text=poor", "--yes");
+    expect(bare.code).toBe(1);
+    expect(bare.err).toContain(
+      `${address} does not hold enough: 0.01 USDC is needed on eip155:84532. Send it USDC (the token 0x`,
+    );
+    expect(bare.err).toContain("Nothing was charged.");
+    const known = await call("echo", "-f", "text=poor", "--yes", "--rpc", world.rpcUrl ?? "");
+    expect(known.err).toContain(`${address} holds 0.004 USDC, which is not enough: 0.01 USDC is needed`);
+    expect(await call("echo", "-f", "text=x", "--yes", "--rpc", "node")).toMatchObject({ code: 2 });
   });
 
   it("charges once for what is called twice under one key", async () => {

@@ -349,6 +349,10 @@ describe("resource402 mcp, over standard input and output", () => {
   it.each([
     [["--budget", "lots"], '--budget "lots" is no amount'],
     [["--http", "99999"], "is no port"],
+    [["--http", "0", "--host", "0.0.0.0"], "set RESOURCE402_MCP_TOKEN"],
+    [["--http", "0", "--host", "127.0.0.1.evil.example"], "set RESOURCE402_MCP_TOKEN"],
+    [["--http", "0", "--token", "short"], "at least 16 characters"],
+    [["--token", "0123456789abcdef"], "Add --http"],
   ])("refuses %s with the mend, and writes nothing to standard output", async (flags, problem) => {
     const said = await served.project.run("mcp", "--base-url", served.url, ...flags);
     expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
@@ -363,6 +367,31 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** A first request by hand, as fetch does not let one choose the host. */
+function initialize(
+  url: URL,
+  headers: Record<string, string>,
+): Promise<{ status: number | undefined; challenge: string | undefined }> {
+  const params = {
+    ...{ protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "x", version: "1" } },
+  };
+  return new Promise((resolve, reject) => {
+    const asked = requestNode(url, {
+      method: "POST",
+      headers: {
+        ...{ "content-type": "application/json", accept: "application/json, text/event-stream" },
+        ...headers,
+      },
+    });
+    asked.once("response", (answer) => {
+      answer.destroy();
+      resolve({ status: answer.statusCode, challenge: answer.headers["www-authenticate"] });
+    });
+    asked.once("error", reject);
+    asked.end(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params }));
+  });
+}
+
 describe("resource402 mcp, over streamable HTTP", () => {
   let url: URL;
   let command: ReturnType<ServedShop["project"]["start"]>;
@@ -373,6 +402,7 @@ describe("resource402 mcp, over streamable HTTP", () => {
     command = served.project.start("mcp", ...flags);
     const said = await command.until("in all.");
     delete process.env.RESOURCE402_WALLET_KEY;
+    expect(said).toContain("Everyone on this machine can call them");
     url = new URL(/http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(said)?.[0] ?? "");
   });
 
@@ -417,33 +447,70 @@ describe("resource402 mcp, over streamable HTTP", () => {
     ["a session that is not there", { "mcp-session-id": "unknown" }, "/mcp", 404],
     ["another path", {}, "/", 404],
   ])("refuses %s", async (_, headers, path, status) => {
-    expect(await initialize(path, headers)).toBe(status);
+    expect(await initialize(new URL(path, url), headers)).toMatchObject({ status });
   });
 
   it("answers who names it localhost", async () => {
-    expect(await initialize("/mcp", { host: `localhost:${url.port}` })).toBe(200);
-    expect(await initialize("/mcp", { origin: url.origin })).toBe(200);
+    for (const headers of [{ host: `localhost:${url.port}` }, { origin: url.origin }]) {
+      expect(await initialize(url, headers)).toMatchObject({ status: 200 });
+    }
+  });
+});
+
+describe("resource402 mcp, over streamable HTTP with a token", () => {
+  const TOKEN = "a-token-of-some-length";
+  let url: URL;
+  let command: ReturnType<ServedShop["project"]["start"]>;
+
+  beforeAll(async () => {
+    const env = { RESOURCE402_WALLET_KEY: served.key, RESOURCE402_MCP_TOKEN: TOKEN };
+    Object.assign(process.env, env);
+    // Where others reach it: what is not safe without a token.
+    command = served.project.start("mcp", "--base-url", served.url, "--http", "0", "--host", "0.0.0.0");
+    for (const name of Object.keys(env)) delete process.env[name];
+    const said = await command.until("in all.");
+    expect(said).not.toContain("on this machine");
+    expect(said).not.toContain(TOKEN);
+    url = new URL(/http:\/\/localhost:\d+\/mcp/.exec(said)?.[0] ?? "");
   });
 
-  /** By hand, as fetch does not let one choose the host. */
-  function initialize(path: string, headers: Record<string, string>): Promise<number | undefined> {
-    const params = {
-      ...{ protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "x", version: "1" } },
-    };
-    return new Promise((resolve, reject) => {
-      const asked = requestNode(new URL(path, url), {
-        method: "POST",
-        headers: {
-          ...{ "content-type": "application/json", accept: "application/json, text/event-stream" },
-          ...headers,
-        },
-      });
-      asked.once("response", (answer) => {
-        answer.destroy();
-        resolve(answer.statusCode);
-      });
-      asked.once("error", reject);
-      asked.end(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params }));
-    });
+  afterAll(() => void command.process.kill("SIGTERM"));
+
+  async function agent(headers: Record<string, string>): Promise<Client> {
+    const client = new Client({ name: "test", version: "1" });
+    const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
+    await client.connect(transport as Parameters<Client["connect"]>[0]);
+    open.add(client);
+    return client;
   }
+
+  it("sells to who sends it", async () => {
+    const client = await agent({ authorization: `Bearer ${TOKEN}` });
+    expect((await client.listTools()).tools.length).toBeGreaterThan(3);
+    expect(await use(client, "echo", { text: "hello" })).toMatchObject({ text: '{"text":"hello"}' });
+    expect(await paid()).toBe(10_000n);
+  });
+
+  it("does not serve a client without it, or with another, and says what to send", async () => {
+    await expect(agent({})).rejects.toThrow(/Authorization: Bearer <token>/);
+    await expect(agent({ authorization: `Bearer ${TOKEN}x` })).rejects.toThrow(/Bearer <token>/);
+    expect(await initialize(url, {})).toEqual({ status: 401, challenge: 'Bearer realm="mcp"' });
+  });
+
+  it("asks for it with every request of a session, whatever its method", async () => {
+    const client = await agent({ authorization: `Bearer ${TOKEN}` });
+    const session = (client.transport as StreamableHTTPClientTransport).sessionId ?? "";
+    for (const method of ["GET", "POST", "DELETE"]) {
+      const answer = await fetch(url, { method, headers: { "mcp-session-id": session } });
+      expect(answer.status, method).toBe(401);
+    }
+    await client.ping();
+  });
+
+  it("refuses a page by its origin and by the name it calls the server, even with the token", async () => {
+    const authorization = `Bearer ${TOKEN}`;
+    for (const headers of [{ host: "evil.example" }, { origin: "https://evil.example" }]) {
+      expect(await initialize(url, { ...headers, authorization })).toMatchObject({ status: 403 });
+    }
+  });
 });

@@ -240,6 +240,27 @@ describe("the client in a browser", () => {
   });
 });
 
+describe("a program that is bundled", () => {
+  it("is so without a warning, whichever doors of the package it uses", async () => {
+    const { exports, dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+    const doors = Object.keys(exports).filter((door) => !door.endsWith(".json"));
+    expect(doors.length).toBeGreaterThan(8);
+    for (const door of doors) {
+      const { warnings } = await build({
+        stdin: { contents: `export * from "${door.replace(".", "resource402")}";`, resolveDir: project },
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        // What others' packages bring is theirs to mend.
+        external: Object.keys(dependencies),
+        write: false,
+        logLevel: "silent",
+      });
+      expect(warnings, door).toEqual([]);
+    }
+  });
+});
+
 it("the package carries what runs, and nothing else", async () => {
   const files = await readdir(join(project, "node_modules/resource402"), { recursive: true });
   const folders = new Set(files.map((file) => dirname(file).split("/")[0]));

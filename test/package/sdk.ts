@@ -88,6 +88,55 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
       }
     });
 
+    it("is checked without being written, whatever the seller has added to it", async () => {
+      const check = (...args: string[]) => sdk(...FULL, ...args, "--check");
+      expect(await check()).toEqual({
+        code: 0,
+        text: expect.stringMatching(/^Up to date: \d+ files\.\n$/),
+      });
+      const absent = await check("--out", "nowhere");
+      expect(absent).toMatchObject({
+        code: 1,
+        text: expect.stringContaining("Stale: package.json, README.md, dist/"),
+      });
+      expect(existsSync(join(folder(), "nowhere"))).toBe(false);
+
+      const definition = join(folder(), "resources.ts");
+      const source = await readFile(definition, "utf8");
+      const summary = /summary: "([^"]*)"/.exec(source)?.[1] ?? "";
+      await writeFile(definition, source.replace(summary, "Something else."));
+      // The whole folder is replaced, so that a file too many is stale.
+      const old = join(folder(), "sdk/dist/old.js");
+      await writeFile(old, "export {};\n");
+      const before = await readFile(join(folder(), "sdk/README.md"), "utf8");
+      const stale = await check();
+      expect(stale.code).toBe(1);
+      expect(stale.text).toMatch(/^\+.*Something else\./m);
+      expect(stale.text).toMatch(
+        /^Stale: README\.md, dist\/\S+\.d\.ts, dist\/old\.js\. Run `resource402 sdk`\.$/m,
+      );
+      expect(await readFile(join(folder(), "sdk/README.md"), "utf8")).toBe(before);
+      expect(existsSync(old)).toBe(true);
+      await rm(old);
+      await writeFile(definition, source);
+    });
+
+    it.each([
+      ["of the project that the definition is in", "MIT", "", "MIT"],
+      ["of the API before that", "MIT", 'license: { name: "ISC" },', "ISC"],
+      ["but not one that lets nobody use it", "UNLICENSED", "", undefined],
+    ])("has the license %s", async (_, own, ofApi, license) => {
+      const paths = ["resources.ts", "package.json"].map((name) => join(folder(), name));
+      const [source = "", manifest = ""] = await Promise.all(paths.map((path) => readFile(path, "utf8")));
+      const [definition = "", project = ""] = paths;
+      await writeFile(definition, source.replace('version: "0.3.0",', `$& ${ofApi}`));
+      await writeFile(project, JSON.stringify({ ...JSON.parse(manifest), license: own }));
+      const made = await sdk("--name", NAME, "--out", "nowhere", "--check");
+      await writeFile(definition, source);
+      await writeFile(project, manifest);
+      expect(/^\+ {2}"license": "(.*)",$/m.exec(made.text)?.[1]).toBe(license);
+    });
+
     it("is not written over what is somebody else's", async () => {
       const readme = join(folder(), "elsewhere/deeper/README.md");
       await writeFile(readme, "# Mine\n");
@@ -246,7 +295,7 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
 
     /** For browsers, as those who build pages do it; what the package does not bring comes from this repository. */
     async function bundle(contents: string): Promise<string> {
-      const { outputFiles } = await build({
+      const { outputFiles, warnings } = await build({
         stdin: { contents, resolveDir: buyer, loader: "ts" },
         nodePaths: [join(root, "node_modules")],
         bundle: true,
@@ -257,6 +306,7 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
         write: false,
         logLevel: "silent",
       });
+      expect(warnings).toEqual([]);
       return outputFiles[0]?.text ?? "";
     }
   });

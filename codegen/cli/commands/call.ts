@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CallFlags } from "../call.ts";
 import type { Context } from "../command.ts";
+import { CALLS_OPTION } from "../saved-calls.ts";
 import { BASE_URL_OPTION } from "../seller.ts";
 
 const EXAMPLES = `
@@ -13,10 +14,11 @@ Examples:
 Says what the call costs, and asks before it pays; --yes pays at once, and never more than the published price, or
 --max. The account that pays is read from the environment variable RESOURCE402_WALLET_KEY (a private key).
 
-A call that was paid for is kept until its end is known: the same command resumes it, and does not pay again. The
-output is printed to standard output, everything else to standard error.
+A call that was paid for is kept until its end is known: the same command resumes it, and does not pay again;
+resource402 calls lists what is kept, and forgets it. The output is printed to standard output, everything else to
+standard error.
 
-Exit codes: 0 all is well, 1 the call failed or was not paid, 2 the command or its input is wrong.`;
+Exit codes: 0 all is well, 1 the call failed or was not paid, 2 the command or its input is wrong, 130 stopped by Ctrl-C.`;
 
 export function addCall(program: Command, context: Context): void {
   program
@@ -39,9 +41,10 @@ export function addCall(program: Command, context: Context): void {
     .option("-r, --resume <jobId>", "come back to a job that was started before")
     .option("--again", "buy once more what was paid for and has not ended")
     .option(
-      "--calls <folder>",
-      "where calls that were paid for are kept (default: in the user's state folder)",
+      "--rpc <url>",
+      "a node of the network: tells a short balance, and whether a payment has expired unused",
     )
+    .option(...CALLS_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, flags: CallFlags) => {
       const { callResource } = await import("../call.ts");

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isUsd } from "../../../schema/money.ts";
@@ -86,6 +86,12 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
 /** The definition that is named, or the first that is where definitions are kept. @throws CommandError */
 export function definitionFile(named: string | undefined): string {
   const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
+  if (file !== undefined && statSync(file).isDirectory()) {
+    throw new CommandError(
+      `${named} is a folder. Name the definition in it: ${join(named ?? "", "resources.ts")}.`,
+      2,
+    );
+  }
   if (file !== undefined) return file;
   const mend = /^[\w.-]+:\d+/.test(named ?? "")
     ? `Write it as a URL: http://${named}`

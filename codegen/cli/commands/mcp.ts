@@ -13,7 +13,12 @@ Examples:
 
 The account that pays is read from the environment variable RESOURCE402_WALLET_KEY (a private key); without it,
 only free tools can be called. What a tool costs, and the most that it can cost, is in its description. The budget
-holds until the command ends. Over HTTP everyone on this machine can call the tools.
+holds until the command ends.
+
+Over HTTP everyone on this machine can call the tools, unless RESOURCE402_MCP_TOKEN is set: then only who sends it as
+Authorization: Bearer <token>. --token does the same, where nobody else can list the processes of this machine. Without
+a token the command does not listen at an address that others can reach. Pages in a browser are refused by their Origin
+and by the name they call the server.
 
 Exit codes: 0 all is well, 1 the API cannot be read or the port is taken, 2 the command is wrong.`;
 
@@ -30,6 +35,7 @@ export function addMcp(program: Command, context: Context): void {
     )
     .option("--host <address>", "the address to listen at, over HTTP", "127.0.0.1")
     .option("--allow-host <name...>", "names by which the server may be called over HTTP beside localhost")
+    .option("--token <token>", "what callers over HTTP have to send (default: RESOURCE402_MCP_TOKEN)")
     .option("-b, --budget <usd>", "US dollars that all calls together may cost", "1.00")
     .option("-m, --max-per-call <usd>", "US dollars that one call may cost (default: its published price)")
     .option("-c, --calls <folder>", "keep calls that were paid for here, so that they outlive a crash")

@@ -1,6 +1,6 @@
 // Written once by `resource402 generate`; yours to edit.
 import { notImplemented } from "resource402/server";
-import type { Handlers } from "../server.gen.js";
+import type { Handlers } from "../server.gen.ts";
 
 /**
  * Do something later.

@@ -1,5 +1,8 @@
 import type { Price } from "../schema/price.ts";
 
+/** A JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
+
 /** JSON Schema, draft 2020-12, as far as the compiler and the emitters look into it. */
 export interface JsonSchema {
   readonly $ref?: string;

@@ -1,12 +1,10 @@
 import { HEADERS } from "../src/wire/headers.ts";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/wire/problem.ts";
 import { pascalCase } from "./check/names.ts";
-import { refTo } from "./model.ts";
+import { type Json, refTo } from "./model.ts";
 import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExample } from "./openapi/wire-examples.ts";
 
 /** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
-
-export type Json = Readonly<Record<string, unknown>>;
 
 /** The codes that the library answers with under a status. */
 export function codesOf(status: number): ProblemCode[] {

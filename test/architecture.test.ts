@@ -93,6 +93,19 @@ describe("imports run one way", () => {
   it("from the test world to nothing of ours but the names of the fault points", () => {
     expect(only("src/testing/", [/^src\/testing\//, /^src\/observe\/fault\.ts$/])).toEqual([]);
   });
+  it("never in a circle, not even for a type", () => {
+    const imports = new Map(all.map((file) => [file, importsOf(file)]));
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+      if (path.includes(file) || done.has(file)) return;
+      for (const target of imports.get(file) ?? []) walk(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of all) walk(file, []);
+    expect(circles).toEqual([]);
+  });
   it("to the compiler from nowhere", () => {
     expect(without((file) => !file.startsWith("codegen/"), /^codegen\//)).toEqual([]);
   });

@@ -21,6 +21,27 @@ export interface InputFlags {
   readonly field?: readonly string[];
 }
 
+/** What `call` is told on the command line. */
+export interface CallFlags extends InputFlags {
+  readonly from?: string;
+  readonly baseUrl?: string;
+  /** US dollars that the call may cost. */
+  readonly max?: string;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+  /** File that the output is written to. */
+  readonly output?: string;
+  readonly idempotencyKey?: string;
+  /** Id of a job that was started before. */
+  readonly resume?: string;
+  /** Buy once more what was paid for and has not ended. */
+  readonly again?: boolean;
+  /** URL of a node of the network that is paid on. */
+  readonly rpc?: string;
+  /** Folder that keeps calls which were paid for and have not ended. */
+  readonly calls?: string;
+}
+
 type Input = Readonly<Record<string, unknown>>;
 
 /** Reads the input of a call. @throws CommandError, which lists the fields */

@@ -5,7 +5,7 @@ import type { JobUpdate } from "../../src/client/job.ts";
 import type { Receipt } from "../../src/wire/index.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
 import { shell } from "../print.ts";
-import type { CallFlags } from "./call.ts";
+import type { CallFlags } from "./call-input.ts";
 import { fieldsText } from "./call-input.ts";
 import { CommandError, type ExitCode, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";

@@ -18,33 +18,13 @@ import { didYouMean } from "../mistake.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
 import { canAsk, confirmed } from "./ask.ts";
 import { isShort, shortText } from "./call-funds.ts";
-import { type InputFlags, readInput } from "./call-input.ts";
+import { type CallFlags, readInput } from "./call-input.ts";
 import { commandLine, Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./call-outcome.ts";
 import { CommandError, type Context, Interrupted } from "./command.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { walletFromEnvironment } from "./wallet.ts";
-
-export interface CallFlags extends InputFlags {
-  readonly from?: string;
-  readonly baseUrl?: string;
-  /** US dollars that the call may cost. */
-  readonly max?: string;
-  readonly yes?: boolean;
-  readonly json?: boolean;
-  /** File that the output is written to. */
-  readonly output?: string;
-  readonly idempotencyKey?: string;
-  /** Id of a job that was started before. */
-  readonly resume?: string;
-  /** Buy once more what was paid for and has not ended. */
-  readonly again?: boolean;
-  /** URL of a node of the network that is paid on. */
-  readonly rpc?: string;
-  /** Folder that keeps calls which were paid for and have not ended. */
-  readonly calls?: string;
-}
 
 /** Calls a resource, pays for it, waits for it, and prints what came of it. Returns the exit code. */
 export async function callResource(name: string, flags: CallFlags, context: Context): Promise<number> {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { ApiModel } from "../model.ts";
 import { CommandError, type Context } from "./command.ts";
-import { definitionFile } from "./commands/generate.ts";
+import { definitionFile } from "./definition-file.ts";
 import { diskText } from "./disk.ts";
 import { counted, sayMistakes, sayNote } from "./say.ts";
 

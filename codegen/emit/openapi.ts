@@ -1,6 +1,6 @@
 import { HEADERS } from "../../src/wire/headers.ts";
 import { JOB_PATH } from "../check/routes.ts";
-import { type ApiModel, compareText, type ResourceModel, refTo, type Schemas } from "../model.ts";
+import { type ApiModel, compareText, type Json, type ResourceModel, refTo, type Schemas } from "../model.ts";
 import { type Example, examplesOf, named } from "../openapi/examples.ts";
 import { CALLBACKS, JOB_TAG, jobAnswers, jobEvents, jobOperations, LONG_RUNNING } from "../openapi/jobs.ts";
 import { paymentInfo, serviceInfo } from "../openapi/payment-info.ts";
@@ -13,7 +13,6 @@ import {
   codesOf,
   HEADER_COMPONENTS,
   headers,
-  type Json,
   PARAMETERS,
   problemResponse,
   RESPONSES,

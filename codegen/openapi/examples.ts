@@ -1,6 +1,5 @@
-import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
+import { type ApiModel, type Json, type ResourceModel, refTo } from "../model.ts";
 import { soundSampleOf } from "../sample.ts";
-import type { Json } from "../wire-answers.ts";
 
 /** A call and its answer; `undefined` for what nobody has given and cannot be made up. */
 export interface Example {

@@ -1,6 +1,6 @@
 import { HEADERS } from "../../src/wire/headers.ts";
-import { type JsonSchema, type ResourceModel, refTo } from "../model.ts";
-import { headers, type Json } from "../wire-answers.ts";
+import { type Json, type JsonSchema, type ResourceModel, refTo } from "../model.ts";
+import { headers } from "../wire-answers.ts";
 
 export const JOB_TAG = "jobs";
 

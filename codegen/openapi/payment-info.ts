@@ -1,6 +1,5 @@
-import type { ApiModel, ResourceModel } from "../model.ts";
+import type { ApiModel, Json, ResourceModel } from "../model.ts";
 import { DEFAULT_TAG } from "../published.ts";
-import type { Json } from "../wire-answers.ts";
 
 /**
  * What a call costs, in both shapes that are in use, in one object: `price` and `protocols` as x402 directories read

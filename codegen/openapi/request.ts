@@ -3,6 +3,7 @@ import {
   type ApiModel,
   type Field,
   fieldsOf,
+  type Json,
   type JsonSchema,
   type ResourceModel,
   refName,
@@ -10,7 +11,6 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import type { Json } from "../wire-answers.ts";
 import { type Example, named } from "./examples.ts";
 
 /**

@@ -1,7 +1,6 @@
 import { encodeHeader } from "../../src/wire/headers.ts";
 import { DECLARED_FAILURE_STATUS, PROBLEMS, problemType } from "../../src/wire/problem.ts";
-import type { ResourceModel } from "../model.ts";
-import type { Json } from "../wire-answers.ts";
+import type { Json, ResourceModel } from "../model.ts";
 
 /** Examples of the documents of the wire. What they name is made up; the shapes are held to the schemas by a test. */
 

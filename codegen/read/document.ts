@@ -1,6 +1,6 @@
 import type { ApiModel } from "../model.ts";
 import { EXTENSION } from "../published.ts";
-import { readForeign } from "./foreign.ts";
+import { type ForeignOptions, readForeign } from "./foreign.ts";
 import { DocumentError, isRecord } from "./json.ts";
 import { readOwn } from "./own.ts";
 
@@ -16,13 +16,9 @@ export interface ReadDocument {
   readonly notes: readonly string[];
 }
 
-export interface ReadOptions {
-  /** How the document is named in what is generated from it. */
-  readonly source: string;
+export interface ReadOptions extends ForeignOptions {
   /** Where it was fetched from: relative addresses in it are meant from there. */
   readonly url?: string;
-  /** US dollars: the most that a call may cost whose price the document does not say. @default "1.00" */
-  readonly maxPrice?: string;
 }
 
 /**

@@ -4,7 +4,6 @@ import { perWhat, priceSentence } from "../../schema/price-prose.ts";
 import { checkNames, pascalCase } from "../check/names.ts";
 import { pathParams } from "../check/routes.ts";
 import { type ApiModel, compareText, type ResourceModel, type Schemas } from "../model.ts";
-import type { ReadOptions } from "./document.ts";
 import { DocumentError, isRecord, type JsonRecord, textOf } from "./json.ts";
 import { headOf } from "./own.ts";
 import { protocolsOf, publishedPrice } from "./price.ts";
@@ -17,10 +16,17 @@ const MAX_PRICE = "1.00";
 /** Nothing of it is known; the client does not look at it. */
 const TIMEOUT_MS = 60_000;
 
+export interface ForeignOptions {
+  /** How the document is named in what is generated from it. */
+  readonly source: string;
+  /** US dollars: the most that a call may cost whose price the document does not say. @default "1.00" */
+  readonly maxPrice?: string;
+}
+
 /** Reads a document of another make, as far as our client can call what it describes. */
 export function readForeign(
   document: JsonRecord,
-  { source, maxPrice = MAX_PRICE }: ReadOptions,
+  { source, maxPrice = MAX_PRICE }: ForeignOptions,
 ): { readonly model: ApiModel; readonly notes: readonly string[] } {
   const notes: string[] = [];
   const schemas = foreignSchemas(document);

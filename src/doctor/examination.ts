@@ -1,3 +1,4 @@
+import type { PaymentRequirements } from "../wire/index.ts";
 import { type Challenge, isChallenge, readChallenge } from "./challenge.ts";
 import {
   type Field,
@@ -8,7 +9,6 @@ import {
   type Sample,
   sampleInput,
 } from "./operation.ts";
-import type { Purchase } from "./purchase.ts";
 import { wrongTypeOf } from "./schema.ts";
 import type { Site } from "./site.ts";
 import { saidBy } from "./target.ts";
@@ -39,6 +39,19 @@ export interface Examination {
   purchase(): Promise<Purchase | string>;
   /** Every exchange of this resource so far. */
   exchanges(): readonly Exchange[];
+}
+
+/** One signed payment, sent three times at once: everything paid that is examined hangs on this one signature. */
+export interface Purchase {
+  readonly offer: PaymentRequirements;
+  /** Decimal US dollars. */
+  readonly usd: string;
+  /** The paid request, to be sent again. */
+  readonly ask: Ask;
+  /** The three answers. */
+  readonly answers: readonly Exchange[];
+  /** The first of them that was successful. */
+  readonly bought: Exchange | undefined;
 }
 
 export type Mistake = "type" | "missing" | "json" | "media" | "size";

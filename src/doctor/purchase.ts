@@ -7,27 +7,13 @@ import {
   HEADERS,
   isRecord,
   PAYMENT_IDENTIFIER,
-  type PaymentRequirements,
   quoteKey,
   readSettleResponse,
   type SettleResponse,
 } from "../wire/index.ts";
 import { exactEvm, payableOf, readChallenge } from "./challenge.ts";
-import type { Examination } from "./examination.ts";
+import type { Examination, Purchase } from "./examination.ts";
 import type { Ask, Exchange } from "./wire.ts";
-
-/** One signed payment, sent three times at once: everything paid that is examined hangs on this one signature. */
-export interface Purchase {
-  readonly offer: PaymentRequirements;
-  /** Decimal US dollars. */
-  readonly usd: string;
-  /** The paid request, to be sent again. */
-  readonly ask: Ask;
-  /** The three answers. */
-  readonly answers: readonly Exchange[];
-  /** The first of them that was successful. */
-  readonly bought: Exchange | undefined;
-}
 
 export interface Wallet {
   readonly payer: Payer;

@@ -11,8 +11,8 @@ import type { Callback, CallRecord, PaymentIdentity, SignedPayment, StoredAnswer
 import { HEADERS } from "../wire/index.ts";
 import { failure, fromCache, json, problem, replayed } from "./answer.ts";
 import type { CachedOutput } from "./cache.ts";
-import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./call.ts";
 import type { ServedResource } from "./resource.ts";
+import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS } from "./visit.ts";
 
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;

@@ -1,64 +1,17 @@
-import type { FacilitatorClient } from "@x402/core/server";
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
-import type { Callbacks } from "../jobs/callback.ts";
-import type { Crew } from "../jobs/crew.ts";
 import { notImplemented } from "../jobs/handler.ts";
-import type { Faults } from "../observe/fault.ts";
-import { childLogger, type Logger, loggableOf } from "../observe/log.ts";
-import type { Telemetry } from "../observe/telemetry.ts";
-import {
-  anonymous,
-  fingerprint,
-  identify,
-  type Presented,
-  readKey,
-  readPayment,
-} from "../payments/evidence.ts";
-import type { Ledger } from "../payments/ledger.ts";
-import type { Offers } from "../payments/offer.ts";
-import type { Claim } from "../payments/recall.ts";
+import { childLogger, loggableOf } from "../observe/log.ts";
+import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
-import type { Store, StoredAnswer } from "../store/store.ts";
+import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
 import { fromCache, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
-import type { OutputCache } from "./cache.ts";
 import { readInput } from "./input.ts";
-import type { Observer, Watched } from "./observer.ts";
 import type { ServedResource } from "./resource.ts";
-
-export interface CallRoom {
-  readonly store: Store;
-  readonly ledger: Ledger;
-  /** Absent when everything is free. */
-  readonly offers: Offers | undefined;
-  readonly facilitator: FacilitatorClient | undefined;
-  readonly log: Logger;
-  readonly telemetry: Telemetry;
-  readonly observer: Observer;
-  readonly faults: Faults | undefined;
-  readonly maxBodyBytes: number;
-  /** Refuse payments without an idempotency key. */
-  readonly requireKey: boolean;
-  /** For how long the same purchase without a key is taken to be a repetition; milliseconds, 0 never. */
-  readonly duplicateWindowMs: number;
-  /** What one payer may owe for jobs that are charged after the work; millionths of a US dollar. */
-  readonly maxOutstanding: number;
-  /** With so many jobs waiting no more are taken. */
-  readonly maxQueued: number;
-  /** Who runs the jobs that this server takes in; absent where it runs them itself. */
-  readonly crew: Crew | undefined;
-  /** Makes sure that jobs are run, also where nobody has started the server. */
-  readonly startJobs: () => void;
-  /** Outputs that may be given again. */
-  readonly cache: OutputCache;
-  /** Absent when the ends of jobs are not posted to their buyers. */
-  readonly callbacks: Callbacks | undefined;
-  /** Absolute URL of a path of this API, as the caller of `request` sees it. @default the request's own path */
-  url(request: Request, path: string | undefined): string;
-}
+import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, type Visit } from "./visit.ts";
 
 export type Call = (
   resource: ServedResource,
@@ -66,37 +19,8 @@ export type Call = (
   params: Readonly<Record<string, string>>,
 ) => Promise<StoredAnswer>;
 
-/** One request on its way. */
-interface Visit extends Watched {
-  readonly requestId: string;
-  /** The resource's, without query. */
-  readonly url: string;
-}
-
-/** A visit that has input, price and, unless it is free, a payment. */
-export interface Purchase extends Visit {
-  readonly amount: Money;
-  readonly claim: Claim;
-  readonly presented: Presented | undefined;
-  /** Validated. */
-  readonly input: unknown;
-  /** As the caller wrote it. */
-  readonly written: unknown;
-  /** Where the end of the job is to be posted, or why it cannot be. */
-  readonly callback: { readonly url: string } | { readonly refused: string } | undefined;
-}
-
 /** A facilitator that is down is asked again after this long. */
 const FACILITATOR_RETRY_SECONDS = 5;
-/** A store that fails likewise. */
-export const STORE_RETRY_SECONDS = 2;
-
-/** The 402, and the 503 in its place while the facilitator does not say how it can be paid. Never kept. */
-export interface Asking {
-  challenge(visit: Visit, amount: Money, error?: string): Promise<StoredAnswer>;
-  unavailable(visit: Visit, cause: unknown): StoredAnswer;
-}
-
 /**
  * Carries one call from the request to its answer. The order is the order of the money rules:
  * validate → challenge → look up → match and verify → write the intent → run and settle (or settle and run) → answer.

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CallFlags } from "../call.ts";
+import type { CallFlags } from "../call-input.ts";
 import type { Context } from "../command.ts";
 import { CALLS_OPTION } from "../saved-calls.ts";
 import { BASE_URL_OPTION } from "../seller.ts";

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { SELLER_COMMAND } from "../../dev/order.ts";
 import type { Context } from "../command.ts";
-import { definitionFile } from "./generate.ts";
+import { definitionFile } from "../definition-file.ts";
 
 const EXAMPLES = `
 Examples:

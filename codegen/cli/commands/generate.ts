@@ -1,12 +1,10 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isUsd } from "../../../schema/money.ts";
 import { CommandError, type Context } from "../command.ts";
+import { definitionFile, PLACES } from "../definition-file.ts";
 import type { GenerateOptions } from "../generate.ts";
-
-/** Where a definition is looked for when none is named. */
-const PLACES = ["resources.ts", "schema/resources.ts", "src/resources.ts"];
 
 const GENERATE_EXAMPLES = `
 Examples:
@@ -81,22 +79,6 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
   const { generateClient } = await import("../generate.ts");
   const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });
   return generateClient({ model, out, check: flags.check ?? false });
-}
-
-/** The definition that is named, or the first that is where definitions are kept. @throws CommandError */
-export function definitionFile(named: string | undefined): string {
-  const file = (named === undefined ? PLACES : [named]).map((path) => resolve(path)).find(existsSync);
-  if (file !== undefined && statSync(file).isDirectory()) {
-    throw new CommandError(
-      `${named} is a folder. Name the definition in it: ${join(named ?? "", "resources.ts")}.`,
-      2,
-    );
-  }
-  if (file !== undefined) return file;
-  const mend = /^[\w.-]+:\d+/.test(named ?? "")
-    ? `Write it as a URL: http://${named}`
-    : "Name another: resources.ts, an openapi.json, or a URL where the command takes one";
-  throw new CommandError(`There is no ${named ?? PLACES.join(", ")}. ${mend}.`, 2);
 }
 
 async function start(file: string, flags: Flags, context: Context): Promise<number> {

@@ -1,9 +1,9 @@
 import { isRecord } from "../../wire/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
-import type { Examination } from "../examination.ts";
+import type { Examination, Purchase } from "../examination.ts";
 import { requestOf } from "../operation.ts";
-import { type Purchase, receiptOf } from "../purchase.ts";
+import { receiptOf } from "../purchase.ts";
 import { type Exchange, evidenceOf } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];

@@ -19,8 +19,10 @@ export class Declined extends Error {}
 export interface Outcome {
   readonly resource: string;
   readonly output: unknown;
-  /** What was paid, in US dollars as a decimal. */
-  readonly usd: string;
+  /** What was paid, in US dollars as a decimal. Null when something was signed, and the seller has sent no receipt. */
+  readonly usd: string | null;
+  /** What was signed for, in this run or before. Null when nothing was. */
+  readonly signedUsd: string | null;
   /** Null for what is free, and for an answer out of a cache that was given for nothing. */
   readonly receipt: Receipt | null;
   readonly jobId: string | null;
@@ -43,8 +45,8 @@ export function drawProgress({ progress, message, status }: JobUpdate): void {
 }
 
 /** The output goes to standard output or into a file, what people want to know beside it to standard error. */
-export async function printOutcome(flags: CallFlags, outcome: Outcome): Promise<void> {
-  const { output, receipt, usd, idempotencyKey } = outcome;
+export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed: boolean): Promise<void> {
+  const { output, receipt, signedUsd, idempotencyKey } = outcome;
   const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
   if (flags.output !== undefined) {
     const { output: file } = flags;
@@ -58,10 +60,10 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome): Promise<
   else if (flags.output === undefined) process.stdout.write(text);
   const paid =
     receipt === null
-      ? usd === "0.00"
+      ? signedUsd === null
         ? "Nothing was paid."
-        : `Paid $${usd}; the seller has sent no receipt.`
-      : `Paid ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
+        : `The seller has sent no receipt, and may have charged nothing, as for an answer out of a cache. What was signed ($${signedUsd}) can be taken until it expires.`
+      : `${isResumed ? "Was paid before:" : "Paid"} ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
   sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
   if (flags.output !== undefined) sayGood(`The output is in ${flags.output}.`);
 }

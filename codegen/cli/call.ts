@@ -100,14 +100,17 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     const output = await bought();
     sayProgress("");
     const receipt = job?.receipt ?? settled;
-    await printOutcome(flags, {
+    const signedUsd = (signed ?? open?.payment)?.usd ?? null;
+    const outcome = {
       resource: resource.name,
       output,
-      usd: receipt?.amount ?? signed?.usd ?? open?.payment.usd ?? "0.00",
+      usd: receipt?.amount ?? (signedUsd === null ? "0.00" : null),
+      signedUsd,
       receipt: receipt ?? null,
       jobId: job?.id ?? null,
       idempotencyKey: signed?.idempotencyKey ?? idempotencyKey ?? null,
-    });
+    };
+    await printOutcome(flags, outcome, signed === undefined);
     return 0;
   } catch (error) {
     sayProgress("");

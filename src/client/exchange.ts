@@ -53,6 +53,7 @@ export type ClientEvent =
       readonly idempotencyKey: string;
     }
   | {
+      /** Comes again with an answer that is given again: who adds up counts each `receipt.transaction` once. */
       readonly type: "settled";
       readonly resource: string;
       readonly receipt: Receipt;

@@ -21,6 +21,8 @@ export interface JobUpdate {
   /** Why the job failed: safe text and the seller's code. */
   readonly error?: string | undefined;
   readonly code?: string | undefined;
+  /** What has become of the payment, once the job has ended; absent where the server does not say. */
+  readonly paymentState?: PaymentState | undefined;
 }
 
 export interface WaitOptions {
@@ -122,7 +124,8 @@ export function createJob<Output>(
       // Its result has been deleted: there is nothing left to come back for.
       if (status === 410) await onEnd(paymentState);
       throw new ResourceError("http", detail ?? "the server does not know the job", {
-        ...facts(paymentState),
+        // Who does not know a job does not know what became of its payment.
+        ...facts(status === 410 ? paymentState : undefined),
         status,
       });
     },
@@ -197,7 +200,7 @@ export function createJob<Output>(
       }
       const { detail, paymentState } = readProblem(body);
       throw new ResourceError("http", detail ?? `the server answered ${status}`, {
-        ...facts(paymentState),
+        ...facts(status === 404 ? undefined : paymentState),
         status,
       });
     },
@@ -208,8 +211,8 @@ export function createJob<Output>(
   };
 }
 
-function updateOf({ state, status, progress, message, error, code }: JobDocument): JobUpdate {
-  return { state, status, progress, message, error, code };
+function updateOf({ state, status, progress, message, error, code, paymentState }: JobDocument): JobUpdate {
+  return { state, status, progress, message, error, code, paymentState };
 }
 
 /** Calls the caller's own function. What it throws must not lose what has been paid for. */

@@ -70,6 +70,10 @@ export interface ExaminationOptions {
   readonly buy: (at: Examination) => Promise<Purchase | string>;
 }
 
+/** One --input cannot fit two resources; each may have examples of its own. */
+export const ANOTHER_INPUT =
+  "give another first in its `examples` in the definition, or by --input with the address of this resource alone";
+
 /** More than any text field of a paid call should need. */
 const SURPLUS_BYTES = 2 * 1024 * 1024;
 
@@ -93,7 +97,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
     challenge: readChallenge(probe),
     async accepted() {
       if (isChallenge(await priced())) return requestOf(known, sample.value);
-      return `no valid input is known (${sample.from === "given" ? "that of --input" : "the one that was tried"} is answered ${(await priced()).status}); give one with --input`;
+      return `no valid input is known (${sample.from === "given" ? "that of --input" : "the one that was tried"} is answered ${(await priced()).status}); ${ANOTHER_INPUT}`;
     },
     spoiled(mistake) {
       const made = mistakes.get(mistake) ?? spoil(mistake);

@@ -5,7 +5,7 @@ import { DISCOVERY_CHECKS } from "./checks/discovery.ts";
 import { ERROR_CHECKS } from "./checks/errors.ts";
 import { INPUT_CHECKS } from "./checks/input.ts";
 import { JOB_CHECKS } from "./checks/job.ts";
-import { PAID_CHECKS } from "./checks/paid.ts";
+import { PAID_ANSWER, PAID_CHECKS } from "./checks/paid.ts";
 import { PRICE_CHECKS } from "./checks/price.ts";
 import { SEEN_CHECKS } from "./checks/seen.ts";
 import { TRANSPORT_CHECKS } from "./checks/transport.ts";
@@ -37,6 +37,11 @@ export interface Ran {
   readonly resource: string;
 }
 
+export interface Unbought {
+  readonly resource: string;
+  readonly reason: string;
+}
+
 export interface Report {
   readonly url: string;
   readonly resources: readonly string[];
@@ -47,6 +52,8 @@ export interface Report {
   readonly left: readonly { readonly name: string; readonly reason: string }[];
   /** What was signed from the wallet, and what became of it. */
   readonly spent: readonly Spending[];
+  /** Resources that nothing was bought of, though there was a wallet: their paid part was not examined. */
+  readonly unbought: readonly Unbought[];
   readonly requests: number;
   readonly ms: number;
 }
@@ -155,9 +162,22 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     skipped: unseen,
     left,
     spent: buyer.spent,
+    unbought: wallet === undefined ? [] : unboughtOf(unseen, left, target.operations.map(nameOf)),
     requests: wire.exchanges.length,
     ms: Math.round(performance.now() - begun),
   };
+}
+
+/** What is bought is judged by one check first: where that one was not carried out, none of the paid part was. */
+function unboughtOf(
+  skipped: Report["skipped"],
+  left: Report["left"],
+  resources: readonly string[],
+): Unbought[] {
+  return [
+    ...skipped.filter(({ check }) => check === PAID_ANSWER),
+    ...left.flatMap(({ name, reason }) => (resources.includes(name) ? [{ resource: name, reason }] : [])),
+  ].map(({ resource, reason }) => ({ resource, reason }));
 }
 
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { Money } from "../../schema/money.ts";
+import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { priceOf, withinQuote } from "../../schema/price.ts";
+import type { Logger } from "../observe/log.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** How long a quote stands, so that the amount in the 402 is the amount that is charged. */
@@ -15,7 +16,7 @@ export interface Amounts {
   of(resource: ServedResource, input: object, print: () => string): Promise<Money>;
 }
 
-export function createAmounts(): Amounts {
+export function createAmounts(log: Logger): Amounts {
   const quotes = new LRUCache<string, Money>({ max: KEPT, ttl: QUOTE_LIFE_MS });
   return {
     async of(resource, input, print) {
@@ -32,6 +33,12 @@ export function createAmounts(): Amounts {
       } catch (cause) {
         // The seller's mistake, not the buyer's: it must not look like an input without a price.
         throw new Error(`quotes.${resource.name} returned no decimal amount`, { cause });
+      }
+      if (amount !== parseUsd(quoted)) {
+        log.warn(
+          { resource: resource.name, quoted, usd: formatUsd(amount) },
+          "a quote was held to its bounds",
+        );
       }
       quotes.set(id, amount);
       return amount;

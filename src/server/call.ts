@@ -27,7 +27,7 @@ const FACILITATOR_RETRY_SECONDS = 5;
  */
 export function createCalls(room: CallRoom): Call {
   const { offers } = room;
-  const amounts = createAmounts();
+  const amounts = createAmounts(room.log);
 
   const asking: Asking = {
     async challenge(visit, amount, error) {

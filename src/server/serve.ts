@@ -293,11 +293,12 @@ export function serve(
       log.info({ role, resources: resources.length }, "server started");
     },
     stop(graceMs = 10_000, drainMs = 0) {
-      if (timers.length > 0) log.info({ graceMs, drainMs }, "server stopping");
+      const drain = role === "worker" ? 0 : Math.min(drainMs, graceMs);
+      if (timers.length > 0) log.info({ graceMs, drainMs: drain }, "server stopping");
       stopping = true;
       for (const timer of timers) clearInterval(timer);
       timers = [];
-      const ended = end(graceMs, role === "worker" ? 0 : Math.min(drainMs, graceMs));
+      const ended = end(graceMs, drain);
       ending = Promise.allSettled([ending, ended]);
       return ended;
     },

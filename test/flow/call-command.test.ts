@@ -59,11 +59,20 @@ describe("resource402 call", () => {
       resource: "render",
       output: { url: "https://pictures.test/large", note: "a lighthouse" },
       usd: "0.10",
+      signedUsd: "0.10",
       receipt: expect.objectContaining({ amount: "0.10", transaction: expect.stringMatching(/^0x/) }),
       jobId: expect.stringMatching(/^job_/),
       idempotencyKey: expect.stringMatching(/^pay_/),
     });
     expect(await paid()).toBe(100_000n);
+  });
+
+  it("does not say that it has paid for an answer that the seller gave for nothing", async () => {
+    expect((await call("rate", "-f", "currency=EUR", "-y")).err).toContain("Paid 0.02 USDC");
+    const again = await call("rate", "-f", "currency=EUR", "-y", "--json");
+    expect(JSON.parse(again.out)).toMatchObject({ usd: null, signedUsd: "0.02", receipt: null });
+    expect(again.err).toContain("The seller has sent no receipt, and may have charged nothing");
+    expect(await paid()).toBe(20_000n);
   });
 
   it("calls what is free without a wallet and without a question", async () => {

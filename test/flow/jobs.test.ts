@@ -1,3 +1,4 @@
+import type { SavedJob } from "resource402/client";
 import { memoryStore } from "resource402/server";
 import { describe, expect, it } from "vitest";
 import { gate, openShop } from "./shop.ts";
@@ -121,6 +122,16 @@ describe("a job that never was", () => {
     const error = await shop.client().render.resume("job_00").result().catch(caught);
     expect(error).toMatchObject({ code: "http", status: 404, jobId: "job_00" });
     expect(shop.requests).toHaveLength(1);
+  });
+
+  it("leaves open what became of its payment, which is known by a receipt alone", async () => {
+    await using shop = await openShop();
+    const end = (saved: string | SavedJob) => shop.client().render.resume(saved).result().catch(caught);
+    expect(await end("job_00")).toMatchObject({ status: 404, charged: "unknown", paymentState: undefined });
+    const job = await shop.client().render.start({ prompt: "x" });
+    await job.result();
+    const elsewhere = { ...job.toJSON(), statusUrl: `${job.statusUrl}0`, eventsUrl: undefined };
+    expect(await end(elsewhere)).toMatchObject({ status: 404, charged: "yes", paymentState: undefined });
   });
 });
 

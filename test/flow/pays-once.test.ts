@@ -60,6 +60,11 @@ describe("prices", () => {
     shop.quotes.estimate = () => "99";
     await client.estimate({ load: 2 });
     expect((await shop.moved()).paid).toBe(250_000n + 500_000n);
+    expect(shop.logged).toContainEqual({
+      level: "warn",
+      fields: { resource: "estimate", quoted: "99", usd: "0.50" },
+      message: "a quote was held to its bounds",
+    });
   });
 
   it("of nothing need no payer", async () => {

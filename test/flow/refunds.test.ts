@@ -41,6 +41,8 @@ describe.each([
     await shop.server.start();
     const document = await until(status, ({ paymentState }) => paymentState === "refunded");
     expect(document).toMatchObject({ state: "failed", code: "refused" });
+    const resumed = shop.client().render.resume(String(document.jobId));
+    expect(await resumed.status()).toMatchObject({ status: "failed", paymentState: "refunded" });
     expect(await shop.world.balanceOf(shop.world.buyer.address)).toBe(before);
     expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
     const [refund, ...more] = await refundsOf(shop);

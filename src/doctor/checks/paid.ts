@@ -1,16 +1,19 @@
 import { isRecord } from "../../wire/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
-import type { Examination, Purchase } from "../examination.ts";
+import { ANOTHER_INPUT, type Examination, type Purchase } from "../examination.ts";
 import { requestOf } from "../operation.ts";
 import { receiptOf } from "../purchase.ts";
 import { type Exchange, evidenceOf } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];
 
+/** The check without which nothing else that is paid for can be examined. */
+export const PAID_ANSWER = "paid-answer";
+
 export const PAID_CHECKS: readonly Check[] = [
   {
-    id: "paid-answer",
+    id: PAID_ANSWER,
     title: "A valid payment buys the resource",
     severity: "error",
     scope: "resource",
@@ -25,7 +28,7 @@ export const PAID_CHECKS: readonly Check[] = [
       const declined = purchase.answers.find(isDeclined);
       if (declined && !charged(purchase)) {
         return skipped(
-          `the resource refuses this input with ${declined.status} once it is paid for, and charges nothing; give another with --input`,
+          `the resource refuses this input with ${declined.status} once it is paid for, and charges nothing; ${ANOTHER_INPUT}`,
         );
       }
       const worst = purchase.answers.find(({ status }) => status >= 500) ?? purchase.answers[0];

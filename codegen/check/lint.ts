@@ -35,7 +35,11 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
   for (const [at, per] of pers(price)) {
     const text = String(per ?? "").trim();
     if (!PLACEHOLDER.test(text)) continue;
-    advise(`${path}.price${at}.per`, `"${text}" does not say what is paid for`, 'write { per: "image" }');
+    const problem =
+      text === "" ? 'is missing, so buyers read "per call"' : `"${text}" does not say what is paid for`;
+    const mend =
+      'name what one payment buys: per: "image" where a picture is drawn, per: "answer" where a question is answered';
+    advise(`${path}.price${at}.per`, problem, mend);
   }
   if (price.kind !== "free" && parseUsd(resource.priceBounds.min) === 0n) {
     const mend = "set a least price, bound the field from below, or use price.free()";

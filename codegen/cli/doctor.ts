@@ -80,7 +80,20 @@ export async function printExamination(
   }
   if (flags.json) console.log(JSON.stringify(report, undefined, 2));
   else print(report);
-  return report.findings.some(({ severity }) => severity !== "info") ? 1 : 0;
+  const code = report.findings.some(({ severity }) => severity !== "info") ? 1 : 0;
+  const { unbought, resources } = report;
+  if (unbought.length > 0) {
+    const isAll = unbought.length === resources.length;
+    const say = isAll ? sayError : sayNote;
+    say(
+      isAll
+        ? "--pay bought nothing, so what is paid for was not examined:"
+        : "What is paid for was not examined:",
+    );
+    for (const { resource, reason } of unbought) say(`  ${resource}: ${reason}`);
+    if (isAll && code === 0) return 2;
+  }
+  return code;
 }
 
 function urlOf(address: string): URL {
@@ -132,7 +145,8 @@ function print(report: Report): void {
       console.log(`${words} ${list.map(({ resource, usd }) => `$${usd} for ${resource}`).join(", ")}.`);
   }
   if (counts.length === 0) {
-    sayDone(`Nothing found in ${counted(report.passed.length, "check")} (${effort}).`);
+    const part = report.unbought.length === report.resources.length ? " of the unpaid part" : "";
+    sayDone(`Nothing found in ${counted(report.passed.length, "check")}${part} (${effort}).`);
     return;
   }
   console.log(`${styleText("bold", counts.join(", "), { stream: process.stdout })} (${effort}).`);

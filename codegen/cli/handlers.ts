@@ -26,8 +26,12 @@ export function sayHandlers({ out, file, resources, before }: Handled): void {
   }
   const unused = unusedIn(join(out, "handlers"), names, before);
   if (unused.length > 0) {
-    const is = unused.length === 1 ? "is" : "are";
-    sayNote(`${unused.map(shown).join(", ")} ${is} not used any more: no resource has that name.`);
+    const [is, it] = unused.length === 1 ? ["is", "it"] : ["are", "them"];
+    // What was filled in may be wanted elsewhere, so whoever wrote it deletes it.
+    const fails = unused.some((file) => textOf(file).includes('Handlers["')) ? ", or tsc will complain" : "";
+    sayNote(
+      `${unused.map(shown).join(", ")} ${is} not used any more: no resource has that name. Delete ${it}${fails}.`,
+    );
   }
 }
 

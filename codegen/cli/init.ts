@@ -77,7 +77,12 @@ export async function init(options: InitOptions): Promise<number> {
 
   const { exitCode, written = 0 } = await generate({ file: join(folder, "resources.ts"), entry, lend: true });
   if (exitCode === 0 && !hasWritten && written === 0) {
-    sayError("Nothing was done: there is a project here already. For another one: resource402 init <folder>");
+    const another = "There was nothing to add. For another project: resource402 init <folder>";
+    if (ignored.length === 0) {
+      sayDone(another);
+      return 0;
+    }
+    sayError(another);
     return 1;
   }
   if (exitCode === 0) sayNext(folder);

@@ -1,6 +1,7 @@
 import type { ClientOptions } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
 import { createBuyer } from "../../src/mcp/buyer.ts";
+import { ownTools } from "../../src/mcp/own-tools.ts";
 import type { Offer } from "../../src/mcp/protocol.ts";
 import type { Gate } from "../../src/observe/gate.ts";
 import { emitTools } from "../emit/tools.ts";
@@ -61,6 +62,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     buyer,
     budget,
   };
+  const own = ownTools(buyer, tools, budget).map(({ name }) => name);
   const limits = `at most $${total} in all${perCall === undefined ? "" : `, $${perCall} a call`}`;
   const purse =
     account === undefined
@@ -71,7 +73,9 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
       ? ""
       : ` Everyone on this machine can call them; with ${TOKEN} set, only who sends that token.`;
   const introduce = (where: string): void =>
-    sayNote(`${model.title} at ${baseUrl}: ${counted(tools.length, "tool")} over ${where}. ${purse}${open}`);
+    sayNote(
+      `${model.title} at ${baseUrl}: ${counted(tools.length + own.length, "tool")} (${own.join(" and ")} among them) over ${where}. ${purse}${open}`,
+    );
   const interrupted = context.interruption();
   const stopped = new Promise<void>((stop) => {
     interrupted.addEventListener("abort", () => stop(), { once: true });

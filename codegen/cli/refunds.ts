@@ -26,7 +26,7 @@ export interface ListOptions {
 
 export interface PayOptions {
   readonly store: string;
-  readonly facilitator: string;
+  readonly facilitator?: string;
   /** `eip155:8453=https://…` */
   readonly rpc?: readonly string[];
   readonly yes?: boolean;
@@ -52,16 +52,22 @@ export async function listRefunds(options: ListOptions): Promise<number> {
 
 /** Pays owed refunds: all, or those named. Returns the exit code: 0 when all of them are paid. */
 export async function payRefunds(ids: readonly string[], options: PayOptions): Promise<number> {
+  const { facilitator } = options;
+  if (facilitator === undefined) {
+    sayError(
+      "Nobody is named who settles the transfers. Add --facilitator https://facilitator.example.com, and set " +
+        `${REFUND_KEY} to the private key of the account that pays.`,
+    );
+    return 2;
+  }
   const key = process.env[REFUND_KEY] ?? "";
   if (!/^0x[0-9a-fA-F]{64}$/.test(key)) {
     const wrong = key === "" ? "is not set" : "is no private key";
     sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
     return 2;
   }
-  if (!/^https?:\/\/./.test(options.facilitator)) {
-    sayError(
-      `--facilitator "${options.facilitator}" is no URL. Write it in whole: https://facilitator.example.com`,
-    );
+  if (!/^https?:\/\/./.test(facilitator)) {
+    sayError(`--facilitator "${facilitator}" is no URL. Write it in whole: https://facilitator.example.com`);
     return 2;
   }
   const urls = new Map<Network, string>();
@@ -96,7 +102,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     if (!options.yes && !(await confirmed(`Pay ${what}?`))) return 1;
     const refunds = createRefunds({
       store,
-      facilitator: new HTTPFacilitatorClient({ url: options.facilitator }),
+      facilitator: new HTTPFacilitatorClient({ url: facilitator }),
       account,
       chain: rpcRecord(urls),
       log: reasons,

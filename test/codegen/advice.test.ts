@@ -22,7 +22,13 @@ describe("advice", () => {
       "a price per nothing",
       apiWith({ price: price.fixed("1", { per: "" }) }),
       "price.per",
-      '"" does not say what is paid for',
+      'is missing, so buyers read "per call"',
+    ],
+    [
+      "a quoted price per nothing, by a definition whose types were not checked",
+      apiWith({ price: price.quoted({ min: "0.01", max: "2" } as never) }),
+      "price.per",
+      'is missing, so buyers read "per call"',
     ],
     [
       "a placeholder",

@@ -99,7 +99,7 @@ export default createServer({ handlers: { echo } } as any);
     expect(renamed.err).toBe(
       `server.ts lacks repeat. Add to \`handlers\` there, with:
   import { repeat } from "./handlers/repeat.js";
-handlers/echo.ts is not used any more: no resource has that name.
+handlers/echo.ts is not used any more: no resource has that name. Delete it, or tsc will complain.
 `,
     );
     expect(project.has("handlers/echo.ts")).toBe(true);
@@ -108,7 +108,9 @@ handlers/echo.ts is not used any more: no resource has that name.
     project.write("handlers/echo.ts", "export const echo = () => ({ text: '' });\n");
     project.write("handlers/repeat.ts", "export const repeat = () => ({ text: '' });\n");
     project.write("resources.ts", definition("Say it."));
-    expect((await project.run("generate")).err).toContain("handlers/repeat.ts is not used any more");
+    expect((await project.run("generate")).err).toContain(
+      "handlers/repeat.ts is not used any more: no resource has that name. Delete it.\n",
+    );
   });
 
   it("reads a definition whose package.json does not say that it is a module, without Node's notice", async () => {

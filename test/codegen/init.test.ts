@@ -142,9 +142,15 @@ describe("resource402 init", () => {
     expect(project.has("handlers/drawPattern.ts")).toBe(false);
   });
 
-  it("says of a second time what it ignores, and fails where there is nothing to do", async () => {
+  it("says of a second time what it ignores, and fails where that was all there was to do", async () => {
     using project = installed();
     await project.run("init", "--yes", "--sample", "answer");
+    const again = await project.run("init");
+    expect(again).toMatchObject({ code: 0, err: "" });
+    expect(again.out).toMatch(
+      /\nThere was nothing to add\. For another project: resource402 init <folder>\n$/,
+    );
+    expect(again.out).not.toContain("Next:");
     const { code, out, err } = await project.run(
       "init",
       "--name",
@@ -156,7 +162,7 @@ describe("resource402 init", () => {
     );
     expect({ code, err }).toEqual({
       code: 1,
-      err: "Nothing was done: there is a project here already. For another one: resource402 init <folder>\n",
+      err: "There was nothing to add. For another project: resource402 init <folder>\n",
     });
     expect(out).toContain("Kept as they were: tsconfig.json, .gitignore, .env.example.\n");
     expect(out).toContain("Ignored: --name, --sample. Write it into resources.ts yourself.\n");

@@ -90,6 +90,11 @@ describe("resource402 refunds", () => {
       code: 2,
       err: expect.stringContaining(`${KEY} is not set`),
     });
+    const unnamed = await project.run("refunds", "pay", "--store", "shop.db");
+    expect(unnamed.code).toBe(2);
+    expect(unnamed.err).toMatch(
+      /^Nobody is named who settles .* Add --facilitator https:.*RESOURCE402_REFUND_KEY/,
+    );
     process.env[KEY] = "secret";
     const wrong = await project.run(...pay);
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("is no private key") });

@@ -115,13 +115,71 @@ describe("resource402 doctor", () => {
     const { address } = privateKeyToAccount(key);
     await world.fund(address, "1");
     process.env[KEY] = key;
-    const { code, out } = await project.run("doctor", seller.url, "--pay", "--max", "0.02");
+    const { code, out, err } = await project.run("doctor", seller.url, "--pay", "--max", "0.02");
     expect(code).toBe(0);
     expect(out).toContain("Paid $0.01 for POST /v1/echo.\n");
     expect(out.replace(/\n +/g, " ")).toContain(
       "it costs $0.02, and $0.01 is left of --max (POST /v1/render)",
     );
+    expect(err).toBe(
+      "What is paid for was not examined:\n  POST /v1/render: it costs $0.02, and $0.01 is left of --max\n",
+    );
     expect(await world.balanceOf(address)).toBe(990_000n);
+  });
+
+  it("ends with 2 where --pay bought nothing, and says of what and why", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world);
+    const key = generatePrivateKey();
+    const { address } = privateKeyToAccount(key);
+    await world.fund(address, "1");
+    process.env[KEY] = key;
+    const pay = ["doctor", seller.url, "--pay", "--max", "0.001"];
+    const unbought = [
+      { resource: "POST /v1/echo", reason: "it costs $0.01, and $0.001 is left of --max" },
+      { resource: "POST /v1/render", reason: "it costs $0.02, and $0.001 is left of --max" },
+    ];
+    const said = `--pay bought nothing, so what is paid for was not examined:
+${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}`;
+
+    const told = await project.run(...pay);
+    expect({ code: told.code, err: told.err }).toEqual({ code: 2, err: said });
+    expect(told.out).toMatch(/Nothing found in \d+ checks of the unpaid part \(/);
+
+    const { code, out, err } = await project.run(...pay, "--json", "--junit", "doctor.xml");
+    expect({ code, err }).toEqual({ code: 2, err: said });
+    expect(JSON.parse(out)).toMatchObject({ findings: [], spent: [], unbought });
+    const cases = parseXml(project.read("doctor.xml")).children.flatMap(({ children }) => children);
+    const reasons = cases
+      .filter(({ attributes }) => attributes.name?.startsWith("paid-answer:"))
+      .map(({ children }) => children[0]?.attributes.message);
+    expect(reasons).toEqual(unbought.map(({ reason }) => reason));
+    expect(await world.balanceOf(address)).toBe(1_000_000n);
+  });
+
+  it("says how another input is given to a resource that refuses the one that was paid for", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world, async (call, real) =>
+      call.headers.has("payment-signature")
+        ? { status: 422, headers: { "content-type": "application/problem+json" }, body: "{}" }
+        : real(call),
+    );
+    const key = generatePrivateKey();
+    process.env[KEY] = key;
+    const { err } = await project.run("doctor", seller.url, "--pay");
+    const mend =
+      "give another first in its `examples` in the definition, or by --input with the address of this resource alone";
+    for (const name of ["POST /v1/echo", "POST /v1/render"]) {
+      expect(err).toContain(
+        `  ${name}: the resource refuses this input with 422 once it is paid for, and charges nothing; ${mend}\n`,
+      );
+    }
+    const given = await project.run("doctor", `${seller.url}/v1/echo`, "--input", '{"none":1}');
+    expect(given.out.replace(/\n +/g, " ")).toContain(`(that of --input is answered 400); ${mend}`);
+    expect(await project.run("doctor", seller.url, "--input", "{}")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--input is for one resource: give it with the address of that one."),
+    });
   });
 
   it("says plainly that nothing answers there", async () => {

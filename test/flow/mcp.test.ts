@@ -85,9 +85,10 @@ describe("resource402 mcp, over standard input and output", () => {
     expect(client.getServerVersion()).toMatchObject({ name: "Shop", version: "1.0.0" });
     expect(client.getInstructions()).toContain("at most $1.00");
     expect(said.err).toMatch(
-      /Shop at http:\/\/127.*: 11 tools over .*0x\w{40} pays at most \$1\.00 in all\./,
+      /Shop at http:\/\/127.*: 13 tools \(resource402_spending and resource402_resume among them\) over .*0x\w{40} pays at most \$1\.00 in all\./,
     );
     const { tools } = await client.listTools();
+    expect(tools).toHaveLength(13);
     const tool = (name: string) => tools.find((one) => one.name === name);
     expect(tool("render")).toMatchObject({
       title: "Render",

@@ -14,7 +14,8 @@ Sends one request after the other, changes nothing, and pays nothing without --p
 bought once with one signature, by the account whose private key is in the environment variable
 RESOURCE402_WALLET_KEY.
 
-Exit codes: 0 no error and no warning, 1 there are some or nothing answers there, 2 the command is wrong.`;
+Exit codes: 0 no error and no warning, 1 there are some or nothing answers there, 2 the command is wrong, or --pay
+bought nothing.`;
 
 export function addDoctor(program: Command, context: Context): void {
   program

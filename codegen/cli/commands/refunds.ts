@@ -37,7 +37,7 @@ export function addRefunds(program: Command, context: Context): void {
     .description("Pay refunds that are owed: those named, or all.")
     .argument("[ids...]", "refunds to pay (default: all that are owed)")
     .requiredOption(...STORE_OPTION)
-    .requiredOption("-f, --facilitator <url>", "the facilitator that settles the transfers")
+    .option("-f, --facilitator <url>", "the facilitator that settles the transfers")
     .option("-r, --rpc <network=url...>", "a node to look at when the facilitator cannot tell")
     .option("-y, --yes", "do not ask")
     .addHelpText("after", EXAMPLES)

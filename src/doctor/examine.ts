@@ -37,7 +37,7 @@ export interface Ran {
   readonly resource: string;
 }
 
-export interface Unbought {
+interface Unbought {
   readonly resource: string;
   readonly reason: string;
 }

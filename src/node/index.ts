@@ -71,9 +71,12 @@ export async function listen(server: Listenable, options: ListenOptions = {}): P
       const idle = setInterval(() => {
         if ("closeIdleConnections" in node) node.closeIdleConnections();
       }, CLOSE_IDLE_EVERY_MS);
-      const force = setTimeout(() => {
-        if ("closeAllConnections" in node) node.closeAllConnections();
-      }, forced - performance.now());
+      const force = setTimeout(
+        () => {
+          if ("closeAllConnections" in node) node.closeAllConnections();
+        },
+        Math.max(0, forced - performance.now()),
+      );
       await Promise.all([closed, stopped]);
       clearInterval(idle);
       clearTimeout(force);

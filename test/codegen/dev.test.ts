@@ -80,7 +80,7 @@ interface Running {
 async function dev(project: Project, ...words: string[]): Promise<Running> {
   const { process: child, until } = project.start("dev", "--port", "0", ...words);
   const closed = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
-  const greeting = await until("Ctrl-C ends");
+  const greeting = await until("Changes are taken up");
   const url = /http:\/\/localhost:\d+/.exec(greeting)?.[0] ?? "";
   return {
     url,
@@ -279,7 +279,7 @@ describe("resource402 dev", () => {
       /resources\.greet\.summary {2}is missing or empty\n.*\n1 mistake\. Nothing was written\.\nNothing is served yet: http:\/\/localhost:\d+ answers 503\./,
     );
     project.write("resources.ts", definition());
-    expect(await until("Ctrl-C ends.")).toContain("Greeter 1.0.0");
+    expect(await until("Changes are taken up")).toContain("Greeter 1.0.0");
     child.kill("SIGINT");
     expect(await closed).toBe(0);
   });
@@ -324,7 +324,7 @@ export const openServer = (options: any) =>
       detail: expect.stringContaining('handlers/look.ts: exports no function "look"'),
     });
     project.write("handlers/look.ts", look("good"));
-    await second.until("Ctrl-C ends");
+    await second.until("Changes are taken up");
     expect((await fetch(`http://localhost:${port}/v1/look`)).status).toBe(200);
   });
 

@@ -206,7 +206,7 @@ describe("a new project", () => {
     using project = installed();
     await project.run("init", "--yes");
     const { process: child, until } = project.start("dev", "--port", "0");
-    const url = /http:\/\/localhost:\d+/.exec(await until("Ctrl-C ends"))?.[0] ?? "";
+    const url = /http:\/\/localhost:\d+/.exec(await until("Changes are taken up"))?.[0] ?? "";
     const buy = async (resource: string, input: unknown) => {
       const answer = await fetch(`${url}/_dev/call`, {
         method: "POST",

@@ -17,6 +17,7 @@ import {
   type Schemas,
 } from "../model.ts";
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
+import { sampleOf } from "../sample.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 import { DocumentError, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import { isLoop, isSchema } from "./schemas.ts";
@@ -81,6 +82,9 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
   const fields = fieldsOf(schemas, { $ref: refTo(`${typeName}Input`) });
   for (const face of ["Input", "Output"]) {
     if (schemas[typeName + face] === undefined) report(at, `has no schema ${typeName + face}`, "add it");
+  }
+  if (!isRecord(sampleOf(schemas, { $ref: refTo(`${typeName}Input`) }))) {
+    report(at, "takes an input that is no object", "describe an object");
   }
   const price = terms.price as Price;
   const bounds = checkPrice(

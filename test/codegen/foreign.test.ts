@@ -324,7 +324,8 @@ describe("a document that is broken somewhere", () => {
           emitLlms(found.model);
           emitOpenapi(found.model);
         }),
-        { numRuns: Number(process.env.BROKEN_RUNS ?? 300) },
+        // The same each time, so that what lands is not a matter of luck; BROKEN_RUNS looks further, with new seeds.
+        process.env.BROKEN_RUNS ? { numRuns: Number(process.env.BROKEN_RUNS) } : { numRuns: 300, seed: 402 },
       );
     },
   );

@@ -36,5 +36,6 @@ export default defineConfig({
     // Two cores may be busy with several real chains, databases and compilers at once.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -96,7 +96,7 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
             fresh = "";
             return printed;
           }
-          if (Date.now() - started > 20_000) throw new Error(`"${text}" was not printed, but: ${fresh}`);
+          if (Date.now() - started > 60_000) throw new Error(`"${text}" was not printed, but: ${fresh}`);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       };

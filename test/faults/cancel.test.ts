@@ -16,7 +16,7 @@ it("a job cancelled through one process stops its handler in another one within 
   const ms = await cancelAcross(JOBS);
   expect(ms).toHaveLength(JOBS);
   expect(report("SQLite", ms)).toBeLessThan(1_000);
-}, 90_000);
+});
 
 // Where there can be no server it is left out; ../store/postgres.test.ts says why. Not where it matters.
 describe.skipIf(whyNoPostgres() !== undefined && !process.env.CI)("on Postgres", () => {
@@ -30,5 +30,5 @@ describe.skipIf(whyNoPostgres() !== undefined && !process.env.CI)("on Postgres",
     const ms = await cancelAcross(JOBS, postgres.connectionString);
     expect(ms).toHaveLength(JOBS);
     expect(report("Postgres", ms)).toBeLessThan(1_000);
-  }, 90_000);
+  });
 });

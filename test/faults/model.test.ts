@@ -245,4 +245,4 @@ it("holds the money rules in any history of purchases, replays, new signatures, 
       ...(process.env.MODEL_SEED ? { seed: Number(process.env.MODEL_SEED) } : {}),
     },
   );
-}, 120_000);
+}, 240_000);

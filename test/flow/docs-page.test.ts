@@ -82,10 +82,11 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     return { page, complaints, close: () => context.close() };
   }
 
-  /** The form of a resource, open. */
+  /** The form of a resource, open. The page builds it a task after the box has opened. */
   async function form(page: Page, resource: string): Promise<Locator> {
     const box = page.locator(`.try[data-resource="${resource}"]`);
     await box.locator("> summary").click();
+    await box.locator("form").waitFor();
     return box;
   }
 
@@ -111,7 +112,8 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
       await first.getByRole("button", { name: "Send without paying" }).click();
       await first.locator(".said b").waitFor();
       await page.evaluate("for (const box of document.querySelectorAll('.try')) box.open = true");
-      await page.locator(".try form").last().waitFor();
+      const boxes = await page.locator(".try").count();
+      await expect.poll(() => page.locator(".try form").count()).toBe(boxes);
       const found = await page.evaluate<string[]>(
         `${AXE}; axe.run().then(({ violations }) =>
           violations.map(({ impact, id, nodes }) => [impact, id, ...nodes.map(({ html }) => html)].join(" ")))`,
@@ -272,7 +274,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     );
     await image.getByRole("tab", { name: "curl" }).focus();
     await page.keyboard.press("ArrowRight");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("TypeScript");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("TypeScript");
     const caption = page.locator("#caption .samples");
     await caption.getByRole("button", { name: "Copy" }).click();
     await caption.getByText("Copied").waitFor();
@@ -289,23 +291,24 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     const shown = page.locator(".menu .sub li:visible");
     expect(await shown.count()).toBe(11);
     await page.getByLabel("Filter resources").fill("COFFEE paid");
-    expect(await shown.allTextContents()).toEqual(["brew$0.03"]);
-    expect(await page.locator("#found").textContent()).toBe("1 of 11");
+    await expect.poll(() => shown.allTextContents()).toEqual(["brew$0.03"]);
+    await expect.poll(() => page.locator("#found").textContent()).toBe("1 of 11");
     await shown.getByRole("link").click();
-    expect(new URL(page.url()).hash).toBe("#brew");
+    await expect.poll(() => new URL(page.url()).hash).toBe("#brew");
     await close();
   });
 
   it("can be used with the keyboard alone, and keeps the theme that was chosen", async () => {
     const { page, close } = await opened(await pageOf(studioApi));
     await page.keyboard.press("Tab");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
     await page.keyboard.press("Enter");
-    expect(await page.evaluate("document.activeElement.id")).toBe("main");
+    await expect.poll(() => page.evaluate("document.activeElement.id")).toBe("main");
     const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
     expect(await ground()).toBe("rgb(255, 255, 255)");
     await page.getByRole("button", { name: "Switch to dark" }).focus();
     await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Switch to light" }).waitFor();
     await page.reload();
     expect(await ground()).toBe("rgb(16, 19, 21)");
     await page.getByRole("button", { name: "Switch to light" }).waitFor();
@@ -318,12 +321,13 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     const button = page.getByRole("button", { name: "Contents" });
     expect(await menu.isVisible()).toBe(false);
     await button.click();
+    await menu.waitFor();
     await page.keyboard.press("Escape");
-    expect(await menu.isVisible()).toBe(false);
+    await menu.waitFor({ state: "hidden" });
     await button.click();
     await menu.getByRole("link", { name: "palette" }).click();
-    expect(await menu.isVisible()).toBe(false);
-    expect(new URL(page.url()).hash).toBe("#palette");
+    await menu.waitFor({ state: "hidden" });
+    await expect.poll(() => new URL(page.url()).hash).toBe("#palette");
     await close();
   });
 

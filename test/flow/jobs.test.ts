@@ -192,7 +192,7 @@ describe("waiting", () => {
     };
     expect(await shop.client().render({ prompt: "x" })).toMatchObject({ note: "x" });
     expect(bad).toEqual([]);
-  }, 30_000);
+  });
 
   it("obeys Retry-After", async () => {
     await using shop = await openShop();

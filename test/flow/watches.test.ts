@@ -421,10 +421,8 @@ describe("a stream that is of no use", () => {
     ["the same document over and over", () => sse(event(running))],
   ])("(%s) is replaced by asking for the status", async (_, answer) => {
     const { hostile, streams } = await openSeller(answer);
-    const started = performance.now();
     expect(await hostile.render()({})).toEqual({ ok: true });
     expect(streams()).toBeLessThanOrEqual(2);
-    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it("is not opened again once it has failed three times while the status could be read", async () => {

@@ -48,5 +48,5 @@ export function describeCommands(tarball: () => Promise<string>): void {
     } finally {
       await rm(parent, { recursive: true, force: true });
     }
-  }, 180_000);
+  }, 300_000);
 }

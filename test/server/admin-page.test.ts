@@ -89,19 +89,18 @@ describe.skipIf(!existsSync(BROWSER))("the operator page in a browser", () => {
     const { page, complaints } = await looked(url, 1280);
     expect(await page.title()).toBe("Shop · operator");
     const going = page.locator("#going tbody tr");
-    expect(await going.count()).toBe(2);
+    await expect.poll(() => going.count()).toBe(2);
     expect(await going.first().textContent()).toMatch(/^job-runsrenderrunning40 %/);
     expect(await page.locator("#ended tbody tr").textContent()).toContain("failed: refused");
     expect(await page.locator("#owed tbody tr").textContent()).toContain(`tried 3×: ${MARKUP}`);
-    expect(await page.locator("svg path.path, svg rect.bar").count()).toBeGreaterThan(2);
+    await expect.poll(() => page.locator("svg path.path, svg rect.bar").count()).toBeGreaterThan(2);
     // The row stays the same element while its figures change.
     const row = await going.first().elementHandle();
     await shop.store.change({ job: { id: "job-runs", set: { progress: 75 } } });
-    await page.getByText("75 %").waitFor();
-    expect(await row?.textContent()).toContain("75 %");
+    await expect.poll(() => row?.textContent()).toContain("75 %");
     await shop.store.change({ job: { id: "job-runs", set: { status: "succeeded" } } });
     await page.locator("#ended").getByText("succeeded").waitFor();
-    expect(await going.count()).toBe(1);
+    await expect.poll(() => going.count()).toBe(1);
     expect(complaints).toEqual([]);
     await page.context().close();
     await close();

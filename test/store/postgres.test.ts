@@ -11,7 +11,7 @@ import { answer, call, HOUR, job, refund } from "./records.ts";
 
 const why = whyNoPostgres();
 /** What happens soon, however busy the machine is. */
-const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, 15_000);
+const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, 30_000);
 
 describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () => {
   let server: PostgresServer;

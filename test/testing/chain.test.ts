@@ -48,7 +48,7 @@ describe("a chain", () => {
     const [rpcUrl] = (await once(createInterface(parent.stdout), "line")) as [string];
     expect(await answers(rpcUrl)).toBe(true);
     parent.kill("SIGKILL");
-    await vi.waitFor(async () => expect(await answers(rpcUrl)).toBe(false), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await answers(rpcUrl)).toBe(false), { timeout: 30_000 });
   });
 
   it("does not keep alive a process that forgot to stop it", async () => {
@@ -65,9 +65,7 @@ describe("a chain", () => {
     const before = await chain.publicClient.getBlockNumber();
     await vi.waitFor(
       async () => expect(await chain.publicClient.getBlockNumber()).toBeGreaterThan(before + 1n),
-      {
-        timeout: 5000,
-      },
+      { timeout: 30_000 },
     );
     await chain.stop();
   });

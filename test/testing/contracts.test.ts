@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { renderArtifacts } from "../../src/testing/contracts/compile.ts";
 
-it("the committed artifacts are what the contracts compile to", { timeout: 60_000 }, () => {
+it("the committed artifacts are what the contracts compile to", () => {
   const committed = readFileSync(
     new URL("../../src/testing/contracts/artifacts.gen.ts", import.meta.url),
     "utf8",

@@ -172,7 +172,7 @@ export function guidance({ resources, isForeign }: ApiModel): string[] {
         ]
       : []),
     "Errors are JSON with `code`, `error`, `retryable` and `paymentState` (`unused`, `in_flight`, `settled`, " +
-      "`refund_owed`, `refunded`), which says what has become of the money.",
+      "`refund_owed`, `refunded`), which says what has become of the money; without it the server does not know.",
   ];
 }
 

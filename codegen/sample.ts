@@ -1,4 +1,5 @@
 import { runInNewContext } from "node:vm";
+import { LRUCache } from "lru-cache";
 import { type JsonSchema, resolve, type Schemas } from "./model.ts";
 
 /** A value for examples in documents, and whether it is known to be one that the schema accepts. */
@@ -26,14 +27,18 @@ const MOST = 2_000;
 /** Characters in one text. */
 const LONG = 10_000;
 
+/** How long a stranger's pattern may take: `(a+)+b` takes for ever. Far more than any other needs on a busy machine. */
+const PATTERN_MS = 1_000;
+
+/** What has been found for texts with a pattern, so that a slow one is paid for once. */
+const TEXTS = new LRUCache<string, Sample>({ max: 10_000 });
+
 interface Within {
   readonly depth: number;
   readonly budget: { left: number };
-  /** What has been found for texts with a pattern: each is looked for once. */
-  readonly texts: Map<string, Sample>;
 }
 
-const atFirst = (): Within => ({ depth: 0, budget: { left: MOST }, texts: new Map() });
+const atFirst = (): Within => ({ depth: 0, budget: { left: MOST } });
 const inner = (within: Within): Within => ({ ...within, depth: within.depth + 1 });
 
 function sample(schemas: Schemas, schema: JsonSchema, within: Within): Sample {
@@ -51,7 +56,7 @@ function sample(schemas: Schemas, schema: JsonSchema, within: Within): Sample {
   if (own.allOf !== undefined) return merged(own.allOf.map((part) => sample(schemas, part, inner(within))));
   switch (Array.isArray(own.type) ? own.type[0] : own.type) {
     case "string":
-      return text(own, within);
+      return text(own);
     case "integer":
     case "number":
       return number(own);
@@ -133,7 +138,7 @@ function number(own: JsonSchema): Sample {
   return { value: value ?? low ?? high ?? 1, isSound: value !== undefined };
 }
 
-function text({ format, pattern, ...lengths }: JsonSchema, { texts }: Within): Sample {
+function text({ format, pattern, ...lengths }: JsonSchema): Sample {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = lengths;
   const inForm = SAMPLES[format ?? ""];
   if (inForm !== undefined && pattern === undefined) {
@@ -144,11 +149,11 @@ function text({ format, pattern, ...lengths }: JsonSchema, { texts }: Within): S
     return { value: plain, isSound: format === undefined && plain.length >= minLength };
   }
   const key = JSON.stringify([pattern, minLength, maxLength]);
-  const known = texts.get(key);
+  const known = TEXTS.get(key);
   if (known !== undefined) return known;
   const value = textOfPattern(pattern, minLength, maxLength);
   const found = { value: value ?? plain, isSound: value !== undefined };
-  texts.set(key, found);
+  TEXTS.set(key, found);
   return found;
 }
 
@@ -168,11 +173,10 @@ function textOfPattern(pattern: string, minLength: number, maxLength: number): s
   );
 }
 
-/** A stranger's pattern may take for ever (`(a+)+b`): this one is given a tenth of a second. */
 function firstMatch(pattern: string, candidates: readonly string[]): string | undefined {
   const look = "const expression = new RegExp(pattern, 'u'); candidates.find((one) => expression.test(one))";
   try {
-    return runInNewContext(look, { pattern, candidates }, { timeout: 100 });
+    return runInNewContext(look, { pattern, candidates }, { timeout: PATTERN_MS });
   } catch {
     return undefined;
   }

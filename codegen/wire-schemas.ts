@@ -150,10 +150,12 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
           }),
         ),
         retryable: { description: "Whether the same call may succeed later.", type: "boolean" },
-        paymentState: paymentState("What has become of the payment that came with the call."),
+        paymentState: paymentState(
+          "What has become of the payment that came with the call; absent where the server cannot know.",
+        ),
         requestId: text("Names the call in the seller's log."),
       },
-      ["details"],
+      ["details", "paymentState"],
     ),
     Receipt: object("Proof of a settled payment.", {
       amount: text("The amount that was paid, in `currency`."),

@@ -3,7 +3,7 @@ import type { Free, PerWhat, Price, PriceBounds } from "./price.ts";
 
 /** What one amount is paid for: "image". A definition that does not say so, which the compiler advises against, sells calls. */
 export function unitOf({ per }: Partial<PerWhat>): string {
-  return typeof per !== "string" || per.trim() === "" ? "call" : per;
+  return per === undefined || per.trim() === "" ? "call" : per;
 }
 
 /** What the amount is paid for, as the 402 and the documents say it: "per image". */

@@ -65,6 +65,9 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
   const parts = price.kind === "sum" ? price.parts : [price];
   for (const [index, part] of parts.entries()) {
     const at = price.kind === "sum" ? `.parts.${index}` : "";
+    if ("per" in part && part.per !== undefined && typeof part.per !== "string") {
+      note(`${at}.per`, "is no text", 'write what the amount pays for, such as "image"');
+    }
     if (price.kind === "sum" && part.kind === "perUnit" && over(part.min, part.max)) {
       note(at, `the least, $${part.min}, is more than the most, $${part.max}`, "exchange them, or mend one");
     }

@@ -1,9 +1,10 @@
 import { createInterface } from "node:readline/promises";
-import { Interrupted } from "./command.ts";
+import { CommandError, Interrupted } from "./command.ts";
 
-/** Whether there is somebody to ask. */
-export function canAsk(): boolean {
-  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+/** @throws CommandError where there is nobody to ask before something is done, such as "pay" */
+export function needSomebody(doing: string): void {
+  if (process.stdin.isTTY === true && process.stderr.isTTY === true) return;
+  throw new CommandError(`There is nobody to ask. Add --yes to ${doing} without a question.`, 2);
 }
 
 /**

@@ -16,7 +16,7 @@ import {
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { didYouMean } from "../mistake.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
-import { canAsk, confirmed } from "./ask.ts";
+import { confirmed, needSomebody } from "./ask.ts";
 import { isShort, shortText } from "./call-funds.ts";
 import { type CallFlags, readInput } from "./call-input.ts";
 import { commandLine, Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./call-outcome.ts";
@@ -52,9 +52,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   if (open === undefined && !isResumed && resource.price.kind !== "free") {
     sayNote(priceText(resource, definition, input, maxPrice));
     // Without a wallet nothing can be paid, and the seller's own word on the price is what remains to be had.
-    if (account !== undefined && !flags.yes && !canAsk()) {
-      throw new CommandError("There is nobody to ask. Add --yes to pay without a question.", 2);
-    }
+    if (account !== undefined && !flags.yes) needSomebody("pay");
   }
   if (open !== undefined && !isResumed) {
     sayNote(

@@ -1,6 +1,6 @@
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import type { SavedCall } from "../../src/client/calls.ts";
-import { canAsk, confirmed } from "./ask.ts";
+import { confirmed, needSomebody } from "./ask.ts";
 import { CommandError } from "./command.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { counted, sayDone, sayNote } from "./say.ts";
@@ -43,8 +43,7 @@ export async function forgetCalls(ids: readonly string[], flags: ForgetFlags): P
   console.log(listed(chosen));
   for (const line of given(chosen)) sayNote(line);
   if (!flags.yes) {
-    if (!canAsk())
-      throw new CommandError("There is nobody to ask. Add --yes to forget without a question.", 2);
+    needSomebody("forget");
     if (!(await confirmed(`Forget ${counted(chosen.length, "call")}?`))) {
       sayNote("Nothing was forgotten.");
       return 1;

@@ -5,7 +5,7 @@ import { rpcRecord } from "../../src/payments/chain.ts";
 import { createRefunds } from "../../src/payments/refund.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
 import type { Network } from "../../src/wire/index.ts";
-import { canAsk, confirmed } from "./ask.ts";
+import { confirmed, needSomebody } from "./ask.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
@@ -95,11 +95,10 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     }
     console.log(listed(chosen));
     const what = `${counted(chosen.length, "refund")}, ${sums(chosen)}, from ${account.address}`;
-    if (!options.yes && !canAsk()) {
-      sayError("There is nobody to ask. Add --yes to pay without a question.");
-      return 1;
+    if (!options.yes) {
+      needSomebody("pay");
+      if (!(await confirmed(`Pay ${what}?`))) return 1;
     }
-    if (!options.yes && !(await confirmed(`Pay ${what}?`))) return 1;
     const refunds = createRefunds({
       store,
       facilitator: new HTTPFacilitatorClient({ url: facilitator }),

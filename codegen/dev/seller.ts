@@ -71,8 +71,10 @@ function mistakeOf(error: unknown, { server, folder }: SellerOrder, explain: Exp
   const file = server ?? join(folder, "server.gen.ts");
   const mistake = explain(error, file);
   // Only a server of the seller's own can be without a handler; dev takes them from their files.
-  if (!mistake.problem.startsWith("createServer: missing ")) return mistake;
-  const names = [...mistake.problem.matchAll(/\bhandlers\.(\w+)/g)].map(([, name = ""]) => name);
+  const { missing = [] } = Object(error) as { readonly missing?: readonly string[] };
+  const names = missing
+    .filter((one) => one.startsWith("handlers."))
+    .map((one) => one.slice("handlers.".length));
   if (names.length === 0) return mistake;
   const handlers = relative(dirname(file), join(folder, "handlers")).split(sep).join("/");
   const from = handlers.startsWith(".") ? handlers : `./${handlers}`;

@@ -75,7 +75,7 @@ export const JOB_STATUSES: readonly (readonly [
 export const ERRORS =
   "Errors are problem documents (RFC 9457) with `code`, `detail`, `retryable` and `paymentState`, which says what " +
   "has become of the payment that came with the call: `unused`, `in_flight` (nobody knows yet), `settled`, " +
-  "`refund_owed` or `refunded`.";
+  "`refund_owed` or `refunded`. Without it the server does not know: send the same bytes again, or look at the chain.";
 
 /** Whether a call that is answered with a code has cost anything. */
 export const CHARGED: Readonly<Record<ProblemCode, string>> = {

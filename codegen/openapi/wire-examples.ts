@@ -1,4 +1,5 @@
 import { encodeHeader } from "../../src/wire/headers.ts";
+import type { PaymentState } from "../../src/wire/payment.ts";
 import { DECLARED_FAILURE_STATUS, PROBLEMS, problemType } from "../../src/wire/problem.ts";
 import type { Json, ResourceModel } from "../model.ts";
 
@@ -50,12 +51,22 @@ export const CHALLENGE_HEADER: string = encodeHeader({
   ],
 });
 
+/** What is said of the payment with these codes; `unused` with all others. */
+const STATES: Readonly<Partial<Record<string, PaymentState | undefined>>> = {
+  not_found: undefined,
+  gone: undefined,
+  payment_already_used: undefined,
+  in_progress: "in_flight",
+  settlement_unknown: "in_flight",
+};
+
 /** A problem with a code of the library's, or, with a `text`, with one that a handler has declared. */
 export function problemExample(code: string, text?: string): Json {
   const [status, title, retryable]: ProblemFacts = Object.hasOwn(PROBLEMS, code)
     ? PROBLEMS[code as keyof typeof PROBLEMS]
     : [DECLARED_FAILURE_STATUS, "The request was refused", false];
   const detail = text ?? `${title}.`;
+  const paymentState = Object.hasOwn(STATES, code) ? STATES[code] : "unused";
   const value = {
     type: problemType(code),
     title,
@@ -65,7 +76,7 @@ export function problemExample(code: string, text?: string): Json {
     code,
     ...(code === "invalid_input" ? { details: [{ path: "text", message: "Required" }] } : {}),
     retryable,
-    paymentState: "unused",
+    ...(paymentState === undefined ? {} : { paymentState }),
     requestId: "req_example",
   };
   return { [code]: { value } };

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
+import { chargeable, formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { priceOf, withinQuote } from "../../schema/price.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ServedResource } from "./resource.ts";
@@ -34,7 +34,7 @@ export function createAmounts(log: Logger): Amounts {
         // The seller's mistake, not the buyer's: it must not look like an input without a price.
         throw new Error(`quotes.${resource.name} returned no decimal amount`, { cause });
       }
-      if (amount !== parseUsd(quoted)) {
+      if (amount !== chargeable(parseUsd(quoted))) {
         log.warn(
           { resource: resource.name, quoted, usd: formatUsd(amount) },
           "a quote was held to its bounds",

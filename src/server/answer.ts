@@ -1,4 +1,5 @@
 import type { Outcome } from "../jobs/run.ts";
+import { carriesPayment } from "../payments/evidence.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import {
   DECLARED_FAILURE_STATUS,
@@ -16,8 +17,8 @@ export interface ProblemOptions {
   /** Safe text for the buyer. @default the title */
   readonly detail?: string;
   readonly details?: Problem["details"];
-  /** @default "unused" */
-  readonly paymentState?: PaymentState;
+  /** `"unknown"` leaves it out of the document. @default "unused" */
+  readonly paymentState?: PaymentState | "unknown";
   readonly retryAfterSeconds?: number;
 }
 
@@ -25,6 +26,22 @@ export interface ProblemOptions {
 export function problem(code: ProblemCode, requestId: string, options: ProblemOptions = {}): StoredAnswer {
   const [status, title, retryable] = PROBLEMS[code];
   return problemAnswer({ code, status, title, retryable, requestId }, options);
+}
+
+/**
+ * The same to a request whose payment nobody has looked up: the same bytes may have been settled before, so that
+ * nothing can be said of the money unless none came along.
+ */
+export function unread(
+  code: ProblemCode,
+  requestId: string,
+  { headers }: Request,
+  options: ProblemOptions = {},
+): StoredAnswer {
+  return problem(code, requestId, {
+    ...options,
+    paymentState: carriesPayment(headers) ? "unknown" : "unused",
+  });
 }
 
 /** A failure of the handler: one of the seller's declared codes, a time-out or an internal error. */
@@ -44,7 +61,7 @@ export function failure(
 
 function problemAnswer(
   base: Pick<Problem, "code" | "status" | "title" | "retryable" | "requestId">,
-  options: ProblemOptions,
+  { paymentState = "unused", ...options }: ProblemOptions,
 ): StoredAnswer {
   const detail = options.detail ?? `${base.title}.`;
   const document: Problem = {
@@ -56,7 +73,7 @@ function problemAnswer(
     code: base.code,
     ...(options.details === undefined ? {} : { details: options.details }),
     retryable: base.retryable,
-    paymentState: options.paymentState ?? "unused",
+    ...(paymentState === "unknown" ? {} : { paymentState }),
     requestId: base.requestId,
   };
   const retryAfter = options.retryAfterSeconds;

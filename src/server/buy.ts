@@ -341,7 +341,11 @@ export function createBuying(
       log.info({ reason: ruling.reason }, "payment of a replay invalid");
       return challenge(purchase, amount, ruling.reason);
     }
-    if (ruling.ruling === "conflict") return problem(ruling.code, requestId);
+    if (ruling.ruling === "conflict") {
+      // What was bought with a payment is not told to who cannot prove to have bought it.
+      const isKnown = ruling.code !== "payment_already_used";
+      return problem(ruling.code, requestId, { paymentState: isKnown ? "unused" : "unknown" });
+    }
 
     const twin = inFlight.get(holder.id);
     if (twin) return replayed(await twin);

@@ -5,9 +5,9 @@ import { childLogger, loggableOf } from "../observe/log.ts";
 import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
-import { HEADERS } from "../wire/index.ts";
+import { HEADERS, type ProblemCode } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
-import { fromCache, problem } from "./answer.ts";
+import { fromCache, type ProblemOptions, problem, unread } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readInput } from "./input.ts";
 import type { ServedResource } from "./resource.ts";
@@ -75,29 +75,30 @@ export function createCalls(room: CallRoom): Call {
       }
       log.error({ error }, "the call could not be answered");
       const detail = `An internal error occurred. If you report it, quote ${requestId}.`;
-      return problem("internal_error", requestId, { detail });
+      return unread("internal_error", requestId, visit.request, { detail });
     }
   }
 
   /** From the request to what is to be bought, and by whom. Nothing is stored, nothing is verified. */
   async function enter(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
     const { resource, request, requestId } = visit;
+    const refuse = (code: ProblemCode, options?: ProblemOptions) => unread(code, requestId, request, options);
     if (room.faults) await room.faults.reach("call.received");
     const reading = await readInput(resource.document, request, params, room.maxBodyBytes);
-    if (reading.kind === "refused") return problem(reading.code, requestId, { detail: reading.detail });
+    if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
     const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
       if (reading.kind === "probe" && resource.maxPrice > 0n)
         return asking.challenge(visit, resource.maxPrice);
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
-      return problem("invalid_input", requestId, {
+      return refuse("invalid_input", {
         detail: `The input is not valid: ${list}`,
         details: input.issues,
       });
     }
     visit.shown = loggableOf(resource, input.value);
-    if (resource.handler === notImplemented) return problem("not_implemented", requestId);
+    if (resource.handler === notImplemented) return refuse("not_implemented");
 
     const print = () => fingerprint(resource.name, input.value);
     let amount: Money;
@@ -105,13 +106,13 @@ export function createCalls(room: CallRoom): Call {
       amount = await amounts.of(resource, input.value as object, print);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      return problem("invalid_input", requestId, { detail: `The input has no price: ${error.message}.` });
+      return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }
 
     const presented = amount === 0n ? undefined : readPayment(request.headers);
-    if (presented === "malformed") return problem("malformed_payment", requestId);
+    if (presented === "malformed") return refuse("malformed_payment");
     const key = readKey(request.headers, presented);
-    if ("problem" in key) return problem("malformed_key", requestId, { detail: key.problem });
+    if ("problem" in key) return refuse("malformed_key", { detail: key.problem });
     const callback = callbackOf(visit);
     // With a payment it may be a call that is known: that is looked up first.
     if (callback && "refused" in callback && !presented) {
@@ -125,7 +126,7 @@ export function createCalls(room: CallRoom): Call {
     }
     if (presented && key.value === undefined && room.requireKey) {
       const detail = "Send an Idempotency-Key with the payment, and the same one when you send it again.";
-      return problem("key_required", requestId, { detail });
+      return refuse("key_required", { detail });
     }
 
     const identity = presented ? identify(presented) : anonymous(resource.name, key, requestId);

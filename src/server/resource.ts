@@ -45,7 +45,7 @@ export interface ServedResource extends Priced, JobResource {
   readonly loggable: readonly string[];
 }
 
-/** Puts definition, documents and handlers together. @throws when one of them is missing, naming all of them. */
+/** Puts definition, documents and handlers together. @throws when one of them is missing, naming all of them, also in the `missing` of the error. */
 export function servedResources(
   api: ApiDefinition,
   documents: Documents,
@@ -91,6 +91,8 @@ export function servedResources(
       loggable: definition.loggable ?? [],
     };
   });
-  if (missing.length > 0) throw new Error(`createServer: missing ${missing.join(", ")}`);
+  if (missing.length > 0) {
+    throw Object.assign(new Error(`createServer: missing ${missing.join(", ")}`), { missing });
+  }
   return served;
 }

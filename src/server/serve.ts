@@ -16,7 +16,7 @@ import { createPresence } from "../store/presence.ts";
 import { StoreUnavailable, steady } from "../store/steady.ts";
 import { sweepAll } from "../store/sweep.ts";
 import { createAdmin } from "./admin.ts";
-import { preflight, problem, respond } from "./answer.ts";
+import { preflight, problem, respond, unread } from "./answer.ts";
 import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
 import { createHealth } from "./health.ts";
@@ -194,7 +194,7 @@ export function serve(
   });
   // A process that runs jobs takes no calls, and so no money: what is not there cannot be forgotten in a proxy's rules.
   if (role !== "worker") mountCalls();
-  app.notFound((c) => respond(elsewhere(c.req.path), cors));
+  app.notFound((c) => respond(elsewhere(c.req.path, c.req.raw), cors));
   app.onError((error) => {
     log.error({ error }, "a request could not be answered");
     const code = error instanceof StoreUnavailable ? "unavailable" : "internal_error";
@@ -231,15 +231,17 @@ export function serve(
     }
   }
 
-  function elsewhere(path: string) {
+  function elsewhere(path: string, request: Request) {
     if (role === "worker") {
       const detail = "This process runs jobs; another one answers calls.";
-      return problem("not_found", crypto.randomUUID(), { detail });
+      return unread("not_found", crypto.randomUUID(), request, { detail });
     }
     const here = resources.find((one) => one.document.path === path);
     if (!here)
-      return problem("not_found", crypto.randomUUID(), { detail: "There is nothing at this address." });
-    const answer = problem("method_not_allowed", crypto.randomUUID(), {
+      return unread("not_found", crypto.randomUUID(), request, {
+        detail: "There is nothing at this address.",
+      });
+    const answer = unread("method_not_allowed", crypto.randomUUID(), request, {
       detail: `Use ${here.document.method}.`,
     });
     return { ...answer, headers: { ...answer.headers, allow: `${here.document.method}, OPTIONS` } };

@@ -205,13 +205,13 @@ function found(job: JobRecord | "gone" | undefined): job is JobRecord {
   return job !== undefined && job !== "gone";
 }
 
+/** Nothing is said of money: what has been deleted may have been paid, given back or free. */
 function absent(job: "gone" | undefined): StoredAnswer {
-  return job === "gone"
-    ? problem("gone", crypto.randomUUID(), {
-        detail: "The job has ended and its result has been deleted.",
-        paymentState: "settled",
-      })
-    : problem("not_found", crypto.randomUUID(), { detail: "There is no such job." });
+  const [code, detail] =
+    job === "gone"
+      ? (["gone", "The job has ended and its result has been deleted."] as const)
+      : (["not_found", "There is no such job."] as const);
+  return problem(code, crypto.randomUUID(), { detail, paymentState: "unknown" });
 }
 
 /** Whether `If-None-Match` names this version. Proxies that compress make a tag weak (RFC 9110 §13.1.2). */

@@ -16,8 +16,11 @@ export interface Problem {
   readonly details?: readonly { readonly path: string; readonly message: string }[];
   /** True when the same request, byte for byte, may succeed later. */
   readonly retryable: boolean;
-  /** What has become of the payment that came with the request, or `unused` when there was none. */
-  readonly paymentState: PaymentState;
+  /**
+   * What has become of the payment that came with the request, or `unused` when there was none.
+   * Absent where the server cannot know: of a job that it has forgotten, or never heard of.
+   */
+  readonly paymentState?: PaymentState;
   readonly requestId: string;
 }
 

@@ -579,6 +579,13 @@ suite("of prices", [
     'add a row: "false": "0.05"',
   ],
   [
+    "a unit that is no text",
+    apiWith({ price: price.sum(price.fixed("0.01", { per: 7 as never })) }),
+    "resources.caption.price.parts.0.per",
+    "is no text",
+    'write what the amount pays for, such as "image"',
+  ],
+  [
     "a table over free text",
     apiWith({ price: price.byChoice("text", { a: "0.01" }, perImage) }),
     "resources.caption.price.field",

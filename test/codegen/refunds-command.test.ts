@@ -43,7 +43,7 @@ describe("resource402 refunds", () => {
     const { url } = await shop.world.startFacilitatorServer();
     const pay = ["refunds", "pay", "--store", "shop.db", "--facilitator", url];
     const unasked = await project.run(...pay);
-    expect(unasked).toMatchObject({ code: 1, err: expect.stringContaining("--yes") });
+    expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("--yes") });
     expect(await shop.world.balanceOf(account.address)).toBe(1_000_000n);
 
     const rpc = `${shop.world.network}=${shop.world.rpcUrl}`;

@@ -102,7 +102,7 @@ export const unpaid: Same<Omit<Unpaid, "accepts">, {
 export const price: Same<Unpaid["accepts"][number]["maxAmountRequired"], string> = true;
 export const problem: Same<Omit<Refused, "code">, {
   type: string; title: string; status: number; detail: string; error: string; retryable: boolean;
-  details?: { path: string; message: string }[]; paymentState: PaymentState; requestId: string;
+  details?: { path: string; message: string }[]; paymentState?: PaymentState; requestId: string;
 }> = true;
 export const code: "unknown_image" extends Refused["code"] ? true : false = true;
 // @ts-expect-error a closed set

@@ -73,9 +73,12 @@ describe("a job's status", () => {
     // A second server on the same store: the first may still have the terminal answer at hand.
     await using later = await openShop({ store });
     const gone = await later.fetch(`/v1/jobs/${id}`);
-    expect([gone.status, (await gone.json()).code]).toEqual([410, "gone"]);
     const unknown = await shop.fetch("/v1/jobs/job_00000000000000000000000000000000");
-    expect([unknown.status, (await unknown.json()).code]).toEqual([404, "not_found"]);
+    expect([gone.status, unknown.status]).toEqual([410, 404]);
+    // Neither says anything of the money: a server that has no job left cannot know.
+    const said = [await gone.json(), await unknown.json()];
+    expect(said).toMatchObject([{ code: "gone" }, { code: "not_found" }]);
+    expect(said.map((problem) => "paymentState" in problem)).toEqual([false, false]);
   });
 });
 
@@ -132,6 +135,10 @@ describe("a job that never was", () => {
     await job.result();
     const elsewhere = { ...job.toJSON(), statusUrl: `${job.statusUrl}0`, eventsUrl: undefined };
     expect(await end(elsewhere)).toMatchObject({ status: 404, charged: "yes", paymentState: undefined });
+    await shop.store.sweep(Date.now() + 2 * 3_600_000, 1000);
+    await using later = await openShop({ store: shop.store });
+    const deleted = later.client().render.resume(job.id).result();
+    expect(await deleted.catch(caught)).toMatchObject({ status: 410, charged: "unknown" });
   });
 });
 

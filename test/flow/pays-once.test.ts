@@ -1,9 +1,12 @@
+import { memoryCalls } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { memoryStore } from "resource402/server";
 import { describe, expect, it } from "vitest";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import { createServer } from "../fixtures/shop/server.gen.ts";
 import { BASE_URL, gate, openShop, post, signedHeaders } from "./shop.ts";
+
+const caught = (thrown: unknown) => thrown;
 
 describe.each([
   ["on a chain", true],
@@ -57,9 +60,14 @@ describe("prices", () => {
     expect(client.estimate.quote({})).toBeUndefined();
     expect(await client.estimate({})).toEqual({ done: true });
     expect((await shop.moved()).paid).toBe(250_000n);
+    // Finer than can be charged: rounded up, which is nothing to warn of.
+    shop.quotes.estimate = () => "0.0400001";
+    await client.estimate({ load: 3 });
+    expect((await shop.moved()).paid).toBe(250_000n + 40_001n);
+    expect(shop.logged.filter(({ level }) => level === "warn")).toEqual([]);
     shop.quotes.estimate = () => "99";
     await client.estimate({ load: 2 });
-    expect((await shop.moved()).paid).toBe(250_000n + 500_000n);
+    expect((await shop.moved()).paid).toBe(250_000n + 40_001n + 500_000n);
     expect(shop.logged).toContainEqual({
       level: "warn",
       fields: { resource: "estimate", quoted: "99", usd: "0.50" },
@@ -136,12 +144,73 @@ describe("one signature", () => {
     }
   });
 
+  it("that was settled stays open when it is sent again to a server that refuses the call unread", async () => {
+    await using shop = await openShop();
+    shop.network = async (request) => {
+      const answer = await shop.server.fetch(request);
+      if (request.headers.has("payment-signature")) throw new TypeError("the answer is lost");
+      return answer;
+    };
+    const options = { calls: memoryCalls(), retries: 0 };
+    await shop.client(options).estimate({ load: 2 }).catch(caught);
+    expect((await shop.moved()).paid).toBe(20_000n);
+    // Started anew, it has forgotten the quote, and cannot make one.
+    await using later = await openShop({ store: shop.store, world: shop.world });
+    later.quotes.estimate = () => {
+      throw new Error("no quotes today");
+    };
+    const client = later.client(options);
+    const resumed = async () => (await client.pending())[0]?.resume();
+    expect(await resumed().catch(caught)).toMatchObject({ status: 500, charged: "unknown" });
+    later.quotes.estimate = () => "0.02";
+    expect(await resumed()).toEqual({ done: true });
+    expect(await client.pending()).toEqual([]);
+    expect((await shop.moved()).paid).toBe(20_000n);
+  });
+
+  it("is not called unused before anybody has looked it up", async () => {
+    await using shop = await openShop({ maxBodyBytes: 1_000, requireKey: true });
+    const paid = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
+    const { "idempotency-key": _, ...withoutKey } = paid;
+    const { extensions: __, ...bare } = JSON.parse(atob(paid["payment-signature"] ?? ""));
+    const long = "x".repeat(2_000);
+    for (const [code, path, init] of [
+      ["not_found", "/v1/elsewhere", post({ text: "x" })],
+      ["method_not_allowed", "/v1/echo", { method: "PUT" }],
+      [
+        "unsupported_media_type",
+        "/v1/echo",
+        { method: "POST", body: "text=x", headers: { "content-type": "text/plain" } },
+      ],
+      ["too_large", "/v1/echo", post({ text: long })],
+      ["invalid_input", "/v1/echo", post({ text: 7 })],
+      ["malformed_key", "/v1/echo", post({ text: "x" }, { "idempotency-key": long })],
+      ["malformed_payment", "/v1/echo", post({ text: "x" }, { "payment-signature": "?" })],
+      ["key_required", "/v1/echo", post({ text: "x" }, { "payment-signature": btoa(JSON.stringify(bare)) })],
+    ] as const) {
+      const sent = new Headers(code === "key_required" ? withoutKey : paid);
+      for (const [name, value] of Object.entries("headers" in init ? { ...init.headers } : {})) {
+        sent.set(name, value);
+      }
+      const problem = await (await shop.fetch(path, { ...init, headers: sent })).json();
+      expect(problem).toMatchObject({ code });
+      expect(problem, code).not.toHaveProperty("paymentState");
+      if (code === "malformed_payment" || code === "key_required") continue;
+      sent.delete("payment-signature");
+      const { paymentState } = await (await shop.fetch(path, { ...init, headers: sent })).json();
+      expect(paymentState, code).toBe("unused");
+    }
+    expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+  });
+
   it("cannot buy another input, another resource, or under another key", async () => {
     await using shop = await openShop();
     const headers = await signedHeaders(shop, (client) => client.echo({ text: "mine" }));
     expect((await shop.fetch("/v1/echo", post({ text: "mine" }, headers))).status).toBe(200);
     const other = await shop.fetch("/v1/echo", post({ text: "other" }, headers));
-    expect([other.status, (await other.json()).code]).toEqual([409, "payment_already_used"]);
+    const refusal = await other.json();
+    expect([other.status, refusal.code]).toEqual([409, "payment_already_used"]);
+    expect(refusal).not.toHaveProperty("paymentState");
     // The signature is public once it is on the chain; without the key that was sent with it, it opens nothing.
     const { "idempotency-key": _, ...withoutKey } = headers;
     const payload = JSON.parse(atob(headers["payment-signature"] ?? ""));

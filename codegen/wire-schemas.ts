@@ -105,10 +105,12 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
         accepts: list("The ways to pay, of which one is enough.", { $ref: refTo("PaymentRequirements") }),
         paymentState: text(
           "`unused`: a payment that came with the call has not been and will not be settled. `in_flight`: it is said " +
-            "to have been used, and it is not known for what.",
+            "to have been used, and it is not known for what. Absent when it has expired: what is known of it may have " +
+            "been deleted.",
           { enum: ["unused", "in_flight"] },
         ),
       },
+      ["paymentState"],
     ),
     PaymentRequirements: object(
       "One way to pay.",

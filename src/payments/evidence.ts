@@ -19,11 +19,6 @@ export type Presented =
   | { readonly version: 2; readonly payload: PaymentPayload; readonly bytes: string }
   | { readonly version: 1; readonly payload: PaymentPayloadV1; readonly bytes: string };
 
-/** Whether a payment came with a request, be it readable or not. */
-export function carriesPayment(headers: Headers): boolean {
-  return headers.has(HEADERS.paymentSignature) || headers.has(HEADERS.xPayment);
-}
-
 /** The payment in a request's headers, v2 before v1; `"malformed"` when there is one that cannot be read. */
 export function readPayment(headers: Headers): Presented | "malformed" | undefined {
   const v2 = headers.get(HEADERS.paymentSignature);

@@ -74,7 +74,14 @@ export interface Offers {
   /** Asks the facilitator what it supports. @throws when it cannot be reached or does not support an accepted way. */
   ready(): Promise<void>;
   /** The 402: v2 in the header, v1 in the body. `url` is the resource's, without query. */
-  challenge(resource: Priced, amount: Money, url: string, error?: string): Promise<StoredAnswer>;
+  challenge(
+    resource: Priced,
+    amount: Money,
+    url: string,
+    error?: string,
+    /** Of the payment that came along, where the error does not say it. */
+    state?: "unused" | "unknown",
+  ): Promise<StoredAnswer>;
   /** The offer that a payment accepts, or `undefined` when it fits none. */
   match(resource: Priced, amount: Money, url: string, payment: Presented): Promise<SignedPayment | undefined>;
   /** The symbol and places of an offer's asset, for receipts. */
@@ -200,8 +207,8 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
   return {
     ready,
 
-    async challenge(resource, amount, url, error = "Payment required") {
-      const id = `${resource.name} ${amount} ${url} ${error}`;
+    async challenge(resource, amount, url, error = "Payment required", state = "unused") {
+      const id = `${resource.name} ${amount} ${url} ${error} ${state}`;
       const kept = challenges.get(id);
       if (kept) return kept;
       const offer = await offerOf(resource, amount);
@@ -212,11 +219,12 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
         { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
       const described = withBazaar(required, offer.bazaar);
+      const paymentState = saysUsed(error) ? "in_flight" : state;
       const body: PaymentRequiredV1 = {
         x402Version: 1,
         error,
         accepts: offer.v1.filter((one) => one !== undefined).map((one) => ({ ...one, resource: url })),
-        paymentState: saysUsed(error) ? "in_flight" : "unused",
+        ...(paymentState === "unknown" ? {} : { paymentState }),
       };
       const answer = {
         status: 402,

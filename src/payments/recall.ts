@@ -1,9 +1,9 @@
 import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
-import type { CallRecord, PaymentIdentity, SignedPayment } from "../store/store.ts";
+import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type ProblemCode } from "../wire/index.ts";
 import type { Verdict } from "./charge.ts";
-import type { Key } from "./evidence.ts";
+import { identify, type Key, readPayment } from "./evidence.ts";
 
 /** A request whose payment or key is known already. */
 export interface Claim {
@@ -48,6 +48,31 @@ export async function recall(
   if (verdict.verdict === "unavailable") return { ruling: "unavailable", cause: verdict.cause };
   if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
   return { ruling: "entitled" };
+}
+
+/** What can be said of a payment that stands in no store: once it has expired, its record may have been swept. */
+export function unrecorded({ validBefore }: PaymentIdentity): "unused" | "unknown" {
+  return validBefore * 1000 > Date.now() ? "unused" : "unknown";
+}
+
+/**
+ * What can be said of the payment that came with a request that is refused for another reason. The same bytes may have
+ * been settled before: their call stands in the store, and has an answer for who sends it as it was.
+ */
+export async function wordOn(
+  headers: Headers,
+  store: Pick<Store, "findCall">,
+): Promise<"unused" | "unknown"> {
+  const presented = readPayment(headers);
+  if (presented === undefined) return "unused";
+  if (presented === "malformed") return "unknown";
+  const identity = identify(presented);
+  try {
+    const holder = await store.findCall({ resource: "", identity, key: undefined });
+    return holder ? "unknown" : unrecorded(identity);
+  } catch {
+    return "unknown";
+  }
 }
 
 /** How facilitators say that the payer has not enough of the token. */

@@ -1,5 +1,4 @@
 import type { Outcome } from "../jobs/run.ts";
-import { carriesPayment } from "../payments/evidence.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import {
   DECLARED_FAILURE_STATUS,
@@ -26,22 +25,6 @@ export interface ProblemOptions {
 export function problem(code: ProblemCode, requestId: string, options: ProblemOptions = {}): StoredAnswer {
   const [status, title, retryable] = PROBLEMS[code];
   return problemAnswer({ code, status, title, retryable, requestId }, options);
-}
-
-/**
- * The same to a request whose payment nobody has looked up: the same bytes may have been settled before, so that
- * nothing can be said of the money unless none came along.
- */
-export function unread(
-  code: ProblemCode,
-  requestId: string,
-  { headers }: Request,
-  options: ProblemOptions = {},
-): StoredAnswer {
-  return problem(code, requestId, {
-    ...options,
-    paymentState: carriesPayment(headers) ? "unknown" : "unused",
-  });
 }
 
 /** A failure of the handler: one of the seller's declared codes, a time-out or an internal error. */

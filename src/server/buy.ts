@@ -5,7 +5,7 @@ import { type Outcome, run } from "../jobs/run.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
 import type { Closing } from "../payments/collect.ts";
 import { untilDoneMs } from "../payments/offer.ts";
-import { provenPayer, recall } from "../payments/recall.ts";
+import { provenPayer, recall, unrecorded } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import type { Callback, CallRecord, PaymentIdentity, SignedPayment, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
@@ -62,7 +62,7 @@ export function createBuying(
     const { payment, verdict } = paid ? await examine(purchase) : {};
     if (cached && verdict?.verdict === "valid") return givenFree(cached, purchase);
     if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
-      return challenge(purchase, amount, TOO_SHORT);
+      return challenge(purchase, amount, TOO_SHORT, unrecorded(claim.identity));
     }
     if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
     if (verdict?.verdict === "invalid") {
@@ -70,7 +70,7 @@ export function createBuying(
       const twin = await known(purchase);
       if (twin && twin !== "unreadable") return again(twin, purchase);
       log.info({ reason: verdict.reason }, "payment invalid");
-      return challenge(purchase, amount, verdict.reason);
+      return challenge(purchase, amount, verdict.reason, unrecorded(claim.identity));
     }
     if (faults) await faults.reach("call.verified");
     const callback = purchase.callback && newCallback(purchase.callback.url);

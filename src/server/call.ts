@@ -3,11 +3,12 @@ import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
 import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
+import { wordOn } from "../payments/recall.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS, type ProblemCode } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
-import { fromCache, type ProblemOptions, problem, unread } from "./answer.ts";
+import { fromCache, type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readInput } from "./input.ts";
 import type { ServedResource } from "./resource.ts";
@@ -30,10 +31,10 @@ export function createCalls(room: CallRoom): Call {
   const amounts = createAmounts(room.log);
 
   const asking: Asking = {
-    async challenge(visit, amount, error) {
+    async challenge(visit, amount, error, paymentState) {
       try {
         if (!offers) throw new Error("payments are not configured");
-        return await offers.challenge(visit.resource, amount, visit.url, error);
+        return await offers.challenge(visit.resource, amount, visit.url, error, paymentState);
       } catch (cause) {
         return asking.unavailable(visit, cause);
       }
@@ -75,22 +76,31 @@ export function createCalls(room: CallRoom): Call {
       }
       log.error({ error }, "the call could not be answered");
       const detail = `An internal error occurred. If you report it, quote ${requestId}.`;
-      return unread("internal_error", requestId, visit.request, { detail });
+      return refused(visit, "internal_error", { detail });
     }
+  }
+
+  /** Whatever is wrong with the request, the payment that came along may have been settled before. */
+  async function refused(
+    { request, requestId }: Visit,
+    code: ProblemCode,
+    options?: ProblemOptions,
+  ): Promise<StoredAnswer> {
+    return problem(code, requestId, { ...options, paymentState: await wordOn(request.headers, room.store) });
   }
 
   /** From the request to what is to be bought, and by whom. Nothing is stored, nothing is verified. */
   async function enter(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
     const { resource, request, requestId } = visit;
-    const refuse = (code: ProblemCode, options?: ProblemOptions) => unread(code, requestId, request, options);
+    const refuse = (code: ProblemCode, options?: ProblemOptions) => refused(visit, code, options);
     if (room.faults) await room.faults.reach("call.received");
     const reading = await readInput(resource.document, request, params, room.maxBodyBytes);
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
     const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
-      if (reading.kind === "probe" && resource.maxPrice > 0n)
-        return asking.challenge(visit, resource.maxPrice);
+      const isQuestion = reading.kind === "probe" && readPayment(request.headers) === undefined;
+      if (isQuestion && resource.maxPrice > 0n) return asking.challenge(visit, resource.maxPrice);
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
       return refuse("invalid_input", {
         detail: `The input is not valid: ${list}`,

@@ -10,13 +10,16 @@ import { createTelemetry } from "../observe/telemetry.ts";
 import { bounded, measured } from "../payments/charge.ts";
 import { createLedger } from "../payments/ledger.ts";
 import { createOffers } from "../payments/offer.ts";
+import { wordOn } from "../payments/recall.ts";
 import { createRefunds } from "../payments/refund.ts";
 import { memoryStore } from "../store/memory.ts";
 import { createPresence } from "../store/presence.ts";
 import { StoreUnavailable, steady } from "../store/steady.ts";
+import type { StoredAnswer } from "../store/store.ts";
 import { sweepAll } from "../store/sweep.ts";
+import type { ProblemCode } from "../wire/index.ts";
 import { createAdmin } from "./admin.ts";
-import { preflight, problem, respond, unread } from "./answer.ts";
+import { preflight, problem, respond } from "./answer.ts";
 import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
 import { createHealth } from "./health.ts";
@@ -194,7 +197,7 @@ export function serve(
   });
   // A process that runs jobs takes no calls, and so no money: what is not there cannot be forgotten in a proxy's rules.
   if (role !== "worker") mountCalls();
-  app.notFound((c) => respond(elsewhere(c.req.path, c.req.raw), cors));
+  app.notFound(async (c) => respond(await elsewhere(c.req.path, c.req.raw), cors));
   app.onError((error) => {
     log.error({ error }, "a request could not be answered");
     const code = error instanceof StoreUnavailable ? "unavailable" : "internal_error";
@@ -231,20 +234,16 @@ export function serve(
     }
   }
 
-  function elsewhere(path: string, request: Request) {
-    if (role === "worker") {
-      const detail = "This process runs jobs; another one answers calls.";
-      return unread("not_found", crypto.randomUUID(), request, { detail });
-    }
+  /** Also for who sends a payment again to an address that has been moved. */
+  async function elsewhere(path: string, { headers }: Request): Promise<StoredAnswer> {
+    const refuse = async (code: ProblemCode, detail: string): Promise<StoredAnswer> =>
+      problem(code, crypto.randomUUID(), { detail, paymentState: await wordOn(headers, store) });
+    if (role === "worker") return refuse("not_found", "This process runs jobs; another one answers calls.");
     const here = resources.find((one) => one.document.path === path);
-    if (!here)
-      return unread("not_found", crypto.randomUUID(), request, {
-        detail: "There is nothing at this address.",
-      });
-    const answer = unread("method_not_allowed", crypto.randomUUID(), request, {
-      detail: `Use ${here.document.method}.`,
-    });
-    return { ...answer, headers: { ...answer.headers, allow: `${here.document.method}, OPTIONS` } };
+    if (!here) return refuse("not_found", "There is nothing at this address.");
+    const { method } = here.document;
+    const answer = await refuse("method_not_allowed", `Use ${method}.`);
+    return { ...answer, headers: { ...answer.headers, allow: `${method}, OPTIONS` } };
   }
 
   let timers: ReturnType<typeof setInterval>[] = [];

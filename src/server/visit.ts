@@ -70,6 +70,12 @@ export const STORE_RETRY_SECONDS = 2;
 
 /** The 402, and the 503 in its place while the facilitator does not say how it can be paid. Never kept. */
 export interface Asking {
-  challenge(visit: Visit, amount: Money, error?: string): Promise<StoredAnswer>;
+  /** @param paymentState of the payment that came along, where the error does not say it */
+  challenge(
+    visit: Visit,
+    amount: Money,
+    error?: string,
+    paymentState?: "unused" | "unknown",
+  ): Promise<StoredAnswer>;
   unavailable(visit: Visit, cause: unknown): StoredAnswer;
 }

@@ -97,7 +97,7 @@ export const accepted: Same<Omit<Accepted, "receipt">, {
 }> = true;
 export const receipt: Same<Required<Accepted>["receipt"]["settledAt"], string> = true;
 export const unpaid: Same<Omit<Unpaid, "accepts">, {
-  x402Version: 1; error: string; paymentState: "unused" | "in_flight";
+  x402Version: 1; error: string; paymentState?: "unused" | "in_flight";
 }> = true;
 export const price: Same<Unpaid["accepts"][number]["maxAmountRequired"], string> = true;
 export const problem: Same<Omit<Refused, "code">, {

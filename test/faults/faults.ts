@@ -28,6 +28,8 @@ export interface Fault {
   readonly of?: readonly ClientKind[];
   /** The buyer must get the result: a refund is not enough. */
   readonly delivers?: true;
+  /** The buyer comes back when the seller has deleted the result, as it may: what it is told must still be true. */
+  readonly forgotten?: true;
   /** What happens besides one purchase. */
   readonly story?: Story;
 }
@@ -35,7 +37,7 @@ export interface Fault {
 /** Why the others of the 30 do not occur here. */
 export const NOT_HERE: Readonly<Record<string, string>> = {
   F9: "a chain that takes a settlement back: finality is the facilitator's business, whose word ends a settlement",
-  F20: "webhooks are not offered yet",
+  F20: "a restart between the end of a job and its webhook: test/jobs/callback.test.ts, with real receivers",
   F22: "no escrow: @x402/evm 2.27 has no server for auth-capture",
   F23: "no escrow: nothing is captured or voided",
 };
@@ -275,7 +277,15 @@ export const FAULTS: readonly Fault[] = [
     name: "the buyer dies after it has paid, and comes back",
     plan: {},
     of: ["replay", "resend"],
-    story: buyerDies,
+    story: buyerDies(),
+  },
+  {
+    number: "F28",
+    name: "the buyer dies after it has paid, and comes back after the retention",
+    plan: {},
+    of: ["replay", "resend"],
+    forgotten: true,
+    story: buyerDies(30 * 3_600_000),
   },
   travelling("F28", "request_lost"),
   travelling("F28", "bad_gateway_before"),

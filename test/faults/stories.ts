@@ -147,20 +147,30 @@ export function clockJumps(byMs: number): Story {
   };
 }
 
-/** The first buyer is gone between its paid request and the answer; the one that comes back has what it kept. */
-export async function buyerDies(stage: Stage, purchase: Purchase, client: ClientKind): Promise<Ended[]> {
-  const network = stage.network(purchase);
-  let died = false;
-  const outcome = await buy(stage, purchase, client, async (input, init) => {
-    const request = new Request(input, init);
-    const paid = request.headers.has("payment-signature");
-    if (!paid || died) return network(request);
-    died = true;
-    void network(request.clone()).catch(() => {});
-    await sleep(30_000);
-    throw new TypeError("fetch failed");
-  });
-  return [{ purchase, client, outcome }];
+/**
+ * The first buyer is gone between its paid request and the answer; the one that comes back has what it kept.
+ * `awayMs`: how long nobody asks; by the clock of all, which then stands so much later.
+ */
+export function buyerDies(awayMs = 0): Story {
+  return async (stage, purchase, client) => {
+    const network = stage.network(purchase);
+    let died = false;
+    const outcome = await buy(stage, purchase, client, async (input, init) => {
+      const request = new Request(input, init);
+      const paid = request.headers.has("payment-signature");
+      if (!paid || died) return network(request);
+      died = true;
+      void network(request.clone()).catch(() => {});
+      await sleep(30_000);
+      if (awayMs > 0) {
+        stage.clock.set(awayMs);
+        // The servers sweep what is old.
+        await sleep(180_000);
+      }
+      throw new TypeError("fetch failed");
+    });
+    return [{ purchase, client, outcome }];
+  };
 }
 
 export async function invalidInput(stage: Stage, purchase: Purchase, client: ClientKind): Promise<Ended[]> {

@@ -269,7 +269,7 @@ describe("buyers without a key", () => {
     const { headers } = await signedByHand(shop, "/v1/echo", body);
     const answer = await shop.fetch("/v1/echo", post(body, headers));
     expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({ code: "key_required", retryable: false });
+    expect(await answer.json()).toMatchObject({ code: "key_required", paymentState: "unused" });
     expect(shop.asked).toEqual({ verify: 0, settle: 0 });
     expect(await shop.client().echo(body)).toEqual(body);
   });

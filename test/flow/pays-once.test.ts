@@ -1,12 +1,14 @@
 import { memoryCalls } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { memoryStore } from "resource402/server";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import { createServer } from "../fixtures/shop/server.gen.ts";
 import { BASE_URL, gate, openShop, post, signedHeaders } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
+
+afterEach(() => void vi.useRealTimers());
 
 describe.each([
   ["on a chain", true],
@@ -168,39 +170,50 @@ describe("one signature", () => {
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 
-  it("is not called unused before anybody has looked it up", async () => {
-    await using shop = await openShop({ maxBodyBytes: 1_000, requireKey: true });
-    const paid = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
-    const { "idempotency-key": _, ...withoutKey } = paid;
-    const { extensions: __, ...bare } = JSON.parse(atob(paid["payment-signature"] ?? ""));
+  it("is called unused by who refuses it unread only while no call of it is known, and it could not be forgotten", async () => {
+    await using shop = await openShop({ maxBodyBytes: 1_000 });
+    const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
     const long = "x".repeat(2_000);
-    for (const [code, path, init] of [
+    const refusals = [
       ["not_found", "/v1/elsewhere", post({ text: "x" })],
-      ["method_not_allowed", "/v1/echo", { method: "PUT" }],
+      ["method_not_allowed", "/v1/echo", { method: "PUT", body: "{}" }],
       [
         "unsupported_media_type",
         "/v1/echo",
-        { method: "POST", body: "text=x", headers: { "content-type": "text/plain" } },
+        { method: "POST", body: "x", headers: { "content-type": "text/plain" } },
       ],
       ["too_large", "/v1/echo", post({ text: long })],
       ["invalid_input", "/v1/echo", post({ text: 7 })],
+      ["invalid_input", "/v1/echo", { method: "POST" }],
       ["malformed_key", "/v1/echo", post({ text: "x" }, { "idempotency-key": long })],
-      ["malformed_payment", "/v1/echo", post({ text: "x" }, { "payment-signature": "?" })],
-      ["key_required", "/v1/echo", post({ text: "x" }, { "payment-signature": btoa(JSON.stringify(bare)) })],
-    ] as const) {
-      const sent = new Headers(code === "key_required" ? withoutKey : paid);
-      for (const [name, value] of Object.entries("headers" in init ? { ...init.headers } : {})) {
-        sent.set(name, value);
+    ] as const;
+    /** What they say of the payment. */
+    const words = async (): Promise<readonly unknown[]> => {
+      const said: unknown[] = [];
+      for (const [code, path, init] of refusals) {
+        const own = "headers" in init ? init.headers : {};
+        const answer = await shop.fetch(path, { ...init, headers: { ...headers, ...own } });
+        const problem = await answer.json();
+        expect(problem).toMatchObject({ code });
+        said.push(problem.paymentState);
       }
-      const problem = await (await shop.fetch(path, { ...init, headers: sent })).json();
-      expect(problem).toMatchObject({ code });
-      expect(problem, code).not.toHaveProperty("paymentState");
-      if (code === "malformed_payment" || code === "key_required") continue;
-      sent.delete("payment-signature");
-      const { paymentState } = await (await shop.fetch(path, { ...init, headers: sent })).json();
-      expect(paymentState, code).toBe("unused");
-    }
+      return said;
+    };
+    const all = (word: unknown) => refusals.map(() => word);
+    expect(await words()).toEqual(all("unused"));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    expect(await words()).toEqual(all(undefined));
+    vi.useRealTimers();
     expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+    expect((await shop.fetch("/v1/echo", post({ text: "x" }, headers))).status).toBe(200);
+    expect(await words()).toEqual(all(undefined));
+    const unreadable = await shop.fetch("/v1/echo", post({ text: "x" }, { "payment-signature": "?" }));
+    const problem = await unreadable.json();
+    expect(problem).toMatchObject({ code: "malformed_payment" });
+    expect(problem).not.toHaveProperty("paymentState");
+    // Without a payment there is nothing to know.
+    const { paymentState } = await (await shop.fetch("/v1/echo", post({ text: 7 }))).json();
+    expect(paymentState).toBe("unused");
   });
 
   it("cannot buy another input, another resource, or under another key", async () => {

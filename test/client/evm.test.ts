@@ -124,7 +124,7 @@ describe("a call whose payment has expired on its way", () => {
     try {
       const end = await pending?.resume().catch((thrown: unknown) => thrown);
       if (proves) expect(end).toEqual({ text: "late" });
-      else expect(end).toMatchObject({ code: "payment_rejected", charged: "no" });
+      else expect(end).toMatchObject({ code: "payment_rejected", charged: "unknown" });
     } finally {
       vi.useRealTimers();
     }
@@ -134,6 +134,8 @@ describe("a call whose payment has expired on its way", () => {
     expect(await shop.moved()).toEqual(
       proves ? { paid: 10_000n, received: 10_000n } : { paid: 0n, received: 0n },
     );
+    // Without the proof only the buyer can give it up: it may have been paid, and forgotten by the seller since.
+    if (!proves) await (await client.pending())[0]?.forget();
     expect(await client.pending()).toEqual([]);
   });
 });

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { readPaymentPayload } from "../../src/wire/index.ts";
-import { BASE_URL, openShop, post } from "./shop.ts";
+import { BASE_URL, openShop, post, signedByHand } from "./shop.ts";
+
+interface Payment {
+  readonly accepted: { readonly payTo: string; readonly asset: string };
+  readonly payload: object;
+}
+
+const inV1 = (network: string, scheme: string, payload: object) => ({
+  x402Version: 1,
+  network,
+  scheme,
+  payload,
+});
 
 const unbase64 = (text: string | null) => JSON.parse(atob(text ?? ""));
 
@@ -146,6 +158,31 @@ describe("a payment that cannot be taken", () => {
       expect([answer.status, (await answer.json()).code]).toEqual([400, "malformed_payment"]);
     }
     expect(readPaymentPayload({ x402Version: 3 })).toBeUndefined();
+  });
+
+  it.each<[string, (payment: Payment) => object]>([
+    ["costs less", (one) => ({ ...one, accepted: { ...one.accepted, amount: "9999" } })],
+    [
+      "goes to somebody else",
+      (one) => ({ ...one, accepted: { ...one.accepted, payTo: one.accepted.asset } }),
+    ],
+    ["is in another token", (one) => ({ ...one, accepted: { ...one.accepted, asset: one.accepted.payTo } })],
+    ["is on another network", (one) => ({ ...one, accepted: { ...one.accepted, network: "eip155:8453" } })],
+    ["is of another scheme", (one) => ({ ...one, accepted: { ...one.accepted, scheme: "upto" } })],
+    ["is on another network, in v1", ({ payload }) => inV1("base", "exact", payload)],
+    ["is on no network, in v1", ({ payload }) => inV1("nowhere", "exact", payload)],
+    ["is of another scheme, in v1", ({ payload }) => inV1("base-sepolia", "upto", payload)],
+  ])("is asked for anew when it is for an offer that was not made: one that %s", async (_, changed) => {
+    await using shop = await openShop();
+    const { headers } = await signedByHand(shop, "/v1/echo", { text: "x" }, { key: "other" });
+    const payment = changed(unbase64(headers["payment-signature"] ?? null));
+    const name = "accepted" in payment ? "payment-signature" : "x-payment";
+    const sent = { [name]: btoa(JSON.stringify(payment)), "idempotency-key": "other" };
+    const answer = await shop.fetch("/v1/echo", post({ text: "x" }, sent));
+    expect(answer.status).toBe(402);
+    expect(unbase64(answer.headers.get("payment-required")).error).toBe("No matching payment requirements");
+    expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+    expect(shop.runs.echo).toBeUndefined();
   });
 
   it("is answered by a new challenge that says why, and nothing runs", async () => {

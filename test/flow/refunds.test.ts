@@ -123,6 +123,49 @@ describe.each([
   });
 });
 
+describe("a refund of which the facilitator does not say whether it was paid", () => {
+  it("is not paid by another account, for it may have been", async () => {
+    await using till = await openShop();
+    const [old, account] = await Promise.all([
+      till.world.account({ usdc: "1" }),
+      till.world.account({ usdc: "1" }),
+    ]);
+    const before = await openShop({
+      world: till.world,
+      store: till.store,
+      recovery: RECOVERY,
+      payments: { refunds: { account: old } },
+    });
+    await failedPicture(before, "in-doubt");
+    const { settle } = before.facilitator;
+    before.facilitator.settle = async (...args) => {
+      await settle(...args);
+      throw new TypeError("fetch failed");
+    };
+    await before.server.start();
+    await until(
+      () => refundsOf(before),
+      ([refund]) => (refund?.tries ?? 0) > 0,
+    );
+    await before.server.stop(0);
+    const [doubtful] = await refundsOf(before);
+    await using after = await openShop({
+      world: till.world,
+      store: till.store,
+      recovery: RECOVERY,
+      payments: { refunds: { account } },
+    });
+    await after.server.start();
+    const [refund] = await until(
+      () => refundsOf(after),
+      ([refund]) => (refund?.tries ?? 0) > (doubtful?.tries ?? 0),
+    );
+    expect(refund).toMatchObject({ state: "owed", problem: expect.stringContaining("may have paid it") });
+    expect(await till.world.balanceOf(old.address)).toBe(900_000n);
+    expect(await till.world.balanceOf(account.address)).toBe(1_000_000n);
+  });
+});
+
 describe("a refund that an empty account has tried to pay", () => {
   it("is paid by another one at once, since its transfer was refused at first sight", async () => {
     await using till = await openShop();

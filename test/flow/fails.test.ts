@@ -141,6 +141,28 @@ describe("a job that fails", () => {
   });
 });
 
+describe("a free call whose handler fails", () => {
+  it.each([
+    ["without a key", {}],
+    ["under a key", { "idempotency-key": "free" }],
+  ])("(%s) says so, and is run again when it is asked for again", async (_, headers) => {
+    await using shop = await openShop();
+    shop.handlers.ping = () => {
+      throw new Error(`cannot connect to ${SECRET}`);
+    };
+    const failed = await shop.fetch("/v1/ping", { headers });
+    expect(failed.status).toBe(500);
+    const problem = await failed.json();
+    expect(problem).toMatchObject({ code: "internal_error", paymentState: "unused" });
+    expect(JSON.stringify(problem)).not.toContain("hunter2");
+    shop.handlers.ping = () => ({ open: true });
+    const next = await shop.fetch("/v1/ping", {
+      headers: "idempotency-key" in headers ? { "idempotency-key": "next" } : {},
+    });
+    expect([next.status, await next.json()]).toEqual([200, { open: true }]);
+  });
+});
+
 describe("a handler that has not been written", () => {
   it("answers 501 and takes no payment", async () => {
     const { notImplemented } = await import("resource402/server");

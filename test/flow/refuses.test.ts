@@ -133,6 +133,44 @@ describe("a cheaper challenge", () => {
   });
 });
 
+describe("a token that the buyer has named", () => {
+  const address = "0x00000000000000000000000000000000000000aa";
+  const own = { network: "eip155:84532", address, symbol: "OWN", decimals: 18 };
+  const cent = 10n ** 16n;
+
+  it.each<[string, object, string | undefined]>([
+    ["is signed for, in its own places", { asset: address, amount: `${cent}` }, undefined],
+    ["is held to the published price", { asset: address, amount: `${cent + 1n}` }, "over_price"],
+    [
+      "vouches for no other on its network",
+      { asset: address.replace("aa", "bb"), amount: `${cent}` },
+      "unknown_asset",
+    ],
+    [
+      "vouches for none of its address elsewhere",
+      { asset: address, amount: `${cent}`, network: "eip155:8453" },
+      "unknown_asset",
+    ],
+  ])("%s", async (_, change, reason) => {
+    await using shop = await openShop();
+    const { payer, signatures } = watched(shop);
+    const signed: unknown[] = [];
+    tamper(shop, offer(change));
+    const client = shop.client({
+      payer,
+      assets: [own],
+      onEvent: (event) => event.type === "signed" && signed.push([event.usd, event.currency]),
+    });
+    const error = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    // The server knows nothing of that token, so that nothing can be bought with it here.
+    expect(error).toMatchObject(
+      reason === undefined ? { code: "payment_rejected" } : { code: "payment_refused", reason },
+    );
+    expect(signatures()).toBe(reason === undefined ? 1 : 0);
+    expect(signed).toEqual(reason === undefined ? [["0.01", "OWN"]] : []);
+  });
+});
+
 describe("a payer that signs something else than asked", () => {
   it("is found out before anything is sent", async () => {
     await using shop = await openShop();

@@ -171,6 +171,28 @@ describe("a token that the buyer has named", () => {
   });
 });
 
+describe("a price that is finer than the token", () => {
+  const address = "0x00000000000000000000000000000000000000aa";
+  it.each([
+    [2, "1", "0.01", undefined],
+    [2, "2", undefined, "over_price"],
+    [20, `25${"0".repeat(16)}`, "0.0025", undefined],
+    [20, `26${"0".repeat(16)}`, undefined, "over_price"],
+  ])("is paid with %i places up to the next of its units (%s)", async (decimals, amount, usd, reason) => {
+    await using shop = await openShop();
+    const signed: string[] = [];
+    tamper(shop, offer({ asset: address, amount }));
+    const client = shop.client({
+      assets: [{ network: "eip155:84532", address, symbol: "OWN", decimals }],
+      onEvent: (event) => event.type === "signed" && signed.push(event.usd),
+    });
+    // Three words cost $0.0025.
+    const error = await client.translate({ words: ["a", "b", "c"] }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject(reason === undefined ? { code: "payment_rejected" } : { reason });
+    expect(signed).toEqual(usd === undefined ? [] : [usd]);
+  });
+});
+
 describe("a payer that signs something else than asked", () => {
   it("is found out before anything is sent", async () => {
     await using shop = await openShop();
@@ -217,6 +239,29 @@ describe("budget.total", () => {
     expect(tooEarly).toMatchObject({ reason: "over_budget", charged: "no" });
     await later(() => client.echo({ text: "x" }));
     expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("stays used up for as long as the payer has signed, be it longer than the seller asked", async () => {
+    await using shop = await openShop();
+    const real = evmPayer(shop.world.buyer);
+    const payer = {
+      async createPaymentPayload(required: PaymentRequired) {
+        const accepts = required.accepts.map((one) => ({ ...one, maxTimeoutSeconds: 7_200 }));
+        const signed = (await real.createPaymentPayload({ ...required, accepts })) as object;
+        return { ...signed, accepted: required.accepts[0] };
+      },
+    };
+    const client = shop.client({ payer, budget: { total: "0.01" } });
+    shop.handlers.echo = (_, ctx) => ctx.fail("refused");
+    const failed = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(failed).toMatchObject({ failure: "refused", paymentState: "unused" });
+    shop.handlers.echo = ({ text }) => ({ text });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    const tooEarly = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(tooEarly).toMatchObject({ reason: "over_budget", charged: "no" });
+    vi.setSystemTime(Date.now() + 2 * 3_600_000);
+    expect(await client.echo({ text: "x" })).toEqual({ text: "x" });
+    vi.useRealTimers();
   });
 
   it.each(["whose price is owed back", "whose result has been deleted"])(

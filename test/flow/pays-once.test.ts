@@ -4,7 +4,7 @@ import { memoryStore } from "resource402/server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import { createServer } from "../fixtures/shop/server.gen.ts";
-import { BASE_URL, gate, openShop, post, signedHeaders } from "./shop.ts";
+import { BASE_URL, gate, openShop, post, signedByHand, signedHeaders } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -326,6 +326,18 @@ describe("one key", () => {
       .echo({ text: "private" }, options)
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "payment_rejected", charged: "no" });
+    expect(shop.asked.settle).toBe(1);
+  });
+
+  it("does not open the stored answer to a signature that has expired: it may have been read on the chain", async () => {
+    await using shop = await openShop();
+    const key = "pay_0123456789abcdef";
+    await shop.client().echo({ text: "private" }, { idempotencyKey: key });
+    const old = await signedByHand(shop, "/v1/echo", { text: "private" }, { key, seconds: 60 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 120_000 });
+    const answer = await shop.fetch("/v1/echo", post({ text: "private" }, old.headers));
+    expect(answer.status).toBe(402);
+    expect(JSON.stringify(await answer.json())).toContain("valid_before");
     expect(shop.asked.settle).toBe(1);
   });
 

@@ -171,6 +171,54 @@ describe("a token that the buyer has named", () => {
   });
 });
 
+describe("several offers", () => {
+  const address = "0x00000000000000000000000000000000000000aa";
+  const assets = [{ network: "eip155:84532", address, symbol: "OWN", decimals: 6 }];
+  const two = (own: string, usdc: string) => (required: PaymentRequired) => ({
+    ...required,
+    accepts: required.accepts.flatMap((one) => [
+      { ...one, asset: address, amount: own },
+      { ...one, amount: usdc },
+    ]),
+  });
+
+  it.each([
+    ["10000", "5000"],
+    ["5000", "10000"],
+  ])("are weighed by the dearest, for the payer may choose it (%s and %s)", async (own, usdc) => {
+    await using shop = await openShop();
+    const { payer, signatures } = watched(shop);
+    tamper(shop, two(own, usdc));
+    const client = shop.client({ payer, assets, budget: { total: "0.009" } });
+    const error = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "payment_refused", reason: "over_budget" });
+    expect(signatures()).toBe(0);
+  });
+
+  it.each([
+    ["20000", "30000"],
+    ["30000", "20000"],
+  ])("that are all too dear are refused by the cheapest (%s and %s)", async (own, usdc) => {
+    await using shop = await openShop();
+    tamper(shop, two(own, usdc));
+    const error = await shop
+      .client({ assets })
+      .echo({ text: "x" })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      reason: "over_price",
+      message: expect.stringContaining("asks for $0.02,"),
+    });
+  });
+
+  it("of which one is dearer than allowed leave the others to the payer", async () => {
+    await using shop = await openShop();
+    tamper(shop, two("20000", "10000"));
+    expect(await shop.client({ assets }).echo({ text: "x" })).toEqual({ text: "x" });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+});
+
 describe("a price that is finer than the token", () => {
   const address = "0x00000000000000000000000000000000000000aa";
   it.each([

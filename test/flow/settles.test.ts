@@ -100,6 +100,21 @@ const doubts = [
       });
     },
   ],
+  ...([500, 429] as const).map(
+    (status) =>
+      [
+        `a facilitator that breaks after the money has moved says that it was refused, as HTTP ${status}`,
+        true,
+        (network: `${string}:${string}`) => {
+          throw new SettleError(status, {
+            success: false,
+            errorReason: "insufficient_funds",
+            transaction: "",
+            network,
+          });
+        },
+      ] as const,
+  ),
 ] as const;
 
 describe.each(doubts)("when %s", (_, moves, answer) => {

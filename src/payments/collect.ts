@@ -125,6 +125,7 @@ export function createCollection(options: CollectionOptions): Collection {
       // A call that was charged before its work is still being worked on.
       const working = answer === undefined;
       const set = {
+        payment: withoutEcho(payment),
         paymentState: "settled",
         receipt,
         answer,
@@ -196,6 +197,16 @@ export function createCollection(options: CollectionOptions): Collection {
   }
 
   return { collect, recorded };
+}
+
+/**
+ * What is kept of a payment that is settled. What a buyer echoes of the challenge is for the facilitator, which has had
+ * it, and is longer than all the rest.
+ */
+function withoutEcho(payment: SignedPayment): SignedPayment {
+  if (payment.version === 1) return payment;
+  const { resource, extensions, ...payload } = payment.payload;
+  return { ...payment, payload };
 }
 
 /** The final answer: the receipt goes into the header of the buyer's version, and into a job's 202 as well. */

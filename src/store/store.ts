@@ -74,7 +74,7 @@ export interface CallRecord {
 }
 
 export type CallChange = Partial<
-  Pick<CallRecord, "paymentState" | "answer" | "receipt" | "owner" | "tries" | "retryAt">
+  Pick<CallRecord, "payment" | "paymentState" | "answer" | "receipt" | "owner" | "tries" | "retryAt">
 > & {
   /** Frees the key: it may name another call from now on. */
   readonly key?: undefined;

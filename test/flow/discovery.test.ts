@@ -13,10 +13,11 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { descriptions } from "../../codegen/discovery.ts";
 import { readDocument } from "../../codegen/read/document.ts";
-import { decodeHeader, encodeHeader } from "../../src/wire/index.ts";
+import { identify } from "../../src/payments/evidence.ts";
+import { decodeHeader, encodeHeader, type PaymentPayload } from "../../src/wire/index.ts";
 import { modelOf } from "../codegen/definitions.ts";
 import shopApi from "../fixtures/shop/resources.ts";
-import { BASE_URL, openShop, post } from "./shop.ts";
+import { BASE_URL, openShop, post, signedHeaders } from "./shop.ts";
 
 const challengeOf = (answer: Response) =>
   // biome-ignore lint/suspicious/noExplicitAny: what a stranger reads of it is checked below
@@ -135,6 +136,44 @@ describe("a challenge", () => {
       // The whole is in the body, which has room.
       const { accepts } = await answer.json();
       expect(Object.keys(accepts[0].outputSchema.input.bodyFields)).toHaveLength(count);
+    },
+  );
+
+  it.each(["sync", "job"])(
+    "is echoed to the facilitator with the payment, and forgotten once a %s call is settled",
+    async (kind) => {
+      await using shop = await openShop();
+      const told: unknown[] = [];
+      const { verify, settle } = shop.facilitator;
+      shop.facilitator.verify = (payload, ...rest) => {
+        told.push(payload.extensions?.bazaar);
+        return verify(payload, ...rest);
+      };
+      shop.facilitator.settle = (payload, ...rest) => {
+        told.push(payload.extensions?.bazaar);
+        return settle(payload, ...rest);
+      };
+      const [path, input] = kind === "job" ? ["/v1/render", { prompt: "x" }] : ["/v1/echo", { text: "x" }];
+      const headers = await signedHeaders(shop, (client) =>
+        kind === "job" ? client.render({ prompt: "x" }) : client.echo({ text: "x" }),
+      );
+      const { payload, accepted, extensions } = decodeHeader(
+        headers["payment-signature"] ?? "",
+      ) as PaymentPayload;
+      const bought = await shop.fetch(path, post(input, headers));
+      expect(bought.ok).toBe(true);
+      expect(told).toEqual([extensions?.bazaar, extensions?.bazaar]);
+      expect(extensions?.bazaar).toBeDefined();
+      const identity = identify({ version: 2, payload: { x402Version: 2, accepted, payload }, bytes: "" });
+      const call = await shop.store.findCall({ resource: "", identity, key: undefined });
+      expect(call).toMatchObject({
+        paymentState: "settled",
+        payment: { payload: { x402Version: 2, accepted, payload } },
+      });
+      expect(call?.payment?.payload).not.toHaveProperty("extensions");
+      const again = await shop.fetch(path, post(input, headers));
+      expect(await again.text()).toBe(await bought.text());
+      expect(shop.asked.settle).toBe(1);
     },
   );
 

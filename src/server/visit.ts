@@ -79,3 +79,8 @@ export interface Asking {
   ): Promise<StoredAnswer>;
   unavailable(visit: Visit, cause: unknown): StoredAnswer;
 }
+
+/** What a step of a trace says of its outcome. */
+export function said(outcome: string): { readonly "resource402.outcome": string } {
+  return { "resource402.outcome": outcome };
+}

@@ -126,15 +126,19 @@ function compareSums(a: readonly Part[], b: readonly Part[], isSame: SameField, 
   for (const part of rest) tell("price", PATH, `also adds ${costText(part)}`, true);
 }
 
-/** Prices that are reckoned in different ways: what is sure of them is the least and the most. */
+/**
+ * Prices that are reckoned in different ways: what is sure of them is the least and the most. The call that cost least
+ * may be the one that costs most now.
+ */
 function compareBounds(was: ResourceModel, now: ResourceModel, tell: Tell): void {
-  const isDearer =
-    parseUsd(now.priceBounds.max) > parseUsd(was.priceBounds.max) ||
-    parseUsd(now.priceBounds.min) > parseUsd(was.priceBounds.min);
+  const [before, after] = [amountsOf(was), amountsOf(now)];
+  const isDearer = after.max > before.min;
+  const isSometimes = isDearer && after.max <= before.max && after.min <= before.min;
   tell(
     "price",
     PATH,
-    `${arrow(costText(was.price), costText(now.price))} (${arrow(rangeText(was), rangeText(now))})`,
+    `${arrow(costText(was.price), costText(now.price))} (${arrow(rangeText(was), rangeText(now))})` +
+      (isSometimes ? ", which may be more for the same call" : ""),
     isDearer,
   );
 }
@@ -176,6 +180,13 @@ function costText(price: Price): string {
         .replace(/\.$/, "");
 }
 
-function rangeText({ priceBounds }: ResourceModel): string {
-  return boundsText({ min: parseUsd(priceBounds.min), max: parseUsd(priceBounds.max) });
+function amountsOf({ priceBounds: { min, max } }: ResourceModel): {
+  readonly min: Money;
+  readonly max: Money;
+} {
+  return { min: parseUsd(min), max: parseUsd(max) };
+}
+
+function rangeText(resource: ResourceModel): string {
+  return boundsText(amountsOf(resource));
 }

@@ -1,4 +1,4 @@
-import { renameSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { GeneratedFile } from "../files.ts";
@@ -41,11 +41,40 @@ export async function writeFiles(folder: string, files: readonly GeneratedFile[]
       await mkdir(dirname(target), { recursive: true });
       await writeFile(temporary, text);
     }
-    // At one go, so that others see old and new side by side as briefly as can be.
-    for (const { target, temporary } of steps) renameSync(temporary, target);
+    replace(steps);
   } finally {
     // What cannot be removed must not hide why the rest could not be written.
     await Promise.allSettled(steps.map(({ temporary }) => rm(temporary, { force: true })));
+  }
+}
+
+/**
+ * At one go, so that others see old and new side by side as briefly as can be; no system replaces several files at once.
+ * When one cannot be replaced, those that were are put back.
+ */
+function replace(steps: readonly { readonly target: string; readonly temporary: string }[]): void {
+  const undo: (() => void)[] = [];
+  try {
+    for (const { target, temporary } of steps) {
+      const before = contentOf(target);
+      renameSync(temporary, target);
+      undo.push(() => {
+        if (before === undefined) return rmSync(target);
+        writeFileSync(temporary, before);
+        renameSync(temporary, target);
+      });
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+}
+
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    return absent(error as NodeJS.ErrnoException);
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
@@ -82,6 +82,20 @@ it("a file that cannot be written leaves all others as they were", async () => {
     await expect(writeFiles(folder, files)).rejects.toThrow(/EEXIST|ENOTDIR/);
     expect(readFileSync(join(folder, "a.ts"), "utf8")).toBe("old");
     expect(readdirSync(folder)).toEqual(["a.ts"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it("a file that cannot be replaced has those put back that were replaced before it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "resource402-"));
+  try {
+    mkdirSync(join(folder, "c.ts"));
+    await writeFiles(folder, [{ path: "a.ts", text: "old" }]);
+    const files = ["a.ts", "b.ts", "c.ts"].map((path) => ({ path, text: "new" }));
+    await expect(writeFiles(folder, files)).rejects.toThrow(/EISDIR/);
+    expect(readFileSync(join(folder, "a.ts"), "utf8")).toBe("old");
+    expect(readdirSync(folder).sort()).toEqual(["a.ts", "c.ts"]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -101,6 +101,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
 
   it.each([
     ["at a desk", DESK],
+    ["on a laptop", { ...DESK, viewport: { width: 1280, height: 720 } }],
     ["in the dark", DARK],
     ["on a phone", PHONE],
     ["on a phone in the dark", { ...PHONE, colorScheme: "dark" } as const],
@@ -120,6 +121,11 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
       );
       expect(found.filter((text) => /^(?:serious|critical)/.test(text))).toEqual([]);
       expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      // What fields mean, and what becomes of the money, is never out of sight.
+      const cut = await page.evaluate<string[]>(
+        `[...document.querySelectorAll(".scroll.fields")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.textContent)`,
+      );
+      expect(cut).toEqual([]);
       expect(complaints).toEqual([]);
       await close();
     }

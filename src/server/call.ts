@@ -99,7 +99,10 @@ export function createCalls(room: CallRoom): Call {
 
     const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
-      const isQuestion = reading.kind === "probe" && readPayment(request.headers) === undefined;
+      const isAsking = reading.kind === "probe" && readPayment(request.headers) === undefined;
+      // What was left out may still be filled in; what stands in the path is wrong already.
+      const isQuestion =
+        isAsking && !input.issues.some(({ path }) => reading.given.includes(path.split(".")[0] ?? ""));
       if (isQuestion && resource.maxPrice > 0n) return asking.challenge(visit, resource.maxPrice);
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
       return refuse("invalid_input", {

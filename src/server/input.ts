@@ -4,8 +4,11 @@ import type { ResourceDocument } from "./resource.ts";
 /** What was read from a request: the caller's input, or why there is none. */
 export type Reading =
   | { readonly kind: "input"; readonly input: unknown }
-  /** Nothing was sent: the request asks what the resource costs. `input` holds path parameters only. */
-  | { readonly kind: "probe"; readonly input: unknown }
+  /**
+   * Nothing was sent: the request asks what the resource costs. `input` holds path parameters only; `given` names those
+   * that are more than the placeholder of a published path, `:name` or `{name}`.
+   */
+  | { readonly kind: "probe"; readonly input: unknown; readonly given: readonly string[] }
   | {
       readonly kind: "refused";
       readonly code: "invalid_input" | "too_large" | "unsupported_media_type";
@@ -23,20 +26,26 @@ export async function readInput(
   const fromPath = Object.fromEntries(
     Object.entries(params).map(([name, text]) => [name, coerce(fields[name], [text])]),
   );
+  const probe = (): Reading => ({
+    kind: "probe",
+    input: fromPath,
+    given: Object.keys(params).filter((name) => ![`:${name}`, `{${name}}`].includes(params[name] ?? "")),
+  });
   if (document.method === "GET") {
     const query = new URL(request.url).searchParams;
+    if (query.size === 0) return probe();
     const input: Record<string, unknown> = { ...fromPath };
     for (const name of new Set(query.keys())) {
       if (!Object.hasOwn(fromPath, name)) input[name] = coerce(fields[name], query.getAll(name));
     }
-    return { kind: query.size === 0 ? "probe" : "input", input };
+    return { kind: "input", input };
   }
 
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   if (length > maxBytes) return tooLarge(maxBytes);
   const text = Number.isFinite(length) ? await request.text() : await readLimited(request, maxBytes);
   if (text === undefined) return tooLarge(maxBytes);
-  if (text === "") return { kind: "probe", input: fromPath };
+  if (text === "") return probe();
   let body: unknown;
   try {
     body = JSON.parse(text);

@@ -90,6 +90,10 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
     });
   }
 
+  async function read(jobId: string): Promise<JobRecord | "gone" | undefined> {
+    return unexpired(await store.job(jobId));
+  }
+
   /** `jobs.when`, that ends as well when the caller has gone or this server stops. */
   async function wait(
     jobId: string,
@@ -97,13 +101,13 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
     gone: AbortSignal,
     reached: (job: JobRecord) => boolean,
   ): Promise<JobRecord | "gone" | undefined> {
-    if (closed || gone.aborted) return store.job(jobId);
+    if (closed || gone.aborted) return read(jobId);
     const over = new AbortController();
     const leave = (): void => over.abort();
     gone.addEventListener("abort", leave);
     waiting.add(leave);
     try {
-      return await jobs.when(jobId, ms, reached, over.signal);
+      return unexpired(await jobs.when(jobId, ms, reached, over.signal));
     } finally {
       gone.removeEventListener("abort", leave);
       waiting.delete(leave);
@@ -118,7 +122,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
       if (!shown) {
         const job =
           seconds === undefined
-            ? await store.job(jobId)
+            ? await read(jobId)
             : // A caller who has seen one state waits for another; one who has not waits for the end.
               await wait(
                 jobId,
@@ -134,7 +138,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
     },
 
     async events(jobId, request) {
-      const job = await store.job(jobId);
+      const job = await read(jobId);
       if (!found(job)) return absent(job);
       const seen =
         request.headers.get("last-event-id") ??
@@ -160,7 +164,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
     async cancel(jobId, request) {
       const cancelled = await jobs.cancel(jobId);
       if (cancelled) return answerOf(show(cancelled, request));
-      const job = await store.job(jobId);
+      const job = await read(jobId);
       if (!found(job)) return absent(job);
       const detail = TERMINAL.includes(job.status)
         ? `The job has ended already: ${job.status}.`
@@ -203,6 +207,12 @@ function preferred(answer: StoredAnswer, seconds: number | undefined): StoredAns
 
 function found(job: JobRecord | "gone" | undefined): job is JobRecord {
   return job !== undefined && job !== "gone";
+}
+
+/** What is kept longer than was said, until it is swept, is not shown any longer. A refund that is owed is. */
+function unexpired(job: JobRecord | "gone" | undefined): JobRecord | "gone" | undefined {
+  if (!found(job) || job.expiresAt === undefined || OPEN.includes(job.paymentState)) return job;
+  return job.expiresAt <= Date.now() ? "gone" : job;
 }
 
 /** Nothing is said of money: what has been deleted may have been paid, given back or free. */

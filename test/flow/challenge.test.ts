@@ -94,6 +94,15 @@ describe("an unpaid call", () => {
     expect(await amountOf("/v1/prices/BTC", {})).toBe("5000");
   });
 
+  it("with a path that does not fit is refused, unless the path still has its placeholder", async () => {
+    await using shop = await openShop();
+    const statusOf = async (symbol: string) => (await shop.fetch(`/v1/prices/${symbol}`)).status;
+    expect(await statusOf("much-too-long-for-a-symbol-of-money")).toBe(400);
+    expect(await Promise.all(["BTC", ":symbol", "{symbol}", "%7Bsymbol%7D"].map(statusOf))).toEqual(
+      Array(4).fill(402),
+    );
+  });
+
   it("can be read by a browser of another origin, and asked for in a preflight", async () => {
     await using shop = await openShop();
     const preflight = await shop.fetch("/v1/echo", { method: "OPTIONS" });

@@ -1,6 +1,6 @@
 import type { SavedJob } from "resource402/client";
 import { memoryStore } from "resource402/server";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { gate, openShop } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
@@ -62,6 +62,26 @@ describe("a job's status", () => {
     const answer = await held;
     expect(answer.headers.get("preference-applied")).toBe("wait=10");
     expect((await answer.json()).state).toBe("succeeded");
+  });
+
+  it("is 410 from the moment at which it expires, before it is swept, unless a refund is owed", async () => {
+    const store = memoryStore();
+    await using shop = await openShop({ store });
+    const { id } = await shop.client().render.start({ prompt: "x" });
+    shop.handlers.render = (_, ctx) => ctx.fail("refused", "No.");
+    const { id: owed } = await shop.client().render.start({ prompt: "y" });
+    for (const job of [id, owed]) await shop.fetch(`/v1/jobs/${job}`, { headers: { prefer: "wait=5" } });
+    const hour = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_001);
+    try {
+      await using later = await openShop({ store });
+      const asked = [`/v1/jobs/${id}`, `/v1/jobs/${id}/events`, `/v1/jobs/${owed}`];
+      const answers = await Promise.all(asked.map((path) => later.fetch(path)));
+      expect(answers.map(({ status }) => status)).toEqual([410, 410, 200]);
+      expect((await later.fetch(`/v1/jobs/${id}`, { method: "DELETE" })).status).toBe(410);
+      expect(await answers[2]?.json()).toMatchObject({ paymentState: "refund_owed" });
+    } finally {
+      hour.mockRestore();
+    }
   });
 
   it("of an unknown job is 404, and of one past its retention 410", async () => {

@@ -24,18 +24,23 @@ export type Evidence =
 
 /** Where to look up what has become of a payment when the facilitator cannot tell. */
 export interface ChainRecord {
-  /** `undefined` when the record cannot tell either. @throws when it cannot be read */
-  lookUp(payment: SignedPayment): Promise<Evidence | undefined>;
+  /**
+   * `undefined` when the record cannot tell either.
+   * @param since When the payment was first known here, in milliseconds since the epoch: nobody has settled it before.
+   * @throws when it cannot be read
+   */
+  lookUp(payment: SignedPayment, since: number): Promise<Evidence | undefined>;
 }
 
 /** Looks a payment up; `undefined` also when there is no record, or it cannot be read now. */
 export async function evidenceOf(
   chain: ChainRecord | undefined,
   payment: SignedPayment,
+  since: number,
   log: Logger,
 ): Promise<Evidence | undefined> {
   try {
-    return await chain?.lookUp(payment);
+    return await chain?.lookUp(payment, since);
   } catch (error) {
     log.warn({ error }, "the chain could not be asked about a payment");
     return undefined;
@@ -54,7 +59,7 @@ const [, AUTHORIZATION_USED, TRANSFER] = TOKEN;
 const BLOCKS_A_QUERY = 1_000n;
 /** 100,000 blocks: more than two days of Base. */
 const MOST_QUERIES = 100;
-/** How much longer than its offer said an authorization is looked back for: clocks differ. */
+/** How much further back than it was first known a payment is looked for: clocks differ. */
 const CLOCK_MARGIN_SECONDS = 900;
 const TIMEOUT_MS = 10_000;
 
@@ -76,7 +81,7 @@ export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
   );
 
   return {
-    async lookUp(payment) {
+    async lookUp(payment, since) {
       const transfer = transferOf(payment);
       const client = clients.get(payment.network);
       if (!transfer || !client) return undefined;
@@ -92,7 +97,7 @@ export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
       });
       if (!used) return { state: latest.timestamp > validBefore ? "lapsed" : "open" };
 
-      const since = validBefore - BigInt(payment.requirements.maxTimeoutSeconds + CLOCK_MARGIN_SECONDS);
+      const begun = BigInt(Math.floor(since / 1000) - CLOCK_MARGIN_SECONDS);
       let toBlock = latest.number;
       for (let query = 0; query < MOST_QUERIES; query += 1) {
         const fromBlock = toBlock > BLOCKS_A_QUERY ? toBlock - BLOCKS_A_QUERY : 0n;
@@ -118,7 +123,7 @@ export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
         }
         const oldest = await client.getBlock({ blockNumber: fromBlock });
         // Used while it was ours to settle, and not by a transfer: the payer has cancelled it.
-        if (fromBlock === 0n || oldest.timestamp < since) return { state: "spent" };
+        if (fromBlock === 0n || oldest.timestamp < begun) return { state: "spent" };
         toBlock = fromBlock - 1n;
       }
       return undefined;
@@ -128,7 +133,7 @@ export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
 
 function transferOf({ payload }: SignedPayment): Transfer | undefined {
   const { authorization } = payload.payload;
-  if (!isRecord(authorization)) return undefined;
+  if (!isRecord(authorization) || "permit2Authorization" in payload.payload) return undefined;
   const { from, to, value, nonce, validBefore } = authorization;
   try {
     return {

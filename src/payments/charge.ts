@@ -129,9 +129,10 @@ function isDefinite({ statusCode }: { readonly statusCode: number }): boolean {
 /**
  * Words that do not say that the money did not move. A broadcast that is not confirmed may still succeed; a nonce that
  * is used may have been used by this very payment, whose answer was lost; an unexpected error may have come after the
- * transfer. Facilitators spell them in many ways, down to the revert text of the token.
+ * transfer. `transaction_failed` is what the official facilitator makes of every error of its node, also of an answer
+ * that was lost after the broadcast. Facilitators spell them in many ways, down to the revert text of the token.
  */
-const OPEN = /pending|unexpected|time[d_ -]*out/i;
+const OPEN = /pending|unexpected|time[d_ -]*out|transaction_failed|settlement_failed/i;
 
 /** A nonce that is used says that a payment has been settled, or cancelled; not which. */
 export function saysUsed(reason: string): boolean {

@@ -42,10 +42,10 @@ export interface CollectionOptions {
   readonly leave: (callId: string) => void;
 }
 
-/** What a facilitator may still do after an authorization has expired: a broadcast that is being mined. */
-const EXPIRY_MARGIN_SECONDS = 600;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** What has expired cannot be settled any more: there is no haste to know. */
+const EXPIRED_RETRY_MS = 3_600_000;
 /** How long a job is kept that never ran for lack of money. */
 const UNPAID_RETENTION_MS = 3_600_000;
 
@@ -57,7 +57,7 @@ export function createCollection(options: CollectionOptions): Collection {
     if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
     const word = await settle(facilitator, payment);
     if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
-    const evidence = await evidenceOf(chain, payment, log);
+    const evidence = await evidenceOf(chain, payment, call.createdAt, log);
     if (evidence?.state === "transferred") {
       const { transaction } = evidence;
       const { payer } = call.identity;
@@ -69,9 +69,8 @@ export function createCollection(options: CollectionOptions): Collection {
     if (evidence?.state === "spent" || evidence?.state === "lapsed") {
       return { outcome: "refused", reason: `authorization_${evidence.state}` };
     }
-    // Without a look at the chain, a refusal is no evidence while an earlier attempt may still be mined.
-    const expired = Date.now() / 1000 > call.identity.validBefore + EXPIRY_MARGIN_SECONDS;
-    if (word.outcome === "refused" && expired && evidence === undefined) return word;
+    // Without a look at the chain a refusal says nothing of an earlier attempt, not even when the authorization has
+    // expired: facilitators look at its time before they look at its nonce.
     return { outcome: "unknown", reason: word.reason };
   }
 
@@ -168,7 +167,8 @@ export function createCollection(options: CollectionOptions): Collection {
       return stepped ? { outcome: "refused", reason } : recorded(call);
     }
 
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 10), LONGEST_RETRY_MS);
+    const longest = call.identity.validBefore * 1000 < Date.now() ? EXPIRED_RETRY_MS : LONGEST_RETRY_MS;
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 12), longest);
     const set = { owner: undefined, tries: call.tries + 1, retryAt: Date.now() + wait };
     const stepped = await store.change({ call: { id: call.id, when: mine, set } });
     return stepped ? { outcome: "unknown", reason: settlement.reason } : recorded(call);

@@ -145,7 +145,7 @@ describe("a buyer who wants to be told", () => {
 
   it("is told when a payment that was in doubt turns out not to be made", async () => {
     using buyer = await listener();
-    await using shop = await openShop({ ...PRIVATE, recovery: { everyMs: 20 } });
+    await using shop = await openShop({ ...PRIVATE, evidence: true, recovery: { everyMs: 20 } });
     shop.facilitator.settle = async () => {
       throw new Error("socket hang up");
     };

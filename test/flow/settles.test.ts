@@ -51,7 +51,7 @@ describe("a settlement that is refused", () => {
     shop.facilitator.settle = async (_, requirements) => {
       throw new SettleError(400, {
         success: false,
-        errorReason: "invalid_exact_evm_transaction_failed",
+        errorReason: "invalid_exact_evm_insufficient_balance",
         transaction: "",
         network: requirements.network,
       });

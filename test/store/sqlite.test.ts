@@ -90,7 +90,7 @@ describe("a process that is killed", () => {
       await new Promise((resolve) => setTimeout(resolve, ms));
       child.kill("SIGKILL");
       const acknowledged = await hearing;
-      expect(acknowledged.length).toBeGreaterThan(10);
+      expect(acknowledged.length).toBeGreaterThan(0);
 
       const reopened = open();
       for (const { begun, settled } of acknowledged) {

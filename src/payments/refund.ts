@@ -131,7 +131,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const own = kept?.from.toLowerCase() === account.address.toLowerCase();
       if (kept && !own) {
         // The nonce protects one account only: what another one has signed must be known not to have been paid.
-        const evidence = refund.payment && (await evidenceOf(chain, refund.payment, log));
+        const evidence = refund.payment && (await evidenceOf(chain, refund.payment, refund.createdAt, log));
         if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
         if (evidence?.state !== "lapsed") {
           const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
@@ -146,21 +146,27 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const payment = fresh && refund.payment ? refund.payment : await sign(refund);
       if (payment !== refund.payment) {
         const stepped = await store.change({
-          refund: { id: refund.id, when: { state: "owed" }, set: { payment } },
+          refund: {
+            id: refund.id,
+            // Whoever has signed since then may be paying it at this moment, and its nonce may be another account's.
+            when: { state: "owed", payment: refund.payment ?? null },
+            set: { payment },
+          },
         });
-        if (!stepped?.refund) return { ...refund, state: "paid" };
+        if (!stepped?.refund) return refund;
       }
       if (faults) await faults.reach("refund.before");
       const settlement = await settle(facilitator, payment);
       if (faults) await faults.reach("refund.after");
       if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
-      const evidence = await evidenceOf(chain, payment, log);
+      const evidence = await evidenceOf(chain, payment, refund.createdAt, log);
       if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
-      // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid.
-      const used = evidence === undefined && saysUsed(settlement.reason);
+      // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid; but sent for the
+      // first time it is used by nobody, and another nonce is spoken of.
+      const used = evidence === undefined && refund.payment !== undefined && saysUsed(settlement.reason);
       if (used) return paid(refund, undefined);
       // Refused at its first sight, it has not been executed: another account may pay in its place.
-      const refusedAtOnce = settlement.outcome === "refused" && payment !== refund.payment;
+      const refusedAtOnce = settlement.outcome === "refused" && refund.payment === undefined;
       return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };

@@ -45,7 +45,7 @@ export async function sweepPostgres(
   const calls = await removed(
     next(
       "calls",
-      `held = 0 AND payment_state <> 'in_flight' AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
+      `held = 0 AND payment_state <> 'in_flight' AND open = 0 AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
       "sweep_at",
     ),
     [at, limit],

@@ -120,6 +120,9 @@ function takeRefund(
 ): RefundRecord | undefined {
   if ("add" in refund) return found ? undefined : refund.add;
   if (!found || (refund.when?.state !== undefined && found.state !== refund.when.state)) return undefined;
+  const { payment } = refund.when ?? {};
+  if (payment !== undefined && signatureOf(found.payment) !== signatureOf(payment ?? undefined))
+    return undefined;
   return { ...found, ...refund.set };
 }
 
@@ -133,11 +136,12 @@ export interface Ties {
 
 /** A key outlives its job, and a payment its authorization: a late replay must not charge again. */
 export function maySweepCall(
-  call: Pick<CallRecord, "paymentState" | "createdAt"> & { identity: { validBefore: number } },
+  call: Pick<CallRecord, "paymentState" | "answer" | "createdAt"> & { identity: { validBefore: number } },
   ties: Ties,
   now: number,
 ): boolean {
-  return call.paymentState !== "in_flight" && !ties.owed && !ties.job && sweepCallAt(call) <= now;
+  // What is open is for the recovery: it may have been charged, and be owed back.
+  return !isOpen(call) && !ties.owed && !ties.job && sweepCallAt(call) <= now;
 }
 
 /** When a call may be swept at the earliest, in milliseconds since the epoch. */
@@ -161,4 +165,8 @@ export function maySweepJob(
 
 export function maySweepRefund(refund: Pick<RefundRecord, "state" | "createdAt">, now: number): boolean {
   return refund.state === "paid" && refund.createdAt + REFUND_LIFE_MS <= now;
+}
+
+function signatureOf(payment: RefundRecord["payment"]): unknown {
+  return payment?.payload.payload.signature;
 }

@@ -94,7 +94,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
        ORDER BY retry_at, created_at, id LIMIT :limit`,
     ),
     old: prepare<Pick<CallRow, "id">>(
-      `SELECT id FROM calls WHERE held = 0 AND payment_state <> 'in_flight' AND sweep_at <= :at
+      `SELECT id FROM calls WHERE held = 0 AND payment_state <> 'in_flight' AND open = 0 AND sweep_at <= :at
          AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
     ),
     letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),

@@ -231,7 +231,11 @@ export interface Step {
     | { readonly add: RefundRecord }
     | {
         readonly id: string;
-        readonly when?: { readonly state?: RefundRecord["state"] };
+        readonly when?: {
+          readonly state?: RefundRecord["state"];
+          /** The transfer that was signed last, so that no two sign at the same time. */
+          readonly payment?: RefundRecord["payment"] | null;
+        };
         readonly set: RefundChange;
       };
 }

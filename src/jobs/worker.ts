@@ -199,6 +199,7 @@ export function createWorker(options: WorkerOptions): Worker {
       take();
     }
     if (!job) return;
+    left.delete(jobId);
     entry.attempt = job.attempt;
     const { callId: requestId, resource: name } = job;
     const jobLog = childLogger(log, { requestId, resource: name, jobId, attempt: job.attempt });
@@ -375,6 +376,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
     async recover() {
       for (const id of left) {
+        if (running.has(id)) continue;
         const when = { status: ["running"], owner: presence.owner } as const;
         await store.change({ job: { id, when, set: { status: "queued", owner: undefined } } });
         left.delete(id);

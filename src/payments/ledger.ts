@@ -162,7 +162,10 @@ export function createLedger(options: LedgerOptions): Ledger {
       // What has been answered since is closed, whoever it was.
       const unanswered = call.paymentState === "in_flight" ? {} : ({ unanswered: true } as const);
       const when = { orphaned: true, paymentState: [call.paymentState], ...unanswered } as const;
-      return (await owning(call.id, store.change({ call: { id: call.id, when, set: { owner } } })))?.call;
+      const taken = (await owning(call.id, store.change({ call: { id: call.id, when, set: { owner } } })))
+        ?.call;
+      if (taken) left.delete(call.id);
+      return taken;
     },
 
     collect,
@@ -181,7 +184,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         },
       );
       if (stepped === "uncertain") return { outcome: "unknown", reason: "store_unavailable" };
-      if (!stepped?.call) return recorded(call);
+      if (!stepped?.call) return recorded(call).catch(() => ({ outcome: "lost" }));
       return collect(stepped.call, true);
     },
 

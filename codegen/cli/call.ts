@@ -49,6 +49,9 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
       ? undefined
       : openCall(kept, baseUrl, definition, input);
 
+  /** What was signed in an earlier run. */
+  const before = open ?? kept.find((call) => call.idempotencyKey === flags.idempotencyKey);
+
   if (open === undefined && !isResumed && resource.price.kind !== "free") {
     sayNote(priceText(resource, definition, input, maxPrice));
     // Without a wallet nothing can be paid, and the seller's own word on the price is what remains to be had.
@@ -98,7 +101,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     const output = await bought();
     sayProgress("");
     const receipt = job?.receipt ?? settled;
-    const signedUsd = (signed ?? open?.payment)?.usd ?? null;
+    const signedUsd = (signed ?? before?.payment)?.usd ?? null;
     const outcome = {
       resource: resource.name,
       output,
@@ -112,11 +115,11 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     return 0;
   } catch (error) {
     sayProgress("");
-    const told = { name, flags, jobId: job?.id, key: (signed ?? open)?.idempotencyKey };
+    const told = { name, flags, jobId: job?.id, key: (signed ?? before)?.idempotencyKey };
     const isStopped = signal.aborted || (error instanceof Error && error.cause instanceof Interrupted);
     if (isStopped) {
       const receipt = job?.receipt ?? settled;
-      return sayStopped({ ...told, paid: paidText(receipt, signed, open), signal });
+      return sayStopped({ ...told, paid: paidText(receipt, signed, before), signal });
     }
     if (!isResourceError(error)) throw error;
     const short =

@@ -42,7 +42,7 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
     }
     const job = await started(tool, call, idempotencyKey);
     const paid = (): void => {
-      if (job.receipt) ledger.settle(idempotencyKey, job.receipt);
+      if (job.receipt) ledger.settle({ resource: tool.call.name, idempotencyKey }, job.receipt);
     };
     paid();
     try {
@@ -67,7 +67,8 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
   async function started(tool: Tool, { input, signal, isUnwanted }: ToolCall, idempotencyKey: string) {
     const start = new AbortController();
     const stop = (): void => {
-      if (!ledger.isSigned(idempotencyKey) || !isUnwanted()) start.abort(signal.reason);
+      if (!ledger.isSigned({ resource: tool.call.name, idempotencyKey }) || !isUnwanted())
+        start.abort(signal.reason);
     };
     signal.throwIfAborted();
     signal.addEventListener("abort", stop, { once: true });
@@ -89,9 +90,12 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
     }
   }
 
-  function note({ idempotencyKey, charged, paymentState, receipt }: ResourceError): void {
-    if (receipt) ledger.settle(idempotencyKey, receipt);
-    ledger.amend(idempotencyKey, { charged, paymentState });
+  function note(error: ResourceError): void {
+    const { charged, paymentState, receipt } = error;
+    // What was not signed says nothing of what was signed before.
+    if (error.code === "payment_refused") return;
+    if (receipt) ledger.settle(error, receipt);
+    ledger.amend(error, { charged, paymentState });
   }
 
   function success(
@@ -105,7 +109,7 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
       ...(tool?.outputSchema && isRecord(output) ? { structuredContent: output } : {}),
       _meta: present({
         [META.idempotencyKey]: idempotencyKey,
-        [META.receipt]: ledger.receiptOf(idempotencyKey),
+        [META.receipt]: tool && ledger.receiptOf({ resource: tool.call.name, idempotencyKey }),
         [META.jobId]: jobId,
       }),
     };
@@ -125,7 +129,8 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
       [META.failure]: error.failure,
       [META.paymentState]: error.paymentState,
       [META.jobId]: error.jobId,
-      [META.receipt]: error.receipt ?? ledger.receiptOf(idempotencyKey),
+      [META.receipt]:
+        error.receipt ?? (error.code === "payment_refused" ? undefined : ledger.receiptOf(error)),
     });
   }
 

@@ -16,16 +16,22 @@ export interface Entry {
   readonly transaction?: string | undefined;
 }
 
+/** One key may name a call of each tool. */
+interface Name {
+  readonly resource: string;
+  readonly idempotencyKey: string;
+}
+
 /** What a process has paid, call by call, as far as it was told. */
 export interface Ledger {
   /** Listens to the client. */
   readonly hear: (event: ClientEvent) => void;
   /** Corrects what is known of a payment, when one was signed under this key. */
-  amend(idempotencyKey: string, facts: Partial<Pick<Entry, "charged" | "paymentState">>): void;
-  settle(idempotencyKey: string, receipt: Receipt): void;
-  /** Whether a payment was signed under this key. */
-  isSigned(idempotencyKey: string): boolean;
-  receiptOf(idempotencyKey: string): Receipt | undefined;
+  amend(call: Name, facts: Partial<Pick<Entry, "charged" | "paymentState">>): void;
+  settle(call: Name, receipt: Receipt): void;
+  /** Whether a payment was signed for this call. */
+  isSigned(call: Name): boolean;
+  receiptOf(call: Name): Receipt | undefined;
   /** Oldest first. */
   entries(): readonly Entry[];
 }
@@ -34,30 +40,30 @@ export function createLedger(): Ledger {
   const entries = new Map<string, Entry>();
   const receipts = new Map<string, Receipt>();
 
-  function amend(idempotencyKey: string, facts: Partial<Entry>): void {
-    const entry = entries.get(idempotencyKey);
-    if (entry) entries.set(idempotencyKey, { ...entry, ...facts });
+  const nameOf = ({ resource, idempotencyKey }: Name): string => JSON.stringify([resource, idempotencyKey]);
+
+  function amend(call: Name, facts: Partial<Entry>): void {
+    const entry = entries.get(nameOf(call));
+    if (entry) entries.set(nameOf(call), { ...entry, ...facts });
   }
 
-  function settle(idempotencyKey: string, receipt: Receipt): void {
-    receipts.set(idempotencyKey, receipt);
-    const { transaction } = receipt;
-    if (!entries.has(idempotencyKey)) return;
-    amend(idempotencyKey, { charged: "yes", paymentState: "settled", transaction });
+  function settle(call: Name, receipt: Receipt): void {
+    receipts.set(nameOf(call), receipt);
+    amend(call, { charged: "yes", paymentState: "settled", transaction: receipt.transaction });
   }
 
   return {
     hear(event) {
-      if (event.type === "settled") settle(event.idempotencyKey, event.receipt);
+      if (event.type === "settled") settle(event, event.receipt);
       if (event.type !== "signed") return;
       const { resource: tool, usd, currency, idempotencyKey } = event;
       const signedAt = new Date().toISOString();
-      entries.set(idempotencyKey, { tool, usd, currency, idempotencyKey, signedAt, charged: "unknown" });
+      entries.set(nameOf(event), { tool, usd, currency, idempotencyKey, signedAt, charged: "unknown" });
     },
     amend,
     settle,
-    isSigned: (idempotencyKey) => entries.has(idempotencyKey),
-    receiptOf: (idempotencyKey) => receipts.get(idempotencyKey),
+    isSigned: (call) => entries.has(nameOf(call)),
+    receiptOf: (call) => receipts.get(nameOf(call)),
     entries: () => [...entries.values()],
   };
 }

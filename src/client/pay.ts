@@ -167,7 +167,7 @@ function payable(
   }
 
   const rules: [RefusalReason, Money | undefined, string][] = [
-    ["over_price", roundedUp(options.price, dollars), "the published price of this input"],
+    ["over_price", options.price, "the published price of this input"],
     ["over_ceiling", options.maxPrice, "maxPrice"],
     ["over_ceiling", options.budget.perCall, "budget.perCall"],
   ];
@@ -178,7 +178,8 @@ function payable(
   }
   for (const [reason, limit, name] of rules) {
     if (limit === undefined || left.length === 0) continue;
-    const within = left.filter(({ amount }) => amount <= limit);
+    const most = (decimals: number): Money => (reason === "over_price" ? roundedUp(limit, decimals) : limit);
+    const within = left.filter(({ amount, asset }) => amount <= most(asset.decimals));
     const cheapest = left.reduce((least, one) => (one.amount < least.amount ? one : least));
     if (within.length === 0) {
       const asked = formatAtomic(BigInt(cheapest.offer.amount), cheapest.asset.decimals);
@@ -203,15 +204,8 @@ function isAgreed(
 }
 
 /** A price finer than the token's smallest unit is charged rounded up to it. */
-function roundedUp(
-  price: Money | undefined,
-  dollars: readonly { asset: { decimals: number } }[],
-): Money | undefined {
-  if (price === undefined) return undefined;
-  const unit = dollars.reduce((most, { asset }) => {
-    const size = fromAtomic(1n, asset.decimals);
-    return size > most ? size : most;
-  }, 1n);
+function roundedUp(price: Money, decimals: number): Money {
+  const unit = fromAtomic(1n, decimals);
   return unit === 0n ? price : ((price + unit - 1n) / unit) * unit;
 }
 

@@ -169,9 +169,9 @@ export function createExchange(room: ExchangeRoom): Exchange {
     const receipt = receiptOf(answer, saved.payment);
     if (receipt) emit({ type: "settled", resource, receipt, idempotencyKey });
     const { paymentState } = readProblem(answer.body);
-    // The stored answer to an earlier call under this key: what was signed now has not been used.
-    const replayed = answer.headers.get(HEADERS.idempotentReplayed) === "true";
-    if (replayed && payment === "new" && answer.attempts === 1) budget.close(saved, "unused");
+    // The answer to an earlier call under this key, and not to a copy of this one.
+    const isUnused = answer.headers.get(HEADERS.paymentUnused) === "true";
+    if (isUnused && payment === "new" && answer.attempts === 1) budget.close(saved, "unused");
     if (answer.status >= 400 && chargedBy(paymentState, undefined) !== "unknown") {
       await end(saved, chargedBy(paymentState, receipt) === "no" ? "unused" : "made");
     } else if (isSpared(answer)) {
@@ -184,10 +184,12 @@ export function createExchange(room: ExchangeRoom): Exchange {
 
   /** Signs once more under the same key, for no more and for nobody else, after proof that the first has expired. */
   async function renew(saved: SavedCall, answer: HttpAnswer): Promise<SavedCall> {
-    budget.close(saved, "unused");
     try {
       const limits = { agreed: saved.payment.offer };
-      return (await sign(saved, saved.request, answer, limits, (next) => calls.replace(saved, next))).saved;
+      const next = await sign(saved, saved.request, answer, limits, (next) => calls.replace(saved, next));
+      // Not before the new one is counted: what it is to cost has been set aside by the old one.
+      budget.close(saved, "unused");
+      return next.saved;
     } catch (error) {
       await end(saved, "unused");
       throw error;

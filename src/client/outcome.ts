@@ -1,3 +1,4 @@
+import { formatUsd, parseUsd } from "../../schema/money.ts";
 import { decodeHeader, HEADERS, isRecord, type Receipt, readSettleResponse } from "../wire/index.ts";
 import type { CallName, SavedCall, SavedPayment } from "./calls.ts";
 import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
@@ -78,10 +79,14 @@ export function receiptOf(
 ): Receipt | undefined {
   const settled = readSettleResponse(readHeader(headers, HEADERS.paymentResponse));
   if (!settled?.success) return undefined;
+  // With an answer that was bought before comes what was paid then.
+  const earlier = headers.get(HEADERS.paymentUnused) === "true" ? settled.amount : undefined;
+  const atomic = earlier !== undefined && /^\d{1,30}$/.test(earlier) ? earlier : offer.amount;
   return {
-    amount: usd,
+    amount:
+      atomic === offer.amount ? usd : formatUsd((parseUsd(usd) * BigInt(atomic)) / BigInt(offer.amount)),
     currency,
-    atomicAmount: offer.amount,
+    atomicAmount: atomic,
     asset: offer.asset,
     network: offer.network,
     transaction: settled.transaction,

@@ -74,15 +74,29 @@ const UNDATED_SECONDS = 3_600;
 export function identify({ version, payload, bytes }: Presented): PaymentIdentity {
   const signed = payload.payload;
   const network = version === 2 ? payload.accepted.network : networkOfV1(payload.network);
-  const authorization = [signed.authorization, signed.permit2Authorization].find(isRecord);
+  // As facilitators tell them apart: what stands beside a Permit2 authorization is looked at by nobody.
+  const isPermit2 = "permit2Authorization" in signed;
+  const given = isPermit2 ? signed.permit2Authorization : signed.authorization;
+  const authorization = isRecord(given) ? given : undefined;
   const payer = typeof authorization?.from === "string" ? authorization.from.toLowerCase() : "";
   const nonce =
     typeof authorization?.nonce === "string"
-      ? authorization.nonce.toLowerCase()
+      ? isPermit2
+        ? numberOf(authorization.nonce)
+        : authorization.nonce.toLowerCase()
       : hash(`${canonical(signed)}`);
   const expiry = Number(authorization?.validBefore ?? authorization?.deadline);
   const validBefore = Number.isSafeInteger(expiry) ? expiry : Math.ceil(Date.now() / 1000) + UNDATED_SECONDS;
   return { network, payer, nonce, bytesHash: hash(bytes), validBefore };
+}
+
+/** Permit2 counts its nonces: "7", "07" and "0x7" are one. */
+function numberOf(nonce: string): string {
+  try {
+    return BigInt(nonce).toString();
+  } catch {
+    return nonce.toLowerCase();
+  }
 }
 
 /** A free call has no payment to be known by: its key, or nothing, tells it apart. */
@@ -91,9 +105,23 @@ export function anonymous(resource: string, key: Key, requestId: string): Paymen
   return { network: "", payer: "", nonce, bytesHash: nonce, validBefore: 0 };
 }
 
-/** Hash of what is asked for. Two requests with the same fingerprint ask for the same thing. */
-export function fingerprint(resource: string, input: unknown): string {
-  return hash(`${resource}\n${canonical(input)}`);
+/**
+ * Hash of what is asked for. Two requests with the same fingerprint ask for the same thing.
+ * @param written The input as it came, which counts where the schema has made values of it that cannot be told apart.
+ */
+export function fingerprint(resource: string, input: unknown, written: unknown = input): string {
+  return hash(`${resource}\n${canonical(isTransparent(input) ? input : written)}`);
+}
+
+/** Whether all that makes a value what it is can be read off its members: not so of a RegExp, a Blob or an own class. */
+function isTransparent(value: unknown): boolean {
+  if (typeof value !== "object" || value === null)
+    return typeof value !== "function" && typeof value !== "symbol";
+  if (value instanceof Map || value instanceof Set) return [...value].every(isTransparent);
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  return isPlain && Object.values(value).every(isTransparent);
 }
 
 interface NativeCrypto {

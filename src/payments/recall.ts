@@ -56,6 +56,18 @@ export function unrecorded({ validBefore }: PaymentIdentity): "unused" | "unknow
 }
 
 /**
+ * Whether the payment that came with a request stands in the store.
+ * @throws StoreUnavailable
+ */
+export async function isRecorded(headers: Headers, store: Pick<Store, "findCall">): Promise<boolean> {
+  const presented = readPayment(headers);
+  if (presented === undefined || presented === "malformed") return false;
+  return (
+    (await store.findCall({ resource: "", identity: identify(presented), key: undefined })) !== undefined
+  );
+}
+
+/**
  * What can be said of the payment that came with a request that is refused for another reason. The same bytes may have
  * been settled before: their call stands in the store, and has an answer for who sends it as it was.
  */
@@ -73,6 +85,13 @@ export async function wordOn(
   } catch {
     return "unknown";
   }
+}
+
+/** What a payment is worth to `payer`: a signature of somebody else proves nothing, and pays for nothing. */
+export function ofPayer(verdict: Verdict, payer: string): Verdict {
+  const isAnother =
+    verdict.verdict === "valid" && verdict.payer !== undefined && verdict.payer.toLowerCase() !== payer;
+  return isAnother ? { verdict: "invalid", reason: "signed_by_another_payer" } : verdict;
 }
 
 /** How facilitators say that the payer has not enough of the token. */

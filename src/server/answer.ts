@@ -87,8 +87,9 @@ export function fromCache({ output, ageSeconds }: CachedOutput): StoredAnswer {
 }
 
 /** The same answer to the same call, marked as a replay. */
-export function replayed(answer: StoredAnswer): StoredAnswer {
-  return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true" } };
+export function replayed(answer: StoredAnswer, isUnused = false): StoredAnswer {
+  const unused = isUnused ? { [HEADERS.paymentUnused]: "true" } : {};
+  return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true", ...unused } };
 }
 
 /** What a browser on another origin may read and send. Paid APIs carry no cookies, so any origin may call. */
@@ -99,6 +100,7 @@ const CORS = {
     HEADERS.paymentResponse,
     HEADERS.xPaymentResponse,
     HEADERS.idempotentReplayed,
+    HEADERS.paymentUnused,
     HEADERS.requestId,
     HEADERS.retryAfter,
     HEADERS.age,

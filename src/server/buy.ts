@@ -2,7 +2,7 @@ import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
 import { type Verdict, verify } from "../payments/charge.ts";
-import { provenPayer, recall, unrecorded } from "../payments/recall.ts";
+import { ofPayer, provenPayer, recall, unrecorded } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import type { Callback, CallRecord, SignedPayment, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
@@ -38,13 +38,17 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     }
     if (holder) return again(holder, purchase);
     if (faults) await faults.reach("call.unknown");
+    const paymentState = paid ? unrecorded(claim.identity) : "unused";
     if (purchase.callback && "refused" in purchase.callback) {
-      return problem("callback_refused", requestId, { detail: purchase.callback.refused });
+      return problem("callback_refused", requestId, { detail: purchase.callback.refused, paymentState });
     }
     if (await isUnmanned(resource)) {
       const detail =
         "Nobody is there to start the job in time. Nothing was charged; send the same request again later.";
-      return problem("unavailable", requestId, { detail, retryAfterSeconds: QUEUE_RETRY_SECONDS });
+      return problem("unavailable", requestId, {
+        ...{ detail, paymentState },
+        retryAfterSeconds: QUEUE_RETRY_SECONDS,
+      });
     }
     // What costs nothing leaves the payment alone; to know whose it is, it must be good.
     const cached = paid && resource.cache?.isFree ? room.cache.find(resource, claim) : undefined;
@@ -55,7 +59,7 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
       return challenge(purchase, amount, TOO_SHORT, unrecorded(claim.identity));
     }
-    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause);
+    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause, paymentState);
     if (verdict?.verdict === "invalid") {
       // A twin may have settled it since the look-up; then it is the twin's answer that counts.
       const twin = await known(purchase);
@@ -100,11 +104,11 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
   async function examine(
     purchase: Purchase,
   ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
-    const { resource, amount, url, presented, trace } = purchase;
+    const { resource, amount, url, presented, trace, claim } = purchase;
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
       if (payment && facilitator) {
-        const asked = () => verify(facilitator, payment);
+        const asked = async () => ofPayer(await verify(facilitator, payment), claim.identity.payer);
         return { payment, verdict: await trace.step("verify", asked, ({ verdict }) => said(verdict)) };
       }
       return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
@@ -228,9 +232,11 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
       return problem(ruling.code, requestId, { paymentState: isKnown ? "unused" : "unknown" });
     }
 
+    // Another signature has only proved who asks.
+    const isUnused = claim.paid && holder.identity.nonce !== claim.identity.nonce;
     const twin = inFlight.get(holder.id);
-    if (twin) return replayed(await twin);
-    if (holder.answer && holder.paymentState !== "in_flight") return replayed(holder.answer);
+    if (twin) return replayed(await twin, isUnused);
+    if (holder.answer && holder.paymentState !== "in_flight") return replayed(holder.answer, isUnused);
     // Known to twins before anything is awaited, so that no two of them carry the call on.
     return replayed(
       await working(holder.id, async () => {
@@ -243,6 +249,7 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
         const now = (await store.call(holder.id).catch(() => undefined)) ?? holder;
         return now.answer && now.paymentState !== "in_flight" ? now.answer : pending(now, purchase);
       }),
+      isUnused,
     );
   }
 }

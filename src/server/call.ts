@@ -3,7 +3,7 @@ import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
 import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
-import { wordOn } from "../payments/recall.ts";
+import { isRecorded, wordOn } from "../payments/recall.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS, type ProblemCode } from "../wire/index.ts";
@@ -36,12 +36,13 @@ export function createCalls(room: CallRoom): Call {
         if (!offers) throw new Error("payments are not configured");
         return await offers.challenge(visit.resource, amount, visit.url, error, paymentState);
       } catch (cause) {
-        return asking.unavailable(visit, cause);
+        return asking.unavailable(visit, cause, paymentState);
       }
     },
-    unavailable({ log, requestId }, cause) {
+    unavailable({ log, requestId }, cause, paymentState = "unused") {
       log.error({ error: cause }, "the facilitator is not available");
-      return problem("facilitator_unavailable", requestId, { retryAfterSeconds: FACILITATOR_RETRY_SECONDS });
+      const retryAfterSeconds = FACILITATOR_RETRY_SECONDS;
+      return problem("facilitator_unavailable", requestId, { retryAfterSeconds, paymentState });
     },
   };
   const buy = createBuying(room, asking);
@@ -113,7 +114,7 @@ export function createCalls(room: CallRoom): Call {
     visit.shown = loggableOf(resource, input.value);
     if (resource.handler === notImplemented) return refuse("not_implemented");
 
-    const print = () => fingerprint(resource.name, input.value);
+    const print = () => fingerprint(resource.name, input.value, reading.input);
     let amount: Money;
     try {
       amount = await amounts.of(resource, input.value as object, print);
@@ -122,7 +123,10 @@ export function createCalls(room: CallRoom): Call {
       return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }
 
-    const presented = amount === 0n ? undefined : readPayment(request.headers);
+    // What is free is not paid; but what was paid before it became free has its answer.
+    const isPaid = amount > 0n || (await wasPaid(visit));
+    if (isPaid === undefined) return refuse("unavailable", { retryAfterSeconds: STORE_RETRY_SECONDS });
+    const presented = isPaid ? readPayment(request.headers) : undefined;
     if (presented === "malformed") return refuse("malformed_payment");
     const key = readKey(request.headers, presented);
     if ("problem" in key) return refuse("malformed_key", { detail: key.problem });
@@ -146,6 +150,16 @@ export function createCalls(room: CallRoom): Call {
     const paid = presented !== undefined;
     const claim = { resource: resource.name, fingerprint: print(), key, identity, paid };
     return buy({ ...visit, amount, claim, presented, input: input.value, written: reading.input, callback });
+  }
+
+  /** Whether a call that costs nothing now was paid for; `undefined` when the store cannot say. */
+  async function wasPaid({ request, log }: Visit): Promise<boolean | undefined> {
+    try {
+      return await isRecorded(request.headers, room.store);
+    } catch (error) {
+      log.error({ error }, "the store is not available");
+      return undefined;
+    }
   }
 
   /** Where the buyer wants to be told of the end of its job. */

@@ -150,7 +150,8 @@ export function createCarrying(
     }
     if (closing.outcome === "refused") return challenge(purchase, purchase.amount, closing.reason);
     if (closing.outcome === "lost") {
-      const now = await store.call(call.id);
+      const now = await store.call(call.id).catch(() => "unreadable" as const);
+      if (now === "unreadable") return unconfirmed(purchase.requestId);
       if (now?.answer && now.paymentState !== "in_flight") return now.answer;
       if (now) return pending(now, purchase);
       // Who has taken it over has let it go: nothing was charged, and the same bytes may be sent again.

@@ -77,7 +77,7 @@ export interface Asking {
     error?: string,
     paymentState?: "unused" | "unknown",
   ): Promise<StoredAnswer>;
-  unavailable(visit: Visit, cause: unknown): StoredAnswer;
+  unavailable(visit: Visit, cause: unknown, paymentState?: "unused" | "unknown"): StoredAnswer;
 }
 
 /** What a step of a trace says of its outcome. */

@@ -14,6 +14,8 @@ export const HEADERS = {
   idempotencyKey: "idempotency-key",
   xIdempotencyKey: "x-idempotency-key",
   idempotentReplayed: "idempotent-replayed",
+  /** "true" beside an answer that was bought with another payment than the one in the request; our own. */
+  paymentUnused: "payment-unused",
   /** Where the buyer of a job wants its end to be posted; our own. */
   callbackUrl: "callback-url",
   /** Seconds since an answer out of a cache was made (RFC 9111 §5.1). */

@@ -438,6 +438,23 @@ describe("a key in the budget", () => {
   });
 });
 
+describe("an answer that was stored", () => {
+  it("to a payment that a proxy has delivered twice leaves it counted in the budget for good", async () => {
+    await using shop = await openShop();
+    const through = shop.network;
+    shop.network = async (request) => {
+      if (request.headers.has("payment-signature")) await through(request.clone());
+      return through(request);
+    };
+    const client = shop.client({ budget: { total: "0.01" } });
+    await client.echo({ text: "one" });
+    await later(async () => {
+      await expect(client.echo({ text: "two" })).rejects.toMatchObject({ reason: "over_budget" });
+    });
+    expect((await shop.moved()).paid).toBe(10_000n);
+  });
+});
+
 describe("what makes no sense", () => {
   it("is refused before anything is paid: a time-out, a ceiling, an address, a path segment", async () => {
     await using shop = await openShop();

@@ -1,5 +1,5 @@
 import { type Schema, validate } from "../../schema/standard.ts";
-import type { Logger } from "../observe/log.ts";
+import { type Logger, withoutInput } from "../observe/log.ts";
 import { type AnyHandler, DeclaredFailure, type JobContext, type Step } from "./handler.ts";
 
 /** What is needed to run a handler once. */
@@ -115,7 +115,8 @@ async function finish(
     const returned: unknown = await resource.handler(options.input as never, context);
     const output = await validate(resource.output, returned);
     if ("issues" in output) {
-      options.log.error({ issues: output.issues }, "the handler returned an output that its schema refuses");
+      const issues = withoutInput(output.issues, options.input);
+      options.log.error({ issues }, "the handler returned an output that its schema refuses");
       return internalError(options.requestId);
     }
     return { ok: true, output: JSON.stringify(output.value) };
@@ -124,7 +125,7 @@ async function finish(
       return { ok: false, code: error.code, error: error.message, declared: true };
     }
     // What a stopped handler throws is the consequence of a time-out or a cancel, which have their own answer.
-    if (!stop.over) options.log.error({ error }, "the handler threw");
+    if (!stop.over) options.log.error({ error: withoutInput(error, options.input) }, "the handler threw");
     return internalError(options.requestId);
   }
 }

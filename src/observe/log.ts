@@ -87,6 +87,38 @@ export function unsigned(text: string): string {
   return text.replace(/0x[0-9a-f]{130,}|[\w+/-]{300,}={0,2}/gi, "[removed]");
 }
 
+/** Shorter texts are words that stand in every message. */
+const SHORTEST_HIDDEN = 4;
+
+/**
+ * A value for the log, in all texts of which what stands in `input` is replaced: a handler that fails often says over
+ * what, and so does a schema that refuses its output.
+ */
+export function withoutInput(value: unknown, input: unknown): unknown {
+  const hidden = [...new Set(textsOf(input))]
+    .filter((text) => text.length >= SHORTEST_HIDDEN)
+    .sort((a, b) => b.length - a.length);
+  const hide = (text: string): string =>
+    hidden.reduce((left, one) => left.replaceAll(one, "[input]"), unsigned(text));
+  const hideAll = (part: unknown): unknown => {
+    if (typeof part === "string") return hide(part);
+    if (part instanceof Error) return hideAll(plainError(part));
+    if (Array.isArray(part)) return part.map(hideAll);
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, one]) => [name, hideAll(one)]));
+  };
+  return hideAll(value);
+}
+
+/** All texts and numbers of a value. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value === "number" || typeof value === "bigint") return [String(value)];
+  if (Array.isArray(value)) return value.flatMap(textsOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(textsOf);
+}
+
 /** The fields of an input that its definition allows into the log; `undefined` when it allows none. */
 export function loggableOf(
   { loggable }: { readonly loggable: readonly string[] },

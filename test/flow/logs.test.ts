@@ -90,6 +90,30 @@ describe("the log", () => {
 describe("the log keeps to itself", () => {
   const CANARY = "canary-6f1b9c";
 
+  it("what buyers write, also where a handler throws it or returns what its schema refuses", async () => {
+    await using shop = await openShop();
+    shop.handlers.echo = ({ text }) => {
+      throw new TypeError(`cannot handle ${text}`, { cause: new Error(`in ${text}`) });
+    };
+    shop.handlers.brew = ({ cup }) => ({ coffee: cup, [cup]: 1 }) as never;
+    await shop
+      .client()
+      .echo({ text: CANARY })
+      .catch(() => {});
+    await shop
+      .client()
+      .brew({ cup: CANARY })
+      .catch(() => {});
+    const thrown = shop.logged.find(({ message }) => message === "the handler threw");
+    expect(thrown?.fields.error).toMatchObject({
+      name: "TypeError",
+      message: "cannot handle [input]",
+      stack: expect.stringContaining("logs.test.ts"),
+      cause: { message: "in [input]" },
+    });
+    expect(JSON.stringify(shop.logged)).not.toContain(CANARY);
+  });
+
   it("what buyers write, sign and name, in whole flows of every kind", async () => {
     await using shop = await openShop();
     const key = `key-${randomUUID()}`;

@@ -214,7 +214,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
       const offer = await offerOf(resource, amount);
       const required = (await core.createPaymentRequiredResponse(
         offer.v2,
-        { url, description: resource.summary, mimeType: "application/json" },
+        { url, description: shortened(resource.summary), mimeType: "application/json" },
         error,
         { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
@@ -281,6 +281,13 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
 const MAX_HEADER = 8_000;
 /** Of base64, for what a buyer adds to what is echoed: signature, authorization and the name of the call. */
 const SIGNED = 1_200;
+
+/** What a header says of a resource in words; the whole is in the body, which has room. */
+const LONGEST_SUMMARY = 500;
+
+function shortened(summary: string): string {
+  return summary.length > LONGEST_SUMMARY ? `${summary.slice(0, LONGEST_SUMMARY - 1)}…` : summary;
+}
 
 /** Adds what the resource is to its challenge, as far as neither that nor the payment that echoes it grows too long. */
 function withBazaar(required: PaymentRequired, bazaar: Bazaar | undefined): PaymentRequired {

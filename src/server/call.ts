@@ -20,6 +20,8 @@ export type Call = (
   params: Readonly<Record<string, string>>,
 ) => Promise<StoredAnswer>;
 
+/** The address of a resource is a part of its challenge, which has to fit into a header. */
+const LONGEST_URL = 2_000;
 /** A facilitator that is down is asked again after this long. */
 const FACILITATOR_RETRY_SECONDS = 5;
 /**
@@ -95,6 +97,9 @@ export function createCalls(room: CallRoom): Call {
     const { resource, request, requestId } = visit;
     const refuse = (code: ProblemCode, options?: ProblemOptions) => refused(visit, code, options);
     if (room.faults) await room.faults.reach("call.received");
+    if (visit.url.length > LONGEST_URL) {
+      return refuse("too_large", { detail: `The address may have at most ${LONGEST_URL} characters.` });
+    }
     const reading = await readInput(resource.document, request, params, room.maxBodyBytes);
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 

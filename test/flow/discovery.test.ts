@@ -139,6 +139,38 @@ describe("a challenge", () => {
     },
   );
 
+  it("stays under 8 kB with the longest address that is taken, and a summary without end", async () => {
+    await using world = await startWorld({ chain: false });
+    const say = resource({
+      summary: "Say it again. ".repeat(500),
+      method: "GET",
+      path: "/v1/say/:text",
+      input: z.object({ text: z.string().max(20_000).describe("What.") }),
+      output: z.object({ ok: z.boolean().describe("Whether.") }),
+      price: price.fixed("0.01", { per: "call" }),
+    } as never);
+    const server = serve(
+      defineApi({ title: "Say", version: "1.0.0", description: "One.", resources: { say } }),
+      {
+        say: { method: "GET", path: "/v1/say/:text", maxPrice: "0.01", fields: { text: "string" } },
+      } as never,
+      {
+        handlers: { say: () => ({ ok: true }) },
+        payments: {
+          accepts: [{ network: world.network, payTo: world.seller.address }],
+          facilitator: world.facilitator,
+        },
+        log: "silent",
+      } as never,
+    );
+    const ask = (text: string) => server.fetch(new Request(`http://say.test/v1/say/${text}`));
+    const asked = await ask("x".repeat(1_900));
+    expect(asked.status).toBe(402);
+    expect(asked.headers.get("payment-required")?.length).toBeLessThanOrEqual(8_000);
+    expect((await asked.json()).accepts[0].description).toHaveLength(7_000);
+    expect((await ask("x".repeat(2_000))).status).toBe(413);
+  });
+
   it.each(["sync", "job"])(
     "is echoed to the facilitator with the payment, and forgotten once a %s call is settled",
     async (kind) => {

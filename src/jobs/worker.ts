@@ -77,6 +77,8 @@ interface Running {
 export function createWorker(options: WorkerOptions): Worker {
   const { resources, store, presence, news, end, concurrency, log, telemetry, faults } = options;
   const running = new Map<string, Running>();
+  /** Handlers that go on after their job has ended, and so take up room. */
+  const lingering = new Set<{ readonly resource: string }>();
   /** Jobs that we may own and do not run, since the store failed. */
   const left = new Set<string>();
   let stopped = false;
@@ -91,10 +93,26 @@ export function createWorker(options: WorkerOptions): Worker {
   function room(): Room {
     const most: Record<string, number> = {};
     for (const [name, { concurrency: own }] of resources) if (own !== undefined) most[name] = own;
-    for (const { resource } of running.values()) {
+    for (const { resource } of [...running.values(), ...lingering]) {
       if (most[resource] !== undefined) most[resource] = Math.max(0, most[resource] - 1);
     }
-    return { limit: Math.max(0, concurrency - running.size), most };
+    return { limit: Math.max(0, concurrency - running.size - lingering.size), most };
+  }
+
+  /**
+   * Keeps the place of a handler that ignores its signal until it comes to an end, but for `ms` at most: one that never
+   * does must not stop its resource for good.
+   */
+  function linger(resource: string, idle: Promise<unknown>, ms: number): void {
+    const place = { resource };
+    lingering.add(place);
+    const free = (): void => {
+      clearTimeout(timer);
+      if (lingering.delete(place)) take();
+    };
+    const timer = setTimeout(free, ms);
+    (timer as { unref?: () => void }).unref?.();
+    void idle.then(free);
   }
 
   /** Takes jobs until there is no room or none that waits. Asked while it is at it, it looks once more. */
@@ -275,9 +293,13 @@ export function createWorker(options: WorkerOptions): Worker {
         .change({ job: { id: job.id, when, set: { progress: percent, message } } })
         .catch((error: unknown) => jobLog.warn({ error }, "progress could not be written")),
     );
+    let isIdle = false;
     let nowIdle = (): void => {};
     const idle = new Promise<true>((resolve) => {
-      nowIdle = () => resolve(true);
+      nowIdle = () => {
+        isIdle = true;
+        resolve(true);
+      };
     });
     const running = () =>
       run(
@@ -296,6 +318,7 @@ export function createWorker(options: WorkerOptions): Worker {
         },
       );
     const ended = await trace.step("run", () => telemetry.run(job.resource, running));
+    if (!isIdle && !ended.ok) linger(job.resource, idle, timeoutMs);
     await progress.end();
     if (ended.ok) return { ok: true, result: ended.output };
     if (signal.reason === STOPPING) {

@@ -44,6 +44,40 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(started.filter((name) => name.startsWith("o")).slice(0, 2)).toEqual(["o1", "o2"]);
   });
 
+  it("wait for a handler that ignores its time-out, as long as it goes on, but not for ever", async () => {
+    let most = 0;
+    let now = 0;
+    const ends: (() => void)[] = [];
+    const deaf = async ({ name }: { name: string }) => {
+      most = Math.max(most, ++now);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      now -= 1;
+      return { name };
+    };
+    await using works = await openWorks({
+      store,
+      works: { deaf: { timeout: "1s", concurrency: 1, handler: deaf } },
+    });
+    const first = await works.order("deaf", "a");
+    // Those of one millisecond may start in any order.
+    await pause(5);
+    const second = await works.order("deaf", "b");
+    await pause(5);
+    const third = await works.order("deaf", "c");
+    await works.when(first, "failed");
+    expect(now).toBe(1);
+    ends[0]?.();
+    await works.when(second, "failed");
+    expect(most).toBe(1);
+    // The second one never ends: the third is run beside it after a while.
+    await until(
+      async () => ends.length,
+      (begun) => begun === 3,
+    );
+    for (const end of ends) end();
+    await works.when(third, "succeeded");
+  });
+
   it.each(["resource", "all"] as const)(
     "are refused when too many wait (%s), before any money moves; the same bytes are taken later",
     async (limit) => {

@@ -1,0 +1,100 @@
+import { memoryStore, type Store } from "resource402/server";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { kinds, type Made } from "../store/kinds.ts";
+import { gate, openShop, post, signedByHand, until } from "./shop.ts";
+
+const HOUR_MS = 3_600_000;
+
+describe.each(kinds)("a charged call whose server died over its work, %s,", (_, make) => {
+  let made: Made;
+
+  afterEach(async () => {
+    vi.useRealTimers();
+    await made.dispose();
+  });
+
+  it.each([
+    ["an hour", 1],
+    ["three days", 72],
+  ])("is owed back, although no server has run for %s since", async (_, hours) => {
+    made = await make(() => Date.now());
+    const { store } = made;
+    const ran = gate();
+    const faults = {
+      reach: (point: string) => {
+        if (point !== "call.ran") return Promise.resolve();
+        ran.open();
+        return new Promise<never>(() => {});
+      },
+    };
+    await using before = await openShop({ store, faults });
+    const body = { cup: "mine" };
+    const { headers } = await signedByHand(before, "/v1/brew", body, { key: "lost-coffee" });
+    void before.fetch("/v1/brew", post(body, headers));
+    await ran.opened;
+    expect((await before.moved()).paid).toBe(30_000n);
+    await before.server.stop(0);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * HOUR_MS });
+    await using after = await openShop({
+      ...{ world: before.world, store },
+      recovery: { everyMs: 20, comeBackMs: 300 },
+    });
+    await after.server.start();
+    const refunds = await until(
+      () => {
+        vi.setSystemTime(Date.now() + 20);
+        return store.refunds({ limit: 9 });
+      },
+      ({ length }) => length > 0,
+    );
+    expect(refunds).toMatchObject([{ state: "owed", reason: "interrupted" }]);
+  });
+});
+
+describe("a job that could not be claimed at first", () => {
+  it("is not put back while it runs, and so runs once", async () => {
+    const store = memoryStore();
+    let claims = 0;
+    let looks = 0;
+    const flaky: Store = {
+      ...store,
+      change(step) {
+        if (step.job && "set" in step.job && step.job.set.status === "running") {
+          claims += 1;
+          if (claims === 1) return Promise.reject(new Error("database is locked"));
+        }
+        return store.change(step);
+      },
+      openJobs(...args) {
+        looks += 1;
+        return store.openJobs(...args);
+      },
+    };
+    // The second try comes a second after the first, and the recovery after that.
+    await using one = await openShop({ store: flaky, recovery: { everyMs: 1_500 } });
+    await using two = await openShop({ world: one.world, store, recovery: { everyMs: 20 } });
+    const { opened, open } = gate();
+    const draw = async () => {
+      await opened;
+      return { url: "https://pictures.test/1", note: "drawn" };
+    };
+    one.handlers.render = draw;
+    two.handlers.render = draw;
+    await one.server.start();
+    await one.client().render.start({ prompt: "x" });
+    await until(
+      async () => one.runs.render,
+      (runs) => runs === 1,
+    );
+    await two.server.start();
+    const looked = looks;
+    await until(
+      async () => looks,
+      (looks) => looks > looked,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const runs = [one.runs.render, two.runs.render];
+    open();
+    expect(runs).toEqual([1, undefined]);
+  });
+});

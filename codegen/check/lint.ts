@@ -76,15 +76,17 @@ function lintField(path: string, place: Place, schemas: Schemas, advise: Report)
 function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: Report): void {
   const { type, anyOf, items, maxLength, maxItems, ...own } = resolve(schemas, schema);
   for (const option of anyOf ?? []) lintBounds(path, option, schemas, advise);
-  if (type === "string" && maxLength === undefined && !isBounded(own)) {
+  // What may be null has two types.
+  const types = Array.isArray(type) ? type : [type];
+  if (types.includes("string") && maxLength === undefined && !isBounded(own)) {
     const unbounded = own.enum === undefined && own.const === undefined;
     if (unbounded) advise(path, "is a string of any length", "add .max(…)");
   }
-  if (type === "array") {
+  if (types.includes("array")) {
     if (maxItems === undefined) advise(path, "is a list of any length", "add .max(…)");
     if (typeof items === "object") lintBounds(`${path}[]`, items, schemas, advise);
   }
-  if (type === "number" || type === "integer") {
+  if (types.includes("number") || types.includes("integer")) {
     const below = own.minimum ?? own.exclusiveMinimum ?? own.const;
     const above = own.maximum ?? own.exclusiveMaximum ?? own.const;
     if (below === undefined || above === undefined) {

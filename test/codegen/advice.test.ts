@@ -85,6 +85,30 @@ describe("advice", () => {
       "is a number without bounds",
     ],
     [
+      "an endless string that may be null",
+      apiWith({ input: input(z.string().nullable().describe("It.")) }),
+      "input.field",
+      "is a string of any length",
+    ],
+    [
+      "an endless string that may be absent or null",
+      apiWith({ input: input(z.string().optional().nullable().describe("It.")) }),
+      "input.field",
+      "is a string of any length",
+    ],
+    [
+      "endless strings in a list, each of which may be null",
+      apiWith({ input: input(z.array(z.string().nullable()).max(2).describe("It.")) }),
+      "input.field[]",
+      "is a string of any length",
+    ],
+    [
+      "an endless number that may be null",
+      apiWith({ input: input(z.number().nullable().describe("It.")) }),
+      "input.field",
+      "is a number without bounds",
+    ],
+    [
       "an optional choice",
       apiWith({ input: input(z.enum(["a", "b"]).optional().describe("It.")) }),
       "input.field",
@@ -126,6 +150,8 @@ describe("advice", () => {
     ["a pattern with an end", z.string().regex(/^[a-z]{2,5}$/)],
     ["a boolean that may be absent", z.boolean().default(false)],
     ["a number between bounds", z.number().gt(0).lt(1)],
+    ["a string with an end that may be null", z.string().max(9).nullable()],
+    ["a number between bounds that may be null", z.number().gt(0).lt(1).nullable()],
   ])("is not given on %s", async (_, field) => {
     expect((await compile(apiWith({ input: input(field.describe("It.")) }))).advice).toEqual([]);
   });

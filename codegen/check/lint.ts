@@ -4,6 +4,7 @@ import type { Price } from "../../schema/price.ts";
 import { type Place, walk } from "../convert/walk.ts";
 import type { Report } from "../mistake.ts";
 import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "../model.ts";
+import { lintRoute } from "./routes.ts";
 
 const LONGEST_SUMMARY = 120;
 const PLACEHOLDER = /^(|todo|tbd|fixme|xxx|foo|bar|baz|test|unit|thing|item|\?+|\.+|…|-)$/i;
@@ -32,6 +33,7 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
     const mend = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
     advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", mend);
   }
+  lintRoute(resource, advise);
   for (const [at, per] of pers(price)) {
     const text = String(per ?? "").trim();
     if (!PLACEHOLDER.test(text)) continue;

@@ -1,4 +1,5 @@
-import { didYouMean, type Report } from "../mistake.ts";
+import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/wire/pages.ts";
+import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** The one place of the job routes; they are shared by all resources that run as jobs. */
@@ -48,6 +49,22 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
     }
     accepted.push({ ...route, segments, open });
   }
+}
+
+/** Advises against paths at which a server answers by itself: the resource goes first, and what was there is hidden. */
+export function lintRoute({ name, method, path }: Route, advise: Report): void {
+  const segments = path.split("/");
+  const covers = (page: string): boolean => {
+    const own = page.split("/");
+    return own.length === segments.length && overlap(segments, own);
+  };
+  const hidden = [
+    ...(method === "GET" ? PUBLISHED_PATHS.filter(covers) : []),
+    ...OPERATOR_PATHS.filter((page) => page === path),
+  ];
+  if (hidden.length === 0) return;
+  const problem = `hides what the server itself answers at ${listOf(hidden)}`;
+  advise(`resources.${name}.path`, problem, `choose another path, such as "/v1${path}"`);
 }
 
 /** Whether one address can match both; what follows the last segment of `b` is left out of account. */

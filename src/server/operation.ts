@@ -3,6 +3,7 @@ import { routePath } from "hono/route";
 import type { Logger } from "../observe/log.ts";
 import type { MetricsEndpoint, Telemetry } from "../observe/telemetry.ts";
 import type { StoredAnswer } from "../store/store.ts";
+import type { OperatorPath } from "../wire/pages.ts";
 import type { Admin } from "./admin.ts";
 import { respond } from "./answer.ts";
 import type { Health } from "./health.ts";
@@ -39,7 +40,10 @@ export function mountOperation(app: Hono, operation: Operation): void {
       });
     });
   }
-  const mount = (path: string, answer: (request: Request) => Promise<StoredAnswer> | StoredAnswer): void => {
+  const mount = (
+    path: OperatorPath,
+    answer: (request: Request) => Promise<StoredAnswer> | StoredAnswer,
+  ): void => {
     if (taken.has(path)) return;
     app.get(path, async (c) => {
       try {

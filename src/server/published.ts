@@ -2,6 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Description } from "../payments/bazaar.ts";
 import type { StoredAnswer } from "../store/store.ts";
+import type { PublishedPath } from "../wire/pages.ts";
 
 /** What an API says of itself; `published.gen.ts` as a module. */
 export interface Published {
@@ -40,7 +41,7 @@ export function createDescriptions(
 }
 
 /** Answers those who look for an API and want to know what it sells. */
-export type PublishedPages = ReadonlyMap<string, (request: Request) => Promise<StoredAnswer>>;
+export type PublishedPages = ReadonlyMap<PublishedPath, (request: Request) => Promise<StoredAnswer>>;
 
 export interface PublishedOptions {
   readonly load: () => Promise<Published>;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { compile } from "../../codegen/compile.ts";
 import { price } from "../../schema/index.ts";
+import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/wire/pages.ts";
 import { apiWith } from "./definitions.ts";
 
 const input = (field: z.ZodType) => z.object({ field });
@@ -140,6 +141,36 @@ describe("advice", () => {
     expect(advice).toEqual([
       { path: `resources.caption.${path}`, problem, mend: expect.stringMatching(/./), severity: "warning" },
     ]);
+  });
+
+  const toGet = (path: string): unknown =>
+    apiWith({ method: "GET", path, input: z.object({ page: z.string().max(9).describe("Which one.") }) });
+
+  it.each<[given: string, api: unknown, hidden: string]>([
+    ...PUBLISHED_PATHS.map((path): [string, unknown, string] => [`GET ${path}`, toGet(path), `"${path}"`]),
+    ...OPERATOR_PATHS.map((path): [string, unknown, string] => [
+      `POST ${path}`,
+      apiWith({ path }),
+      `"${path}"`,
+    ]),
+    ["GET /:page", toGet("/:page"), '"/openapi.json", "/llms.txt" and "/docs"'],
+  ])("is given on %s, for the server has an answer of its own there", async (_, api, hidden) => {
+    expect((await compile(api)).advice).toEqual([
+      {
+        path: "resources.caption.path",
+        problem: `hides what the server itself answers at ${hidden}`,
+        mend: expect.stringMatching(/^choose another path, such as "\/v1\//),
+        severity: "warning",
+      },
+    ]);
+  });
+
+  it.each([
+    ["POST /docs", apiWith({ path: "/docs" })],
+    ["GET /docs/:page", toGet("/docs/:page")],
+    ["GET /v1/docs", toGet("/v1/docs")],
+  ])("is not given on %s, where the server answers nothing else", async (_, api) => {
+    expect((await compile(api)).advice).toEqual([]);
   });
 
   it.each<[given: string, field: z.ZodType]>([

@@ -1,6 +1,7 @@
 import {
   type ApiDefinition,
   chargeOf,
+  DEFAULT_BACKOFF,
   DEFAULT_RETENTION,
   DEFAULT_TIMEOUT,
   isApiDefinition,
@@ -221,6 +222,9 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
       : {
           job: {
             timeoutMs: durationMs(job.timeout, DEFAULT_TIMEOUT),
+            ...((job.retries ?? 0) === 0
+              ? {}
+              : { retries: job.retries, backoffMs: durationMs(job.backoff, DEFAULT_BACKOFF) }),
             retentionMs: durationMs(job.retention, DEFAULT_RETENTION),
             ...(job.startWithin === undefined
               ? {}

@@ -94,8 +94,13 @@ export interface ResourceModel {
   readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
 }
 
-interface JobModel {
+export interface JobModel {
+  /** Of each attempt. */
   readonly timeoutMs: number;
+  /** How often the handler may be run again; absent: never. */
+  readonly retries?: number;
+  /** The pause before the first retry. */
+  readonly backoffMs?: number;
   readonly retentionMs: number;
   /** How long it may wait to be started before it expires. */
   readonly startWithinMs?: number;

@@ -1,6 +1,7 @@
 import { durationText } from "../schema/duration.ts";
 import {
   type ApiModel,
+  type JobModel,
   type JsonSchema,
   type ResourceModel,
   refName,
@@ -124,6 +125,20 @@ export function cacheText({ price, cache }: ResourceModel): string {
   return `Answers to ${same} may be up to ${durationText(cache.ms)} old${cost}.`;
 }
 
+/** For how long a job may run: `for at most 2 minutes`, or how often for so long. */
+export function runText({ timeoutMs, retries = 0, backoffMs = 0 }: JobModel): string {
+  const most = `at most ${durationText(timeoutMs)}`;
+  if (retries === 0) return `for ${most}`;
+  const pause = durationText(backoffMs);
+  const pauses = retries === 1 ? `a pause of about ${pause}` : `pauses of about ${pause} and longer`;
+  return `in up to ${retries + 1} attempts of ${most} each, with ${pauses} between them`;
+}
+
+/** The same in a table: `job, up to 2 minutes`, `job, up to 3 times 2 minutes`. */
+export function jobText({ timeoutMs, retries = 0 }: JobModel): string {
+  return `job, up to ${retries === 0 ? "" : `${retries + 1} times `}${durationText(timeoutMs)}`;
+}
+
 /** What becomes of a job that nobody starts; empty when it waits for as long as it takes. */
 export function startText({ price, charge, job }: ResourceModel): string {
   if (job?.startWithinMs === undefined) return "";
@@ -135,7 +150,7 @@ export function startText({ price, charge, job }: ResourceModel): string {
 /** What a caller should know besides the summary: description, price, and how the answer comes. */
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
-  const answer = job === undefined ? "" : `Runs as a job, for at most ${durationText(job.timeoutMs)}.`;
+  const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
   const sentences = [priceSentence, answer, startText(resource), chargeText(resource), cacheText(resource)];
   const about = sentences.filter((sentence) => sentence !== "").join(" ");
   return [...(description === undefined ? [] : [description, ""]), about];

@@ -1,6 +1,6 @@
 import { durationText } from "../../schema/duration.ts";
-import { type ResourceModel, refTo } from "../model.ts";
-import { insteadOf } from "../prose.ts";
+import { type JobModel, type ResourceModel, refTo } from "../model.ts";
+import { insteadOf, runText } from "../prose.ts";
 import { arrow, type Tell } from "./change.ts";
 import { comparePrices } from "./prices.ts";
 import { compareSchemas, isSame, type Sides } from "./schemas.ts";
@@ -48,6 +48,7 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
     return;
   }
   compareTimes("job.timeout", "a job may run for", a.timeoutMs, b.timeoutMs, tell);
+  compareRetries(a, b, tell);
   compareTimes("job.retention", "a result is kept for", a.retentionMs, b.retentionMs, tell);
   compareTimes("job.startWithin", "a job may wait to start for", a.startWithinMs, b.startWithinMs, tell);
   for (const [member, text] of [
@@ -59,6 +60,13 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
     const kind = after === undefined ? "weaker" : before === undefined ? "addition" : "note";
     tell(kind, `job.${member}`, `${text} ${arrow(before ?? "no field", after ?? "no field")}`);
   }
+}
+
+function compareRetries(was: JobModel, now: JobModel, tell: Tell): void {
+  if (was.retries === now.retries && was.backoffMs === now.backoffMs) return;
+  const [a, b] = [was, now].map(({ retries = 0 }) => retries) as [number, number];
+  const kind = a === b ? "note" : b < a ? "weaker" : "addition";
+  tell(kind, "job.retries", `a job runs ${arrow(runText(was), runText(now))}`);
 }
 
 /** Times that are promised; one that is not declared has no end. */

@@ -16,7 +16,7 @@ import { inputTable, outputTable } from "../field-tables.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { banner, code, literal, shell, string } from "../print.ts";
-import { cacheText, chargeText, insteadOf, startText } from "../prose.ts";
+import { cacheText, chargeText, insteadOf, jobText, runText, startText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
 /** `API.md`: one page for people. */
@@ -26,7 +26,7 @@ export function emitReference(model: ApiModel): string {
     `[${resource.name}](#${anchorOf(resource.name)})`,
     priceRange(resource),
     resource.summary,
-    resource.job === undefined ? "in the same request" : `job, up to ${durationText(resource.job.timeoutMs)}`,
+    resource.job === undefined ? "in the same request" : jobText(resource.job),
   ]);
   return blocks(
     `<!-- ${banner(model.source)} -->`,
@@ -131,7 +131,7 @@ function running(resource: ResourceModel): string {
   ].join("");
   return (
     "Runs as a [job](#jobs): the answer is `202` with a `statusUrl`, where the output is the `result` in the end." +
-    `${filled} It may run for ${durationText(job.timeoutMs)}; its result is kept for ` +
+    `${filled} It runs ${runText(job)}; its result is kept for ` +
     `${durationText(job.retentionMs)}. ${rest}`
   ).trim();
 }

@@ -1,10 +1,9 @@
-import { durationText } from "../../schema/duration.ts";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import { inputTable, outputTable } from "../field-tables.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { code, literal, string } from "../print.ts";
-import { aboutResource, insteadOf } from "../prose.ts";
+import { aboutResource, insteadOf, jobText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
 /** What the page has to know of the package. */
@@ -107,7 +106,7 @@ function overview(resources: readonly ResourceModel[]): string {
     `[${resource.name}](#${resource.name.toLowerCase()})`,
     resource.summary,
     priceRange(resource),
-    resource.job === undefined ? "at once" : `job, up to ${durationText(resource.job.timeoutMs)}`,
+    resource.job === undefined ? "at once" : jobText(resource.job),
   ]);
   return table(["Call", "What you get", "Price", "Answer"], rows);
 }

@@ -1,8 +1,7 @@
-import { durationText } from "../../schema/duration.ts";
 import { textKind } from "../check/routes.ts";
 import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
-import { insteadOf } from "../prose.ts";
+import { insteadOf, runText } from "../prose.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {
@@ -77,7 +76,7 @@ function handler({ name, typeName, summary, job, price, charge, errors, deprecat
       : charge === "after"
         ? "Charged only when it returns."
         : "Runs once it has been paid; when it fails, a refund is owed.";
-  const run = job && `Runs as a job, for at most ${durationText(job.timeoutMs)}. ${paid}`;
+  const run = job && `Runs as a job, ${runText(job)}. ${paid}`;
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const type = job === undefined ? "Handler" : "JobHandler";
   const parameters = [

@@ -142,6 +142,9 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
       ? {
           job: {
             timeoutMs: number(job, "timeoutMs"),
+            ...(job.retries === undefined
+              ? {}
+              : { retries: number(job, "retries"), backoffMs: number(job, "backoffMs") }),
             retentionMs: number(job, "retentionMs"),
             ...(job.startWithinMs === undefined ? {} : { startWithinMs: number(job, "startWithinMs") }),
             ...(typeof job.artifactUrl === "string" ? { artifactUrl: job.artifactUrl } : {}),

@@ -20,8 +20,9 @@ export interface JobOptions<Output = unknown> {
   /** How long the result can be fetched after the job has ended. @default "24h" */
   readonly retention?: Duration;
   /**
-   * How often the handler is run again after it has thrown or timed out: 0 to 20. What `ctx.fail` ends is final. Each
-   * time it has the whole `timeout`, and `ctx.attempt` is higher. @default 0
+   * How often the handler is run again after it has thrown or timed out: 0 to 20. What `ctx.fail` ends is final, and so
+   * is a time-out whose handler still works 2 seconds after its `signal` has aborted: it must not run beside itself.
+   * Each time it has the whole `timeout`, and `ctx.attempt` is higher. @default 0
    */
   readonly retries?: number;
   /**

@@ -8,18 +8,34 @@ export interface Place {
   /** As it stands there, with its references. */
   readonly schema: JsonSchema;
   readonly required: boolean;
+  /** The options of unions inside which it stands, from the outermost on. */
+  readonly within: readonly Variant[];
+}
+
+/** Several things of which a value may be one; null is none of them. */
+export interface Union {
+  /** Of the value. */
+  readonly path: string;
+  readonly options: readonly JsonSchema[];
+}
+
+export interface Variant {
+  readonly union: Union;
+  /** Which of the options. */
+  readonly index: number;
 }
 
 /**
  * Visits every member of every object inside a schema, at any depth, in the order of the definition.
- * Components that are in `seen` already are not entered again, so recursion ends.
+ * Components that are in `seen` already are not entered again, so recursion ends; nor is a member whose visit is false.
  */
 export function walk(
   schemas: Schemas,
   schema: JsonSchema,
-  visit: (place: Place) => void,
+  visit: (place: Place) => unknown,
   seen: Set<string> = new Set(),
   path = "",
+  within: readonly Variant[] = [],
 ): void {
   if (schema.$ref !== undefined) {
     const name = refName(schema.$ref);
@@ -27,17 +43,32 @@ export function walk(
     seen.add(name);
   }
   const own = resolve(schemas, schema);
-  const enter = (child: JsonSchema | boolean | undefined, at: string): void => {
-    if (typeof child === "object") walk(schemas, child, visit, seen, at);
+  const enter = (child: JsonSchema | boolean | undefined, at: string, inside = within): void => {
+    if (typeof child === "object") walk(schemas, child, visit, seen, at, inside);
   };
   for (const [name, member] of Object.entries(own.properties ?? {})) {
     const at = path === "" ? name : `${path}.${name}`;
-    visit({ path: at, name, schema: member, required: own.required?.includes(name) ?? false });
-    enter(member, at);
+    const required = own.required?.includes(name) ?? false;
+    if (visit({ path: at, name, schema: member, required, within }) !== false) enter(member, at);
   }
   enter(own.items, `${path}[]`);
   for (const [index, item] of (own.prefixItems ?? []).entries()) enter(item, `${path}[${index}]`);
   enter(own.additionalProperties, path === "" ? "*" : `${path}.*`);
-  for (const option of [...(own.anyOf ?? []), ...(own.oneOf ?? []), ...(own.allOf ?? [])])
-    enter(option, path);
+  for (const choice of [own.anyOf, own.oneOf]) {
+    const union = { path, options: optionsOf(choice ?? []) };
+    const isOne = union.options.length === 1;
+    for (const [index, option] of union.options.entries()) {
+      enter(option, path, isOne ? within : [...within, { union, index }]);
+    }
+  }
+  for (const part of own.allOf ?? []) enter(part, path);
+}
+
+/** The options of a union without null; those of a union that stands in it are its own. */
+function optionsOf(options: readonly JsonSchema[]): readonly JsonSchema[] {
+  return options.flatMap((option) => {
+    const inner = option.anyOf ?? option.oneOf;
+    if (option.type === "null") return [];
+    return inner === undefined || option.properties !== undefined ? [option] : optionsOf(inner);
+  });
 }

@@ -64,7 +64,11 @@ function fields(table: Table): string {
       return `${value("Field")}${needed}<span class="type">${value("Type")}</span>`;
     },
     about: (value) => value("Description"),
-    facts: (value) => [value("Limits"), labelled("default", value("Default"))],
+    facts: (value) => [
+      value("Limits"),
+      labelled("default", value("Default")),
+      labelled("when", value("When")),
+    ],
   });
 }
 

@@ -1,5 +1,5 @@
 import { durationText } from "../../schema/duration.ts";
-import { walk } from "../convert/walk.ts";
+import { listFields } from "../listed-fields.ts";
 import { blocks, fenced } from "../markdown.ts";
 import {
   type ApiModel,
@@ -53,16 +53,16 @@ function section(resource: ResourceModel, schemas: Schemas): string {
 
 /** `mark` says of which fields it is said: those that must be sent, or those that may be missing. */
 function fields(schemas: Schemas, schema: JsonSchema, mark: "required" | "optional"): string {
-  const lines: string[] = [];
-  walk(schemas, schema, ({ path, schema, required }) => {
+  const lines = listFields(schemas, schema).map(({ path, schema, required, when }) => {
     const { default: fallback, description = "", ...own } = resolve(schemas, schema);
     const facts = [
       typeText(schemas, schema),
       ...(required === (mark === "required") ? [mark] : []),
       ...(fallback === undefined ? [] : [`default ${JSON.stringify(fallback)}`]),
       ...[limitsText(schemas, own)].filter((text) => text !== ""),
+      ...(when === "" ? [] : [`when ${when}`]),
     ];
-    lines.push(`- ${code(path)} (${facts.join(", ")}): ${description.replace(/\s*\n\s*/g, " ")}`);
+    return `- ${code(path)} (${facts.join(", ")}): ${description.replace(/\s*\n\s*/g, " ")}`;
   });
   return lines.length === 0 ? "Nothing." : lines.join("\n");
 }

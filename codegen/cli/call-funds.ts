@@ -1,13 +1,10 @@
 import { formatAtomic } from "../../schema/money.ts";
 import type { ResourceError } from "../../src/client/errors.ts";
-import { findAsset, type PaymentRequirements } from "../../src/wire/index.ts";
-
-/** Words with which facilitators say that an account does not hold enough; each has its own. */
-const SHORT = /insufficient|not.?enough|balance|funds/i;
+import { findAsset, type PaymentRequirements, saysShort } from "../../src/wire/index.ts";
 
 /** Whether a payment was turned down for want of money. */
 export function isShort({ code, reason }: ResourceError): boolean {
-  return code === "payment_rejected" && SHORT.test(reason ?? "");
+  return code === "payment_rejected" && saysShort(reason ?? "");
 }
 
 /** Says what an account lacks. What it holds is known with a node alone. */

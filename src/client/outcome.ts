@@ -53,7 +53,7 @@ export function refusal(
 }
 
 /** The word with which a payment was turned down: from the v2 challenge, the receipt header, or the body. */
-function rejectionOf(answer: HttpAnswer): string | undefined {
+export function rejectionOf(answer: Pick<HttpAnswer, "headers">): string | undefined {
   for (const name of [HEADERS.paymentRequired, HEADERS.paymentResponse]) {
     const document = readHeader(answer.headers, name);
     if (!isRecord(document)) continue;

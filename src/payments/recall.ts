@@ -1,7 +1,7 @@
 import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
-import { isRecord, type ProblemCode } from "../wire/index.ts";
+import { isRecord, type ProblemCode, saysShort } from "../wire/index.ts";
 import type { Verdict } from "./charge.ts";
 import { identify, type Key, readPayment } from "./evidence.ts";
 
@@ -94,9 +94,6 @@ export function ofPayer(verdict: Verdict, payer: string): Verdict {
   return isAnother ? { verdict: "invalid", reason: "signed_by_another_payer" } : verdict;
 }
 
-/** How facilitators say that the payer has not enough of the token. */
-const POOR = /insufficient|balance|funds/i;
-
 /**
  * Whether a signature that is not to be settled proves who asks. To have enough money is not a part of that: the last
  * cent may have been spent on the very call whose answer is asked for.
@@ -105,7 +102,7 @@ export async function provenPayer(
   { payment, verdict }: { readonly payment?: SignedPayment | undefined; readonly verdict: Verdict },
   payer: string,
 ): Promise<Verdict> {
-  if (verdict.verdict !== "invalid" || !payment || !POOR.test(verdict.reason)) return verdict;
+  if (verdict.verdict !== "invalid" || !payment || !saysShort(verdict.reason)) return verdict;
   const signer = await signerOf(payment);
   return signer?.toLowerCase() === payer ? { verdict: "valid", payer } : verdict;
 }

@@ -77,6 +77,14 @@ export interface SettleResponse {
   readonly amount?: string;
 }
 
+/** How facilitators say that the payer does not hold enough of the token; each has its own words. */
+const SHORT = /insufficient|not.?enough|balance|funds/i;
+
+/** Whether the word with which a payment was turned down is about want of money. */
+export function saysShort(reason: string): boolean {
+  return SHORT.test(reason);
+}
+
 /** What `extra.pricing` tells a person: `amount` as a decimal in `currency`, and what it buys. */
 export interface Pricing {
   readonly amount: string;

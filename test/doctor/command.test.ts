@@ -157,6 +157,23 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
     expect(await world.balanceOf(address)).toBe(1_000_000n);
   });
 
+  it("ends with 2 where the account holds too little to buy anything, and finds no fault with the seller", async () => {
+    using project = createProject({});
+    await using seller = await openSeller(world);
+    process.env[KEY] = generatePrivateKey();
+    const { code, out, err } = await project.run("doctor", seller.url, "--pay", "--json");
+    const short = (usd: string) =>
+      `the account does not hold enough: ${usd} USDC is needed on ${world.network} (the seller's word: invalid_exact_evm_insufficient_balance)`;
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `--pay bought nothing, so what is paid for was not examined:
+  POST /v1/echo: ${short("0.01")}
+  POST /v1/render: ${short("0.02")}
+`,
+    });
+    expect(JSON.parse(out)).toMatchObject({ findings: [], spent: [{ charged: "no" }, { charged: "no" }] });
+  });
+
   it("says how another input is given to a resource that refuses the one that was paid for", async () => {
     using project = createProject({});
     await using seller = await openSeller(world, async (call, real) =>

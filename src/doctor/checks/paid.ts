@@ -1,4 +1,5 @@
-import { isRecord } from "../../wire/index.ts";
+import { rejectionOf } from "../../client/outcome.ts";
+import { findAsset, isRecord, saysShort } from "../../wire/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { ANOTHER_INPUT, type Examination, type Purchase } from "../examination.ts";
@@ -25,6 +26,8 @@ export const PAID_CHECKS: readonly Check[] = [
       const purchase = await at.purchase();
       if (typeof purchase === "string") return skipped(purchase);
       if (purchase.bought) return PASSED;
+      const short = shortOf(purchase);
+      if (short) return skipped(short);
       const declined = purchase.answers.find(isDeclined);
       if (declined && !charged(purchase)) {
         return skipped(
@@ -181,6 +184,17 @@ function isGood({ status }: Exchange): boolean {
 /** A refusal that is about the input or the work, and not about the payment. */
 function isDeclined({ status }: Exchange): boolean {
   return status >= 400 && status < 500 && status !== 402 && status !== 412;
+}
+
+/** Why nothing is bought that is no fault of the seller: the account holds too little. */
+function shortOf(purchase: Purchase): string | undefined {
+  if (charged(purchase)) return undefined;
+  const { offer, usd, answers } = purchase;
+  const reasons = answers.flatMap((answer) => (answer.status === 402 ? (rejectionOf(answer) ?? []) : []));
+  const reason = reasons.find(saysShort);
+  if (reason === undefined) return undefined;
+  const symbol = findAsset(offer.network, offer.asset)?.symbol ?? offer.asset;
+  return `the account does not hold enough: ${usd} ${symbol} is needed on ${offer.network} (the seller's word: ${reason})`;
 }
 
 function charged({ answers }: Purchase): boolean {

@@ -54,11 +54,14 @@ export async function buy(
   const connection = connect({ baseUrl, payer: evmPayer(account), onEvent: note });
   const definition = callDefinition(resource);
   try {
-    const output =
-      resource.job === undefined
-        ? await connection.resource(definition)(input, { signal })
-        : await connection.jobResource(definition)(input, { signal });
-    return { output, ...seen };
+    if (resource.job === undefined) {
+      const output = await connection.resource(definition)(input, { signal });
+      return { output, ...seen };
+    }
+    const job = await connection.jobResource(definition).start(input, { signal });
+    const output = await job.result({ signal });
+    // Some jobs are charged when they are done.
+    return { output, ...seen, ...(job.receipt === undefined ? {} : { receipt: job.receipt }) };
   } catch (error) {
     if (!isResourceError(error)) return { error: String(error), ...seen };
     const { message, code, failure, charged } = error;

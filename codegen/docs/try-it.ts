@@ -111,7 +111,7 @@ function build(box) {
       const answer = await fetch(demo, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resource: name, input: values }) });
       const end = await last(answer, (progress) => say("", progress));
       const failed = end.error !== undefined || end.code !== undefined;
-      say(failed ? "Failed" : "Bought", failed ? String(end.error ?? end.code) : end.usd === undefined ? "" : "for $" + end.usd, failed);
+      say(failed ? "Failed" : "Bought", failed ? String(end.error ?? end.code) : isPaid(end) && end.usd !== undefined ? "for $" + end.usd : "", failed);
       shown.replaceChildren(...bought(end));
     });
     buttons.append(buy);
@@ -232,10 +232,15 @@ function duration(seconds) {
   return seconds >= 120 && seconds % 60 === 0 ? words(seconds / 60, "minute") : words(seconds, "second");
 }
 
+/** What was signed for is not paid for that: a call that fails may cost nothing, and so may an answer out of a cache. */
+function isPaid({ charged, receipt }) {
+  return charged === undefined ? receipt !== undefined : [true, "yes", "refunded"].includes(charged);
+}
+
 function bought(end) {
   const { output, usd, receipt, jobId, code, charged } = end;
   const rows = [
-    ["Paid", usd === undefined ? undefined : "$" + usd, "amount"],
+    [isPaid(end) ? "Paid" : "Signed for", usd === undefined ? undefined : "$" + usd, "amount"],
     ["Charged", charged === undefined ? undefined : typeof charged === "boolean" ? (charged ? "yes" : "no") : String(charged)],
     ["Code", code],
     ["Job", jobId],

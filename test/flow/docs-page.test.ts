@@ -259,6 +259,41 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     await close();
   });
 
+  it.each([
+    [
+      "failed and was not charged",
+      { error: "No.", code: "late", charged: "no" },
+      { Charged: "no" },
+      "FailedNo.",
+    ],
+    [
+      "may have been charged",
+      { error: "No.", code: "network", charged: "unknown" },
+      { Charged: "unknown" },
+      "FailedNo.",
+    ],
+    ["was answered for nothing", { output: { caption: "A cat." } }, {}, "Bought"],
+  ])(
+    "says of a purchase that %s what was signed for, and not that it was paid",
+    async (_, end, rows, said) => {
+      const html = (await pageOf(studioApi)).replace(
+        '<html lang="en">',
+        '<html lang="en" data-demo="/_dev/call">',
+      );
+      const { page, close } = await opened(html);
+      await page.route("**/_dev/call", (route) =>
+        route.fulfill({ body: JSON.stringify({ ...end, usd: "0.01" }) }),
+      );
+      const box = await form(page, "caption");
+      await box.getByRole("button", { name: "Buy with the demo wallet" }).click();
+      await box.getByText(said, { exact: true }).waitFor();
+      const told = await rowsOf(box.locator(".result table"));
+      expect(told).toMatchObject({ "Signed for": "$0.01", ...rows });
+      expect(told).not.toHaveProperty("Paid");
+      await close();
+    },
+  );
+
   it("offers no demo wallet elsewhere", async () => {
     const { page, close } = await opened(await pageOf(studioApi));
     const box = await form(page, "caption");

@@ -151,6 +151,15 @@ export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[]
   return [...inherited.flatMap((fields) => fields ?? []), ...own];
 }
 
+/** Whether an object may have members that its schema does not name. */
+export function takesMore(schemas: Schemas, schema: JsonSchema): boolean {
+  const { properties, additionalProperties, patternProperties, allOf } = resolve(schemas, schema);
+  if (patternProperties !== undefined) return true;
+  if (allOf !== undefined) return allOf.some((part) => takesMore(schemas, part));
+  // Our own plain objects say nothing of other members, and drop them.
+  return additionalProperties === undefined ? properties === undefined : additionalProperties !== false;
+}
+
 /** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */
 export function choicesOf(schemas: Schemas, schema: JsonSchema): readonly unknown[] | undefined {
   const { type, enum: values, const: value, anyOf, oneOf } = resolve(schemas, schema);

@@ -9,6 +9,7 @@ import {
   type ResourceModel,
   refTo,
   type Schemas,
+  takesMore,
 } from "../model.ts";
 import { kindText, limitsText, typeText } from "../prose.ts";
 import { CommandError } from "./command.ts";
@@ -50,6 +51,11 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
   const wrong = (problem: string): CommandError =>
     new CommandError(`${problem}\n${fieldsText(model, resource)}`, 2);
   const whole = flags.input === undefined ? {} : parsed(await written(flags.input), wrong);
+  const known = (names: readonly string[]): void => {
+    const problem = unknownFields(model, resource, names);
+    if (problem !== undefined) throw wrong(problem);
+  };
+  known(Object.keys(whole));
   const input: Record<string, unknown> = { ...whole };
   const lists = new Map<string, unknown[]>();
   for (const pair of flags.field ?? []) {
@@ -57,15 +63,8 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
     if (name === undefined || value === undefined) {
       throw wrong(`--field "${pair}" has no value. Write name=value: --field prompt="a lighthouse"`);
     }
+    known([name]);
     const field = fields?.find((one) => one.name === name);
-    if (fields !== undefined && field === undefined) {
-      throw wrong(
-        `${resource.name} has no field "${name}"${didYouMean(
-          name,
-          fields.map((one) => one.name),
-        )}.`,
-      );
-    }
     const read = fieldValue(model.schemas, field?.schema ?? {}, value);
     if (!isList(model.schemas, field) || Array.isArray(read)) {
       input[name] = read;
@@ -81,6 +80,19 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
     throw wrong(`${resource.name} needs ${missing.map(({ name }) => `"${name}"`).join(" and ")}.`);
   }
   return input;
+}
+
+/** Names fields that an input does not have, with those that may be meant: a seller would drop them, and be paid. */
+export function unknownFields(
+  { schemas }: ApiModel,
+  resource: ResourceModel,
+  given: readonly string[],
+): string | undefined {
+  const names = fieldsOf(schemas, inputOf(resource))?.map(({ name }) => name);
+  if (names === undefined || takesMore(schemas, inputOf(resource))) return undefined;
+  const unknown = given.filter((name) => !names.includes(name));
+  if (unknown.length === 0) return undefined;
+  return `${resource.name} has no field ${unknown.map((name) => `"${name}"${didYouMean(name, names)}`).join(", and no ")}.`;
 }
 
 /** The fields of a resource's input, one a line, with what they are, their limits, and their defaults. */

@@ -5,6 +5,7 @@ import { ownTools } from "../../src/mcp/own-tools.ts";
 import type { Offer } from "../../src/mcp/protocol.ts";
 import type { Gate } from "../../src/observe/gate.ts";
 import { emitTools } from "../emit/tools.ts";
+import { unknownFields } from "./call-input.ts";
 import { CommandError, type Context } from "./command.ts";
 import { counted, sayNote } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
@@ -60,6 +61,10 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     instructions: instructionsOf(model.title, model.description, total),
     tools,
     buyer,
+    misnamed(tool, names) {
+      const resource = model.resources.find(({ name }) => name === tool);
+      return resource && unknownFields(model, resource, names);
+    },
     budget,
   };
   const own = ownTools(buyer, tools, budget).map(({ name }) => name);

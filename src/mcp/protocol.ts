@@ -18,6 +18,8 @@ export interface Offer {
   readonly instructions: string;
   readonly tools: readonly Tool[];
   readonly buyer: Buyer;
+  /** What is wrong with the names of the fields that a tool is given: its schema may let through what its seller drops. */
+  readonly misnamed: (tool: string, names: readonly string[]) => string | undefined;
   /** US dollars. */
   readonly budget: { readonly total: string; readonly perCall?: string | undefined };
 }
@@ -57,7 +59,7 @@ export async function openHttp(
 }
 
 async function open(offer: Offer, transport: Transport, onEnd: () => void): Promise<Session> {
-  const { name, version, instructions, tools, buyer, budget } = offer;
+  const { name, version, instructions, tools, buyer, misnamed, budget } = offer;
   let hasEnded = false;
   const server = new Server({ name, version }, { capabilities: { tools: {} }, instructions });
   const offered = [
@@ -84,7 +86,7 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
     const tool = byName.get(params.name);
     if (!tool) return { ...errorResult(`There is no tool "${params.name}".`, {}) };
     const input = params.arguments ?? {};
-    const problem = tool.problemOf(input);
+    const problem = misnamed(tool.name, Object.keys(input)) ?? tool.problemOf(input);
     if (problem !== undefined) {
       const text = `The input of ${tool.name} is not valid: ${problem}\nNothing was charged.`;
       return { ...errorResult(text, { [META.code]: "invalid_input", [META.charged]: "no" }) };

@@ -136,6 +136,11 @@ describe("resource402 call", () => {
   it.each([
     ["a field is missing", ["-f", "tone=loud"], 'echo needs "text".'],
     ["a field is unknown", ["-f", "txt=hello"], 'echo has no field "txt" (did you mean "text"?).'],
+    [
+      "a field of the JSON is unknown",
+      ["-i", '{"text": "hello", "tne": "loud"}'],
+      'echo has no field "tne" (did you mean "tone"?).',
+    ],
     ["the input is no JSON", ["-i", "hello"], "The input is no JSON"],
     ["the seller refuses the input", ["-f", "text=hello", "-f", "tone=soft"], "tone: "],
   ])("lists the fields when %s, and nothing is charged", async (_, flags, problem) => {

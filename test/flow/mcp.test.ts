@@ -203,6 +203,17 @@ describe("resource402 mcp, over standard input and output", () => {
     expect(await use(client, "nothing", {})).toMatchObject({ isError: true });
   });
 
+  it("signs nothing for an input with a field that is unknown, and names the one that may be meant", async () => {
+    const { client } = await agent();
+    const told = await use(client, "render", { prompt: "x", sise: "large" });
+    expect(told).toMatchObject({
+      isError: true,
+      text: 'The input of render is not valid: render has no field "sise" (did you mean "size"?).\nNothing was charged.',
+    });
+    expect(told._meta).toEqual({ "resource402/code": "invalid_input", "resource402/charged": "no" });
+    expect(await paid()).toBe(0n);
+  });
+
   it("says of a job that failed what became of the money", async () => {
     served.shop.handlers.render = (_, ctx) => ctx.fail("refused");
     const { client } = await agent();

@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { open, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { styleText } from "node:util";
 import type { ResourceError } from "../../src/client/errors.ts";
 import type { JobUpdate } from "../../src/client/job.ts";
@@ -44,20 +45,38 @@ export function drawProgress({ progress, message, status }: JobUpdate): void {
   sayProgress(`${bar} ${String(progress).padStart(3)} %  ${message ?? status}`);
 }
 
+/** Whether the output can be written to a file, which is left as it was. @throws CommandError */
+export async function checkOutput(file: string): Promise<void> {
+  try {
+    const fresh = await open(file, "ax").catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+    await (fresh ?? (await open(file, "r+"))).close();
+    if (fresh !== undefined) await rm(file);
+  } catch (error) {
+    const isLost = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new CommandError(
+      `The output could not be written. ${diskText(error, isLost ? dirname(file) : file)}`,
+      2,
+    );
+  }
+}
+
 /** The output goes to standard output or into a file, what people want to know beside it to standard error. */
 export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed: boolean): Promise<void> {
   const { output, receipt, signedUsd, idempotencyKey } = outcome;
   const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
-  if (flags.output !== undefined) {
-    const { output: file } = flags;
-    await writeFile(file, text).catch((error: unknown) => {
-      // What was paid for is not lost for want of a folder.
-      process.stdout.write(text);
-      throw new CommandError(`The output is printed, and not written. ${diskText(error, file)}`);
-    });
-  }
+  const { output: file } = flags;
+  const problem =
+    file === undefined
+      ? undefined
+      : await writeFile(file, text).then(
+          () => undefined,
+          (error: unknown) => diskText(error, file),
+        );
   if (flags.json) console.log(JSON.stringify(outcome));
-  else if (flags.output === undefined) process.stdout.write(text);
+  // What was paid for is not lost for want of a folder.
+  else if (file === undefined || problem !== undefined) process.stdout.write(text);
   const paid =
     receipt === null
       ? signedUsd === null
@@ -65,7 +84,8 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed
         : `The seller has sent no receipt, and may have charged nothing, as for an answer out of a cache. What was signed ($${signedUsd}) can be taken until it expires.`
       : `${isResumed ? "Was paid before:" : "Paid"} ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
   sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
-  if (flags.output !== undefined) sayGood(`The output is in ${flags.output}.`);
+  if (problem !== undefined) throw new CommandError(`The output is printed, and not written. ${problem}`);
+  if (file !== undefined) sayGood(`The output is in ${file}.`);
 }
 
 /** Somebody pressed Ctrl-C. `paid` says what was paid by then. Returns the exit code. */

@@ -19,7 +19,15 @@ import type { ApiModel, ResourceModel } from "../model.ts";
 import { confirmed, needSomebody } from "./ask.ts";
 import { isShort, shortText } from "./call-funds.ts";
 import { type CallFlags, readInput } from "./call-input.ts";
-import { commandLine, Declined, drawProgress, printOutcome, sayFailure, sayStopped } from "./call-outcome.ts";
+import {
+  checkOutput,
+  commandLine,
+  Declined,
+  drawProgress,
+  printOutcome,
+  sayFailure,
+  sayStopped,
+} from "./call-outcome.ts";
 import { CommandError, type Context, Interrupted } from "./command.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { sayNote, sayProgress } from "./say.ts";
@@ -29,6 +37,7 @@ import { walletFromEnvironment } from "./wallet.ts";
 /** Calls a resource, pays for it, waits for it, and prints what came of it. Returns the exit code. */
 export async function callResource(name: string, flags: CallFlags, context: Context): Promise<number> {
   const maxPrice = flags.max === undefined ? undefined : usdOf("--max", flags.max);
+  if (flags.output !== undefined) await checkOutput(flags.output);
   const account = await walletFromEnvironment();
   const options = maxPrice === undefined ? {} : { maxPrice };
   const { model, ...seller } = await readSeller(flags.from, flags.baseUrl, context, options);

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve as serveNode } from "@hono/node-server";
 import { x402ResourceServer } from "@x402/core/server";
@@ -89,6 +90,50 @@ describe("resource402 call", () => {
       ...{ symbol: "USDC", days: 3, verbose: true, fields: ["open", "close"] },
     });
   });
+
+  it.each([
+    ["a folder that is not there", "missing/out.json", "missing is not there."],
+    ["a folder", "node_modules", "node_modules is a folder, and a file is needed there."],
+    [
+      "a file taken for a folder",
+      "resources.ts/out.json",
+      "resources.ts is a file, and a folder is needed there.",
+    ],
+  ])("pays nothing when the output is to be written to %s", async (_, file, problem) => {
+    const said = await call("echo", "-f", "text=hello", "-y", "-o", file);
+    expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
+    expect(await paid()).toBe(0n);
+  });
+
+  it("leaves no file behind, and changes none, for a call that fails", async () => {
+    served.project.write("kept.json", "{}");
+    for (const file of ["fresh.json", "kept.json"]) {
+      expect((await call("render", "-f", "prompt=x", "-y", "--max", "0.01", "-o", file)).code).toBe(1);
+    }
+    expect(served.project.has("fresh.json")).toBe(false);
+    expect(served.project.read("kept.json")).toBe("{}");
+  });
+
+  it.each([[[]], [["--json"]]])(
+    "prints the output and the receipt when the output can no longer be written, with %j",
+    async (flags) => {
+      const { echo } = served.shop.handlers;
+      const folder = join(served.project.folder, "out");
+      mkdirSync(folder);
+      served.shop.handlers.echo = (input, ctx) => {
+        rmSync(folder, { recursive: true });
+        return echo(input, ctx);
+      };
+      const said = await call("echo", "-f", "text=hello", "-y", "-o", "out/a.json", ...flags);
+      served.shop.handlers.echo = echo;
+      const printed = JSON.parse(said.out);
+      expect(flags.length === 0 ? printed : printed.output).toEqual({ text: "hello" });
+      expect(said.code).toBe(1);
+      expect(said.err).toMatch(/Paid 0\.01 USDC on .*, transaction 0x\w{64}\. Key pay_/);
+      expect(said.err).toContain("The output is printed, and not written. out/a.json is not there.");
+      expect(await paid()).toBe(10_000n);
+    },
+  );
 
   it("says the price of what the seller prices, and pays what was asked for", async () => {
     const said = await call("estimate", "-f", "load=7", "-y", "--json");

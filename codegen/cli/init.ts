@@ -29,7 +29,10 @@ const DEVELOPMENT = { "@foundry-rs/anvil": "^1.7.1", "@types/node": "^24", types
 
 /** Writes a new project and generates what is generated. Returns the exit code. */
 export async function init(options: InitOptions): Promise<number> {
-  const { folder, entry, version } = options;
+  const { folder, name: given, entry, version } = options;
+  if (given?.trim() === "") {
+    throw new CommandError('--name is empty. Write what the API is called: --name "Word Kit"', 2);
+  }
   const manifest = join(folder, "package.json");
   const before = await readFile(manifest, "utf8").catch(absent);
   checkManifest(before, folder);

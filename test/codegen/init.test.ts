@@ -183,6 +183,8 @@ describe("resource402 init", () => {
       2,
       "its capital letters do not fit",
     ],
+    ["an empty name", ["--name", ""], 2, "--name is empty."],
+    ["a blank name", ["--name", "  ", "--yes"], 2, "--name is empty."],
     ["a sample that there is not", ["--sample", "none"], 2, "Allowed choices are answer, job, both"],
   ])("refuses %s, and writes nothing", async (_, words, code, text) => {
     using project = installed();

@@ -50,6 +50,8 @@ function mendOf(message: string, code: string | undefined): string {
 function missing(message: string, file: string): Mistake {
   const [, kind, name = "", from = file] =
     /^Cannot find (\w+) '(.+?)' imported from (.+)$/s.exec(message) ?? [];
+  if (name === file)
+    return mistake(file, undefined, "is not there", "restore it, or name another definition");
   const written = kind === "package" ? name : undefined;
   const line = lineOf(from, written ?? name.split("/").at(-1) ?? name);
   const problem = `cannot find ${kind === "package" ? `the package "${name}"` : relative(process.cwd(), name)}`;

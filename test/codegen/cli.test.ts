@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { load } from "../../codegen/cli/load.ts";
 import { createProject } from "./project.ts";
@@ -271,6 +273,20 @@ describe("resource402 generate --watch", () => {
     project.write("words.ts", "export const summary = ;\n");
     expect(await until("Nothing was written.\n")).toContain("error  words.ts:1  ");
     project.write("words.ts", imported("Say it once more."));
+    await until("Wrote 6 files, 1 unchanged.\n");
+    process.kill("SIGINT");
+    expect(await once(process, "close")).toEqual([0, null]);
+  });
+
+  it("says of a definition that is gone that it is not there, and takes it up when it is back", async () => {
+    using project = createProject({ "resources.ts": definition("Say it.") });
+    const { process, until } = project.start("generate", "--watch");
+    await until("Wrote 7 files");
+    rmSync(join(project.folder, "resources.ts"));
+    expect(await until("Nothing was written.\n")).toContain(
+      "error  resources.ts  is not there\n       mend: restore it, or name another definition\n",
+    );
+    project.write("resources.ts", definition("Say it again."));
     await until("Wrote 6 files, 1 unchanged.\n");
     process.kill("SIGINT");
     expect(await once(process, "close")).toEqual([0, null]);

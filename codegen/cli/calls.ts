@@ -63,7 +63,7 @@ function named(id: string, list: readonly SavedCall[]): SavedCall {
   throw new CommandError(`${id} is the key of ${which}. Name them by their jobs, or take --all.`);
 }
 
-/** What nobody can ask for any more. */
+/** What it means to forget the calls. */
 function given(chosen: readonly SavedCall[]): string[] {
   const totals = new Map<string, bigint>();
   for (const { payment } of chosen) {
@@ -71,9 +71,12 @@ function given(chosen: readonly SavedCall[]): string[] {
   }
   const sum = Array.from(totals, ([currency, total]) => `${formatUsd(total)} ${currency}`).join(" and ");
   const last = Math.max(...chosen.map(({ payment }) => payment.validBefore));
+  const jobs = chosen.some(({ job }) => job !== undefined)
+    ? " The result of a job can still be had by its id: `resource402 call <resource> --from <seller> --resume <job>`."
+    : "";
   const isOpen = last * 1_000 > Date.now();
   return [
-    `What was signed for ${chosen.length === 1 ? "it" : "them"} (${sum}) is not taken back, and what it bought can no longer be asked for.`,
+    `What was signed for ${chosen.length === 1 ? "it" : "them"} (${sum}) is not taken back, and the same command will pay again.${jobs}`,
     ...(isOpen
       ? [`Until ${minute(last * 1_000)} UTC a seller may still take such a payment, if it has not yet.`]
       : []),

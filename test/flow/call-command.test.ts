@@ -317,7 +317,10 @@ describe("resource402 call", () => {
 
     const unasked = await served.project.run("calls", "forget", job);
     expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("Add --yes") });
-    expect(unasked.err).toContain("What was signed for it (0.02 USDC) is not taken back");
+    expect(unasked.err).toContain(
+      "What was signed for it (0.02 USDC) is not taken back, and the same command will pay again. " +
+        "The result of a job can still be had by its id: `resource402 call <resource> --from <seller> --resume <job>`.",
+    );
     expect(await served.project.run("calls", "forget")).toMatchObject({ code: 2 });
     expect(await served.project.run("calls", "forget", "job_none", "-y")).toMatchObject({
       ...{ code: 1, err: expect.stringContaining("No call is open under job_none.") },
@@ -329,6 +332,23 @@ describe("resource402 call", () => {
     served.shop.network = through;
     expect((await call(...order, "--yes")).code).toBe(0);
     expect(await paid()).toBe(40_000n);
+  });
+
+  it("gives the result of a job by its id when its call was forgotten", async () => {
+    served.shop.network = async (request) => {
+      const isStatus = new URL(request.url).pathname.startsWith("/v1/jobs/");
+      return isStatus ? new Response(null, { status: 403 }) : through(request);
+    };
+    const started = served.project.start(...words(["render", "-f", "prompt=kept", "--yes"]));
+    const [job = ""] = /job_[\w-]+/.exec(await started.until("Job job_")) ?? [];
+    const ended = once(started.process, "close");
+    started.process.kill("SIGINT");
+    await ended;
+    served.shop.network = through;
+    expect((await served.project.run("calls", "forget", job, "--yes")).code).toBe(0);
+    const resumed = await served.project.run("call", "render", "--from", served.url, "--resume", job);
+    expect(resumed).toMatchObject({ code: 0, out: expect.stringContaining('"note": "kept"') });
+    expect(await paid()).toBe(20_000n);
   });
 
   it("says of an account that holds too little what it needs, where, and what it holds", async () => {

@@ -1,5 +1,6 @@
 import { isRecord } from "../../wire/index.ts";
-import { type Check, fault, PASSED, skipped } from "../check.ts";
+import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
+import { defaultsOf, objectionTo } from "../fit.ts";
 import type { Field } from "../operation.ts";
 import { typesOf } from "../schema.ts";
 import { shown } from "../wire.ts";
@@ -74,6 +75,55 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     },
   },
   {
+    id: "describes-defaults",
+    title: "A default fits its own schema",
+    severity: "error",
+    scope: "resource",
+    why: "Forms and generated clients send the default; the buyer is then refused for what it never chose.",
+    source: "JSON Schema validation §9.2 default",
+    mend: "Publish the default that the server uses, and let the schema allow it.",
+    look: ({ shape }) => {
+      if (!shape) return skipped(NO_SHAPE);
+      const all = [
+        ...shape.fields.flatMap(({ name, schema }) => defaultsOf(name, schema)),
+        ...(shape.body ? defaultsOf("input", shape.body) : []),
+      ];
+      return faults(
+        all.flatMap(({ path, schema }) => {
+          const objection = objectionTo(schema.default, schema);
+          return objection === undefined
+            ? []
+            : [
+                {
+                  what: `The default of ${path} in ${shape.source} does not fit: ${objection}.`,
+                  evidence: `${path}: ${shown(JSON.stringify(schema), 200)}`,
+                },
+              ];
+        }),
+      );
+    },
+  },
+  {
+    id: "describes-absence",
+    title: "An optional choice says what is chosen when it is left out",
+    severity: "info",
+    scope: "resource",
+    why: "Who leaves a choice to the seller pays for something that nobody has named.",
+    source: "practice; JSON Schema validation §9.2 default",
+    mend: "Add a default, or say in the description what happens without the field.",
+    look: ({ shape }) => {
+      if (!shape) return skipped(NO_SHAPE);
+      if (!shape.hasLimits) return skipped(`${shape.source} has no place for defaults`);
+      const silent = shape.fields.filter((field) => !field.required && isSilentChoice(field.schema));
+      return silent.length === 0
+        ? PASSED
+        : fault(
+            `Nothing in ${shape.source} says what is chosen when ${names(silent)} ${silent.length === 1 ? "is" : "are"} left out.`,
+            evidence(silent),
+          );
+    },
+  },
+  {
     id: "describes-output",
     title: "The answer is described",
     severity: "info",
@@ -111,6 +161,15 @@ function isUnlimited(schema: Field["schema"]): boolean {
     return [schema.maxLength, schema.format, schema.pattern].every((one) => one === undefined);
   }
   return types.includes("array") && schema.maxItems === undefined;
+}
+
+/** Words by which a description says what happens without the field: guessed, and for that no more than worth knowing. */
+const OF_ABSENCE =
+  /default|left out|leave|omit|absen|without|unless|otherwise|\bif not\b|\bnot (set|given|sent)\b/i;
+
+function isSilentChoice(schema: Field["schema"]): boolean {
+  const isChoice = Array.isArray(schema.enum) && schema.enum.length > 1;
+  return isChoice && !("default" in schema) && !OF_ABSENCE.test(String(schema.description));
 }
 
 function names(fields: readonly Field[]): string {

@@ -191,6 +191,22 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
+    name: "publishes a default that it would refuse",
+    finds: "describes-defaults",
+    fault: document((operation) => {
+      const { schema } = operation.requestBody.content["application/json"];
+      schema.properties.times.default = 5;
+    }),
+  },
+  {
+    name: "does not say what is chosen without a choice",
+    finds: "describes-absence",
+    fault: document((operation) => {
+      const { schema } = operation.requestBody.content["application/json"];
+      schema.properties.times = { enum: [1, 2, 3], description: "How often." };
+    }),
+  },
+  {
     name: "does not say what comes back",
     finds: "describes-output",
     fault: both(

@@ -37,7 +37,13 @@ export interface Telemetry {
   /** False where nobody counts. */
   readonly counts: boolean;
   /** A request of any kind was answered, `ms` after it came. */
-  requested(request: { method: string; route: string | undefined; status: number; ms: number }): void;
+  requested(request: {
+    method: string;
+    scheme: string;
+    route: string | undefined;
+    status: number;
+    ms: number;
+  }): void;
   /** A call of a resource was answered; `code` says with which error. */
   called(call: { resource: string; outcome: CallOutcome; code: string | undefined }): void;
   /** Runs a handler and tells how that went. */
@@ -169,9 +175,10 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
     tracing,
     counts: true,
 
-    requested({ method, route, status, ms }) {
+    requested({ method, scheme, route, status, ms }) {
       requests.record(ms / 1000, {
         "http.request.method": method,
+        "url.scheme": scheme,
         "http.response.status_code": status,
         ...(route === undefined ? {} : { "http.route": route }),
         ...(status >= 500 ? { [ERROR]: String(status) } : {}),

@@ -30,9 +30,18 @@ export interface Trace {
   end(attributes: Attributes, error?: string): void;
 }
 
+interface TracedRequest {
+  readonly method: string;
+  /** The resource's, with `:name` for path parameters. */
+  readonly route: string;
+  /** By which the caller came: `https`. */
+  readonly scheme: string;
+  readonly headers: Headers;
+}
+
 export interface Tracing {
   /** The span of a request, as a server sees it: a child of the caller's, where that says so (`traceparent`). */
-  request(method: string, route: string, headers: Headers): Trace;
+  request(request: TracedRequest): Trace;
   /** The span of work that a call has asked for, perhaps in another process and long ago. */
   work(name: string, parent: string | undefined, attributes: Attributes): Trace;
 }
@@ -52,13 +61,20 @@ export function createTracing(): Tracing {
   };
 
   return {
-    request(method, route, headers) {
+    request({ method, route, scheme, headers }) {
       const listening = tracer();
       if (!listening) return UNTRACED;
       const around = context.active();
       // Instrumentation of the HTTP server itself has read the header already.
       const within = trace.getSpan(around) ? around : propagation.extract(around, headers, FROM_HEADERS);
-      const attributes = { "http.request.method": method, "http.route": route };
+      const attributes = {
+        "http.request.method": method,
+        "http.route": route,
+        "url.scheme": scheme,
+        // The convention requires the path, not its pattern, scrubbed of what is sensitive: here of the parameters,
+        // which are the buyer's input. Everything else in a path that a route has matched is the route's own text.
+        "url.path": route.replace(/:\w+/g, "REDACTED"),
+      };
       const options = { kind: SpanKind.SERVER, attributes };
       return traced(listening, within, listening.startSpan(`${method} ${route}`, options, within));
     },

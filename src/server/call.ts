@@ -54,8 +54,9 @@ export function createCalls(room: CallRoom): Call {
     const requestId = crypto.randomUUID();
     const log = childLogger(room.log, { requestId, resource: resource.name });
     const url = room.url(request, undefined);
-    const { method, path } = resource.document;
-    const trace = room.telemetry.tracing.request(method, path, request.headers);
+    const { method, path: route } = resource.document;
+    const { headers } = request;
+    const trace = room.telemetry.tracing.request({ method, route, scheme: room.scheme(request), headers });
     const visit = { resource, request, requestId, log, url, trace, shown: undefined };
     const answer = await carried(visit, params);
     room.observer.answered(visit, answer, performance.now() - begun);

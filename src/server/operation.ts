@@ -15,6 +15,8 @@ export interface Operation {
   /** Absent: `/admin` is not there. */
   readonly admin: Admin | undefined;
   readonly telemetry: Telemetry;
+  /** By which the caller of `request` came: `https`. */
+  readonly scheme: (request: Request) => string;
   readonly log: Logger;
   /** Paths that the definition uses itself. */
   readonly taken: ReadonlySet<string>;
@@ -25,13 +27,14 @@ export interface Operation {
  * OPTIONS, says that other origins may read it.
  */
 export function mountOperation(app: Hono, operation: Operation): void {
-  const { health, metrics, admin, telemetry, log, taken } = operation;
+  const { health, metrics, admin, telemetry, scheme, log, taken } = operation;
   if (telemetry.counts) {
     app.use(async (c, next) => {
       const begun = performance.now();
       await next();
       const route = routePath(c, -1);
       telemetry.requested({
+        scheme: scheme(c.req.raw),
         method: METHODS.has(c.req.method) ? c.req.method : "_OTHER",
         // No route of ours has matched: the address is whatever somebody wrote.
         route: route === "*" || route === "/*" ? undefined : route,

@@ -141,6 +141,7 @@ export function serve(
     const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
     return (publicUrl ?? origin) + (path ?? own);
   };
+  const scheme = ({ url }: Request): string => (publicUrl ?? url).split(":", 1)[0] ?? "";
   const { allowPrivate = false, timeout, attempts = CALLBACK_ATTEMPTS } = options.callbacks || {};
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw new Error(`createServer: callbacks.attempts is ${attempts}; write a whole number from 1`);
@@ -174,7 +175,7 @@ export function serve(
     },
     cache: createOutputCache(options.maxCacheBytes ?? MAX_CACHE_BYTES),
     callbacks,
-    url,
+    ...{ url, scheme },
   });
 
   const names = resources.map(({ name }) => name);
@@ -191,8 +192,7 @@ export function serve(
     health: createHealth({ store, offers, crew, stopping: () => stopping }),
     metrics: options.metrics,
     admin: options.admin && createAdmin({ ...options.admin, title: api.title, names, store, observer }),
-    telemetry,
-    log,
+    ...{ telemetry, scheme, log },
     taken: new Set(resources.map(({ document }) => document.path)),
   });
   // A process that runs jobs takes no calls, and so no money: what is not there cannot be forgotten in a proxy's rules.

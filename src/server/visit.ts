@@ -43,6 +43,8 @@ export interface CallRoom {
   readonly callbacks: Callbacks | undefined;
   /** Absolute URL of a path of this API, as the caller of `request` sees it. @default the request's own path */
   url(request: Request, path: string | undefined): string;
+  /** By which the caller of `request` came: `https`. */
+  scheme(request: Request): string;
 }
 
 /** One request on its way. */

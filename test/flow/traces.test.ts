@@ -103,6 +103,8 @@ describe("a call in a trace", () => {
     expect(server.attributes).toEqual({
       "http.request.method": "POST",
       "http.route": "/v1/echo",
+      "url.path": "/v1/echo",
+      "url.scheme": "http",
       "http.response.status_code": 200,
       "resource402.resource": "echo",
       "resource402.outcome": "succeeded",
@@ -154,6 +156,18 @@ describe("a call in a trace", () => {
     const spans = exporter.getFinishedSpans();
     const said = spans.map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
     expect(JSON.stringify(said)).not.toMatch(/canary|0x[0-9a-f]{40}/);
+  });
+
+  it("names its path without what the buyer wrote there, and the scheme by which the buyer came", async () => {
+    await using shop = await openShop({ publicUrl: "https://shop.example" });
+    await shop.fetch("/v1/prices/canary?days=7");
+    const { attributes } = last("GET /v1/prices/:symbol");
+    expect(attributes).toMatchObject({
+      "http.route": "/v1/prices/:symbol",
+      "url.path": "/v1/prices/REDACTED",
+      "url.scheme": "https",
+    });
+    expect(JSON.stringify(attributes)).not.toContain("canary");
   });
 
   it("that is only asked to pay, or refused, ends as soon", async () => {

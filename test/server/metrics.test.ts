@@ -227,6 +227,19 @@ describe("GET /metrics", () => {
     );
   });
 
+  it("labels requests with the scheme by which callers come, be it only as far as the proxy", async () => {
+    const name = "http_server_request_duration_seconds_count";
+    for (const [scheme, options] of [
+      ["http", {}],
+      ["https", { publicUrl: "https://shop.example/api" }],
+    ] as const) {
+      await using shop = await openShop({ metrics: prometheus(), ...options });
+      await shop.fetch("/v1/echo", post({ text: "x" }));
+      const samples = samplesOf(await scrape(shop));
+      expect(figure(samples, name, { http_route: "/v1/echo", url_scheme: scheme })).toBe(1);
+    }
+  });
+
   it("labels no address that somebody made up, and no method", async () => {
     await using shop = await openShop({ metrics: prometheus() });
     for (const path of ["/a", "/b", "/v1/jobs/one", "/v1/jobs/two"]) await shop.fetch(path);

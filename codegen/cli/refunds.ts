@@ -2,6 +2,7 @@ import { HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import { rpcRecord } from "../../src/payments/chain.ts";
+import { createFacilitator } from "../../src/payments/charge.ts";
 import { createRefunds } from "../../src/payments/refund.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
 import type { Network } from "../../src/wire/index.ts";
@@ -101,7 +102,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     }
     const refunds = createRefunds({
       store,
-      facilitator: new HTTPFacilitatorClient({ url: facilitator }),
+      facilitator: createFacilitator(new HTTPFacilitatorClient({ url: facilitator })),
       account,
       chain: rpcRecord(urls),
       log: reasons,

@@ -55,8 +55,14 @@ export interface Telemetry {
   delivered(resource: string, outcome: string, code: string | undefined): void;
   /** A job was started for the first time, `ms` after it was accepted. */
   started(resource: string, ms: number): void;
-  /** A facilitator was asked something, and answered. */
-  asked(question: "verify" | "settle", facilitator: string, outcome: string, ms: number): void;
+  /** A facilitator was asked something of a payment for a resource, and answered. */
+  asked(about: {
+    question: "verify" | "settle";
+    resource: string;
+    facilitator: string;
+    outcome: string;
+    ms: number;
+  }): void;
   /** A payment has been settled. */
   earned(payment: { resource: string; network: string; currency: string; usd: number }): void;
   /** A refund was written, or paid; `value` in units of its currency. */
@@ -209,8 +215,9 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
       waits.record(ms / 1000, { [RESOURCE]: resource });
     },
 
-    asked(question, facilitator, outcome, ms) {
-      facilitators[question].record(ms / 1000, { "server.address": facilitator, [OUTCOME]: outcome });
+    asked({ question, resource, facilitator, outcome, ms }) {
+      const of = { [RESOURCE]: resource, "server.address": facilitator, [OUTCOME]: outcome };
+      facilitators[question].record(ms / 1000, of);
     },
 
     earned({ resource, network, currency, usd }) {

@@ -20,81 +20,73 @@ type Payload = Parameters<FacilitatorClient["verify"]>[0];
 type Requirements = Parameters<FacilitatorClient["verify"]>[1];
 type VerifyResponse = Awaited<ReturnType<FacilitatorClient["verify"]>>;
 
-/**
- * The same facilitator, given up on after `ms` milliseconds without an answer. What it does later is found out by
- * evidence.
- */
-export function bounded(facilitator: FacilitatorClient, ms: number): FacilitatorClient {
-  const within = <T>(answer: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no answer in ${ms / 1000} seconds`)), ms);
-      answer.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
-  return {
-    getSupported: () => within(facilitator.getSupported()),
-    verify: (...args) => within(facilitator.verify(...args)),
-    settle: (...args) => within(facilitator.settle(...args)),
-  };
+/** Who verifies and settles the payments for resources. */
+export interface Facilitator {
+  /** Asks whether a payment could be settled. Moves nothing. */
+  verify(payment: SignedPayment, resource: string): Promise<Verdict>;
+  /** Moves the money. Whatever is not a definite yes or a definite no is `unknown`. */
+  settle(payment: SignedPayment, resource: string): Promise<Settlement>;
 }
 
-/** What a facilitator was asked, what came of it, and how long it took, in milliseconds. */
-export type Asked = (question: "verify" | "settle", outcome: string, ms: number) => void;
+interface FacilitatorOptions {
+  /** Given up on after so many milliseconds without an answer; what it does later is found out by evidence. */
+  readonly timeoutMs?: number;
+  /** Told of every answer. */
+  readonly asked?: (about: Asked) => void;
+}
 
-/** The same facilitator, of which every answer is told. */
-export function measured(facilitator: FacilitatorClient, asked: Asked): FacilitatorClient {
-  const timed =
-    <Args extends unknown[], Answer>(
-      question: "verify" | "settle",
-      ask: (...args: Args) => Promise<Answer>,
-      word: (answer: Answered<Answer>) => string,
-    ) =>
-    async (...args: Args): Promise<Answer> => {
+/** What was asked for which resource, what came of it, and how long it took, in milliseconds. */
+interface Asked {
+  readonly question: "verify" | "settle";
+  readonly resource: string;
+  readonly outcome: string;
+  readonly ms: number;
+}
+
+/** What a facilitator's client answers, as words that can be relied on. */
+export function createFacilitator(
+  client: FacilitatorClient,
+  { timeoutMs, asked = () => {} }: FacilitatorOptions = {},
+): Facilitator {
+  async function answered<Answer>(
+    ask: (payload: Payload, requirements: Requirements) => Promise<Answer>,
+    { payload, requirements }: SignedPayment,
+  ): Promise<Answered<Answer>> {
+    try {
+      const answer = ask.call(client, payload as unknown as Payload, requirements as unknown as Requirements);
+      return { given: await (timeoutMs === undefined ? answer : within(timeoutMs, answer)) };
+    } catch (thrown) {
+      return { thrown };
+    }
+  }
+
+  return {
+    async verify(payment, resource) {
       const begun = performance.now();
-      const tell = (outcome: string): void => asked(question, outcome, performance.now() - begun);
-      try {
-        const given = await ask(...args);
-        tell(word({ given }));
-        return given;
-      } catch (thrown) {
-        tell(word({ thrown }));
-        throw thrown;
-      }
-    };
-  return {
-    getSupported: () => facilitator.getSupported(),
-    verify: timed("verify", facilitator.verify.bind(facilitator), (answer) => verdictOf(answer).verdict),
-    settle: timed("settle", facilitator.settle.bind(facilitator), (answer) => settlementOf(answer).outcome),
+      const verdict = verdictOf(await answered(client.verify, payment));
+      const { verdict: outcome } = verdict;
+      asked({ question: "verify", resource, outcome, ms: performance.now() - begun });
+      return verdict;
+    },
+
+    async settle(payment, resource) {
+      const begun = performance.now();
+      const settlement = settlementOf(await answered(client.settle, payment));
+      const { outcome } = settlement;
+      asked({ question: "settle", resource, outcome, ms: performance.now() - begun });
+      return settlement;
+    },
   };
 }
 
-/** Asks the facilitator whether a payment could be settled. Moves nothing. */
-export async function verify(facilitator: FacilitatorClient, payment: SignedPayment): Promise<Verdict> {
-  return verdictOf(await answered(facilitator.verify, facilitator, payment));
-}
-
-/** Moves the money. Whatever is not a definite yes or a definite no is `unknown`. */
-export async function settle(facilitator: FacilitatorClient, payment: SignedPayment): Promise<Settlement> {
-  return settlementOf(await answered(facilitator.settle, facilitator, payment));
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${ms / 1000} seconds`)), ms);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 type Answered<Answer> = { readonly given: Answer } | { readonly thrown: unknown };
-
-async function answered<Answer>(
-  ask: (payload: Payload, requirements: Requirements) => Promise<Answer>,
-  facilitator: FacilitatorClient,
-  { payload, requirements }: SignedPayment,
-): Promise<Answered<Answer>> {
-  try {
-    const given = await ask.call(
-      facilitator,
-      payload as unknown as Payload,
-      requirements as unknown as Requirements,
-    );
-    return { given };
-  } catch (thrown) {
-    return { thrown };
-  }
-}
 
 function verdictOf(answer: Answered<VerifyResponse>): Verdict {
   if ("thrown" in answer) {

@@ -1,4 +1,3 @@
-import type { FacilitatorClient } from "@x402/core/server";
 import { formatAtomic } from "../../schema/money.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
@@ -6,7 +5,7 @@ import { StoreUnavailable } from "../store/steady.ts";
 import type { CallRecord, SignedPayment, Store, StoredAnswer } from "../store/store.ts";
 import { encodeHeader, HEADERS, type JobAccepted, type Receipt } from "../wire/index.ts";
 import { type ChainRecord, evidenceOf } from "./chain.ts";
-import { type Settlement, settle } from "./charge.ts";
+import type { Facilitator, Settlement } from "./charge.ts";
 import type { Offers } from "./offer.ts";
 
 /** How the charge for a call ended. */
@@ -32,7 +31,7 @@ export interface CollectionOptions {
   readonly store: Store;
   /** Names this server in the store. */
   readonly owner: string;
-  readonly facilitator: FacilitatorClient | undefined;
+  readonly facilitator: Facilitator | undefined;
   readonly chain: ChainRecord | undefined;
   readonly offers: Offers | undefined;
   readonly log: Logger;
@@ -55,7 +54,7 @@ export function createCollection(options: CollectionOptions): Collection {
   /** What is known after the facilitator has spoken, and, where it cannot tell, the chain. */
   async function certain(call: CallRecord, payment: SignedPayment, fresh: boolean): Promise<Settlement> {
     if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
-    const word = await settle(facilitator, payment);
+    const word = await facilitator.settle(payment, call.resource);
     if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
     const evidence = await evidenceOf(chain, payment, call.createdAt, log);
     if (evidence?.state === "transferred") {

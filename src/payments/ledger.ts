@@ -1,4 +1,3 @@
-import type { FacilitatorClient } from "@x402/core/server";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Presence } from "../store/presence.ts";
@@ -17,6 +16,7 @@ import type {
 } from "../store/store.ts";
 import type { JobStatus } from "../wire/index.ts";
 import type { ChainRecord } from "./chain.ts";
+import type { Facilitator } from "./charge.ts";
 import { type Closing, createCollection, withReceipt } from "./collect.ts";
 import type { Offers } from "./offer.ts";
 import { type Refunds, refundOf } from "./refund.ts";
@@ -60,7 +60,7 @@ export interface LedgerOptions {
   readonly store: Store;
   readonly presence: Presence;
   /** Absent when everything is free. */
-  readonly facilitator: FacilitatorClient | undefined;
+  readonly facilitator: Facilitator | undefined;
   readonly chain: ChainRecord | undefined;
   /** Absent when no account is given: refunds stay owed. */
   readonly refunds: Refunds | undefined;

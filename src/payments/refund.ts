@@ -1,11 +1,10 @@
-import type { FacilitatorClient } from "@x402/core/server";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { CallRecord, RefundRecord, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
 import { type ChainRecord, evidenceOf } from "./chain.ts";
-import { saysUsed, settle } from "./charge.ts";
+import { type Facilitator, saysUsed } from "./charge.ts";
 import { hash } from "./evidence.ts";
 
 /**
@@ -47,7 +46,7 @@ export interface Refunds {
 
 export interface RefundOptions {
   readonly store: Store;
-  readonly facilitator: FacilitatorClient;
+  readonly facilitator: Facilitator;
   /** Holds the tokens that are sent back. It needs no gas. */
   readonly account: EvmAccount;
   readonly chain: ChainRecord | undefined;
@@ -156,7 +155,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
         if (!stepped?.refund) return refund;
       }
       if (faults) await faults.reach("refund.before");
-      const settlement = await settle(facilitator, payment);
+      const settlement = await facilitator.settle(payment, refund.resource);
       if (faults) await faults.reach("refund.after");
       if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
       const evidence = await evidenceOf(chain, payment, refund.createdAt, log);

@@ -1,7 +1,7 @@
 import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
-import { type Verdict, verify } from "../payments/charge.ts";
+import type { Verdict } from "../payments/charge.ts";
 import { ofPayer, provenPayer, recall, unrecorded } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import type { Callback, CallRecord, SignedPayment, StoredAnswer } from "../store/store.ts";
@@ -108,7 +108,8 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
       if (payment && facilitator) {
-        const asked = async () => ofPayer(await verify(facilitator, payment), claim.identity.payer);
+        const asked = async () =>
+          ofPayer(await facilitator.verify(payment, resource.name), claim.identity.payer);
         return { payment, verdict: await trace.step("verify", asked, ({ verdict }) => said(verdict)) };
       }
       return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };

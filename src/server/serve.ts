@@ -7,7 +7,7 @@ import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
 import { childLogger, pinoLogger } from "../observe/log.ts";
 import { createTelemetry } from "../observe/telemetry.ts";
-import { bounded, measured } from "../payments/charge.ts";
+import { createFacilitator } from "../payments/charge.ts";
 import { createLedger } from "../payments/ledger.ts";
 import { createOffers } from "../payments/offer.ts";
 import { wordOn } from "../payments/recall.ts";
@@ -90,11 +90,13 @@ export function serve(
   }
   const { payments, faults, requireKey = false, role = "both" } = options;
   const named = facilitatorOf(payments);
-  const patient = named && bounded(named, milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT));
+  const host = named ? hostOf(named) : "";
   const facilitator =
-    patient && telemetry.counts
-      ? measured(patient, (question, outcome, ms) => telemetry.asked(question, hostOf(named), outcome, ms))
-      : patient;
+    named &&
+    createFacilitator(named, {
+      timeoutMs: milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT),
+      asked: (about) => telemetry.asked({ ...about, facilitator: host }),
+    });
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
   const undescribed = (error: unknown): void =>

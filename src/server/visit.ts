@@ -1,10 +1,10 @@
-import type { FacilitatorClient } from "@x402/core/server";
 import type { Money } from "../../schema/money.ts";
 import type { Callbacks } from "../jobs/callback.ts";
 import type { Crew } from "../jobs/crew.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
+import type { Facilitator } from "../payments/charge.ts";
 import type { Presented } from "../payments/evidence.ts";
 import type { Ledger } from "../payments/ledger.ts";
 import type { Offers } from "../payments/offer.ts";
@@ -19,7 +19,7 @@ export interface CallRoom {
   readonly ledger: Ledger;
   /** Absent when everything is free. */
   readonly offers: Offers | undefined;
-  readonly facilitator: FacilitatorClient | undefined;
+  readonly facilitator: Facilitator | undefined;
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly observer: Observer;

@@ -126,12 +126,14 @@ describe("GET /metrics", () => {
     expect(of("resource402_settlements_unknown", {})).toBe(0);
 
     const custom = { server_address: "custom" };
-    expect(
-      of("resource402_settle_duration_seconds_count", { ...custom, resource402_outcome: "settled" }),
-    ).toBe(5);
-    expect(of("resource402_verify_duration_seconds_count", { ...custom, resource402_outcome: "valid" })).toBe(
-      6,
-    );
+    const asked = (question: string, labels: object, outcome: string) =>
+      of(`resource402_${question}_duration_seconds_count`, {
+        ...custom,
+        ...labels,
+        resource402_outcome: outcome,
+      });
+    expect([asked("verify", echo, "valid"), asked("verify", render, "valid")]).toEqual([3, 3]);
+    expect([asked("settle", echo, "settled"), asked("settle", render, "settled")]).toEqual([2, 3]);
 
     const requests = (labels: Record<string, string>) =>
       of("http_server_request_duration_seconds_count", labels);
@@ -177,7 +179,10 @@ describe("GET /metrics", () => {
     expect((await shop.fetch("/v1/echo", post({ text: "y" }, headers))).status).toBe(503);
     const samples = samplesOf(await scrape(shop));
     const settled = (outcome: string) =>
-      figure(samples, "resource402_settle_duration_seconds_count", { resource402_outcome: outcome });
+      figure(samples, "resource402_settle_duration_seconds_count", {
+        resource402_outcome: outcome,
+        resource402_resource: "echo",
+      });
     expect(settled("refused")).toBe(1);
     expect(settled("unknown")).toBe(1);
     expect(figure(samples, "resource402_settlements_unknown")).toBe(1);

@@ -53,11 +53,12 @@ function figuresOf(store: Store, ms: number): Promise<Figures> {
 /** The figures in words, as a function that prints them: so that nothing is seen while they are counted. */
 function page(figures: Figures, ms: number, store: string): () => void {
   const resources = [...figures.resources].sort((a, b) => sum(b.calls) - sum(a.calls) || order(a, b));
-  const owed = figures.refunds.filter(({ state }) => state === "owed");
-  const rows = resources.map((one) => [one.resource, ...cells(one, owed), sparkline(one.calls)]);
+  const { refunds } = figures;
+  const owed = refunds.filter(({ state }) => state === "owed");
+  const rows = resources.map((one) => [one.resource, ...cells(one, refunds), sparkline(one.calls)]);
   if (resources.length > 1) {
     const all = together(resources);
-    rows.push(["All", ...cells(all, owed), sparkline(all.calls)]);
+    rows.push(["All", ...cells(all, refunds), sparkline(all.calls)]);
   }
   return () => {
     if (rows.length === 0) sayDone(`Nothing was called in the last ${durationText(ms)}, and nothing waits.`);
@@ -93,6 +94,7 @@ const HEAD = [
   "Success",
   "Mean time",
   "Revenue",
+  "Refunded",
   "Running",
   "Waiting",
   "Owed",
@@ -102,18 +104,23 @@ const NUMBERS = HEAD.slice(1, -1);
 
 type Sums = Omit<ResourceFigures, "resource"> & { readonly resource?: string };
 
-function cells(one: Sums, owed: Figures["refunds"]): string[] {
+function cells(one: Sums, refunds: Figures["refunds"]): string[] {
   const done = sum(one.good) + sum(one.bad);
-  const own = owed.filter(({ resource }) => one.resource === undefined || resource === one.resource);
+  const own = refunds.filter(({ resource }) => one.resource === undefined || resource === one.resource);
+  const sumOf = (state: "owed" | "paid"): string => {
+    const those = own.filter((refund) => refund.state === state);
+    return those.length === 0 ? "–" : money(those);
+  };
   return [
     String(sum(one.calls)),
     String(one.paid),
     done === 0 ? "–" : `${((100 * sum(one.good)) / done).toFixed(1)} %`,
     done === 0 ? "–" : shortTime(sum(one.ms) / done),
     `$${(sum(one.revenue) / 1e6).toFixed(sum(one.revenue) < 1e6 ? 4 : 2)}`,
+    sumOf("paid"),
     String(one.running),
     String(one.queued + one.unpaid),
-    own.length === 0 ? "–" : money(own),
+    sumOf("owed"),
   ];
 }
 
@@ -151,6 +158,7 @@ function published(figures: Figures): object {
       cancelled: one.cancelled,
       meanMs: sum(one.good) + sum(one.bad) > 0 ? sum(one.ms) / (sum(one.good) + sum(one.bad)) : null,
       revenueUsd: sum(one.revenue) / 1e6,
+      refunded: refundedOf(one.resource, figures.refunds),
       running: one.running,
       queued: one.queued,
       awaitingPayment: one.unpaid,
@@ -160,6 +168,12 @@ function published(figures: Figures): object {
     refunds: figures.refunds.map(({ value, ...refund }) => ({ ...refund, amount: value / 1e6 })),
     unknownSettlements: figures.unknown,
   };
+}
+
+/** What has been given back of the revenue, by currency. */
+function refundedOf(resource: string, refunds: Figures["refunds"]): Readonly<Record<string, number>> {
+  const paid = refunds.filter((refund) => refund.resource === resource && refund.state === "paid");
+  return Object.fromEntries(paid.map(({ currency, value }) => [currency, value / 1e6]));
 }
 
 function money(refunds: Figures["refunds"]): string {

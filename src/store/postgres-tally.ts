@@ -41,7 +41,8 @@ export function postgresTally(
       );
       const refunds = await read<Tally["refunds"][number]>(
         `SELECT resource, state, currency, ${COUNT} AS refunds, sum(value) AS value
-         FROM ${schema}.refunds GROUP BY 1, 2, 3`,
+         FROM ${schema}.refunds WHERE state = 'owed' OR created_at >= $1::float8 GROUP BY 1, 2, 3`,
+        [since],
       );
       const unknown = await read<{ calls: number }>(
         `SELECT ${COUNT} AS calls FROM ${schema}.calls WHERE ${DOUBTFUL}`,

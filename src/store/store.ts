@@ -310,7 +310,7 @@ export interface Tally {
     /** When the oldest of them was accepted. */
     readonly since: number;
   }[];
-  /** Refunds, whenever they were written. */
+  /** Refunds: those that are owed whenever they were written, those that are paid if they were written since then. */
   readonly refunds: readonly {
     readonly resource: string;
     readonly state: RefundRecord["state"];

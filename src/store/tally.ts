@@ -63,7 +63,8 @@ export function tallyOf(
 
   const refunds = new Groups<Tally["refunds"][number]>();
   for (const refund of records.refunds) {
-    const { resource, state, currency } = refund;
+    const { resource, state, currency, createdAt } = refund;
+    if (state === "paid" && createdAt < since) continue;
     refunds.add({ resource, state, currency }, { refunds: 0, value: 0 }, (sum) => ({
       ...sum,
       refunds: sum.refunds + 1,

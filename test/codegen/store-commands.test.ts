@@ -32,14 +32,39 @@ describe("resource402 stats", () => {
     const lines = out.split("\n");
     expect(lines[0]).toMatch(/^The last 24 hours, until \d{4}-\d\d-\d\d \d\d:\d\d UTC$/);
     expect(lines[2]).toMatch(
-      /^Resource +Calls +Paid +Success +Mean time +Revenue +Running +Waiting +Owed +Calls/,
+      /^Resource +Calls +Paid +Success +Mean time +Revenue +Refunded +Running +Waiting +Owed +Calls/,
     );
-    expect(lines[3]).toMatch(/^echo +2 +2 +100\.0 % +\S+ m?s +\$0\.0200 +0 +0 +– +█$/);
-    expect(lines[4]).toMatch(/^render +1 +1 +0\.0 % +\S+ m?s +\$0\.1000 +0 +0 +0\.10 USDC +█$/);
-    expect(lines[5]).toMatch(/^All +3 +3 +66\.7 % +\S+ m?s +\$0\.1200 +0 +0 +0\.10 USDC +█$/);
+    expect(lines[3]).toMatch(/^echo +2 +2 +100\.0 % +\S+ m?s +\$0\.0200 +– +0 +0 +– +█$/);
+    expect(lines[4]).toMatch(/^render +1 +1 +0\.0 % +\S+ m?s +\$0\.1000 +– +0 +0 +0\.10 USDC +█$/);
+    expect(lines[5]).toMatch(/^All +3 +3 +66\.7 % +\S+ m?s +\$0\.1200 +– +0 +0 +0\.10 USDC +█$/);
     expect(out).toContain("Failed jobs: render refused 1×");
     expect(out).toContain("1 refund owed, 0.10 USDC. See: resource402 refunds list --store shop.db");
     expect(out).not.toContain("\u001b");
+  });
+
+  it("says of revenue that has been given back that it has, and no longer owes it", async () => {
+    using project = createProject({});
+    await written(project.folder);
+    const store = sqliteStore(join(project.folder, "shop.db"));
+    const [owed] = await store.refunds({ state: "owed", limit: 1 });
+    await store.change({ refund: { id: owed?.id ?? "", set: { state: "paid" } } });
+    await store.close();
+    const { out } = await project.run("stats", "--store", "shop.db");
+    expect(out).toMatch(/^echo .+ \$0\.0200 +– +0 +0 +– /m);
+    expect(out).toMatch(/^render .+ \$0\.1000 +0\.10 USDC +0 +0 +– /m);
+    expect(out).toMatch(/^All .+ \$0\.1200 +0\.10 USDC +0 +0 +– /m);
+    expect(out).not.toContain("refund owed");
+    const { resources, refunds } = JSON.parse(
+      (await project.run("stats", "--store", "shop.db", "--json")).out,
+    );
+    expect(refunds).toEqual([
+      { resource: "render", state: "paid", currency: "USDC", refunds: 1, amount: 0.1 },
+    ]);
+    const refunded = resources.map((one: { resource: string; refunded: object }) => [
+      one.resource,
+      one.refunded,
+    ]);
+    expect(Object.fromEntries(refunded)).toEqual({ echo: {}, render: { USDC: 0.1 } });
   });
 
   it("prints the same as JSON", async () => {

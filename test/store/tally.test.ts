@@ -150,6 +150,19 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     ]);
   });
 
+  it("leave out refunds that were written before the time asked for once they are paid", async () => {
+    await store.begin(call("c1"), undefined);
+    for (const [id, createdAt] of Object.entries({ r1: START + 9, r2: START + 9, r3: START + 10 })) {
+      await store.change({ refund: { add: refund(id, "c1", { createdAt }) } });
+    }
+    for (const id of ["r2", "r3"]) await store.change({ refund: { id, set: { state: "paid" } } });
+    expect(sorted((await tally(START + 10)).refunds)).toMatchObject([
+      { state: "owed", refunds: 1 },
+      { state: "paid", refunds: 1 },
+    ]);
+    expect((await tally(START + 11)).refunds).toMatchObject([{ state: "owed", refunds: 1 }]);
+  });
+
   it("count and name the calls whose settlement has been looked for in vain, oldest first", async () => {
     const doubtful = { paymentState: "in_flight", tries: 1 } as const;
     await store.begin(call("c1", { ...doubtful, createdAt: START + 1 }), undefined);

@@ -10,7 +10,8 @@ Examples:
   $ resource402 stats --store postgres://… --watch        again every two seconds, until Ctrl-C
   $ resource402 stats --store studio.db --json            for a program
 
-Counts what the store remembers: jobs are deleted after their retention, calls after a day.
+Counts what the store remembers: jobs are deleted after their retention, calls after a day. Revenue is what was
+paid in; of that, Refunded has been sent back, and Owed is still to be.
 
 Exit codes: 0 all is well, 1 the store cannot be read, 2 the command is wrong.`;
 

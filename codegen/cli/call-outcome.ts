@@ -158,10 +158,15 @@ export function sayFailure(
     .filter(({ path, message }) => !(error.message.includes(path) && error.message.includes(message)))
     .map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
   const request = requestId === undefined ? [] : [`Request ${requestId}`];
+  const id = error.jobId ?? jobId;
+  const isUnknown = code === "http" && status === 404 && id !== undefined;
+  const said = isUnknown
+    ? `${resource.name}: The seller knows no job ${id}, or no longer does.`
+    : error.message;
   const word = failure === undefined ? "" : ` (${failure})`;
   sayError(
     [
-      short ?? `${error.message}${word}`,
+      short ?? `${said}${word}`,
       ...lines,
       `${moneyText(error)}${resumeText(error)}`,
       ...(forget === undefined ? [] : [`If its seller will never answer, give it up: ${forget}`]),
@@ -175,8 +180,9 @@ export function sayFailure(
   function resumeText({ charged, paymentState }: ResourceError): string {
     const isOpen =
       charged === "unknown" || (charged === "yes" && paymentState === "settled" && code !== "failed");
-    if (!isOpen) return "";
-    const id = error.jobId ?? jobId;
+    // What its seller does not keep, nobody gets by asking again.
+    const isGone = isUnknown || (code === "http" && status === 410);
+    if (!isOpen || isGone) return "";
     const how = id === undefined ? ["--idempotency-key", error.idempotencyKey] : ["--resume", id];
     return ` Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, how)}`;
   }

@@ -351,6 +351,22 @@ describe("resource402 call", () => {
     expect(await paid()).toBe(20_000n);
   });
 
+  it.each([
+    [404, "job_unknown", "render: The seller knows no job job_unknown, or no longer does."],
+    [410, "job_deleted", "render: Its result has been deleted."],
+  ])(
+    "says of a job answered %s what its seller knows of it, and does not advise to ask again",
+    async (status, job, text) => {
+      served.shop.network = async (request) =>
+        status === 410 && request.url.endsWith(job)
+          ? Response.json({ code: "gone", detail: "Its result has been deleted." }, { status })
+          : through(request);
+      const said = await call("render", "--resume", job);
+      expect(said).toMatchObject({ code: 1, out: "", err: expect.stringContaining(text) });
+      expect(said.err).not.toContain("--resume");
+    },
+  );
+
   it("says of an account that holds too little what it needs, where, and what it holds", async () => {
     const key = generatePrivateKey();
     process.env[KEY] = key;

@@ -1,4 +1,4 @@
-import { HTTPFacilitatorClient } from "@x402/core/server";
+import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import { rpcRecord } from "../../src/payments/chain.ts";
@@ -67,7 +67,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
     return 2;
   }
-  if (!/^https?:\/\/./.test(facilitator)) {
+  if (!URL.canParse(facilitator) || !/^https?:\/\/./.test(facilitator)) {
     sayError(`--facilitator "${facilitator}" is no URL. Write it in whole: https://facilitator.example.com`);
     return 2;
   }
@@ -102,7 +102,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     }
     const refunds = createRefunds({
       store,
-      facilitator: createFacilitator(new HTTPFacilitatorClient({ url: facilitator })),
+      facilitator: createFacilitator(facilitatorAt(facilitator)),
       account,
       chain: rpcRecord(urls),
       log: reasons,
@@ -119,6 +119,22 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     else sayError(`${counted(open, "refund")} could not be paid. Run the command again later.`);
     return open === 0 ? 0 : 1;
   });
+}
+
+/** The facilitator, which is named when it cannot be reached: fetch says no more than that it has failed. */
+function facilitatorAt(url: string): FacilitatorClient {
+  const client = new HTTPFacilitatorClient({ url });
+  const { origin } = new URL(url);
+  return {
+    verify: client.verify.bind(client),
+    getSupported: client.getSupported.bind(client),
+    settle: (...payment) =>
+      client.settle(...payment).catch((error: unknown) => {
+        if (!(error instanceof TypeError && error.cause instanceof Error)) throw error;
+        const { code, message } = error.cause as NodeJS.ErrnoException;
+        throw new Error(`${origin} cannot be reached: ${code ?? message}`, { cause: error });
+      }),
+  };
 }
 
 /** Tells why a refund could not be paid; the rest is in what the command prints itself. */

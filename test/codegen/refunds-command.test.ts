@@ -74,6 +74,18 @@ describe("resource402 refunds", () => {
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
   });
 
+  it("names a facilitator that cannot be reached, and leaves owed what is owed", async () => {
+    using project = createProject({});
+    await using shop = await indebted(project.folder, 1);
+    process.env[KEY] = generatePrivateKey();
+    const words = ["--yes", "-s", "shop.db", "-f", "http://localhost:9/x402?key=secret"];
+    const result = await project.run("refunds", "pay", ...words);
+    expect(result.code).toBe(1);
+    expect(result.err).toContain("refund not paid yet: http://localhost:9 cannot be reached: ");
+    expect(result.err).not.toContain("secret");
+    expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
+  });
+
   it("names what is missing or wrong, with the mend, before anything is paid", async () => {
     using project = createProject({ "not-a-store.db": "this is text" });
     const pay = ["refunds", "pay", "--facilitator", "http://127.0.0.1:9", "--store", "shop.db"];

@@ -124,6 +124,15 @@ describe("resource402 mcp, over standard input and output", () => {
   it("waits for a job and tells how it goes, by numbers that only rise", async () => {
     const { client } = await agent();
     const steps: { progress: number; total?: number | undefined }[] = [];
+    served.shop.handlers.render = async (input, call) => {
+      call.progress(40, "drawing");
+      // An end that comes before any step has been heard is the whole answer, and has no steps.
+      await until(
+        async () => steps.length,
+        (heard) => heard > 0,
+      );
+      return handlers.render(input, call);
+    };
     const told = await use(client, "render", { prompt: "x" }, { onprogress: (step) => steps.push(step) });
     expect(told.structuredContent).toEqual({ url: "https://pictures.test/small", note: "x" });
     expect(told._meta).toMatchObject({

@@ -34,6 +34,18 @@ afterEach(async () => {
 
 afterAll(() => served[Symbol.asyncDispose]());
 
+/** A job that ends once a step of it has been heard: one that has ended before is its result alone, and has no steps. */
+function drawUntilHeard(steps: readonly unknown[]): void {
+  served.shop.handlers.render = async (input, call) => {
+    call.progress(40, "drawing");
+    await until(
+      async () => steps.length,
+      (heard) => heard > 0,
+    );
+    return handlers.render(input, call);
+  };
+}
+
 const paid = async () => (await served.paid()) - before;
 
 /** The command as an agent's program starts it, what it has said to standard error, and what it said that is no message. */
@@ -124,15 +136,7 @@ describe("resource402 mcp, over standard input and output", () => {
   it("waits for a job and tells how it goes, by numbers that only rise", async () => {
     const { client } = await agent();
     const steps: { progress: number; total?: number | undefined }[] = [];
-    served.shop.handlers.render = async (input, call) => {
-      call.progress(40, "drawing");
-      // An end that comes before any step has been heard is the whole answer, and has no steps.
-      await until(
-        async () => steps.length,
-        (heard) => heard > 0,
-      );
-      return handlers.render(input, call);
-    };
+    drawUntilHeard(steps);
     const told = await use(client, "render", { prompt: "x" }, { onprogress: (step) => steps.push(step) });
     expect(told.structuredContent).toEqual({ url: "https://pictures.test/small", note: "x" });
     expect(told._meta).toMatchObject({
@@ -447,6 +451,7 @@ describe("resource402 mcp, over streamable HTTP", () => {
   it("serves several clients at once, with progress, from one budget", async () => {
     const [one, other] = await Promise.all([agent(), agent()]);
     const steps: number[] = [];
+    drawUntilHeard(steps);
     const told = await use(
       one,
       "render",

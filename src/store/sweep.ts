@@ -12,7 +12,10 @@ const PAUSE_MS = 2;
  * Deletes all that has outlived its use, in batches. Returns how many records went.
  * @param goOn Asked before each batch, with the number of records that have gone. Default: to the end.
  */
-export async function sweepAll(store: Store, goOn: (swept: number) => boolean = () => true): Promise<number> {
+export async function sweepAll(
+  store: Pick<Store, "sweep">,
+  goOn: (swept: number) => boolean = () => true,
+): Promise<number> {
   const now = Date.now();
   let swept = 0;
   while (goOn(swept)) {

@@ -106,7 +106,14 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
   }
   if (route.method === "POST") return;
   for (const { name, schema } of fields) {
-    if (params.includes(name) || textKind(schemas, schema) !== undefined) continue;
+    if (params.includes(name)) continue;
+    if (textKind(schemas, schema) !== undefined) {
+      const { default: fallback = schema.default, minItems } = resolve(schemas, schema);
+      if (!Array.isArray(fallback) || fallback.length === 0 || Number(minItems) >= 1) continue;
+      const problem = "may be empty, which in a query is to be absent, and means the default";
+      report(`${at}.input.${name}`, problem, 'add .min(1), or use method: "POST"');
+      continue;
+    }
     const problem = "cannot be carried by a query, which holds strings, numbers, booleans and lists of those";
     report(`${at}.input.${name}`, problem, 'make it plain, or use method: "POST"');
   }

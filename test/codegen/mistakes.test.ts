@@ -820,6 +820,16 @@ suite("of paths", [
     "use a plain field in the path",
   ],
   [
+    "a list in a query that may be empty, with another default",
+    apiWith({
+      method: "GET",
+      input: input({ ids: z.array(text).max(9).default(["a"]).describe("Which.") }),
+    }),
+    "resources.caption.input.ids",
+    "may be empty, which in a query is to be absent, and means the default",
+    'add .min(1), or use method: "POST"',
+  ],
+  [
     "a parameter twice",
     apiWith({ path: "/v1/captions/:text/:text" }),
     "resources.caption.path",

@@ -120,14 +120,13 @@ export function createCollection(options: CollectionOptions): Collection {
       const { transaction, payer } = settlement.response;
       const receipt = receiptOf(payment, transaction, payer ?? call.identity.payer);
       const answer = call.answer && withReceipt(call, call.answer, receipt);
-      // A call that was charged before its work is still being worked on.
-      const working = answer === undefined;
       const set = {
         payment: withoutEcho(payment),
         paymentState: "settled",
         receipt,
         answer,
-        owner: working ? owner : undefined,
+        // A call that was charged before its work is still being worked on, by whoever has it.
+        ...(answer === undefined ? {} : { owner: undefined }),
         tries: 0,
       } as const;
       const paid = { paymentState: "settled", receipt } as const;
@@ -141,8 +140,10 @@ export function createCollection(options: CollectionOptions): Collection {
               expiresAt: Date.now() + retentionMs(call.resource),
             } as const);
       const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: end } };
-      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
-      return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
+      // That the money has moved is a fact, whoever has taken the call over while we asked.
+      const when = { paymentState: ["in_flight"] as const };
+      const stepped = await store.change({ call: { id: call.id, when, set }, ...job });
+      return stepped ? standing(stepped.call) : recorded(call);
     }
 
     if (settlement.outcome === "refused") {
@@ -173,10 +174,14 @@ export function createCollection(options: CollectionOptions): Collection {
     return stepped ? { outcome: "unknown", reason: settlement.reason } : recorded(call);
   }
 
-  /** What another server has made of a call that was ours. */
   async function recorded(call: CallRecord): Promise<Closing> {
-    const now = await store.call(call.id);
-    return now?.paymentState === "settled" ? { outcome: "settled", call: now } : { outcome: "lost" };
+    return standing(await store.call(call.id));
+  }
+
+  /** To do the work of a call that has been charged before it is for the server that has the call. */
+  function standing(call: CallRecord | undefined): Closing {
+    const isOurs = call?.answer !== undefined || call?.owner === owner;
+    return call?.paymentState === "settled" && isOurs ? { outcome: "settled", call } : { outcome: "lost" };
   }
 
   function receiptOf({ requirements, network }: SignedPayment, transaction: string, payer: string): Receipt {

@@ -44,6 +44,79 @@ describe("a payment that was settled, and whose answer was lost,", () => {
     expect(status).toBe("awaiting_payment");
   });
 
+  it.each([
+    ["before its work", "/v1/brew", { cup: "mine" }, { coffee: "coffee for mine" }, "brew"],
+    ["after its work", "/v1/echo", { text: "x" }, { text: "x" }, "echo"],
+  ] as const)(
+    "is known as soon as the answer comes after all, although another server has taken the call over that is paid %s",
+    async (_, path, body, output, name) => {
+      const store = memoryStore();
+      await using one = await openShop({ store });
+      await using two = await openShop({ world: one.world, store });
+      const settled = gate();
+      const answered = gate();
+      const { settle } = one.facilitator;
+      one.facilitator.settle = async (...args) => {
+        const word = await settle(...args);
+        settled.open();
+        await answered.opened;
+        return word;
+      };
+      const { headers } = await signedByHand(one, path, body, { key: "taken-over" });
+      const first = one.fetch(path, post(body, headers));
+      await settled.opened;
+      await one.server.stop(0);
+      // Asked again, the facilitator refuses a nonce that is used: no evidence of what became of the money.
+      const second = await two.fetch(path, post(body, headers));
+      expect([second.status, await second.json()]).toMatchObject([503, { paymentState: "in_flight" }]);
+      answered.open();
+      await first;
+      const third = await two.fetch(path, post(body, headers));
+      expect([third.status, await third.json()]).toEqual([200, output]);
+      expect([one.runs[name] ?? 0, two.runs[name] ?? 0]).toEqual(name === "brew" ? [0, 1] : [1, 0]);
+      expect((await one.moved()).paid).toBe(name === "brew" ? 30_000n : 10_000n);
+    },
+  );
+
+  it("is not worked for by the server that has lost the call while another one works for it", async () => {
+    const store = memoryStore();
+    await using one = await openShop({ store });
+    await using two = await openShop({ world: one.world, store });
+    const settled = gate();
+    const answered = gate();
+    const { settle } = one.facilitator;
+    const word: ReturnType<typeof settle>[] = [];
+    one.facilitator.settle = async (...args) => {
+      word.push(settle(...args));
+      await word[0];
+      settled.open();
+      await answered.opened;
+      return word[0] as ReturnType<typeof settle>;
+    };
+    // An idempotent facilitator tells it again.
+    two.facilitator.settle = () => word[0] as ReturnType<typeof settle>;
+    const atWork = gate();
+    const brewed = gate();
+    two.handlers.brew = async ({ cup }) => {
+      atWork.open();
+      await brewed.opened;
+      return { coffee: `coffee for ${cup}` };
+    };
+    const body = { cup: "mine" };
+    const { headers } = await signedByHand(one, "/v1/brew", body, { key: "two-baristas" });
+    const first = one.fetch("/v1/brew", post(body, headers));
+    await settled.opened;
+    await one.server.stop(0);
+    const second = two.fetch("/v1/brew", post(body, headers));
+    await atWork.opened;
+    answered.open();
+    await first;
+    brewed.open();
+    await second;
+    expect([one.runs.brew, two.runs.brew]).toEqual([undefined, 1]);
+    expect((await one.moved()).paid).toBe(30_000n);
+  });
+
   it("is found on the chain, although its authorization is valid for a day and its block is no longer among the last", async () => {
     await using before = await openShop({ chain: true, evidence: true });
     const { settle } = before.facilitator;

@@ -353,7 +353,7 @@ function draw() {
     ["402 → paid", percent(Math.min(funnel.paid, funnel.challenged), funnel.challenged), funnel.challenged ? count(funnel.paid) + " of " + count(funnel.challenged) : "nobody asked yet", "", "Of those who were asked to pay since this process began"],
     ["Success rate", percent(total(all.good), work), work ? count(total(all.bad)) + " failed" : "nothing ended", good < 0.9 ? "bad" : good < 0.98 ? "warn" : ""],
     ["Mean time", work ? span(total(all.ms) / work) : "–", work ? "of " + count(work) + " that ended" : ""],
-    ["Revenue", usd(total(all.revenue)), count(all.paid) + " paid, before refunds"],
+    ["Revenue", usd(total(all.revenue)), count(all.paid) + " paid, gross", "", "Refunds are not deducted"],
     ["Running", count(all.running), ""],
     ["Waiting", count(all.queued + all.unpaid), all.unpaid ? count(all.unpaid) + " for their payment" : all.queued && all.since ? "oldest " + span(data.now - all.since) : ""],
     ["Refunds owed", count(owing), owing ? money([...sums]) : "", owing ? "warn" : ""],

@@ -145,7 +145,8 @@ export function createExchange(room: ExchangeRoom): Exchange {
         const reason = "key_mismatch";
         throw new ResourceError("payment_refused", message, { ...factsOf(name, "unknown"), reason });
       }
-      const exchanged = await (known ? deliver(known, signal) : buy());
+      // It is stored again before it is sent again.
+      const exchanged = await (known ? deliver(await readable(name, calls.add(known)), signal) : buy());
       remember(exchanged.saved);
       return exchanged;
     });
@@ -230,10 +231,10 @@ export function createExchange(room: ExchangeRoom): Exchange {
     }
   }
 
-  /** What was paid under this key. It is stored again before it is sent again. */
+  /** What was paid under this key. */
   async function recall(name: CallName): Promise<SavedCall | undefined> {
     const known = past.get(nameOf(name));
-    return known && canSettle(known) ? calls.add(known) : calls.find(name);
+    return known && canSettle(known) ? known : calls.find(name);
   }
 
   function remember(saved: SavedCall | undefined): void {

@@ -372,6 +372,8 @@ describe("a key in the budget", () => {
       charged: "unknown",
     });
     expect(shop.requests).toHaveLength(sent);
+    // The call that had the key has ended: there is nothing to come back for.
+    expect(await client.pending()).toEqual([]);
     const next = await client.echo({ text: "z" }).catch((thrown: unknown) => thrown);
     expect(next).toMatchObject({ reason: "over_budget" });
     expect((await shop.moved()).paid).toBe(10_000n);

@@ -29,6 +29,10 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
   if (job === undefined && source.definition.timeout === undefined) {
     advise(`${path}.timeout`, "is not set, so 30 seconds apply", 'say how long it may take: timeout: "20s"');
   }
+  if (job !== undefined && source.definition.timeout !== undefined) {
+    const mend = "leave it out; job.timeout says how long the job may run";
+    advise(`${path}.timeout`, "is for what is answered in the same request, not for a job", mend);
+  }
   if (job !== undefined && errors.length === 0) {
     const mend = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
     advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", mend);

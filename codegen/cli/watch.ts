@@ -75,8 +75,7 @@ function nearest(folder: string): string {
 /** A file's time is that of the kernel's last tick, which may lie some milliseconds back. */
 const TICK_MS = 20;
 
-/** Whether the file has been written since, or is not in its folder (any more). */
 function changedSince(file: string, time: number): boolean {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found ? found.mtimeMs > time - TICK_MS : existsSync(dirname(file));
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return mtimeMs !== undefined && mtimeMs > time - TICK_MS;
 }

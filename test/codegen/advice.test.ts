@@ -14,8 +14,14 @@ describe("advice", () => {
     ["a summary without a period", apiWith({ summary: "Draw" }), "summary", "does not end with a period"],
     ["no time-out", apiWith({ timeout: undefined }), "timeout", "is not set, so 30 seconds apply"],
     [
+      "a time-out of the answer beside a job",
+      apiWith({ timeout: "20s", job: { timeout: "1m" }, errors: { refused: "The prompt was refused." } }),
+      "timeout",
+      "is for what is answered in the same request, not for a job",
+    ],
+    [
       "a job without errors",
-      apiWith({ job: { timeout: "1m" } }),
+      apiWith({ timeout: undefined, job: { timeout: "1m" } }),
       "errors",
       "is missing, so the job can only fail as internal_error",
     ],

@@ -282,6 +282,9 @@ describe("resource402 generate --watch", () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     const { process, until } = project.start("generate", "--watch");
     await until("Wrote 7 files");
+    // After this, its folder is watched for certain.
+    project.write("resources.ts", definition("Say it twice."));
+    await until("Wrote 6 files, 1 unchanged.\n");
     rmSync(join(project.folder, "resources.ts"));
     expect(await until("Nothing was written.\n")).toContain(
       "error  resources.ts  is not there\n       mend: restore it, or name another definition\n",

@@ -1,6 +1,6 @@
 import type { FacilitatorClient } from "@x402/core/server";
 import { SettleError, VerifyError } from "@x402/core/types";
-import { unsigned } from "../observe/log.ts";
+import { unsigned } from "../observe/redact.ts";
 import type { SignedPayment } from "../store/store.ts";
 import type { SettleResponse } from "../wire/index.ts";
 

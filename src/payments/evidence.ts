@@ -24,12 +24,29 @@ export function readPayment(headers: Headers): Presented | "malformed" | undefin
   const v2 = headers.get(HEADERS.paymentSignature);
   if (v2 !== null) {
     const payload = readPaymentPayload(decodeHeader(v2));
-    return payload ? { version: 2, payload, bytes: v2 } : "malformed";
+    return payload && isPlain(payload) ? { version: 2, payload, bytes: v2 } : "malformed";
   }
   const v1 = headers.get(HEADERS.xPayment);
   if (v1 === null) return undefined;
   const payload = readPaymentPayloadV1(decodeHeader(v1));
-  return payload ? { version: 1, payload, bytes: v1 } : "malformed";
+  return payload && isPlain(payload) ? { version: 1, payload, bytes: v1 } : "malformed";
+}
+
+/**
+ * What tells payments apart must be text (a Permit2 nonce may be a number): facilitators take a list of one text for the
+ * text as well, and the same payment would be another one to us.
+ */
+function isPlain({
+  payload: { authorization, permit2Authorization },
+}: PaymentPayload | PaymentPayloadV1): boolean {
+  const isOf = (given: unknown, member: "from" | "nonce", type: string): boolean =>
+    !isRecord(given) || given[member] === undefined || typeof given[member] === type;
+  return (
+    isOf(authorization, "from", "string") &&
+    isOf(authorization, "nonce", "string") &&
+    isOf(permit2Authorization, "from", "string") &&
+    (isOf(permit2Authorization, "nonce", "string") || isOf(permit2Authorization, "nonce", "number"))
+  );
 }
 
 /** Where an idempotency key came from decides the status of a mismatch: 422 for a header, 409 for the extension. */
@@ -79,23 +96,24 @@ export function identify({ version, payload, bytes }: Presented): PaymentIdentit
   const given = isPermit2 ? signed.permit2Authorization : signed.authorization;
   const authorization = isRecord(given) ? given : undefined;
   const payer = typeof authorization?.from === "string" ? authorization.from.toLowerCase() : "";
+  const said = authorization?.nonce;
   const nonce =
-    typeof authorization?.nonce === "string"
-      ? isPermit2
-        ? numberOf(authorization.nonce)
-        : authorization.nonce.toLowerCase()
-      : hash(`${canonical(signed)}`);
+    said === undefined
+      ? hash(`${canonical(signed)}`)
+      : isPermit2
+        ? numberOf(said as string | number)
+        : String(said).toLowerCase();
   const expiry = Number(authorization?.validBefore ?? authorization?.deadline);
   const validBefore = Number.isSafeInteger(expiry) ? expiry : Math.ceil(Date.now() / 1000) + UNDATED_SECONDS;
   return { network, payer, nonce, bytesHash: hash(bytes), validBefore };
 }
 
 /** Permit2 counts its nonces: "7", "07" and "0x7" are one. */
-function numberOf(nonce: string): string {
+function numberOf(nonce: string | number): string {
   try {
     return BigInt(nonce).toString();
   } catch {
-    return nonce.toLowerCase();
+    return String(nonce).toLowerCase();
   }
 }
 

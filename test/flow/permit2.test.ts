@@ -146,7 +146,7 @@ describe("one Permit2 payment that is sent in five copies at once runs the handl
     ],
     [
       "with its nonce written in five ways",
-      (payment: PaymentPayload) => ["7", "07", "0x7", "007", "0x07"].map((nonce) => spelled(payment, nonce)),
+      (payment: PaymentPayload) => ["7", "07", "0x7", 7, 7.0].map((nonce) => spelled(payment, nonce)),
     ],
   ])("%s", async (_, copies) => {
     await using shop = await openShop();
@@ -157,6 +157,27 @@ describe("one Permit2 payment that is sent in five copies at once runs the handl
     expect(shop.runs.echo).toBe(1);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409]);
   });
+});
+
+describe("what names a payment", () => {
+  it.each<[string, string | number]>([
+    ["nonce", "7"],
+    ["nonce", 7],
+    ["from", "0x1"],
+  ])(
+    "is refused where its %s is a list, as which facilitators take it for %j all the same",
+    async (name, one) => {
+      await using shop = await openShop();
+      takePermit2(shop);
+      const body = { text: "once more" };
+      const payment = await permitted(shop, "/v1/echo", body, await shop.world.account());
+      const { permit2Authorization } = payment.payload;
+      const signed = { ...(permit2Authorization as object), [name]: [one] };
+      const listed = { ...payment, payload: { ...payment.payload, permit2Authorization: signed } };
+      const answer = await send(shop, "/v1/echo", body, listed);
+      expect([answer.status, (await answer.json()).code]).toEqual([400, "malformed_payment"]);
+    },
+  );
 });
 
 describe("a Permit2 payment whose settlement is not answered", () => {

@@ -222,15 +222,17 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     const { requestId, log, amount, claim } = purchase;
     const prove = async (): Promise<Verdict> => provenPayer(await examine(purchase), claim.identity.payer);
     const ruling = await recall(holder, claim, prove);
-    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause);
+    // The payment is another one than the holder's, and stands in no store itself.
+    const paymentState = claim.paid ? unrecorded(claim.identity) : "unused";
+    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause, paymentState);
     if (ruling.ruling === "invalid") {
       log.info({ reason: ruling.reason }, "payment of a replay invalid");
-      return challenge(purchase, amount, ruling.reason);
+      return challenge(purchase, amount, ruling.reason, paymentState);
     }
     if (ruling.ruling === "conflict") {
       // What was bought with a payment is not told to who cannot prove to have bought it.
       const isKnown = ruling.code !== "payment_already_used";
-      return problem(ruling.code, requestId, { paymentState: isKnown ? "unused" : "unknown" });
+      return problem(ruling.code, requestId, { paymentState: isKnown ? paymentState : "unknown" });
     }
 
     // Another signature has only proved who asks.

@@ -38,7 +38,7 @@ export function createCarrying(
     if (call.jobId !== undefined && call.answer) return call.answer;
     if (call.paymentState === "settled") return runAndConclude(call, purchase);
     if (!fresh && call.payment && endsBeforeWork(call.identity, purchase.resource)) {
-      return released(call, purchase, () => challenge(purchase, purchase.amount, TOO_SHORT));
+      return released(call, purchase, () => unpaid(purchase, TOO_SHORT));
     }
     return runAndClose(call, purchase);
   }
@@ -148,19 +148,28 @@ export function createCarrying(
       if (faults) await faults.reach("call.answered");
       return answer;
     }
-    if (closing.outcome === "refused") return challenge(purchase, purchase.amount, closing.reason);
+    if (closing.outcome === "refused") return unpaid(purchase, closing.reason);
     if (closing.outcome === "lost") {
       const now = await store.call(call.id).catch(() => "unreadable" as const);
       if (now === "unreadable") return unconfirmed(purchase.requestId);
       if (now?.answer && now.paymentState !== "in_flight") return now.answer;
       if (now) return pending(now, purchase);
       // Who has taken it over has let it go: nothing was charged, and the same bytes may be sent again.
-      return problem("in_progress", purchase.requestId, { retryAfterSeconds: 1 });
+      return sendAgain(purchase);
     }
     // A job whose settlement is not known yet is under way: its buyer waits at its status.
     if (call.jobId !== undefined && call.answer) return call.answer;
     if (call.paymentState === "settled") return pending(call, purchase);
     return unconfirmed(purchase.requestId);
+  }
+
+  /** A call whose payment is known not to move. What has become free meanwhile is had by the same bytes. */
+  async function unpaid(purchase: Purchase, reason: string): Promise<StoredAnswer> {
+    return purchase.amount > 0n ? challenge(purchase, purchase.amount, reason) : sendAgain(purchase);
+  }
+
+  function sendAgain({ requestId }: Purchase): StoredAnswer {
+    return problem("in_progress", requestId, { retryAfterSeconds: 1 });
   }
 
   function unconfirmed(requestId: string): StoredAnswer {

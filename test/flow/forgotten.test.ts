@@ -51,6 +51,25 @@ describe("a payment that was settled, and that the store has forgotten since,", 
     expect(problem.paymentState).not.toBe("unused");
   });
 
+  it.each<[string, { text: string }, boolean]>([
+    ["refused as expired", { text: "x" }, false],
+    ["not looked at, since the facilitator cannot be reached", { text: "x" }, true],
+    ["sent with another input", { text: "z" }, false],
+  ])("is not called unused when its key names a later call, and it is %s", async (_, input, isDown) => {
+    await using shop = await openLongLived();
+    const body = { text: "x" };
+    const old = await signedByHand(shop, "/v1/echo", body, { key: "my-order" });
+    expect((await shop.fetch("/v1/echo", post(body, old.headers))).status).toBe(200);
+    await forget(shop);
+    const later = await signedByHand(shop, "/v1/echo", body, { key: "my-order" });
+    expect((await shop.fetch("/v1/echo", post(body, later.headers))).status).toBe(200);
+    expect((await shop.moved()).paid).toBe(20_000n);
+    if (isDown) shop.facilitator.verify = unreachable;
+    const answer = await shop.fetch("/v1/echo", post(input, old.headers));
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect((await answer.json()).paymentState).not.toBe("unused");
+  });
+
   it("is not called unused when the address for its callback is refused", async () => {
     await using shop = await openLongLived();
     const body = { prompt: "x", size: "small" };
@@ -137,6 +156,7 @@ function sellWord(
   store: Store,
   cost: ReturnType<typeof price.fixed | typeof price.free>,
   say: (input: { text: string }) => { text: string },
+  settle = world.facilitator.settle.bind(world.facilitator),
 ): Server {
   const shape = z.object({ text });
   const word = resource({ summary: "A word.", input: shape, output: shape, price: cost, timeout: "5s" });
@@ -150,12 +170,60 @@ function sellWord(
     handlers: { word: say },
     payments: {
       accepts: [{ network: world.network, payTo: world.seller.address }],
-      facilitator: world.facilitator,
+      chain: { lookUp: async () => ({ state: "lapsed" }) },
+      facilitator: {
+        getSupported: () => world.facilitator.getSupported(),
+        verify: (...payment) => world.facilitator.verify(...payment),
+        settle,
+      },
     },
     log: silent,
     store,
   });
 }
+
+describe("a payment that lapsed before its resource became free", () => {
+  it("is not asked for again: the same bytes have the answer for nothing", async () => {
+    await using world = await startWorld({ chain: false });
+    const store = memoryStore();
+    const asked = gate();
+    const selling = sellWord(
+      world,
+      store,
+      price.fixed("0.01", { per: "word" }),
+      (input) => input,
+      () => {
+        asked.open();
+        return new Promise<never>(() => {});
+      },
+    );
+    const at = (server: Server) => ({
+      world,
+      fetch: (path: string, init?: RequestInit) =>
+        server.fetch(new Request(`http://words.test${path}`, init)),
+    });
+    const body = { text: "x" };
+    const { headers } = await signedByHand(at(selling), "/v1/word", body, { key: "word-1" });
+    void at(selling).fetch("/v1/word", post(body, headers));
+    await asked.opened;
+    await selling.stop(0);
+    const giving = at(
+      sellWord(
+        world,
+        store,
+        price.free(),
+        (input) => input,
+        async () => {
+          throw new TypeError("fetch failed");
+        },
+      ),
+    );
+    const first = await giving.fetch("/v1/word", post(body, headers));
+    expect([first.status, first.headers.has("retry-after")]).toEqual([409, true]);
+    const second = await giving.fetch("/v1/word", post(body, headers));
+    expect([second.status, await second.json()]).toEqual([200, body]);
+  });
+});
 
 describe("a payment that was settled before its resource became free", () => {
   it("is not called unused by the release that gives it away", async () => {

@@ -96,7 +96,7 @@ function beside(payment: PaymentPayload, authorization: object): PaymentPayload 
 }
 
 /** The same permit with its nonce in other letters. */
-function spelled(payment: PaymentPayload, nonce: string): PaymentPayload {
+function spelled(payment: PaymentPayload, nonce: string | number): PaymentPayload {
   const { permit2Authorization } = payment.payload;
   return {
     ...payment,

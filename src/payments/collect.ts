@@ -2,7 +2,13 @@ import { formatAtomic } from "../../schema/money.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import { StoreUnavailable } from "../store/steady.ts";
-import type { CallRecord, SignedPayment, Store, StoredAnswer } from "../store/store.ts";
+import {
+  AUTHORIZATION_MARGIN_MS,
+  type CallRecord,
+  type SignedPayment,
+  type Store,
+  type StoredAnswer,
+} from "../store/store.ts";
 import { encodeHeader, HEADERS, type JobAccepted, type Receipt } from "../wire/index.ts";
 import { type ChainRecord, evidenceOf } from "./chain.ts";
 import type { Facilitator, Settlement } from "./charge.ts";
@@ -43,7 +49,7 @@ export interface CollectionOptions {
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
-/** What has expired cannot be settled any more: there is no haste to know. */
+/** What has expired cannot be settled any more, and if the chain's record were to tell, it would by now. */
 const EXPIRED_RETRY_MS = 3_600_000;
 /** How long a job is kept that never ran for lack of money. */
 const UNPAID_RETENTION_MS = 3_600_000;
@@ -167,7 +173,8 @@ export function createCollection(options: CollectionOptions): Collection {
       return stepped ? { outcome: "refused", reason } : recorded(call);
     }
 
-    const longest = call.identity.validBefore * 1000 < Date.now() ? EXPIRED_RETRY_MS : LONGEST_RETRY_MS;
+    const isLongPast = call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS < Date.now();
+    const longest = isLongPast ? EXPIRED_RETRY_MS : LONGEST_RETRY_MS;
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 12), longest);
     const set = { owner: undefined, tries: call.tries + 1, retryAt: Date.now() + wait };
     const stepped = await store.change({ call: { id: call.id, when: mine, set } });

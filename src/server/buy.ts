@@ -4,7 +4,13 @@ import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
 import type { Verdict } from "../payments/charge.ts";
 import { ofPayer, provenPayer, recall, unrecorded } from "../payments/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
-import type { Callback, CallRecord, SignedPayment, StoredAnswer } from "../store/store.ts";
+import {
+  AUTHORIZATION_MARGIN_MS,
+  type Callback,
+  type CallRecord,
+  type SignedPayment,
+  type StoredAnswer,
+} from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
 import { fromCache, json, problem, replayed } from "./answer.ts";
 import type { CachedOutput } from "./cache.ts";
@@ -200,6 +206,7 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
       // One at a time is always allowed, whatever it costs.
       ...(limited ? { outstanding: Math.max(room.maxOutstanding, call.value) } : {}),
       queued,
+      doubtSince: Date.now() - AUTHORIZATION_MARGIN_MS,
     });
     if (begun.begun) return carryOut(call, purchase, true);
     if (begun.because === "taken") return again(begun.holder, purchase);

@@ -2,6 +2,7 @@ import {
   type Alive,
   byAge,
   hasEndedFree,
+  isLongInDoubt,
   isOpen,
   isOrphaned,
   isOutstanding,
@@ -68,8 +69,8 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
     return fitting.slice(0, limit);
   }
 
-  function isFull({ resource }: JobRecord, most: NonNullable<Limits["queued"]>): boolean {
-    const queued = those(unfinished, jobs).filter(isQueued);
+  function isFull({ resource }: JobRecord, { queued: most = {}, doubtSince }: Limits): boolean {
+    const queued = those(unfinished, jobs).filter((job) => isQueued(job, doubtSince));
     const alike = queued.filter((job) => job.resource === resource);
     return queued.length >= (most.all ?? Infinity) || alike.length >= (most.resource ?? Infinity);
   }
@@ -106,11 +107,11 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
       }
       if (limits.outstanding !== undefined) {
-        if (calls.outstanding(call.identity.payer) + call.value > limits.outstanding) {
+        if (calls.outstanding(call.identity.payer, limits.doubtSince) + call.value > limits.outstanding) {
           return { begun: false, because: "outstanding" };
         }
       }
-      if (job && limits.queued && isFull(job, limits.queued)) return { begun: false, because: "full" };
+      if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) putJob(job);
@@ -294,8 +295,10 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
         .at(-1);
     },
 
-    outstanding: (payer: string): number =>
-      those(unpaid.get(payer) ?? [], calls).reduce((sum, call) => sum + call.value, 0),
+    outstanding: (payer: string, doubtSince: number | undefined): number =>
+      those(unpaid.get(payer) ?? [], calls)
+        .filter((call) => !isLongInDoubt(call, doubtSince))
+        .reduce((sum, call) => sum + call.value, 0),
   };
 }
 

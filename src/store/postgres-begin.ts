@@ -104,6 +104,7 @@ async function refusal(
 ): Promise<Begun | undefined> {
   const { query } = transaction;
   const payer = toText(call.identity.payer);
+  const { doubtSince = Number.NEGATIVE_INFINITY } = limits;
   const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
   // Who comes second waits here, and then sees what the first has begun: each statement looks anew. (The database
   // waits; we go on to send what comes next.)
@@ -125,8 +126,9 @@ async function refusal(
           `SELECT coalesce(sum(calls.value), 0) AS value
            FROM ${schema}.calls LEFT JOIN ${schema}.jobs ON jobs.id = calls.job_id
            WHERE calls.payer = $1 AND charge = 'after' AND payment_state <> 'settled' AND job_id IS NOT NULL
-             AND (payment_state = 'in_flight' OR jobs.status ${NOT_ENDED})`,
-          [payer],
+             AND CASE payment_state WHEN 'in_flight' THEN valid_before * 1000 >= $2::float8
+               ELSE jobs.status ${NOT_ENDED} END`,
+          [payer, doubtSince],
         ),
     isFull(query, schema, job, limits),
   ]);
@@ -142,7 +144,7 @@ async function isFull(
   query: Transaction["query"],
   schema: string,
   job: JobRecord | undefined,
-  { queued = {} }: Limits,
+  { queued = {}, doubtSince = Number.NEGATIVE_INFINITY }: Limits,
 ): Promise<boolean> {
   if (!job) return false;
   const resource = toText(job.resource);
@@ -152,9 +154,10 @@ async function isFull(
     const rows = await query<{ jobs: number }>(
       `SELECT count(*)::int AS jobs FROM (
          SELECT 1 FROM ${schema}.jobs WHERE status IN ('queued', 'awaiting_payment')
-           AND (status = 'queued' OR started_at IS NULL) ${of === undefined ? "" : "AND resource = $2"} LIMIT $1::int8
+           AND (status = 'queued' OR (started_at IS NULL AND created_at >= $2::float8))
+           ${of === undefined ? "" : "AND resource = $3"} LIMIT $1::int8
        ) AS waiting`,
-      of === undefined ? [limit] : [limit, of],
+      of === undefined ? [limit, doubtSince] : [limit, doubtSince, of],
     );
     return limit - (rows[0]?.jobs ?? 0);
   }

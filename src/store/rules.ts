@@ -1,5 +1,5 @@
 import { TERMINAL } from "../wire/index.ts";
-import type { CallRecord, JobRecord, RefundRecord, Step, Stepped } from "./store.ts";
+import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, Step, Stepped } from "./store.ts";
 import { AUTHORIZATION_MARGIN_MS, CALL_LIFE_MS, REFUND_LIFE_MS } from "./store.ts";
 
 /** Whether a server lives, by the store's clock. */
@@ -39,9 +39,15 @@ export function isWaiting(
   return isReady(job, now) || (job.status === "running" && isOrphaned(job, alive));
 }
 
-/** Takes a place in the queue: it waits for a worker, or for its payment to do so. */
-export function isQueued(job: Pick<JobRecord, "status" | "startedAt">): boolean {
-  return job.status === "queued" || (job.status === "awaiting_payment" && job.startedAt === undefined);
+/**
+ * Takes a place in the queue: it waits for a worker, or for its payment to do so. What may be in doubt for good does not.
+ */
+export function isQueued(
+  job: Pick<JobRecord, "status" | "startedAt" | "createdAt">,
+  doubtSince = Number.NEGATIVE_INFINITY,
+): boolean {
+  if (job.status !== "awaiting_payment") return job.status === "queued";
+  return job.startedAt === undefined && job.createdAt >= doubtSince;
 }
 
 /**
@@ -54,6 +60,14 @@ export function isOutstanding(
 ): boolean {
   if (call.charge !== "after" || call.jobId === undefined || call.paymentState === "settled") return false;
   return call.paymentState === "in_flight" || (job !== undefined && !TERMINAL.includes(job.status));
+}
+
+/** Nobody knows whether its money has moved, nor may ever: its payment could be settled until `since` at the latest. */
+export function isLongInDoubt(
+  call: Pick<CallRecord, "paymentState"> & { readonly identity: Pick<PaymentIdentity, "validBefore"> },
+  since = Number.NEGATIVE_INFINITY,
+): boolean {
+  return call.paymentState === "in_flight" && call.identity.validBefore * 1000 < since;
 }
 
 /** Order of what is told oldest first; the id decides between two of one millisecond. */

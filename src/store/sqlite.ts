@@ -1,4 +1,4 @@
-import { type Alive, byAge, isOutstanding, take } from "./rules.ts";
+import { type Alive, byAge, isLongInDoubt, isOutstanding, take } from "./rules.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import {
   type CallRow,
@@ -84,9 +84,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
        ORDER BY created_at DESC, id DESC LIMIT 1`,
     ),
     unpaid: prepare<
-      Pick<CallRow, "value" | "payment_state" | "job_id"> & { status: JobRow["status"] | null }
+      Pick<CallRow, "value" | "valid_before" | "payment_state" | "job_id"> & {
+        status: JobRow["status"] | null;
+      }
     >(
-      `SELECT value, payment_state, job_id, jobs.status FROM calls LEFT JOIN jobs ON jobs.id = job_id
+      `SELECT value, valid_before, payment_state, job_id, jobs.status FROM calls LEFT JOIN jobs ON jobs.id = job_id
        WHERE payer = ? AND charge = 'after' AND payment_state <> 'settled'`,
     ),
     open: prepare<CallRow>(
@@ -128,7 +130,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     queued: prepare<{ jobs: number }>(
       `SELECT count(*) AS jobs FROM (
          SELECT 1 FROM jobs WHERE status IN ('queued', 'awaiting_payment')
-           AND (status = 'queued' OR started_at IS NULL) AND (:resource IS NULL OR resource = :resource) LIMIT :limit
+           AND (status = 'queued' OR (started_at IS NULL AND created_at >= :doubtSince)) AND (:resource IS NULL OR resource = :resource) LIMIT :limit
        )`,
     ),
     expired: prepare<Pick<JobRow, "id" | "call_id">>(
@@ -180,15 +182,14 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     );
   }
 
-  function outstanding(payer: string): number {
+  function outstanding(payer: string, doubtSince: number | undefined): number {
     return calls.unpaid
       .all(payer)
-      .filter(({ payment_state: paymentState, job_id, status }) =>
-        isOutstanding(
-          { charge: "after", jobId: job_id ?? undefined, paymentState },
-          status ? { status } : undefined,
-        ),
-      )
+      .filter(({ valid_before: validBefore, payment_state: paymentState, job_id, status }) => {
+        const jobId = job_id ?? undefined;
+        const call = { charge: "after", jobId, paymentState, identity: { validBefore } } as const;
+        return isOutstanding(call, status ? { status } : undefined) && !isLongInDoubt(call, doubtSince);
+      })
       .reduce((sum, { value }) => sum + value, 0);
   }
 
@@ -206,9 +207,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     return [...found, ...others].sort((a, b) => byAge(age(a), age(b))).slice(0, limit);
   }
 
-  function isFull({ resource }: JobRecord, most: NonNullable<Limits["queued"]>): boolean {
+  function isFull(
+    { resource }: JobRecord,
+    { queued: most = {}, doubtSince = Number.NEGATIVE_INFINITY }: Limits,
+  ): boolean {
     const reached = (limit: number | undefined, of: string | null): boolean =>
-      limit !== undefined && (jobs.queued.get({ resource: of, limit })?.jobs ?? 0) >= limit;
+      limit !== undefined && (jobs.queued.get({ resource: of, limit, doubtSince })?.jobs ?? 0) >= limit;
     return reached(most.resource, resource) || reached(most.all, null);
   }
 
@@ -241,10 +245,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
           const duplicate = calls.lastAlike.get(payer, call.fingerprint, limits.duplicateSince);
           if (duplicate) return { begun: false, because: "duplicate", holder: callOf(duplicate) };
         }
-        if (limits.outstanding !== undefined && outstanding(payer) + call.value > limits.outstanding) {
+        const most = limits.outstanding;
+        if (most !== undefined && outstanding(payer, limits.doubtSince) + call.value > most) {
           return { begun: false, because: "outstanding" };
         }
-        if (job && limits.queued && isFull(job, limits.queued)) return { begun: false, because: "full" };
+        if (job && isFull(job, limits)) return { begun: false, because: "full" };
         if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
         calls.put.run(callRow(call));

@@ -257,6 +257,11 @@ export interface Limits {
   readonly outstanding?: number;
   /** Refuse a job when so many wait already, unpaid ones among them: of its resource, and of all. */
   readonly queued?: { readonly resource?: number; readonly all?: number };
+  /**
+   * What has waited for evidence of its payment since before then takes up no room any more: a call whose payment could
+   * be settled until then at the latest, a job that was begun before; milliseconds since the epoch.
+   */
+  readonly doubtSince?: number;
 }
 
 export type Begun =

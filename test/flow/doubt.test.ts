@@ -9,6 +9,88 @@ const HOUR_MS = 3_600_000;
 
 afterEach(() => void vi.useRealTimers());
 
+/** A shop whose clock can be turned, without an end of its lease. */
+const openTurned = (options: Parameters<typeof openShop>[0] = {}) =>
+  openShop({
+    store: memoryStore({ now: () => Date.now() }),
+    recovery: { everyMs: 20, leaseMs: 48 * HOUR_MS },
+    ...options,
+  });
+
+const unreachable = async (): Promise<never> => {
+  throw new TypeError("fetch failed");
+};
+
+describe("a payment that stays in doubt", () => {
+  it("takes up no place in the queue once it has expired", async () => {
+    await using shop = await openTurned({ jobs: { maxQueued: 1 } });
+    const { settle } = shop.facilitator;
+    shop.facilitator.settle = unreachable;
+    const order = async (prompt: string): Promise<number> => {
+      const { headers } = await signedByHand(shop, "/v1/render", { prompt }, { key: `order-of-${prompt}` });
+      return (await shop.fetch("/v1/render", post({ prompt }, headers))).status;
+    };
+    expect(await order("one")).toBe(202);
+    shop.facilitator.settle = settle;
+    expect(await order("two")).toBe(503);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + HOUR_MS });
+    expect(await order("three")).toBe(202);
+  });
+
+  it("does not keep its payer from buying once it has expired", async () => {
+    await using shop = await openTurned({ payments: { maxOutstanding: "0.05" } });
+    await shop.server.start();
+    const { settle } = shop.facilitator;
+    shop.facilitator.settle = unreachable;
+    const order = async (loaf: string): Promise<Response> => {
+      const { headers } = await signedByHand(shop, "/v1/bake", { loaf }, { key: `order-of-${loaf}` });
+      return shop.fetch("/v1/bake", post({ loaf }, headers));
+    };
+    const { statusUrl } = await (await order("rye")).json();
+    await until(
+      async () => (await shop.fetch(new URL(statusUrl).pathname)).json(),
+      ({ status }) => status === "awaiting_payment",
+    );
+    shop.facilitator.settle = settle;
+    expect((await order("wheat")).status).toBe(429);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + HOUR_MS });
+    expect((await order("spelt")).status).toBe(202);
+  });
+
+  it("is looked into every minute until some time after it has expired, when the chain's last block may tell", async () => {
+    let state: "open" | "lapsed" = "open";
+    let looks = 0;
+    const lookUp = async () => {
+      looks += 1;
+      return { state };
+    };
+    await using shop = await openTurned({ payments: { chain: { lookUp } } });
+    shop.facilitator.settle = unreachable;
+    const body = { prompt: "x" };
+    const { headers, authorization } = await signedByHand(shop, "/v1/render", body, { key: "lapse-1" });
+    let statusUrl = "";
+    for (let n = 0; n < 12; n += 1) {
+      ({ statusUrl } = await (await shop.fetch("/v1/render", post(body, headers))).json());
+    }
+    // A second after the expiry, the last block is a little older.
+    vi.useFakeTimers({ toFake: ["Date"], now: Number(authorization.validBefore) * 1000 + 1_000 });
+    const before = looks;
+    await shop.server.start();
+    await expect.poll(() => looks).toBeGreaterThan(before);
+    await until(
+      async () => (await shop.store.doubtfulCalls(1))[0]?.retryAt ?? 0,
+      (retryAt) => retryAt > Date.now(),
+    );
+    state = "lapsed";
+    vi.setSystemTime(Date.now() + 61_000);
+    const { status } = await until(
+      async () => (await shop.fetch(new URL(statusUrl).pathname)).json(),
+      ({ status }) => status === "failed",
+    );
+    expect(status).toBe("failed");
+  });
+});
+
 describe("a payment that was settled, and whose answer was lost,", () => {
   it.each([
     ["where no chain is named", undefined],

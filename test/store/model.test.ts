@@ -56,6 +56,7 @@ const begin = fc.record({
   validFor: soon,
   duplicateFor: maybe(soon),
   outstanding: maybe(fc.constantFrom(30, 60, 100)),
+  doubtFor: maybe(soon),
   queued: maybe(fc.record({ resource: few, all: few }, { requiredKeys: [] })),
 });
 
@@ -185,6 +186,7 @@ function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never)
       job: itsJob,
       duplicateFor,
       outstanding,
+      doubtFor,
       queued,
       ...part
     } = made;
@@ -201,6 +203,7 @@ function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never)
       ...(duplicateFor !== undefined && { duplicateSince: now - duplicateFor }),
       ...(outstanding !== undefined && { outstanding }),
       ...(queued !== undefined && { queued }),
+      ...(doubtFor !== undefined && { doubtSince: now - doubtFor }),
     };
     return store.begin(
       record,

@@ -160,6 +160,15 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
   });
 
+  it("keeps no place in the queue for a job that has been in doubt since before", async () => {
+    const waiting = job("j1", "c1", { status: "awaiting_payment", createdAt: START });
+    await given(call("c1", { jobId: "j1", paymentState: "in_flight" }), waiting);
+    const since = (doubtSince: number) =>
+      store.begin(call("c2", { jobId: "j2" }), job("j2", "c2"), { queued: { all: 1 }, doubtSince });
+    expect(await since(START)).toEqual({ begun: false, because: "full" });
+    expect(await since(START + 1)).toEqual({ begun: true });
+  });
+
   describe("a limit on what is outstanding", () => {
     let next = 0;
     const later = (part: Parameters<typeof call>[1] = {}, status: JobRecord["status"] = "queued") => {
@@ -191,6 +200,14 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await given(...later({ identity: { payer: "0xbob" } }));
       await given(call("sync", { charge: "after", value: 40 }));
       expect(await tryWith(40)).toEqual({ begun: true });
+    });
+
+    it("does not count what has been in doubt since before the payment could last be settled", async () => {
+      const identity = { validBefore: START / 1000 };
+      await given(...later({ paymentState: "in_flight", identity }, "awaiting_payment"));
+      const since = (doubtSince: number) => store.begin(...later(), { outstanding: 79, doubtSince });
+      expect(await since(START)).toEqual(refused);
+      expect(await since(START + 1)).toEqual({ begun: true });
     });
 
     it.each(["succeeded", "failed", "cancelled", "expired"] as const)(

@@ -1,6 +1,6 @@
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
-import type { CallRecord, RefundRecord, SignedPayment, Store } from "../store/store.ts";
+import type { CallRecord, RefundChange, RefundRecord, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
 import { type ChainRecord, evidenceOf } from "./chain.ts";
@@ -111,49 +111,54 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
     return stepped?.refund ?? { ...refund, ...set };
   }
 
+  /** Changes what is owed, unless another try has begun since `refund` was read. */
+  async function change(refund: RefundRecord, set: RefundChange): Promise<RefundRecord | undefined> {
+    const when = { state: "owed", tries: refund.tries } as const;
+    return (await store.change({ refund: { id: refund.id, when, set } }))?.refund;
+  }
+
+  /** Counts a try and keeps its transfer before it is sent. */
+  function begun(
+    refund: RefundRecord,
+    payment: SignedPayment | undefined,
+  ): Promise<RefundRecord | undefined> {
+    return change(refund, { tries: refund.tries + 1, ...(payment ? { payment } : {}) });
+  }
+
   async function postponed(
     refund: RefundRecord,
     reason: string,
     more: { readonly payment?: undefined } = {},
   ): Promise<RefundRecord> {
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries, 20), LONGEST_RETRY_MS);
-    const set = { ...more, problem: reason, tries: refund.tries + 1, retryAt: Date.now() + wait };
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries - 1, 20), LONGEST_RETRY_MS);
     log.error({ ...namesOf(refund), amount: refund.amount, reason }, "refund not paid yet");
-    const stepped = await store.change({ refund: { id: refund.id, when: { state: "owed" }, set } });
-    return stepped?.refund ?? refund;
+    const set = { ...more, problem: reason, retryAt: Date.now() + wait };
+    return (await change(refund, set)) ?? refund;
   }
 
   return {
-    async pay(refund) {
-      if (refund.state === "paid") return refund;
-      const kept = refund.payment && authorizationOf(refund.payment);
+    async pay(owed) {
+      if (owed.state === "paid") return owed;
+      const kept = owed.payment && authorizationOf(owed.payment);
       const own = kept?.from.toLowerCase() === account.address.toLowerCase();
       if (kept && !own) {
         // The nonce protects one account only: what another one has signed must be known not to have been paid.
-        const evidence = refund.payment && (await evidenceOf(chain, refund.payment, refund.createdAt, log));
-        if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
+        const evidence = owed.payment && (await evidenceOf(chain, owed.payment, owed.createdAt, log));
+        if (evidence?.state === "transferred") return paid(owed, evidence.transaction);
         if (evidence?.state !== "lapsed") {
           const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
-          return postponed(
-            refund,
+          const problem =
             `${kept.from} has signed its transfer until ${until} UTC, and may have paid it; pay with that account, ` +
-              "or with another one after that time and with a node to look at",
-          );
+            "or with another one after that time and with a node to look at";
+          const tried = await begun(owed, undefined);
+          return tried ? postponed(tried, problem) : owed;
         }
       }
-      const fresh = kept && own && kept.validBefore > Date.now() / 1000 + SETTLE_SECONDS;
-      const payment = fresh && refund.payment ? refund.payment : await sign(refund);
-      if (payment !== refund.payment) {
-        const stepped = await store.change({
-          refund: {
-            id: refund.id,
-            // Whoever has signed since then may be paying it at this moment, and its nonce may be another account's.
-            when: { state: "owed", payment: refund.payment ?? null },
-            set: { payment },
-          },
-        });
-        if (!stepped?.refund) return refund;
-      }
+      const fresh = own && kept && kept.validBefore > Date.now() / 1000 + SETTLE_SECONDS;
+      const payment = fresh && owed.payment ? owed.payment : await sign(owed);
+      // Whoever has begun since then may be paying it at this moment, and its nonce may be another account's.
+      const refund = await begun(owed, payment);
+      if (!refund) return owed;
       if (faults) await faults.reach("refund.before");
       const settlement = await facilitator.settle(payment, refund.resource);
       if (faults) await faults.reach("refund.after");
@@ -161,11 +166,11 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const evidence = await evidenceOf(chain, payment, refund.createdAt, log);
       if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
       // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid; but sent for the
-      // first time it is used by nobody, and another nonce is spoken of.
-      const used = evidence === undefined && refund.payment !== undefined && saysUsed(settlement.reason);
+      // first time by this account it is used by nobody, and another nonce is spoken of.
+      const used = evidence === undefined && own && saysUsed(settlement.reason);
       if (used) return paid(refund, undefined);
       // Refused at its first sight, it has not been executed: another account may pay in its place.
-      const refusedAtOnce = settlement.outcome === "refused" && refund.payment === undefined;
+      const refusedAtOnce = settlement.outcome === "refused" && owed.payment === undefined;
       return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };

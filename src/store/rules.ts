@@ -133,10 +133,9 @@ function takeRefund(
   found: RefundRecord | undefined,
 ): RefundRecord | undefined {
   if ("add" in refund) return found ? undefined : refund.add;
-  if (!found || (refund.when?.state !== undefined && found.state !== refund.when.state)) return undefined;
-  const { payment } = refund.when ?? {};
-  if (payment !== undefined && signatureOf(found.payment) !== signatureOf(payment ?? undefined))
-    return undefined;
+  if (!found) return undefined;
+  const { state = found.state, tries = found.tries } = refund.when ?? {};
+  if (found.state !== state || found.tries !== tries) return undefined;
   return { ...found, ...refund.set };
 }
 
@@ -179,8 +178,4 @@ export function maySweepJob(
 
 export function maySweepRefund(refund: Pick<RefundRecord, "state" | "createdAt">, now: number): boolean {
   return refund.state === "paid" && refund.createdAt + REFUND_LIFE_MS <= now;
-}
-
-function signatureOf(payment: RefundRecord["payment"]): unknown {
-  return payment?.payload.payload.signature;
 }

@@ -233,8 +233,8 @@ export interface Step {
         readonly id: string;
         readonly when?: {
           readonly state?: RefundRecord["state"];
-          /** The transfer that was signed last, so that no two sign at the same time. */
-          readonly payment?: RefundRecord["payment"] | null;
+          /** So that of two who try at the same time one comes first. */
+          readonly tries?: number;
         };
         readonly set: RefundChange;
       };

@@ -1,0 +1,110 @@
+import { memoryStore, type RefundRecord, type Store } from "resource402/server";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { ChainRecord } from "../../src/payments/chain.ts";
+import type { Settlement } from "../../src/payments/charge.ts";
+import { createRefunds } from "../../src/payments/refund.ts";
+import type { SignedPayment } from "../../src/store/store.ts";
+import { gate } from "../flow/shop.ts";
+import { refund } from "../store/records.ts";
+
+const nothing = () => {};
+const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const account = () => privateKeyToAccount(generatePrivateKey());
+const settled: Settlement = {
+  outcome: "settled",
+  response: { success: true, transaction: "0x1", network: "eip155:84532" },
+};
+
+describe("a refund", () => {
+  let store: Store;
+  beforeEach(async () => {
+    store = memoryStore();
+    const asset = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
+    await store.change({ refund: { add: refund("ref_1", "c", { asset, to: account().address }) } });
+  });
+
+  const owed = async () => (await store.refunds({ limit: 1 }))[0] as RefundRecord;
+
+  function payer(
+    by: PrivateKeyAccount,
+    settle: (payment: SignedPayment) => Promise<Settlement>,
+    chain?: ChainRecord,
+  ) {
+    const verify = async () => ({ verdict: "valid", payer: undefined }) as const;
+    return createRefunds({
+      store,
+      facilitator: { verify, settle },
+      account: by,
+      chain,
+      log,
+      faults: undefined,
+    });
+  }
+
+  it("that another account has signed and never paid is not called paid by a word about another nonce", async () => {
+    const lost = async () => ({ outcome: "unknown", reason: "fetch failed" }) as const;
+    expect(await payer(account(), lost).pay(await owed())).toMatchObject({ state: "owed", tries: 1 });
+    // The node says that the first transfer has lapsed, and cannot be reached after that.
+    let looks = 0;
+    const lookUp = async () => {
+      looks += 1;
+      if (looks > 1) throw new Error("node unreachable");
+      return { state: "lapsed" } as const;
+    };
+    // What is said of an account of the facilitator's own.
+    const busy = async () => ({ outcome: "unknown", reason: "nonce has already been used" }) as const;
+    const second = await payer(account(), busy, { lookUp }).pay(await owed());
+    expect(second).toMatchObject({ state: "owed", tries: 2 });
+  });
+
+  it("is not paid by another account while a copy of the first one's transfer is on its way", async () => {
+    const moved = new Set<unknown>();
+    const lands = async ({ payload }: SignedPayment) => {
+      moved.add((payload.payload.authorization as { from: string }).from);
+      return settled;
+    };
+    const [old, next] = [account(), account()];
+    const sent = gate();
+    const refused = gate();
+    const sentAgain = gate();
+    const landing = gate();
+    const one = payer(old, async () => {
+      sent.open();
+      await refused.opened;
+      return { outcome: "refused", reason: "insufficient_funds" };
+    }).pay(await owed());
+    await sent.opened;
+    // Another server looks meanwhile; the account has been filled up, and this copy will land.
+    const two = payer(old, async (payment) => {
+      sentAgain.open();
+      await landing.opened;
+      return lands(payment);
+    }).pay(await owed());
+    await sentAgain.opened;
+    refused.open();
+    await one;
+    // A third one, rolled out already with another account.
+    await payer(next, lands).pay(await owed());
+    landing.open();
+    await two;
+    expect([...moved]).toEqual([old.address]);
+  });
+
+  it("that is refused for want of money may be paid by another account at once", async () => {
+    const poor = async () => ({ outcome: "refused", reason: "insufficient_funds" }) as const;
+    await payer(account(), poor).pay(await owed());
+    expect(await payer(account(), async () => settled).pay(await owed())).toMatchObject({ state: "paid" });
+  });
+
+  it("is sent by one of two servers that have read it at the same time", async () => {
+    let sent = 0;
+    const settle = async () => {
+      sent += 1;
+      return settled;
+    };
+    const [by, read] = [account(), await owed()];
+    await Promise.all([payer(by, settle).pay(read), payer(by, settle).pay(read)]);
+    expect(sent).toBe(1);
+  });
+});

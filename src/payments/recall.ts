@@ -109,9 +109,10 @@ export async function provenPayer(
 
 /** The account that signed an EIP-3009 transfer to us; `undefined` when it is no plain account, or cannot be read. */
 async function signerOf({ payload, requirements, network }: SignedPayment): Promise<Address | undefined> {
-  const { authorization, signature } = payload.payload;
+  const { authorization, permit2Authorization, signature } = payload.payload;
   const { name, version } = requirements.extra;
-  if (!isRecord(authorization)) return undefined;
+  // Beside a Permit2 authorization it is what nobody looks at, and may be anybody's.
+  if (!isRecord(authorization) || permit2Authorization !== undefined) return undefined;
   try {
     if (!isAddressEqual(authorization.to as Address, requirements.payTo as Address)) return undefined;
     return await recoverTypedDataAddress({

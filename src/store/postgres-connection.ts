@@ -150,12 +150,14 @@ async function inTransaction<T>(
 
 /**
  * A connection as we need it, whatever the database's defaults: what is committed is durable, numbers come back as
- * they were, and a transaction whose process is cut off does not keep its locks for ever.
+ * they were, a transaction whose process is cut off does not keep its locks for ever, and the database gives a
+ * statement up before we do: what we have given up must not be written after all.
  */
 async function prepareSession(client: { query(text: string): Promise<unknown> }): Promise<void> {
   await client.query(
     `SELECT set_config('extra_float_digits', '1', false),
        set_config('idle_in_transaction_session_timeout', '${STATEMENT_MS}', false),
+       set_config('statement_timeout', '${STATEMENT_MS - 1_000}', false),
        CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`,
   );
 }

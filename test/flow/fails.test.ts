@@ -35,7 +35,7 @@ describe.each([
   });
 
   it("when it takes too long: 504, its signal aborted and its late result dropped", async () => {
-    await using shop = await openShop({ chain });
+    await using shop = await openShop({ chain, timeout: "500ms" });
     let aborted = false;
     shop.handlers.echo = async ({ text }, ctx) => {
       await new Promise<void>((resolve) => ctx.signal.addEventListener("abort", () => resolve()));
@@ -121,7 +121,7 @@ describe("a job that fails", () => {
     ["by throwing", "internal_error", "An internal error occurred"],
     ["by its time-out", "timeout", "The request timed out."],
   ] as const)("%s ends as failed, with safe text and a code", async (how, code, text) => {
-    await using shop = await openShop();
+    await using shop = await openShop(how === "by its time-out" ? { timeout: "500ms" } : {});
     shop.handlers.render = (_, ctx) => {
       if (how === "on purpose") return ctx.fail("refused");
       if (how === "by throwing") throw new Error(SECRET);

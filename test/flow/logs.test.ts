@@ -115,7 +115,7 @@ describe("the log keeps to itself", () => {
   });
 
   it("what buyers write, sign and name, in whole flows of every kind", async () => {
-    await using shop = await openShop();
+    await using shop = await openShop({ timeout: "2s" });
     const key = `key-${randomUUID()}`;
     const secrets = [CANARY, key];
     const buy = async (

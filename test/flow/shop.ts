@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { FacilitatorClient } from "@x402/core/server";
+import type { Duration, ResourceDefinition } from "resource402";
 import type { ClientOptions } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import {
@@ -15,6 +16,7 @@ import type { LocalAccount } from "viem";
 import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
 import { signTransfer } from "../../src/wire/transfer.ts";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
+import api from "../fixtures/shop/resources.ts";
 import { createServer, type Handlers, type Quotes } from "../fixtures/shop/server.gen.ts";
 
 export const BASE_URL = "http://shop.test";
@@ -52,10 +54,12 @@ export interface ShopOptions extends Partial<Omit<ServerOptions<Handlers>, "paym
   /** The world of another shop, whose buyers and money this one shares. */
   readonly world?: World;
   readonly payments?: Partial<PaymentOptions>;
+  /** For a test that waits for a time-out: how long a call may take, a job or not. @default as the definition says */
+  readonly timeout?: Duration;
 }
 
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { chain = false, evidence = false, world: shared, payments, ...serverOptions } = options;
+  const { chain = false, evidence = false, world: shared, payments, timeout, ...serverOptions } = options;
   const world = shared ?? (await startWorld({ chain }));
   const start = await world.balanceOf(world.buyer.address);
   const store = serverOptions.store ?? memoryStore();
@@ -97,6 +101,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     (fields, message) => {
       logged.push({ level, fields: fields as Record<string, unknown>, message });
     };
+  const restore = timeout === undefined ? undefined : limit(timeout);
   const server = createServer({
     handlers: counted,
     quotes: { estimate: (input) => quotes.estimate(input) },
@@ -126,6 +131,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     ...serverOptions,
     store,
   });
+  restore?.();
   const requests: Request[] = [];
   const shop: Shop = {
     world,
@@ -163,6 +169,16 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     },
   };
   return shop;
+}
+
+/** Changes the definition, which a server reads once, when it is made; returns what changes it back. */
+function limit(timeout: Duration): () => void {
+  const resources = api.resources as Record<string, ResourceDefinition>;
+  const before = { ...resources };
+  for (const [name, { job, ...definition }] of Object.entries(before)) {
+    resources[name] = job ? { ...definition, job: { ...job, timeout } } : { ...definition, timeout };
+  }
+  return () => void Object.assign(resources, before);
 }
 
 /** As a real network does it: an abort ends the wait, whatever becomes of the request. */

@@ -127,7 +127,7 @@ describe("storageCalls", () => {
   });
 });
 
-/** Processes on one directory, which begin at the same moment; each tells what it was given, call by call. */
+/** Processes on one directory that go on at the same moment, the first upwards; each tells what it was given, by call. */
 async function run(
   directory: string,
   names: readonly string[],
@@ -135,16 +135,20 @@ async function run(
   what: "add" | "replace",
 ): Promise<{ children: ChildProcess[]; told: Promise<{ n: number; header: string }[]>[] }> {
   const script = fileURLToPath(new URL("./add-calls.ts", import.meta.url));
-  const children = names.map((name) =>
-    spawn(process.execPath, ["--no-warnings", script, directory, name, String(count), what]),
-  );
+  const children = names.map((name, at) => {
+    const words = [directory, name, String(count), what, at === 0 ? "up" : "down"];
+    return spawn(process.execPath, ["--no-warnings", script, ...words]);
+  });
   const told = children.map(async (child) => {
     const lines: string[] = [];
     const end = once(child, "close");
     createInterface(child.stdout).on("line", (line) => lines.push(line));
     await end;
     // What a killed process was writing may be cut off.
-    return lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line));
+    return lines
+      .filter((line) => line.endsWith("}"))
+      .map((line) => JSON.parse(line))
+      .sort((a, b) => a.n - b.n);
   });
   await Promise.all(children.map((child) => once(child.stdout, "data")));
   for (const child of children) child.stdin.write("go\n");

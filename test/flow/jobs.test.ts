@@ -1,7 +1,7 @@
 import type { SavedJob } from "resource402/client";
 import { memoryStore } from "resource402/server";
 import { describe, expect, it, vi } from "vitest";
-import { gate, openShop } from "./shop.ts";
+import { gate, openShop, until } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -16,9 +16,15 @@ describe("a job's status", () => {
       return { url: "https://pictures.test/1", note: "done" };
     };
     const job = await shop.client().render.start({ prompt: "x" });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const running = await shop.fetch(`/v1/jobs/${job.id}`);
-    expect(await running.json()).toMatchObject({
+    let running = new Response();
+    const document = await until(
+      async () => {
+        running = await shop.fetch(`/v1/jobs/${job.id}`);
+        return running.json();
+      },
+      ({ progress }) => progress > 0,
+    );
+    expect(document).toMatchObject({
       jobId: job.id,
       state: "processing",
       status: "running",
@@ -193,8 +199,13 @@ describe("waiting", () => {
           if (event.type === "accepted") id = event.jobId;
         },
       });
+      const before = shop.runs.render ?? 0;
       const waiting = client.render({ prompt: onAbort }, { signal: abort.signal, onAbort });
-      setTimeout(() => abort.abort(reason), 100);
+      await until(
+        async () => id !== "" && (shop.runs.render ?? 0) > before,
+        (runs) => runs,
+      );
+      abort.abort(reason);
       expect(await waiting.catch(caught)).toBe(reason);
       expect(await client.render.resume(id).status()).toMatchObject({
         status: onAbort === "cancel" ? "cancelled" : "running",

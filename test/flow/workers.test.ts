@@ -56,7 +56,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     };
     await using works = await openWorks({
       store,
-      works: { deaf: { timeout: "1s", concurrency: 1, handler: deaf } },
+      works: { deaf: { timeout: "3s", concurrency: 1, handler: deaf } },
     });
     const first = await works.order("deaf", "a");
     // Those of one millisecond may start in any order.
@@ -129,10 +129,10 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     const slow = await works.order("work", "slow");
     const waiting = await works.order("work", "waiting");
     await begun("quick", "slow");
-    const stopped = works.server.stop(500);
+    const stopped = works.server.stop(3_000);
     release("quick");
     await stopped;
-    expect(started).toEqual(["quick", "slow"]);
+    expect(started.toSorted()).toEqual(["quick", "slow"]);
     expect(await works.job(quick)).toMatchObject({ status: "succeeded" });
     expect(await works.job(slow)).toMatchObject({
       status: "queued",
@@ -163,7 +163,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
       () => cut,
     );
     const work = { timeout: "20s", handler: handler("work") } as const;
-    const recovery = { everyMs: 10, leaseMs: 600 };
+    const recovery = { everyMs: 10, leaseMs: 2_500 };
     await using cutOff = await openWorks({ store: failing, recovery, works: { work } });
     await cutOff.server.start();
     const id = await cutOff.order("work", "a");
@@ -216,12 +216,20 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
 
   it("that must start within a time are not sold while no worker has been seen for as long; the others wait", async () => {
     const works = {
-      soon: { timeout: "5s", startWithin: "1s", handler: (input: { name: string }) => input },
+      soon: { timeout: "5s", startWithin: "3s", handler: (input: { name: string }) => input },
       later: { timeout: "5s", handler: (input: { name: string }) => input },
     } as const;
     await using api = await openWorks({ store, role: "api", works });
     await api.server.start();
-    await pause(1_200);
+    const missed = (line: string) => line.startsWith("no worker is seen");
+    const missedFor3s = async (times: number) => {
+      await until(
+        async () => api.logged.filter(missed).length,
+        (seen) => seen === times,
+      );
+      await pause(3_200);
+    };
+    await missedFor3s(1);
     const body = { name: "a" };
     const { headers } = await signedByHand(api, "/v1/soon", body, { key: "a-key-of-the-buyer" });
     const refused = await api.fetch("/v1/soon", post(body, headers));
@@ -232,7 +240,6 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
       detail: expect.stringContaining("Nothing was charged"),
     });
     expect(api.asked).toEqual({ verify: 0, settle: 0 });
-    const missed = (line: string) => line.startsWith("no worker is seen");
     expect(api.logged.filter(missed)).toHaveLength(1);
     const waiting = await api.order("later", "b");
 
@@ -249,7 +256,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(api.logged).toContain("a worker is seen again");
     // What has been sold is answered again, whoever is there now.
     await worker.server.stop();
-    await pause(2_500);
+    await missedFor3s(2);
     await expect(api.order("soon", "c")).rejects.toThrow("unavailable");
     const replay = await api.fetch("/v1/soon", post(body, headers));
     expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
@@ -265,7 +272,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
       store: watched,
       works: {
         work: { timeout: "20s", handler: handler("work") },
-        soon: { timeout: "5s", startWithin: "800ms", concurrency: 1, handler: handler("soon") },
+        soon: { timeout: "5s", startWithin: "3s", concurrency: 1, handler: handler("soon") },
       },
     });
     await works.server.start();

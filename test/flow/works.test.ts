@@ -209,7 +209,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
     );
 
     it("and is charged after its work, is over when it has expired: the same bytes buy nothing, and the payer owes nothing", async () => {
-      const work = { timeout: "5s", startWithin: "800ms", charge: "after", concurrency: 1 } as const;
+      const work = { timeout: "5s", startWithin: "3s", charge: "after", concurrency: 1 } as const;
       const { started, handler, begun, releaseAll } = bench();
       await using works = await openWorks({ store, works: { work: { ...work, handler: handler("work") } } });
       await works.server.start();
@@ -263,7 +263,8 @@ describe.each(kinds)("a job %s", (_kind, make) => {
         store,
         works: {
           work: {
-            ...{ timeout: "5s", startWithin: "400ms", retries: 1, backoff: "500ms" },
+            // The pause is up to a quarter shorter.
+            ...{ timeout: "5s", startWithin: "3s", retries: 1, backoff: "5s" },
             handler: (input, { attempt }) => {
               if (attempt === 1) throw new Error("not yet");
               return input;
@@ -281,7 +282,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       await using works = await openWorks({
         store,
         works: {
-          work: { timeout: "5s", startWithin: "800ms", concurrency: 1, handler: handler("work") },
+          work: { timeout: "5s", startWithin: "3s", concurrency: 1, handler: handler("work") },
         },
       });
       await works.server.start();

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
-const RECOVERY = { everyMs: 20, leaseMs: 100 };
+const RECOVERY = { everyMs: 20, leaseMs: 2_000 };
 const folder = mkdtempSync(join(tmpdir(), "resource402-survives-"));
 let files = 0;
 

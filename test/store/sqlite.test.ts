@@ -192,7 +192,7 @@ describe("several processes on one file", () => {
 
 describe("a file that another process keeps locked", () => {
   it("rejects writes after a while, goes on reading, never stops the event loop, and is written when it is free", async () => {
-    const mine = open({ busyMs: 200 });
+    const mine = open({ busyMs: 2_000 });
     await mine.begin(call("c1"), undefined);
     const locker = start("lock", path);
     await said(locker);

@@ -96,9 +96,11 @@ describe("resource402 mcp, over standard input and output", () => {
     const { client, said } = await agent();
     expect(client.getServerVersion()).toMatchObject({ name: "Shop", version: "1.0.0" });
     expect(client.getInstructions()).toContain("at most $1.00");
-    expect(said.err).toMatch(
-      /Shop at http:\/\/127.*: 13 tools \(resource402_spending and resource402_resume among them\) over .*0x\w{40} pays at most \$1\.00 in all\./,
-    );
+    await expect
+      .poll(() => said.err)
+      .toMatch(
+        /Shop at http:\/\/127.*: 13 tools \(resource402_spending and resource402_resume among them\) over .*0x\w{40} pays at most \$1\.00 in all\./,
+      );
     const { tools } = await client.listTools();
     expect(tools).toHaveLength(13);
     const tool = (name: string) => tools.find((one) => one.name === name);
@@ -327,7 +329,9 @@ describe("resource402 mcp, over standard input and output", () => {
 
   it("calls without a wallet what is free, and says of the rest what it costs and how to pay", async () => {
     const { client, said } = await agent([], { RESOURCE402_WALLET_KEY: "" });
-    expect(said.err).toContain("No wallet: only what is free can be called. Set RESOURCE402_WALLET_KEY");
+    await expect
+      .poll(() => said.err)
+      .toContain("No wallet: only what is free can be called. Set RESOURCE402_WALLET_KEY");
     expect(await use(client, "ping", {})).toMatchObject({ structuredContent: { open: true } });
     const told = await use(client, "render", { prompt: "x", size: "large" });
     expect(told).toMatchObject({
@@ -357,7 +361,7 @@ describe("resource402 mcp, over standard input and output", () => {
     const { client, said, unread } = await agent(["chatty.ts"]);
     expect(await use(client, "ping", {})).toMatchObject({ structuredContent: { open: true } });
     expect(unread).toEqual([]);
-    expect(said.err).toContain("reading");
+    await expect.poll(() => said.err).toContain("reading");
   });
 
   it("ends when its client has gone", async () => {

@@ -357,8 +357,9 @@ async function compareDocuments(baseUrl: string, jobs: readonly JobRecord[]): Pr
 }
 
 export function readNotes(path: string): Note[] {
-  const lines = readFileSync(path, "utf8").split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Note);
+  // A child may be writing the last one.
+  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Note);
 }
 
 /**

@@ -23,7 +23,10 @@ export interface Project {
   has(path: string): boolean;
   /** Runs `resource402` to its end. */
   run(...words: readonly string[]): Promise<{ code: number | null; out: string; err: string }>;
-  /** Starts `resource402` and leaves it running; `until` waits for a text in what it prints. */
+  /**
+   * Starts `resource402` and leaves it running; `until` waits for a line with a text in what it prints, and
+   * returns all up to the end of that line which no `until` has returned yet.
+   */
   start(...words: readonly string[]): { process: ChildProcess; until(text: string): Promise<string> };
   [Symbol.dispose](): void;
 }
@@ -91,9 +94,11 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
       }
       const until = async (text: string): Promise<string> => {
         for (const started = Date.now(); ; ) {
-          if (fresh.includes(text)) {
-            const printed = fresh;
-            fresh = "";
+          const at = fresh.indexOf(text);
+          const end = at === -1 ? 0 : fresh.indexOf("\n", at + text.length - 1) + 1;
+          if (end > 0) {
+            const printed = fresh.slice(0, end);
+            fresh = fresh.slice(end);
             return printed;
           }
           if (Date.now() - started > 60_000) throw new Error(`"${text}" was not printed, but: ${fresh}`);

@@ -10,13 +10,14 @@ export interface Default {
 
 /** The defaults of a field and of everything in it. */
 export function defaultsOf(path: string, schema: JsonSchema): Default[] {
-  const { properties, items } = schema;
+  const { properties, items, prefixItems } = schema;
   const within = (at: string, one: unknown): Default[] => (isRecord(one) ? defaultsOf(at, one) : []);
   return [
     ...("default" in schema ? [{ path, schema }] : []),
     ...Object.entries(isRecord(properties) ? properties : {}).flatMap(([name, one]) =>
       within(`${path}.${name}`, one),
     ),
+    ...(Array.isArray(prefixItems) ? prefixItems : []).flatMap((one, at) => within(`${path}[${at}]`, one)),
     ...within(`${path}[]`, items),
     ...alternativesOf(schema).flatMap((one) => within(path, one)),
   ];
@@ -43,10 +44,16 @@ export function objectionTo(value: unknown, schema: JsonSchema): string | undefi
   if (typeof value === "number") return objectionToNumber(value, schema);
   if (typeof value === "string") return objectionToSize([...value].length, "Length", schema);
   if (Array.isArray(value)) {
-    const items = isRecord(schema.items) ? schema.items : {};
+    const first: readonly unknown[] = Array.isArray(schema.prefixItems) ? schema.prefixItems : [];
     return (
       objectionToSize(value.length, "Items", schema) ??
-      value.map((one) => objectionTo(one, items)).find((one) => one !== undefined)
+      value
+        .map((one, at) => {
+          // What holds for the rest of a tuple does not hold for its first entries.
+          const own = at < first.length ? first[at] : schema.items;
+          return isRecord(own) ? objectionTo(one, own) : undefined;
+        })
+        .find((one) => one !== undefined)
     );
   }
   if (!isRecord(value)) return undefined;

@@ -22,7 +22,7 @@ export function inlined(schema: unknown, root: unknown, depth = 0): JsonSchema {
   for (const key of ["items", "additionalProperties"]) {
     if (isRecord(schema[key])) copy[key] = depth >= DEEPEST ? {} : inlined(schema[key], root, depth + 1);
   }
-  for (const key of ["anyOf", "oneOf", "allOf"]) {
+  for (const key of ["anyOf", "oneOf", "allOf", "prefixItems"]) {
     const list = schema[key];
     if (Array.isArray(list)) copy[key] = list.map((one) => inlined(one, root, depth + 1));
   }
@@ -43,10 +43,13 @@ function pointed(root: unknown, reference: string): unknown {
 /** `allOf` as one schema: good enough for objects that are put together from parts. */
 function merged({ allOf, ...own }: Record<string, unknown>): JsonSchema {
   const parts = [own, ...(allOf as JsonSchema[])];
+  const properties = parts.map((part) => part.properties).filter(isRecord);
+  const required = parts.flatMap(requiredOf);
   return {
     ...Object.assign({}, ...parts),
-    properties: Object.assign({}, ...parts.map(({ properties }) => properties)),
-    required: parts.flatMap(requiredOf),
+    // Of what is no object nothing may say that it is one.
+    ...(properties.length === 0 ? {} : { properties: Object.assign({}, ...properties) }),
+    ...(required.length === 0 ? {} : { required }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { defaultsOf, objectionTo } from "../../src/doctor/fit.ts";
-import type { JsonSchema } from "../../src/doctor/schema.ts";
+import { inlined, type JsonSchema } from "../../src/doctor/schema.ts";
+
+const PAIR = { prefixItems: [{ type: "string" }, { enum: ["up", "down"] }], items: { type: "number" } };
 
 describe("a value that does not fit its schema", () => {
   it.each<[string, unknown, JsonSchema]>([
@@ -17,6 +19,9 @@ describe("a value that does not fit its schema", () => {
     ["maxLength is 2", "abc", { type: "string", maxLength: 2 }],
     ["minItems is 1", [], { type: "array", minItems: 1 }],
     ["it is not of type string", ["a", 1], { type: "array", items: { type: "string" } }],
+    ["it is not of type string", [1, "up"], PAIR],
+    ["it is none of the choices", ["a", "left"], PAIR],
+    ["it is not of type number", ["a", "up", 1, "b"], PAIR],
     ["x is missing in it", {}, { type: "object", required: ["x"] }],
     ["it is not of type number", { x: "1" }, { type: "object", properties: { x: { type: "number" } } }],
     ["it fits no alternative", true, { anyOf: [{ type: "string" }, { type: "null" }] }],
@@ -33,10 +38,39 @@ describe("a value that does not fit its schema", () => {
     [null, { anyOf: [{ type: "string" }, { type: "null" }] }],
     [{ a: 1, b: [2] }, { enum: [{ b: [2], a: 1 }] }],
     ["a", { type: "url" }],
+    [["a", "up", 1], PAIR],
+    [["a"], PAIR],
+    [["a", 1], { prefixItems: [{ type: "string" }], items: false }],
     ["a", { type: "string", pattern: "^(a+)+b$", format: "uri" }],
   ])("is not suspected where that is not certain: %j, %j", (value, schema) => {
     expect(objectionTo(value, schema)).toBeUndefined();
   });
+});
+
+describe("what allOf puts together", () => {
+  const root = {
+    Size: { type: "string", enum: ["small", "large"] },
+    Choice: { enum: ["small", "large"] },
+    Named: { properties: { name: { type: "string" } }, required: ["name"] },
+  };
+  const of = (name: string): JsonSchema => ({ allOf: [{ $ref: `#/${name}` }], default: "small" });
+
+  it.each(["Size", "Choice"])("is no object where no part of it is: %s", (name) => {
+    const schema = inlined(of(name), root);
+    expect(objectionTo("small", schema)).toBeUndefined();
+    expect(objectionTo("huge", schema)).toBe("it is none of the choices");
+  });
+
+  it("has the members that a part has", () => {
+    expect(objectionTo("small", inlined(of("Named"), root))).toBe("it is not of type object");
+    expect(objectionTo({}, inlined(of("Named"), root))).toBe("name is missing in it");
+  });
+});
+
+it("a tuple's entries are held to what they point at", () => {
+  const root = { Side: { enum: ["up", "down"] } };
+  const schema = inlined({ prefixItems: [{ $ref: "#/Side" }] }, root);
+  expect(objectionTo(["left"], schema)).toBe("it is none of the choices");
 });
 
 it("defaults are found wherever they stand in a field", () => {
@@ -44,11 +78,13 @@ it("defaults are found wherever they stand in a field", () => {
   const schema = {
     type: "object",
     properties: { colours: { type: "array", items: inner }, default: { anyOf: [inner, { type: "null" }] } },
+    prefixItems: [{}, inner],
     default: {},
   };
   expect(defaultsOf("style", schema)).toEqual([
     { path: "style", schema },
     { path: "style.colours[]", schema: inner },
     { path: "style.default", schema: inner },
+    { path: "style[1]", schema: inner },
   ]);
 });

@@ -151,13 +151,20 @@ export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[]
   return [...inherited.flatMap((fields) => fields ?? []), ...own];
 }
 
-/** Whether an object may have members that its schema does not name. */
+/** Whether an object of ours may have members that its schema does not name. */
 export function takesMore(schemas: Schemas, schema: JsonSchema): boolean {
   const { properties, additionalProperties, patternProperties, allOf } = resolve(schemas, schema);
   if (patternProperties !== undefined) return true;
+  if (additionalProperties !== undefined) return additionalProperties !== false;
   if (allOf !== undefined) return allOf.some((part) => takesMore(schemas, part));
   // Our own plain objects say nothing of other members, and drop them.
-  return additionalProperties === undefined ? properties === undefined : additionalProperties !== false;
+  return properties === undefined;
+}
+
+/** Whether a schema says itself that an object has no members but those that it names: silence is none, to strangers. */
+export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
+  const { additionalProperties, allOf } = resolve(schemas, schema);
+  return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));
 }
 
 /** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */

@@ -5,6 +5,7 @@ import {
   type ApiModel,
   type Field,
   fieldsOf,
+  isClosed,
   type JsonSchema,
   type ResourceModel,
   refTo,
@@ -84,12 +85,14 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
 
 /** Names fields that an input does not have, with those that may be meant: a seller would drop them, and be paid. */
 export function unknownFields(
-  { schemas }: ApiModel,
+  { schemas, isForeign }: ApiModel,
   resource: ResourceModel,
   given: readonly string[],
 ): string | undefined {
-  const names = fieldsOf(schemas, inputOf(resource))?.map(({ name }) => name);
-  if (names === undefined || takesMore(schemas, inputOf(resource))) return undefined;
+  const input = inputOf(resource);
+  const names = fieldsOf(schemas, input)?.map(({ name }) => name);
+  const isOpen = isForeign ? !isClosed(schemas, input) : takesMore(schemas, input);
+  if (names === undefined || isOpen) return undefined;
   const unknown = given.filter((name) => !names.includes(name));
   if (unknown.length === 0) return undefined;
   return `${resource.name} has no field ${unknown.map((name) => `"${name}"${didYouMean(name, names)}`).join(", and no ")}.`;

@@ -54,6 +54,10 @@ export function foreignSchemas(document: JsonRecord): ForeignSchemas {
         own.properties = Object.fromEntries(members.map(([name, one]) => [name, inner(one)]));
       }
     }
+    // Members that only a pattern names are not kept, and allowed all the same.
+    if (isRecord(schema.patternProperties) && own.additionalProperties === false) {
+      delete own.additionalProperties;
+    }
     // What has members is an object, said or not.
     if (own.properties !== undefined && own.type === undefined) own.type = "object";
     // OpenAPI 3.0

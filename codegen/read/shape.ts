@@ -1,5 +1,5 @@
 import { textKind } from "../check/routes.ts";
-import { fieldsOf, type JsonSchema, resolve, type Schemas, takesMore } from "../model.ts";
+import { fieldsOf, isClosed, type JsonSchema, resolve, type Schemas, takesMore } from "../model.ts";
 import { dereferenced, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
@@ -41,7 +41,9 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   }
   for (const name of pathParams.filter((name) => !fields.has(name))) fields.set(name, { type: "string" });
 
-  let more = {};
+  // Beyond the parameters that are listed there is nothing to be said in an address.
+  let more: Pick<JsonSchema, "additionalProperties"> =
+    from.method === "get" ? { additionalProperties: false } : {};
   const body = isRecord(operation.requestBody) ? dereferenced(document, operation.requestBody) : undefined;
   const given = body === undefined || from.method === "get" ? undefined : jsonOf(body);
   if (body !== undefined && given === undefined && (from.method === "post" || body.required === true)) {
@@ -52,7 +54,8 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     const isOpen = Object.keys(whole).length === 0;
     if (!isOpen && !isObject(schemas.known, whole)) return "its body is no object";
     if (pathParams.length === 0) return { input: isOpen ? { type: "object" } : whole, output, dropped };
-    if (takesMore(schemas.known, whole)) more = { additionalProperties: true };
+    if (isClosed(schemas.known, whole)) more = { additionalProperties: false };
+    else if (takesMore(schemas.known, whole)) more = { additionalProperties: true };
     const members = isOpen ? [] : fieldsOf(schemas.known, whole);
     if (members === undefined) return "its body is no plain object, and its path has parameters";
     for (const { name, schema, required: isRequired } of members) {

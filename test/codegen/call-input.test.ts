@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { readInput, unknownFields } from "../../codegen/cli/call-input.ts";
-import type { ResourceModel } from "../../codegen/model.ts";
+import type { JsonSchema, ResourceModel } from "../../codegen/model.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import { apiWith, modelOf } from "./definitions.ts";
 
 const text = z.string().max(9).describe("What to say.");
 const tone = z.enum(["plain", "loud"]).default("plain").describe("How to say it.");
 const plain = z.object({ text, tone });
+
+const NO_FIELD = 'order has no field "b".';
 
 describe("the input of a call", () => {
   it.each([
@@ -29,6 +31,39 @@ describe("the input of a call", () => {
     expect(unknownFields(model, model.resources[0] as ResourceModel, names)).toBe(said);
   });
 
+  it.each<[string, object, string | undefined]>([
+    ["and takes others", { additionalProperties: true }, undefined],
+    ["and takes others of a kind", { additionalProperties: { type: "string" } }, undefined],
+    ["and names one beside them", { properties: { extra: {} } }, 'caption has no field "other".'],
+    [
+      "and takes no others",
+      { properties: { extra: {} }, additionalProperties: false },
+      'caption has no field "other".',
+    ],
+  ])("asks of an object that is put together from parts %s what it says itself", async (_, own, said) => {
+    const model = await modelOf(apiWith({ input: plain }));
+    const parts = { allOf: [model.schemas.CaptionInput as JsonSchema], ...own };
+    const names = ["text", ...("properties" in own ? ["extra"] : []), "other"];
+    const changed = { ...model, schemas: { ...model.schemas, CaptionInput: parts } };
+    expect(unknownFields(changed, model.resources[0] as ResourceModel, names)).toBe(said);
+  });
+
+  it("of another make's operation that is asked by GET has no field but its parameters", () => {
+    const parameters = [{ name: "symbol", in: "query", schema: { type: "string" } }];
+    const { model } = readDocument(
+      {
+        ...{ openapi: "3.1.0", info: { title: "Foreign", version: "1" } },
+        paths: {
+          "/quote": { get: { operationId: "quote", parameters, responses: { 200: { description: "It." } } } },
+        },
+      },
+      { source: "foreign.json" },
+    );
+    expect(unknownFields(model, model.resources[0] as ResourceModel, ["symbl"])).toBe(
+      'quote has no field "symbl" (did you mean "symbol"?).',
+    );
+  });
+
   it("takes a field of any name by a flag where its schema does", async () => {
     const model = await modelOf(apiWith({ input: z.looseObject({ text }) }));
     const flags = { input: '{"text": "a"}', field: ["other=1"] };
@@ -42,7 +77,23 @@ describe("the input of a call", () => {
     ["says nothing of its members", {}, undefined],
     ["names none", { type: "object" }, undefined],
     ["takes others", { type: "object", properties: { a: {} }, additionalProperties: true }, undefined],
-    ["names all", { type: "object", properties: { a: {} } }, 'order has no field "b".'],
+    ["names some", { type: "object", properties: { a: {} } }, undefined],
+    [
+      "names some in two parts",
+      { allOf: [{ properties: { a: {} } }, { properties: { c: {} } }], properties: { d: {} } },
+      undefined,
+    ],
+    ["names all", { type: "object", properties: { a: {} }, additionalProperties: false }, NO_FIELD],
+    [
+      "names all in two parts",
+      { allOf: [{ properties: { a: {} }, additionalProperties: false }, { properties: { c: {} } }] },
+      NO_FIELD,
+    ],
+    [
+      "names others by a pattern",
+      { properties: { a: {} }, patternProperties: { "^b": {} }, additionalProperties: false },
+      undefined,
+    ],
   ])(
     "of another make's operation with a path parameter and a body that %s is held to that",
     (_, schema, said) => {

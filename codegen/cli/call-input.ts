@@ -15,6 +15,7 @@ import {
 import { kindText, limitsText, typeText } from "../prose.ts";
 import { CommandError } from "./command.ts";
 import { diskText } from "./disk.ts";
+import { sayNote } from "./say.ts";
 
 export interface InputFlags {
   /** JSON, `@file` that holds it, or `-` for standard input. */
@@ -55,6 +56,8 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
   const known = (names: readonly string[]): void => {
     const problem = unknownFields(model, resource, names);
     if (problem !== undefined) throw wrong(problem);
+    const doubt = doubtfulFields(model, resource, names);
+    if (doubt !== undefined) sayNote(doubt);
   };
   known(Object.keys(whole));
   const input: Record<string, unknown> = { ...whole };
@@ -93,9 +96,28 @@ export function unknownFields(
   const names = fieldsOf(schemas, input)?.map(({ name }) => name);
   const isOpen = isForeign ? !isClosed(schemas, input) : takesMore(schemas, input);
   if (names === undefined || isOpen) return undefined;
+  const text = strangersText(names, given, ", and no ");
+  return text === "" ? undefined : `${resource.name} has no field ${text}.`;
+}
+
+/** Names fields of which a document of another make says nothing, though its object is open: they may be misspelt. */
+function doubtfulFields(
+  { schemas, isForeign }: ApiModel,
+  resource: ResourceModel,
+  given: readonly string[],
+): string | undefined {
+  const input = inputOf(resource);
+  const names = fieldsOf(schemas, input)?.map(({ name }) => name);
+  if (!isForeign || names === undefined || takesMore(schemas, input)) return undefined;
+  const text = strangersText(names, given, " and ");
+  return text === ""
+    ? undefined
+    : `The document of ${resource.name} does not name ${text}. What was given is sent.`;
+}
+
+function strangersText(names: readonly string[], given: readonly string[], between: string): string {
   const unknown = given.filter((name) => !names.includes(name));
-  if (unknown.length === 0) return undefined;
-  return `${resource.name} has no field ${unknown.map((name) => `"${name}"${didYouMean(name, names)}`).join(", and no ")}.`;
+  return unknown.map((name) => `"${name}"${didYouMean(name, names)}`).join(between);
 }
 
 /** The fields of a resource's input, one a line, with what they are, their limits, and their defaults. */

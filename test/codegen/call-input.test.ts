@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { readInput, unknownFields } from "../../codegen/cli/call-input.ts";
 import type { JsonSchema, ResourceModel } from "../../codegen/model.ts";
@@ -46,6 +46,27 @@ describe("the input of a call", () => {
     const names = ["text", ...("properties" in own ? ["extra"] : []), "other"];
     const changed = { ...model, schemas: { ...model.schemas, CaptionInput: parts } };
     expect(unknownFields(changed, model.resources[0] as ResourceModel, names)).toBe(said);
+  });
+
+  it("is sent with a field that another make's document leaves open, and may be misspelt: that is said", async () => {
+    const schema = { type: "object", properties: { text: { type: "string" } } };
+    const post = {
+      operationId: "order",
+      requestBody: { content: { "application/json": { schema } } },
+      responses: { 200: { description: "It." } },
+    };
+    const head = { openapi: "3.1.0", info: { title: "Foreign", version: "1" } };
+    const { model } = readDocument({ ...head, paths: { "/orders": { post } } }, { source: "foreign.json" });
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    try {
+      const input = await readInput({ field: ["txt=a"] }, model, model.resources[0] as ResourceModel);
+      expect(input).toEqual({ txt: "a" });
+      expect(said.mock.calls.flat().join("\n")).toContain(
+        'The document of order does not name "txt" (did you mean "text"?). What was given is sent.',
+      );
+    } finally {
+      said.mockRestore();
+    }
   });
 
   it("of another make's operation that is asked by GET has no field but its parameters", () => {

@@ -1,5 +1,5 @@
-import { open, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { access, constants, open, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute } from "node:path";
 import { styleText } from "node:util";
 import type { ResourceError } from "../../src/client/errors.ts";
 import type { JobUpdate } from "../../src/client/job.ts";
@@ -48,18 +48,39 @@ export function drawProgress({ progress, message, status }: JobUpdate): void {
 /** Whether the output can be written to a file, which is left as it was. @throws CommandError */
 export async function checkOutput(file: string): Promise<void> {
   try {
-    const fresh = await open(file, "ax").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    await (fresh ?? (await open(file, "r+"))).close();
-    if (fresh !== undefined) await rm(file);
+    const found = await stat(file).catch(absent);
+    if (found === undefined) {
+      const place = await placeOf(file);
+      await (await open(place, "wx")).close();
+      await rm(place);
+    } else if (found.isFile() || found.isDirectory()) {
+      await (await open(file, constants.O_WRONLY)).close();
+    } else {
+      // Who reads a pipe would take the end of this for the end of the output.
+      await access(file, constants.W_OK);
+    }
   } catch (error) {
-    const isLost = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new CommandError(
-      `The output could not be written. ${diskText(error, isLost ? dirname(file) : file)}`,
-      2,
-    );
+    throw new CommandError(`The output could not be written. ${diskText(error)}`, 2);
   }
+}
+
+/** Where a file that is not there would be created: at the end of the links that lead to it. */
+async function placeOf(file: string): Promise<string> {
+  let place = file;
+  for (let hops = 0; hops < MOST_LINKS; hops += 1) {
+    const folder = await realpath(dirname(place));
+    const target = await readlink(place).catch(absent);
+    if (target === undefined) break;
+    place = isAbsolute(target) ? target : `${folder}/${target}`;
+  }
+  return place;
+}
+
+/** What systems follow. */
+const MOST_LINKS = 40;
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** The output goes to standard output or into a file, what people want to know beside it to standard error. */

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { text as streamText } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { serve as serveNode } from "@hono/node-server";
 import { x402ResourceServer } from "@x402/core/server";
@@ -112,6 +113,47 @@ describe("resource402 call", () => {
     }
     expect(served.project.has("fresh.json")).toBe(false);
     expect(served.project.read("kept.json")).toBe("{}");
+  });
+
+  it("gives a named pipe the whole output, to who reads it already", async () => {
+    const pipe = join(served.project.folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const reader = spawn("cat", [pipe]);
+    const read = streamText(reader.stdout);
+    try {
+      expect((await call("echo", "-f", "text=hello", "-y", "-o", "pipe")).code).toBe(0);
+      expect(JSON.parse(await read)).toEqual({ text: "hello" });
+    } finally {
+      reader.kill();
+    }
+  });
+
+  it("writes through a link to a file that is not there yet, and leaves none for a call that fails", async () => {
+    const at = (name: string): string => join(served.project.folder, name);
+    mkdirSync(at("far"));
+    symlinkSync("far/target.json", at("link.json"));
+    symlinkSync("link.json", at("chain.json"));
+    expect((await call("render", "-f", "prompt=x", "-y", "--max", "0.01", "-o", "chain.json")).code).toBe(1);
+    expect(readdirSync(at("far"))).toEqual([]);
+    expect((await call("echo", "-f", "text=hello", "-y", "-o", "chain.json")).code).toBe(0);
+    expect(JSON.parse(served.project.read("far/target.json"))).toEqual({ text: "hello" });
+    expect(lstatSync(at("link.json")).isSymbolicLink()).toBe(true);
+  });
+
+  it("pays nothing when the output is a link into a folder that is not there, and names the folder", async () => {
+    symlinkSync("gone/target.json", join(served.project.folder, "lost.json"));
+    const said = await call("echo", "-f", "text=hello", "-y", "-o", "lost.json");
+    expect(said).toMatchObject({ code: 2, err: expect.stringContaining("gone is not there.") });
+    expect(await paid()).toBe(0n);
+  });
+
+  // Nobody keeps root from reading.
+  it.skipIf(process.getuid?.() === 0)("writes to a file that may be written and not be read", async () => {
+    served.project.write("blind.json", "");
+    chmodSync(join(served.project.folder, "blind.json"), 0o200);
+    expect((await call("echo", "-f", "text=hello", "-y", "-o", "blind.json")).code).toBe(0);
+    chmodSync(join(served.project.folder, "blind.json"), 0o600);
+    expect(JSON.parse(served.project.read("blind.json"))).toEqual({ text: "hello" });
   });
 
   it.each([[[]], [["--json"]]])(

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, relative } from "node:path";
 
 /** In the names of files and folders that are being written beside their place. */
-const UNFINISHED = /\.(?:resource402-)?\d+\.tmp(?=[\\/]|$)/;
+const UNFINISHED = /(?:\.was)?\.(?:resource402-)?\d+\.tmp(?=[\\/]|$)/;
 
 /**
  * Says of an error of the file system, or of a port, what is wrong and how to mend it. `path` is what was asked for, where

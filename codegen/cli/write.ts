@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { GeneratedFile } from "../files.ts";
@@ -33,7 +33,8 @@ const UNFINISHED = /\.resource402-(\d+)\.tmp$/;
 export async function writeFiles(folder: string, files: readonly GeneratedFile[]): Promise<void> {
   const steps = files.map(({ path, text }) => {
     const target = join(folder, path);
-    return { target, text, temporary: `${target}.resource402-${process.pid}.tmp` };
+    const unfinished = `.resource402-${process.pid}.tmp`;
+    return { target, text, temporary: target + unfinished, backup: `${target}.was${unfinished}` };
   });
   await clear(new Set([folder, ...steps.map(({ target }) => dirname(target))]));
   try {
@@ -48,33 +49,66 @@ export async function writeFiles(folder: string, files: readonly GeneratedFile[]
   }
 }
 
+interface Step {
+  readonly target: string;
+  readonly temporary: string;
+  readonly backup: string;
+}
+
 /**
  * At one go, so that others see old and new side by side as briefly as can be; no system replaces several files at once.
- * When one cannot be replaced, those that were are put back.
+ * When one cannot be replaced, those that were are put back as they were.
  */
-function replace(steps: readonly { readonly target: string; readonly temporary: string }[]): void {
+function replace(steps: readonly Step[]): void {
   const undo: (() => void)[] = [];
+  /** What could not be put back is nowhere else. */
+  const kept = new Set<string>();
   try {
-    for (const { target, temporary } of steps) {
-      const before = contentOf(target);
+    for (const { target, temporary, backup } of steps) {
+      const isThere = backUp(target, backup);
       renameSync(temporary, target);
       undo.push(() => {
-        if (before === undefined) return rmSync(target);
-        writeFileSync(temporary, before);
-        renameSync(temporary, target);
+        kept.add(backup);
+        if (isThere) renameSync(backup, target);
+        else rmSync(target);
+        kept.delete(backup);
       });
     }
   } catch (error) {
-    for (const step of undo.reverse()) step();
+    // One that fails must not keep the others from being put back, nor hide why that was needed.
+    for (const step of undo.reverse()) attempt(step);
     throw error;
+  } finally {
+    for (const { backup } of steps) {
+      if (!kept.has(backup)) attempt(() => rmSync(backup, { force: true }));
+    }
   }
 }
 
-function contentOf(path: string): Buffer | undefined {
+function attempt(step: () => void): void {
   try {
-    return readFileSync(path);
-  } catch (error) {
-    return absent(error as NodeJS.ErrnoException);
+    step();
+  } catch {}
+}
+
+/** Gives what is at a place a second name, so that the place is never empty. Returns whether there is anything. */
+function backUp(target: string, backup: string): boolean {
+  // A process that had the same id may have left one.
+  rmSync(backup, { force: true });
+  const found = lstatSync(target, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  // What is neither cannot be replaced by a file, or need not be put back.
+  if (found.isSymbolicLink()) symlinkSync(readlinkSync(target), backup);
+  else if (found.isFile()) linkOrCopy(target, backup);
+  return true;
+}
+
+/** Not every disk has links, nor may every file be linked to. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
   }
 }
 

@@ -1,11 +1,22 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { writeFiles } from "../../codegen/cli/write.ts";
 
 const NAMES = ["API.md", "client.gen.ts", "openapi.json", "server.gen.ts", "handlers/types.gen.ts"];
@@ -96,6 +107,69 @@ it("a file that cannot be replaced has those put back that were replaced before 
     await expect(writeFiles(folder, files)).rejects.toThrow(/EISDIR/);
     expect(readFileSync(join(folder, "a.ts"), "utf8")).toBe("old");
     expect(readdirSync(folder).sort()).toEqual(["a.ts", "c.ts"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+describe("a file that cannot be replaced", () => {
+  /** `c.ts` is a folder, which no file can take the place of. */
+  const files = ["a.ts", "b.ts", "c.ts"].map((path) => ({ path, text: "new" }));
+  let folder: string;
+  const at = (name: string): string => join(folder, name);
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "resource402-"));
+    mkdirSync(at("c.ts"));
+    return () => rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("leaves of those before it the mode, the inode and the link as they were", async () => {
+    writeFileSync(at("a.ts"), "old", { mode: 0o751 });
+    writeFileSync(at("elsewhere.ts"), "old");
+    symlinkSync("elsewhere.ts", at("b.ts"));
+    const before = statSync(at("a.ts"));
+    await expect(writeFiles(folder, files)).rejects.toThrow(/EISDIR/);
+    const { mode, ino } = statSync(at("a.ts"));
+    expect({ mode, ino }).toEqual({ mode: before.mode, ino: before.ino });
+    expect(readlinkSync(at("b.ts"))).toBe("elsewhere.ts");
+    expect(readFileSync(at("b.ts"), "utf8")).toBe("old");
+    expect(readdirSync(folder).sort()).toEqual(["a.ts", "b.ts", "c.ts", "elsewhere.ts"]);
+  });
+
+  it("is told of even when one before it cannot be put back, and all others are", async () => {
+    for (const name of ["a.ts", "b.ts"]) writeFileSync(at(name), "old");
+    const { renameSync } = fs;
+    let times = 0;
+    fs.renameSync = (from, to) => {
+      if (to === at("b.ts") && ++times === 2) throw new Error("cannot be put back");
+      renameSync(from, to);
+    };
+    syncBuiltinESMExports();
+    try {
+      await expect(writeFiles(folder, files)).rejects.toThrow(/EISDIR/);
+    } finally {
+      fs.renameSync = renameSync;
+      syncBuiltinESMExports();
+    }
+    expect(times).toBe(2);
+    expect(readFileSync(at("a.ts"), "utf8")).toBe("old");
+    // It is nowhere else.
+    const backup = `b.ts.was.resource402-${process.pid}.tmp`;
+    expect(readFileSync(at(backup), "utf8")).toBe("old");
+    expect(unfinished(folder)).toEqual([backup]);
+  });
+});
+
+it("what a writer of the same process id has left does not disturb, and nothing stays behind", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "resource402-"));
+  try {
+    writeFileSync(join(folder, "a.ts"), "old");
+    for (const end of ["", ".was"]) {
+      writeFileSync(join(folder, `a.ts${end}.resource402-${process.pid}.tmp`), "stale");
+    }
+    await writeFiles(folder, [{ path: "a.ts", text: "new" }]);
+    expect(readFileSync(join(folder, "a.ts"), "utf8")).toBe("new");
+    expect(readdirSync(folder)).toEqual(["a.ts"]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

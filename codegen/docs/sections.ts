@@ -2,7 +2,7 @@ import type { Token } from "markdown-it";
 import { priceRange } from "../markdown.ts";
 import type { ResourceModel } from "../model.ts";
 import { type Chapter, partsOf } from "./chapters.ts";
-import { escapeHtml, render } from "./render.ts";
+import { escapeHtml, render, textOf } from "./render.ts";
 import { draw } from "./tables.ts";
 
 /** A chapter of the reference as a section of the page. */
@@ -44,13 +44,21 @@ function marks(model: ResourceModel): string {
   ].join("");
 }
 
+/** Its prose stands before its address, and how the page draws its own tables is no matter of it. */
 function about(tokens: readonly Token[], { method, path }: ResourceModel): string {
-  const address = escapeHtml(path);
-  return render(tokens, draw).replace(
-    `<p><code>${method} ${address}</code></p>`,
-    () => `<p class="endpoint"><b>${method}</b>${address}</p>`,
+  const address = `${method} ${path}`;
+  // A seller may have written the same: ours is the last.
+  const at = tokens.findLastIndex(
+    ({ type, level }, at) =>
+      type === "paragraph_open" && level === 0 && textOf(tokens[at + 1]?.children ?? null) === address,
   );
+  if (at < 0) return render(tokens);
+  const rest = tokens.slice(at + PARAGRAPH);
+  return `${render(tokens.slice(0, at))}<p class="endpoint"><b>${method}</b>${escapeHtml(path)}</p>\n${render(rest, draw)}`;
 }
+
+/** So many tokens make a paragraph. */
+const PARAGRAPH = 3;
 
 /** The ways to write the call, of which the script shows one; and what is answered. */
 function samples(request: readonly Token[]): string {

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { writeDocs } from "../../codegen/cli/docs.ts";
 import { walk } from "../../codegen/convert/walk.ts";
+import { draw } from "../../codegen/docs/tables.ts";
 import { emitDocs } from "../../codegen/emit/docs.ts";
 import { emitReference } from "../../codegen/emit/reference.ts";
 import { type ApiModel, refTo, resolve } from "../../codegen/model.ts";
@@ -216,6 +217,37 @@ describe("prose of sellers", () => {
     expect(own).toEqual(["Errors", "caption", "Input", "Request", "Big"]);
   });
 
+  it.each([
+    "| state | Meaning |",
+    "| Status | Meaning |",
+    "| Meaning | Charged |",
+    "| Code | Meaning |",
+    "| Field | Type |",
+    "| Price per image | Do |",
+  ])("keeps every cell of a table whose head is like one of ours: %s", async (head) => {
+    const description = `${head}\n| --- | --- |\n| one_cell | [two](#a_b) |`;
+    const html = pageOf(await modelOf(apiWith({ description: `${description}\n\n\`POST /v1/caption\`` })));
+    const [first = "", second = ""] = head.split(" | ").map((text) => text.replaceAll("|", "").trim());
+    expect(sectionOf(html, "caption")).toContain(`<table>
+<thead>
+<tr>
+<th>${first}</th>
+<th>${second}</th>
+</tr>
+</thead>
+<tbody>
+<tr>
+<td>one_cell</td>
+<td><a href="#a_b">two</a></td>
+</tr>
+</tbody>
+</table>`);
+    // The same words of a seller are not taken for the address.
+    expect(sectionOf(html, "caption")).toContain(
+      '<p><code>POST /v1/caption</code></p>\n<p class="endpoint">',
+    );
+  });
+
   it("swallows nothing that follows it, even when a fence in it is never closed", async () => {
     for (const description of ["```ts\nconst a = 1;", "Say.\n\n~~~~\n~~~\nb", "```\na\n```\n\n```sh"]) {
       const html = pageOf(await modelOf(apiWith({ description })));
@@ -226,6 +258,14 @@ describe("prose of sellers", () => {
       closed.replace("# not", "#### not"),
     );
   });
+});
+
+it("a long code may break between its words, and an address in it stays whole", () => {
+  const names = ["Code", "Meaning"];
+  const cells = ['<a href="#a_b" title="c_d">e_f</a>', "g_h"];
+  expect(draw({ names, head: names, rows: [cells] })).toContain(
+    '<tr><th scope="row"><a href="#a_b" title="c_d">e_<wbr>f</a></th><td>g_h</td></tr>',
+  );
 });
 
 it("resources that are called like a heading of the page have anchors of their own", async () => {

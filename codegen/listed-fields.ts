@@ -1,4 +1,4 @@
-import { type Union, walk } from "./convert/walk.ts";
+import { type Place, type Seen, type Union, walk } from "./convert/walk.ts";
 import { choicesOf, type Field, fieldsOf, type JsonSchema, refName, resolve, type Schemas } from "./model.ts";
 import { code } from "./print.ts";
 
@@ -12,14 +12,17 @@ export interface ListedField {
   readonly when: string;
 }
 
+/** In which options of the unions around it a field stands: in one of each of these, and whatever the others are. */
+type Held = ReadonlyMap<Known, ReadonlySet<number>>;
+
 interface Row extends Omit<ListedField, "when"> {
-  /** In which options it stands of each union around it. */
-  readonly held: ReadonlyMap<Known, Set<number>>;
+  /** When it was met first. */
+  readonly order: number;
+  readonly held: Held;
 }
 
 /** A union that has been met. */
 interface Known extends Union {
-  readonly number: number;
   readonly tag: Tag | undefined;
 }
 
@@ -32,58 +35,120 @@ interface Tag {
   readonly values: readonly (readonly string[])[];
 }
 
+/** So many components are entered for one list. A list of the fields of more is read by nobody. */
+const MANY = 300;
+
 /** The members of every object inside a schema, in the order of the definition. */
 export function listFields(schemas: Schemas, schema: JsonSchema): readonly ListedField[] {
-  const rows: Row[] = [];
-  const byKey = new Map<string, Row>();
+  const places: Place[] = [];
+  const visit = (place: Place): number => places.push(place);
+  const budget = { left: MANY };
+  walk(schemas, schema, visit, onTheWay(budget));
+  if (budget.left <= 0) {
+    // Components that lead back and forth have paths without number: each is shown where it is met first.
+    places.length = 0;
+    walk(schemas, schema, visit, onTheWay({ left: 10 * MANY }, new Map()));
+  }
+  return listed(schemas, places);
+}
+
+/** Components are entered wherever they stand, or at one path alone, but never inside of themselves. */
+function onTheWay(
+  budget: { left: number },
+  onePath?: Map<string, string>,
+  around: readonly string[] = [],
+): Seen {
+  return {
+    has: (name, path) => budget.left <= 0 || around.includes(name) || (onePath?.get(name) ?? path) !== path,
+    add(name, path) {
+      budget.left -= 1;
+      onePath?.set(name, path);
+      return onTheWay(budget, onePath, [...around, name]);
+    },
+  };
+}
+
+/** The places where the same stands at the same path are one row, as far as one `when` can say them all. */
+function listed(schemas: Schemas, places: readonly Place[]): readonly ListedField[] {
+  const byKey = new Map<string, Row[]>();
   const unions = new Map<Union, Known>();
+  const bySchema = new Map<string, Known>();
+  // A component is met as often as it stands somewhere, and its unions are the same each time.
   const meet = (union: Union): Known => {
-    const known = unions.get(union) ?? { ...union, number: unions.size, tag: tagOf(schemas, union) };
+    const met = unions.get(union);
+    if (met !== undefined) return met;
+    const key = JSON.stringify(union);
+    const known = bySchema.get(key) ?? { ...union, tag: tagOf(schemas, union) };
     unions.set(union, known);
+    bySchema.set(key, known);
     return known;
   };
-  walk(schemas, schema, ({ path, schema, required, within }) => {
+  for (const [order, { path, schema, required, within }] of places.entries()) {
     const all = within.map(({ union, index }) => ({ union: meet(union), index }));
     const told = all.findIndex(({ union }) => union.tag?.path === path);
     const own = all[told]?.union.tag?.schema ?? schema;
     const around = told < 0 ? all : all.slice(0, told);
-    const last = around.at(-1);
-    const outer = around.slice(0, -1).map(({ union, index }) => [union.number, index]);
-    const key = JSON.stringify([path, own, required, outer, last?.union.number]);
-    const same = byKey.get(key);
-    if (same === undefined) {
-      const held = new Map(around.map(({ union, index }) => [union, new Set([index])]));
-      const row = { path, schema: own, required, held };
-      rows.push(row);
-      byKey.set(key, row);
-      return;
-    }
-    // So it stands in this option too, with all that is below it.
-    if (last !== undefined) {
-      for (const { held } of withBelow(rows, same)) held.get(last.union)?.add(last.index);
-    }
-    return false;
-  });
-  return rows.map(({ held, ...row }) => ({ ...row, when: whenText(schemas, held) }));
+    const held = new Map(around.map(({ union, index }) => [union, new Set([index])]));
+    const key = JSON.stringify([path, own, required]);
+    byKey.set(key, joined(byKey.get(key) ?? [], { path, schema: own, required, order, held }));
+  }
+  const rows = [...byKey.values()].flat().sort((a, b) => a.order - b.order);
+  return rows.map(({ order: _, held, ...row }) => ({ ...row, when: whenText(schemas, held) }));
 }
 
-/** A row, and the rows of what stands in it, which follow it. */
-function withBelow(rows: readonly Row[], row: Row): readonly Row[] {
-  const from = rows.indexOf(row);
-  const isBelow = ({ path }: Row): boolean =>
-    path.startsWith(`${row.path}.`) || path.startsWith(`${row.path}[`);
-  const end = rows.findIndex((other, index) => index > from && !isBelow(other));
-  return rows.slice(from, end < 0 ? undefined : end);
+/** Rows of the same field with one more, which those take in that can. */
+function joined(rows: readonly Row[], fresh: Row): Row[] {
+  for (const row of rows) {
+    const held = either(row.held, fresh.held);
+    if (held === undefined) continue;
+    const others = rows.filter((other) => other !== row);
+    return joined(others, { ...row, order: Math.min(row.order, fresh.order), held });
+  }
+  return [...rows, fresh];
 }
 
-function whenText(schemas: Schemas, held: Row["held"]): string {
-  const cases = [...held].filter(([{ options }, indexes]) => indexes.size < options.length);
+/** Where one or the other holds, and nothing else does; `undefined` where that cannot be said. */
+function either(a: Held, b: Held): Held | undefined {
+  if (covers(a, b)) return a;
+  if (covers(b, a)) return b;
+  if (a.size !== b.size || [...a.keys()].some((union) => !b.has(union))) return undefined;
+  const differ = [...a].filter(
+    ([union, indexes]) => !isWithin(b.get(union), indexes) || !isWithin(indexes, b.get(union)),
+  );
+  const [[union, indexes] = [], ...others] = differ;
+  if (union === undefined || others.length > 0) return undefined;
+  const both = new Set([...(indexes ?? []), ...(b.get(union) ?? [])]);
+  const all = new Map(a).set(union, both);
+  // In all of its options: whatever it is.
+  if (both.size === union.options.length) all.delete(union);
+  return all;
+}
+
+/** Whether one holds wherever the other does. */
+function covers(a: Held, b: Held): boolean {
+  return [...a].every(([union, indexes]) => isWithin(b.get(union), indexes));
+}
+
+function isWithin(some: ReadonlySet<number> | undefined, all: ReadonlySet<number> | undefined): boolean {
+  return some !== undefined && all !== undefined && [...some].every((index) => all.has(index));
+}
+
+function whenText(schemas: Schemas, held: Held): string {
+  const cases = [...held];
   // A union inside a union may be told by the same field, and says more.
   const said = cases.filter(
     ([{ tag }], at) =>
       tag === undefined || !cases.slice(at + 1).some(([inner]) => inner.tag?.path === tag.path),
   );
-  return said.map(([union, indexes]) => caseText(schemas, union, [...indexes])).join(" and ");
+  return said
+    .map(([union, indexes]) =>
+      caseText(
+        schemas,
+        union,
+        [...indexes].sort((a, b) => a - b),
+      ),
+    )
+    .join(" and ");
 }
 
 /** `` `goods.kind` is `"box"` ``; `` `goods` is variant 1 of 2 `` where no field tells. */

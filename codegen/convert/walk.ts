@@ -25,6 +25,13 @@ export interface Variant {
   readonly index: number;
 }
 
+/** The components that are not entered again. A `Set` is one, by which each is entered once. */
+export interface Seen {
+  has(name: string, path: string): boolean;
+  /** What holds inside of the component, which is entered at this path. */
+  add(name: string, path: string): Seen;
+}
+
 /**
  * Visits every member of every object inside a schema, at any depth, in the order of the definition.
  * Components that are in `seen` already are not entered again, so recursion ends; nor is a member whose visit is false.
@@ -33,18 +40,19 @@ export function walk(
   schemas: Schemas,
   schema: JsonSchema,
   visit: (place: Place) => unknown,
-  seen: Set<string> = new Set(),
+  seen: Seen = new Set<string>(),
   path = "",
   within: readonly Variant[] = [],
 ): void {
+  let known = seen;
   if (schema.$ref !== undefined) {
     const name = refName(schema.$ref);
-    if (seen.has(name)) return;
-    seen.add(name);
+    if (seen.has(name, path)) return;
+    known = seen.add(name, path);
   }
   const own = resolve(schemas, schema);
   const enter = (child: JsonSchema | boolean | undefined, at: string, inside = within): void => {
-    if (typeof child === "object") walk(schemas, child, visit, seen, at, inside);
+    if (typeof child === "object") walk(schemas, child, visit, known, at, inside);
   };
   for (const [name, member] of Object.entries(own.properties ?? {})) {
     const at = path === "" ? name : `${path}.${name}`;

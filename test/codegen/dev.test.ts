@@ -215,7 +215,8 @@ describe("resource402 dev", () => {
     using project = createProject(files);
     const { url, look: ask, until, end } = await dev(project);
     project.write("resources.ts", definition(""));
-    expect(await until("goes on as it was")).toContain("resources.greet.summary  is missing or empty");
+    await until("resources.greet.summary  is missing or empty");
+    await until("goes on as it was");
     expect(await ask()).toMatchObject({ status: 200, said: "first!" });
     const more = `wave: resource({
       summary: "Wave.", method: "GET", price: price.free(), timeout: "5s",
@@ -234,18 +235,21 @@ describe("resource402 dev", () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     for (const [text, told] of [
-      ["export const look = (;\n", /handlers\/look\.ts:1 {2}/],
-      ["export const lok = 1;\n", /handlers\/look\.ts {2}exports no function "look"/],
-      ["throw new Error('not set');\n", /handlers\/look\.ts:1 {2}not set/],
-      ['import "../else.ts";\n', /handlers\/look\.ts:1 {2}cannot find else\.ts/],
+      ["export const look = (;\n", "handlers/look.ts:1  "],
+      ["export const lok = 1;\n", 'handlers/look.ts  exports no function "look"'],
+      ["throw new Error('not set');\n", "handlers/look.ts:1  not set"],
+      ['import "../else.ts";\n', "handlers/look.ts:1  cannot find else.ts"],
     ] as const) {
       project.write("handlers/look.ts", text);
-      expect(await until("goes on as it was")).toMatch(told);
+      // It may be taken up twice, and then be told of twice.
+      await until(told);
+      await until("goes on as it was");
       expect((await ask()).said).toBe("first!");
     }
     // The missing file comes, and is watched already; of what the handler lacks then, it is told next.
     project.write("else.ts", "export {};\n");
-    expect(await until("goes on as it was")).toContain('exports no function "look"');
+    await until('exports no function "look"');
+    await until("goes on as it was");
     project.write("handlers/look.ts", look("mended"));
     await expect.poll(async () => (await ask()).said).toBe("mended!");
     await end();
@@ -262,6 +266,7 @@ describe("resource402 dev", () => {
     expect((await ask()).said).toBe("first!");
     project.write("handlers/look.ts", look("back"));
     await expect.poll(async () => (await ask()).said).toBe("back!");
+    await until("Reloaded in");
 
     // The folder as a whole, as another branch may have it.
     rmSync(join(project.folder, "handlers"), { recursive: true });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
-const RECOVERY = { everyMs: 20, leaseMs: 60, comeBackMs: 200 };
+const RECOVERY = { everyMs: 20, leaseMs: 2_000, comeBackMs: 3_000 };
 
 async function buy(shop: Shop, path: string, body: unknown, key = "the-purchase"): Promise<Response> {
   const { headers } = await signedByHand(shop, path, body, { key });

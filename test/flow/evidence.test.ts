@@ -268,7 +268,7 @@ describe("a buyer who has spent the last cent on a call", () => {
 
 describe("a replay that is proven slowly", () => {
   it("does not do again what another one has closed in the meantime", async () => {
-    const recovery = { everyMs: 20, leaseMs: 60 };
+    const recovery = { everyMs: 20, leaseMs: 2_000 };
     await using shop = await openShop({ recovery });
     const never = new Promise<never>(() => {});
     const ran = gate();
@@ -319,7 +319,7 @@ describe("a replay that is proven slowly", () => {
 
 describe("two copies of a payment over which a server has died", () => {
   it("run the work once more between them, not once each", async () => {
-    const recovery = { everyMs: 20, leaseMs: 60 };
+    const recovery = { everyMs: 20, leaseMs: 2_000 };
     await using shop = await openShop({ recovery });
     const never = new Promise<never>(() => {});
     const begun = gate();

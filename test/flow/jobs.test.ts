@@ -73,10 +73,11 @@ describe("a job's status", () => {
   it("is 410 from the moment at which it expires, before it is swept, unless a refund is owed", async () => {
     const store = memoryStore();
     await using shop = await openShop({ store });
-    const { id } = await shop.client().render.start({ prompt: "x" });
+    const { id, result } = await shop.client().render.start({ prompt: "x" });
+    await result();
     shop.handlers.render = (_, ctx) => ctx.fail("refused", "No.");
-    const { id: owed } = await shop.client().render.start({ prompt: "y" });
-    for (const job of [id, owed]) await shop.fetch(`/v1/jobs/${job}`, { headers: { prefer: "wait=5" } });
+    const { id: owed, result: refused } = await shop.client().render.start({ prompt: "y" });
+    await expect(refused()).rejects.toThrow();
     const hour = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_001);
     try {
       await using later = await openShop({ store });

@@ -360,7 +360,7 @@ describe("the way to a receiver", () => {
     const shop = await receiver();
     await ended(store, `http://hook.test:${shop.port}/`);
     const resolve = async () => ["127.0.0.2", "127.0.0.1"];
-    const { deliver, logged } = callbacksOf(store, { resolve, timeoutMs: 1_000 });
+    const { deliver, logged } = callbacksOf(store, { resolve, timeoutMs: 5_000 });
     await delivering(deliver, () => shop.received.length === 1);
     expect(logged.map(({ message }) => message)).toEqual(["callback failed", "callback delivered"]);
   });

@@ -56,7 +56,12 @@ it("says that nobody runs the jobs it sells, and is ready all the same: it has o
   expect(status).toBe(200);
   expect(body).toEqual({
     status: "degraded",
-    checks: { store: "ok", facilitator: "ok", workers: "none seen for 0 s", server: "ok" },
+    checks: {
+      store: "ok",
+      facilitator: "ok",
+      workers: expect.stringMatching(/^none seen for \d s$/),
+      server: "ok",
+    },
   });
   expect((await api.fetch("/v1/ping")).status).toBe(200);
 
@@ -71,14 +76,14 @@ it("says that nobody runs the jobs it sells, and is ready all the same: it has o
   await worker.server.stop();
   await until(
     () => asked(api, "/readyz"),
-    ([code, said]) => code === 200 && JSON.stringify(said).includes('"none seen for 1 s"'),
+    ([code, said]) => code === 200 && /"none seen for [1-9]\d* s"/.test(JSON.stringify(said)),
   );
 });
 
 it("fails at once when it is told to stop, and answers what still comes while load balancers learn of it", async () => {
   await using shop = await openShop();
   await shop.server.start();
-  const stopped = shop.server.stop(5_000, 300).then(() => "stopped");
+  const stopped = shop.server.stop(10_000, 3_000).then(() => "stopped");
   expect(await asked(shop, "/readyz")).toMatchObject([503, { checks: { server: "stopping" } }]);
   expect(await shop.client().echo({ text: "late" })).toEqual({ text: "late" });
   const { headers } = await signedByHand(shop, "/v1/render", { prompt: "late" }, { key: "a-late-purchase" });

@@ -44,7 +44,7 @@ it("a command that comes back for an answer, and is stopped again, does not say 
     );
     process.kill("SIGINT");
     expect(await ended).toEqual([130, null]);
-    return untilSaid("Stopped.");
+    return untilSaid("--idempotency-key pay_");
   };
   const said = await stopped(["call", "translate", "-f", "words=ink", "--yes", "--base-url", served.url], 1);
   const [, line = ""] = /resource402 (call translate .*--idempotency-key pay_.*)/.exec(said) ?? [];

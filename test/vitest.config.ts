@@ -5,7 +5,17 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** These take a minute and more: begun last, one of them would keep one core busy while the other has nothing to do. */
-const LONGEST = ["package/installed", "faults/simulation", "faults/kill", "faults/faults", "codegen/dev"];
+const LONGEST = [
+  ...[
+    "package/installed",
+    "faults/simulation",
+    "flow/workers",
+    "faults/kill",
+    "codegen/dev",
+    "faults/faults",
+  ],
+  "flow/works",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

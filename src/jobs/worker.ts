@@ -217,7 +217,6 @@ export function createWorker(options: WorkerOptions): Worker {
       take();
     }
     if (!job) return;
-    left.delete(jobId);
     entry.attempt = job.attempt;
     const { callId: requestId, resource: name } = job;
     const jobLog = childLogger(log, { requestId, resource: name, jobId, attempt: job.attempt });

@@ -124,6 +124,22 @@ describe("a Permit2 signature of a stranger, with a buyer's address beside it an
     expect(answer.headers.has("idempotent-replayed")).toBe(false);
   });
 
+  it("does not open the answer either when it is said to want money, and the buyer's own old signature stands beside it", async () => {
+    await using shop = await openShop();
+    const body = { text: "the buyer's secret" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "order-1003" });
+    expect((await shop.fetch("/v1/echo", post(body, headers))).status).toBe(200);
+    // Everybody can read on the chain what the buyer has signed for another purchase.
+    const { headers: read } = await signedByHand(shop, "/v1/echo", body, { key: "another" });
+    const old = decodeHeader(read["payment-signature"] ?? "") as PaymentPayload;
+    const permit = await permitted(shop, "/v1/echo", body, shop.world.buyer);
+    const { permit2Authorization } = permit.payload;
+    const posed = { ...old, payload: { ...old.payload, permit2Authorization } };
+    shop.facilitator.verify = async () => ({ isValid: false, invalidReason: "insufficient_funds" });
+    const answer = await send(shop, "/v1/echo", body, posed, { "idempotency-key": "order-1003" });
+    expect([answer.status, await answer.text()]).toEqual([402, expect.not.stringContaining("secret")]);
+  });
+
   it("does not open the buyer's job", async () => {
     await using shop = await openShop();
     takePermit2(shop);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint } from "../../src/payments/evidence.ts";
+import { fingerprint, readPayment } from "../../src/payments/evidence.ts";
+import { encodeHeader } from "../../src/wire/index.ts";
 
 const print = (input: unknown): string => fingerprint("upscale", input);
 
@@ -27,5 +28,36 @@ describe("two inputs have different fingerprints", () => {
 
   it("when they are for different resources", () => {
     expect(fingerprint("a", { n: 1 })).not.toBe(fingerprint("b", { n: 1 }));
+  });
+});
+
+describe("a payment", () => {
+  const NAMED = { from: `0x${"a".repeat(40)}`, nonce: `0x${"b".repeat(64)}` };
+  const presented = (way: string, authorization: object, version: 1 | 2) => {
+    const payload = { signature: "0x", [way]: authorization };
+    const accepted = { scheme: "exact", network: "eip155:84532", amount: "1", asset: "0x1", payTo: "0x2" };
+    const payment =
+      version === 2
+        ? { x402Version: 2, accepted: { ...accepted, maxTimeoutSeconds: 60, extra: {} }, payload }
+        : { x402Version: 1, scheme: "exact", network: "base-sepolia", payload };
+    const name = version === 2 ? "payment-signature" : "x-payment";
+    return readPayment(new Headers({ [name]: encodeHeader(payment) }));
+  };
+
+  describe.each([1, 2] as const)("of version %i", (version) => {
+    it.each(["authorization", "permit2Authorization"])("is read whose %s is named by text", (way) => {
+      expect(presented(way, NAMED, version)).toMatchObject({ version });
+    });
+
+    it.each([
+      ["authorization", "from", [NAMED.from]],
+      ["authorization", "nonce", [NAMED.nonce]],
+      ["authorization", "nonce", 7],
+      ["permit2Authorization", "from", [NAMED.from]],
+      ["permit2Authorization", "nonce", ["7"]],
+      ["permit2Authorization", "nonce", true],
+    ])("is malformed whose %s has for its %s %j", (way, member, value) => {
+      expect(presented(way, { ...NAMED, [member]: value }, version)).toBe("malformed");
+    });
   });
 });

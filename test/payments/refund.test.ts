@@ -97,6 +97,16 @@ describe("a refund", () => {
     expect(await payer(account(), async () => settled).pay(await owed())).toMatchObject({ state: "paid" });
   });
 
+  it("that is refused at the second try is not paid by another account: the first may have been heard", async () => {
+    const by = account();
+    const lost = async () => ({ outcome: "unknown", reason: "fetch failed" }) as const;
+    const refused = async () => ({ outcome: "refused", reason: "insufficient_funds" }) as const;
+    await payer(by, lost).pay(await owed());
+    await payer(by, refused).pay(await owed());
+    const other = await payer(account(), async () => settled).pay(await owed());
+    expect(other).toMatchObject({ state: "owed", problem: expect.stringContaining(by.address) });
+  });
+
   it("is sent by one of two servers that have read it at the same time", async () => {
     let sent = 0;
     const settle = async () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { postgresStore } from "resource402/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { connectPostgres } from "../../src/store/postgres-connection.ts";
 import { migrate } from "../../src/store/postgres-migrations.ts";
 import type { JobRecord, Store } from "../../src/store/store.ts";
 import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
@@ -200,6 +201,22 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       expect(await early.job("j1")).toMatchObject({ id: "j1" });
       expect(ids(await early.handOut({ limit: 9 })).sort()).toEqual(["j1", "j2"]);
       await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
+    });
+
+    it("gives a statement up before we do, and commits durably, whatever its own defaults are", async () => {
+      const database = new URL(server.connectionString).pathname.slice(1);
+      await admin.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
+      const connection = connectPostgres(server.connectionString, 1, () => {});
+      try {
+        const [set] = await connection.read(
+          "SELECT current_setting('statement_timeout') AS most, current_setting('synchronous_commit') AS sync",
+        );
+        // What we wait for is 30 seconds: what is given up here must not be written there after all.
+        expect(set).toEqual({ most: "29s", sync: "on" });
+      } finally {
+        await connection.close();
+        await admin.query(`ALTER DATABASE ${database} RESET synchronous_commit`);
+      }
     });
 
     it("that cuts connections off makes no method hang, and those that come after work", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { memoryStore } from "resource402/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { JobRecord, Step, Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
@@ -432,4 +433,28 @@ describe("a worker", () => {
     expect((await worker.fetch("/readyz")).status).toBe(200);
     expect((await worker.fetch("/admin")).status).not.toBe(404);
   });
+});
+
+it("a server that runs one job at a time does not run another beside a handler that ignores its time-out", async () => {
+  const first = gate();
+  const begun: string[] = [];
+  const deaf = async ({ name }: { name: string }) => {
+    begun.push(name);
+    if (name === "a") await first.opened;
+    return { name };
+  };
+  await using works = await openWorks({
+    store: memoryStore(),
+    jobs: { concurrency: 1 },
+    works: { deaf: { timeout: "3s", handler: deaf } },
+  });
+  const one = await works.order("deaf", "a");
+  const two = await works.order("deaf", "b");
+  await works.when(one, "failed");
+  // There is room for it only once the first handler has come to its end.
+  await pause(300);
+  expect(begun).toEqual(["a"]);
+  first.open();
+  await works.when(two, "succeeded");
+  expect(begun).toEqual(["a", "b"]);
 });

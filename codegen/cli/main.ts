@@ -1,9 +1,16 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import * as modules from "node:module";
 import { isMainThread } from "node:worker_threads";
 
+// As package.json says; an older one would fail over the first thing that it lacks, without a word of what to do.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`resource402 needs Node 22.18 or later, and this is ${process.versions.node}.`);
+  process.exit(2);
+}
+
 // Half of a small run is compiling typescript's own source.
-enableCompileCache();
+modules.enableCompileCache();
 
 // This file is both the command and the thread in which a definition is read, so that the thread's file
 // need not be looked for, wherever the command has been bundled to.

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { load } from "../../codegen/cli/load.ts";
 import { createProject } from "./project.ts";
 
@@ -308,6 +308,18 @@ describe("resource402", () => {
       "Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.",
     );
     expect((await project.run("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("says which Node it needs where an older one runs it", async () => {
+    using project = createProject({});
+    const older = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.17.1" } })`;
+    vi.stubEnv("NODE_OPTIONS", `--import=data:text/javascript,${encodeURIComponent(older)}`);
+    const { code, err } = await project.run("--help");
+    vi.unstubAllEnvs();
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: "resource402 needs Node 22.18 or later, and this is 22.17.1.\n",
+    });
   });
 
   it("shows the main path and every command when none is named, and fails", async () => {

@@ -80,12 +80,10 @@ describe("imports run one way", () => {
     expect(only("src/node/", [/^src\/node\//, /^src\/client\/calls\.ts$/])).toEqual([]);
   });
   it("from the server to every room of the running side but the client's", () => {
-    expect(only("src/server/", [/^src\/(server|payments|jobs|store|observe|wire)\//, /^schema\//])).toEqual(
-      [],
-    );
+    expect(only("src/server/", [/^src\/(server|ledger|jobs|store|observe|wire)\//, /^schema\//])).toEqual([]);
   });
   it("from the rooms beneath the server never up to it", () => {
-    expect(only("src/payments/", [/^src\/(payments|store|observe|wire)\//, /^schema\//])).toEqual([]);
+    expect(only("src/ledger/", [/^src\/(ledger|store|observe|wire)\//, /^schema\//])).toEqual([]);
     expect(only("src/jobs/", [/^src\/(jobs|store|observe|wire)\//, /^schema\//])).toEqual([]);
     expect(only("src/store/", [/^src\/(store|wire)\//])).toEqual([]);
     expect(only("src/observe/", [/^src\/observe\//])).toEqual([]);
@@ -122,7 +120,7 @@ describe("packages stay in their rooms", () => {
     expect(without((file) => file.startsWith("src/client/"), /^(zod|viem|@x402|hono|node:)/)).toEqual([]);
   });
   it("nothing of Node in what runs on Workers", () => {
-    const portable = /^src\/(wire|server|payments|jobs|store|observe|client|doctor)\//;
+    const portable = /^src\/(wire|server|ledger|jobs|store|observe|client|doctor)\//;
     const sqlite = /^src\/store\/sqlite(-file|-tally)?\.ts$/;
     const postgres = /^src\/store\/postgres(-[a-z]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);

@@ -1,9 +1,9 @@
 import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
+import { rpcRecord } from "../../src/ledger/chain.ts";
+import { createFacilitator } from "../../src/ledger/charge.ts";
+import { createRefunds } from "../../src/ledger/refund.ts";
 import type { Logger } from "../../src/observe/log.ts";
-import { rpcRecord } from "../../src/payments/chain.ts";
-import { createFacilitator } from "../../src/payments/charge.ts";
-import { createRefunds } from "../../src/payments/refund.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
 import type { Network } from "../../src/wire/index.ts";
 import { confirmed, needSomebody } from "./ask.ts";

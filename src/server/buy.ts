@@ -1,8 +1,8 @@
 import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
-import type { Verdict } from "../payments/charge.ts";
-import { ofPayer, provenPayer, recall, unrecorded } from "../payments/recall.ts";
+import type { Verdict } from "../ledger/charge.ts";
+import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import {
   AUTHORIZATION_MARGIN_MS,

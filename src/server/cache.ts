@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Claim } from "../payments/recall.ts";
+import type { Claim } from "../ledger/recall.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** An output that was made before. */

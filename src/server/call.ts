@@ -1,9 +1,9 @@
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
+import { anonymous, fingerprint, identify, readKey, readPayment } from "../ledger/evidence.ts";
+import { isRecorded, wordOn } from "../ledger/recall.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
-import { anonymous, fingerprint, identify, readKey, readPayment } from "../payments/evidence.ts";
-import { isRecorded, wordOn } from "../payments/recall.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS, type ProblemCode } from "../wire/index.ts";

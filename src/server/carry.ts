@@ -1,6 +1,6 @@
 import { type Outcome, run } from "../jobs/run.ts";
-import type { Closing } from "../payments/collect.ts";
-import { untilDoneMs } from "../payments/offer.ts";
+import type { Closing } from "../ledger/collect.ts";
+import { untilDoneMs } from "../ledger/offer.ts";
 import type { CallRecord, PaymentIdentity, StoredAnswer } from "../store/store.ts";
 import { HEADERS } from "../wire/index.ts";
 import { failure, json, problem, replayed } from "./answer.ts";

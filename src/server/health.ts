@@ -1,5 +1,5 @@
 import type { Crew } from "../jobs/crew.ts";
-import type { Offers } from "../payments/offer.ts";
+import type { Offers } from "../ledger/offer.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
 
 /** How long a check may take. */

@@ -6,11 +6,11 @@ export {
   notImplemented,
   type Step,
 } from "../jobs/handler.ts";
+export type { ChainRecord, Evidence } from "../ledger/chain.ts";
+export type { Accept, AcceptedAsset } from "../ledger/offer.ts";
 export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
 export type { Logger, LogLevel } from "../observe/log.ts";
 export type { MetricsEndpoint } from "../observe/telemetry.ts";
-export type { ChainRecord, Evidence } from "../payments/chain.ts";
-export type { Accept, AcceptedAsset } from "../payments/offer.ts";
 export { memoryStore } from "../store/memory.ts";
 export type {
   Begun,

@@ -1,11 +1,11 @@
 import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import type { Duration } from "../../schema/duration.ts";
 import type { Usd } from "../../schema/money.ts";
+import { type ChainRecord, rpcRecord } from "../ledger/chain.ts";
+import type { Accept } from "../ledger/offer.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger, LogLevel } from "../observe/log.ts";
 import type { MetricsEndpoint } from "../observe/telemetry.ts";
-import { type ChainRecord, rpcRecord } from "../payments/chain.ts";
-import type { Accept } from "../payments/offer.ts";
 import type { Store } from "../store/store.ts";
 import type { EvmAccount } from "../wire/transfer.ts";
 import type { AdminOptions } from "./admin.ts";

@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Description } from "../payments/bazaar.ts";
+import type { Description } from "../ledger/bazaar.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import type { PublishedPath } from "../wire/pages.ts";
 

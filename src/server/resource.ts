@@ -10,7 +10,7 @@ import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
 import type { JobResource } from "../jobs/record.ts";
-import type { Priced } from "../payments/offer.ts";
+import type { Priced } from "../ledger/offer.ts";
 
 /** What the compiler writes down of a resource for the server. */
 export interface ResourceDocument {

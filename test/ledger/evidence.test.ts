@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint, readPayment } from "../../src/payments/evidence.ts";
+import { fingerprint, readPayment } from "../../src/ledger/evidence.ts";
 import { encodeHeader } from "../../src/wire/index.ts";
 
 const print = (input: unknown): string => fingerprint("upscale", input);

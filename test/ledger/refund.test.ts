@@ -1,9 +1,9 @@
 import { memoryStore, type RefundRecord, type Store } from "resource402/server";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ChainRecord } from "../../src/payments/chain.ts";
-import type { Settlement } from "../../src/payments/charge.ts";
-import { createRefunds } from "../../src/payments/refund.ts";
+import type { ChainRecord } from "../../src/ledger/chain.ts";
+import type { Settlement } from "../../src/ledger/charge.ts";
+import { createRefunds } from "../../src/ledger/refund.ts";
 import type { SignedPayment } from "../../src/store/store.ts";
 import { gate } from "../flow/shop.ts";
 import { refund } from "../store/records.ts";

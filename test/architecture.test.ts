@@ -65,31 +65,36 @@ describe("imports run one way", () => {
     expect(only("src/wire/", [/^src\/wire\//])).toEqual([]);
     expect(without((file) => file.startsWith("src/wire/"), /^(?!src\/wire\/)/)).toEqual([]);
   });
+  it("from the clock nowhere", () => {
+    expect(only("src/time/", [/^src\/time\//])).toEqual([]);
+  });
   it("from the client to the wire and the pure parts of the schema", () => {
     expect(
-      only("src/client/", [/^src\/client\//, /^src\/wire\//, /^schema\/(price|money|duration)\.ts$/]),
+      only("src/client/", [/^src\/(client|wire|time)\//, /^schema\/(price|money|duration)\.ts$/]),
     ).toEqual([]);
   });
   it("from what serves agents to the client and the wire", () => {
-    expect(only("src/mcp/", [/^src\/(mcp|client|wire)\//])).toEqual([]);
+    expect(only("src/mcp/", [/^src\/(mcp|client|wire|time)\//])).toEqual([]);
   });
   it("from the doctor to the wire, to the client where it pays, and to the arithmetic of money", () => {
-    expect(only("src/doctor/", [/^src\/(doctor|wire|client)\//, /^schema\/money\.ts$/])).toEqual([]);
+    expect(only("src/doctor/", [/^src\/(doctor|wire|client|time)\//, /^schema\/money\.ts$/])).toEqual([]);
   });
   it("from what runs on Node alone to the form in which the client saves its calls", () => {
     expect(only("src/node/", [/^src\/node\//, /^src\/client\/calls\.ts$/])).toEqual([]);
   });
   it("from the server to every room of the running side but the client's", () => {
-    expect(only("src/server/", [/^src\/(server|ledger|jobs|store|observe|wire)\//, /^schema\//])).toEqual([]);
+    expect(
+      only("src/server/", [/^src\/(server|ledger|jobs|store|observe|wire|time)\//, /^schema\//]),
+    ).toEqual([]);
   });
   it("from the rooms beneath the server never up to it", () => {
-    expect(only("src/ledger/", [/^src\/(ledger|store|observe|wire)\//, /^schema\//])).toEqual([]);
-    expect(only("src/jobs/", [/^src\/(jobs|store|observe|wire)\//, /^schema\//])).toEqual([]);
-    expect(only("src/store/", [/^src\/(store|wire)\//])).toEqual([]);
-    expect(only("src/observe/", [/^src\/observe\//])).toEqual([]);
+    expect(only("src/ledger/", [/^src\/(ledger|store|observe|wire|time)\//, /^schema\//])).toEqual([]);
+    expect(only("src/jobs/", [/^src\/(jobs|store|observe|wire|time)\//, /^schema\//])).toEqual([]);
+    expect(only("src/store/", [/^src\/(store|wire|time)\//])).toEqual([]);
+    expect(only("src/observe/", [/^src\/(observe|time)\//])).toEqual([]);
   });
   it("from the test world to nothing of ours but the names of the fault points", () => {
-    expect(only("src/testing/", [/^src\/testing\//, /^src\/observe\/fault\.ts$/])).toEqual([]);
+    expect(only("src/testing/", [/^src\/(testing|time)\//, /^src\/observe\/fault\.ts$/])).toEqual([]);
   });
   it("never in a circle, not even for a type", () => {
     const imports = new Map(all.map((file) => [file, importsOf(file)]));
@@ -120,7 +125,7 @@ describe("packages stay in their rooms", () => {
     expect(without((file) => file.startsWith("src/client/"), /^(zod|viem|@x402|hono|node:)/)).toEqual([]);
   });
   it("nothing of Node in what runs on Workers", () => {
-    const portable = /^src\/(wire|server|ledger|jobs|store|observe|client|doctor)\//;
+    const portable = /^src\/(wire|time|server|ledger|jobs|store|observe|client|doctor)\//;
     const sqlite = /^src\/store\/sqlite(-file|-tally)?\.ts$/;
     const postgres = /^src\/store\/postgres(-[a-z]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);

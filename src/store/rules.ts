@@ -1,4 +1,4 @@
-import { TERMINAL } from "../wire/index.ts";
+import { hasEnded, isClaimable, type State, UNSETTLED } from "./state.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, Step, Stepped } from "./store.ts";
 import { AUTHORIZATION_MARGIN_MS, CALL_LIFE_MS, REFUND_LIFE_MS } from "./store.ts";
 
@@ -10,64 +10,47 @@ export function isOrphaned(record: { readonly owner: string | undefined }, alive
   return record.owner === undefined || !alive(record.owner);
 }
 
-/** Somebody has to come back to it: money may be moving, or there is no answer yet. */
-export function isOpen(call: Pick<CallRecord, "paymentState" | "answer">): boolean {
-  return call.paymentState === "in_flight" || call.answer === undefined;
-}
-
 /** Answered by an error. */
 export function hasFailed({ answer }: Pick<CallRecord, "answer">): boolean {
   return answer !== undefined && answer.status >= 400;
 }
 
-/** Answered in the same request, and not charged: it was free, or it has failed. */
-export function hasEndedFree(call: Pick<CallRecord, "paymentState" | "answer" | "jobId">): boolean {
-  return call.jobId === undefined && call.paymentState === "unused" && !isOpen(call);
+/** A synchronous call that was answered and not charged, because it was free or failed. */
+export function hasEndedFree(call: Pick<CallRecord, "phase" | "payment" | "jobId">): boolean {
+  if (call.jobId !== undefined) return false;
+  return call.phase === "void" || (call.phase === "delivered" && call.payment === undefined);
 }
 
-/** May be started: queued, whoever queued it, and its time has come. */
-export function isReady(job: Pick<JobRecord, "status" | "runAt">, now: number): boolean {
-  return job.status === "queued" && job.runAt <= now;
+/** A worker may claim it now. */
+export function isReady(job: State & Pick<JobRecord, "runAt">, now: number): boolean {
+  return isClaimable(job) && job.runAt <= now;
 }
 
-/** Waits for a server: ready, or running under a dead one. */
-export function isWaiting(
-  job: Pick<JobRecord, "status" | "owner" | "runAt">,
-  alive: Alive,
-  now: number,
-): boolean {
-  return isReady(job, now) || (job.status === "running" && isOrphaned(job, alive));
+/** Running under a server that no longer lives. */
+export function isStranded(job: State & Pick<JobRecord, "owner">, alive: Alive): boolean {
+  return job.work === "running" && isOrphaned(job, alive);
 }
 
-/**
- * Takes a place in the queue: it waits for a worker, or for its payment to do so. What may be in doubt for good does not.
- */
-export function isQueued(
-  job: Pick<JobRecord, "status" | "startedAt" | "createdAt">,
-  doubtSince = Number.NEGATIVE_INFINITY,
-): boolean {
-  if (job.status !== "awaiting_payment") return job.status === "queued";
-  return job.startedAt === undefined && job.createdAt >= doubtSince;
+/** Waits for its first start, and has waited too long. */
+export function isLate(job: State & Pick<JobRecord, "startBy">, now: number): boolean {
+  return isClaimable(job) && job.startBy !== undefined && job.startBy <= now;
 }
 
 /**
- * The work is, or will be, done before the money has come. It is not owed any more once the job has ended unpaid; a
- * job whose record is gone has ended.
+ * The price may still be settled, so that it counts against what one payer may have open at a time.
+ * @param settleableSince A payment that could be settled until then at the latest no longer counts.
  */
 export function isOutstanding(
-  call: Pick<CallRecord, "charge" | "jobId" | "paymentState">,
-  job: Pick<JobRecord, "status"> | undefined,
+  call: Pick<CallRecord, "phase" | "payment"> & { readonly identity: Pick<PaymentIdentity, "validBefore"> },
+  settleableSince = Number.NEGATIVE_INFINITY,
 ): boolean {
-  if (call.charge !== "after" || call.jobId === undefined || call.paymentState === "settled") return false;
-  return call.paymentState === "in_flight" || (job !== undefined && !TERMINAL.includes(job.status));
+  if (call.payment === undefined || !UNSETTLED.includes(call.phase)) return false;
+  return call.identity.validBefore * 1000 >= settleableSince;
 }
 
-/** Nobody knows whether its money has moved, nor may ever: its payment could be settled until `since` at the latest. */
-export function isLongInDoubt(
-  call: Pick<CallRecord, "paymentState"> & { readonly identity: Pick<PaymentIdentity, "validBefore"> },
-  since = Number.NEGATIVE_INFINITY,
-): boolean {
-  return call.paymentState === "in_flight" && call.identity.validBefore * 1000 < since;
+/** Its settlement was tried without an outcome. */
+export function isUnconfirmed({ phase, tries }: Pick<CallRecord, "phase" | "tries">): boolean {
+  return phase === "submitted" && tries > 0;
 }
 
 /** Order of what is told oldest first; the id decides between two of one millisecond. */
@@ -83,8 +66,9 @@ export function byAge(a: { createdAt: number; id: string }, b: { createdAt: numb
 export function take(step: Step, found: Stepped, alive: Alive, now: number): Stepped | undefined {
   const call = step.call && takeCall(step.call, found.call, alive, now);
   if (step.call && !call) return undefined;
+  const skipsJob = step.job?.optional === true && found.job === undefined;
   const job = step.job && takeJob(step.job, found.job, alive, now);
-  if (step.job && !job) return undefined;
+  if (step.job && !job && !skipsJob) return undefined;
   const refund = step.refund && takeRefund(step.refund, found.refund);
   if (step.refund && !refund) return undefined;
   return { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
@@ -99,8 +83,7 @@ function takeCall(
   if (!call) return undefined;
   if (when?.owner !== undefined && call.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(call, alive)) return undefined;
-  if (when?.paymentState && !when.paymentState.includes(call.paymentState)) return undefined;
-  if (when?.unanswered && call.answer !== undefined) return undefined;
+  if (when?.phase && !when.phase.includes(call.phase)) return undefined;
   if (set === "forget") return call;
   const endedAt = set.answer && !call.answer && call.jobId === undefined ? now : call.endedAt;
   return { ...call, ...set, endedAt };
@@ -113,17 +96,19 @@ function takeJob(
   now: number,
 ): JobRecord | undefined {
   if (!job) return undefined;
-  if (when?.status && !when.status.includes(job.status)) return undefined;
+  if (when?.work && !when.work.includes(job.work)) return undefined;
+  if (when?.phase && !when.phase.includes(job.phase)) return undefined;
   if (when?.attempt !== undefined && job.attempt !== when.attempt) return undefined;
   if (when?.owner !== undefined && job.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(job, alive)) return undefined;
   if (when?.callbackTries !== undefined && job.callback?.tries !== when.callbackTries) return undefined;
-  // To whom the end was told is no news of the job: what has ended is not written on any more.
+  if (set === "forget") return job;
+  // A delivered webhook changes nothing that a buyer is shown.
   const isNews = Object.keys(set).some((name) => name !== "callback");
   const next = { ...job, ...set, updatedAt: isNews ? now : job.updatedAt };
-  const startedAt = next.startedAt ?? (next.status === "running" ? now : undefined);
-  if (!TERMINAL.includes(next.status) || job.endedAt !== undefined) return { ...next, startedAt };
-  // Whoever ends a job need not think of those who want to be told.
+  const startedAt = next.startedAt ?? (next.work === "running" ? now : undefined);
+  if (!hasEnded(next) || job.endedAt !== undefined) return { ...next, startedAt };
+  // The store schedules the webhook, so that no way to end a job can forget it.
   const callback = next.callback && { ...next.callback, dueAt: now };
   return { ...next, startedAt, endedAt: now, callback };
 }
@@ -149,12 +134,12 @@ export interface Ties {
 
 /** A key outlives its job, and a payment its authorization: a late replay must not charge again. */
 export function maySweepCall(
-  call: Pick<CallRecord, "paymentState" | "answer" | "createdAt"> & { identity: { validBefore: number } },
+  call: Pick<CallRecord, "phase" | "retryAt" | "createdAt"> & { identity: { validBefore: number } },
   ties: Ties,
   now: number,
 ): boolean {
-  // What is open is for the recovery: it may have been charged, and be owed back.
-  return !isOpen(call) && !ties.owed && !ties.job && sweepCallAt(call) <= now;
+  const isDue = call.retryAt !== undefined || call.phase === "submitted";
+  return !isDue && !ties.owed && !ties.job && sweepCallAt(call) <= now;
 }
 
 /** When a call may be swept at the earliest, in milliseconds since the epoch. */
@@ -166,14 +151,11 @@ export function sweepCallAt(
 
 /** A job is kept as long as its money is not where it belongs: whoever brings it there writes to the job too. */
 export function maySweepJob(
-  job: Pick<JobRecord, "expiresAt">,
-  call: Pick<CallRecord, "paymentState"> | undefined,
+  job: Pick<JobRecord, "expiresAt" | "phase">,
   ties: Pick<Ties, "owed">,
   now: number,
 ): boolean {
-  return (
-    job.expiresAt !== undefined && job.expiresAt <= now && !ties.owed && call?.paymentState !== "in_flight"
-  );
+  return job.expiresAt !== undefined && job.expiresAt <= now && !ties.owed && job.phase !== "submitted";
 }
 
 export function maySweepRefund(refund: Pick<RefundRecord, "state" | "createdAt">, now: number): boolean {

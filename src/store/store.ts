@@ -5,9 +5,9 @@ import type {
   PaymentPayloadV1,
   PaymentRequirements,
   PaymentRequirementsV1,
-  PaymentState,
   Receipt,
 } from "../wire/index.ts";
+import type { Phase, State, Work } from "./state.ts";
 
 /** An answer as it left the server, kept so that a replay is equal to the byte. */
 export interface StoredAnswer {
@@ -20,7 +20,11 @@ export interface StoredAnswer {
  * A signed payment with the offer it accepts: all that a later settlement needs. `network` is CAIP-2 in
  * both versions, since one authorization can be presented in either.
  */
-export type SignedPayment = { readonly network: Network } & (
+export type SignedPayment = {
+  readonly network: Network;
+  /** The asset as it was offered: a later change of the offers must not change receipts and refunds. */
+  readonly asset: { readonly symbol: string; readonly decimals: number };
+} & (
   | { readonly version: 2; readonly payload: PaymentPayload; readonly requirements: PaymentRequirements }
   | { readonly version: 1; readonly payload: PaymentPayloadV1; readonly requirements: PaymentRequirementsV1 }
 );
@@ -37,10 +41,8 @@ export interface PaymentIdentity {
 }
 
 /**
- * The intent to charge for one call: written before any money moves, kept until after its authorization has expired.
- *
- * `paymentState` says how far the money is. `unused`: nothing has been asked for. `in_flight`: a settlement may have
- * been asked for, and its outcome is not recorded. `settled`: it has been paid.
+ * One call: the intent to charge for it, and what has become of it. Written before any money can move, and kept until
+ * after its authorization has expired.
  */
 export interface CallRecord {
   readonly id: string;
@@ -49,32 +51,41 @@ export interface CallRecord {
   readonly key: string | undefined;
   /** Hash of resource and validated input: the same key with another input is refused. */
   readonly fingerprint: string;
+  /** Hash of method, path, query and raw body: finds the response again, whatever a deploy has changed. */
+  readonly requestHash: string;
   readonly identity: PaymentIdentity;
-  /** Absent when the resource is free. */
+  /** Absent when the call is free. */
   readonly payment: SignedPayment | undefined;
-  /** What it costs, in millionths of a US dollar. */
+  /** The price in millionths of a US dollar. */
   readonly value: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
-  readonly paymentState: Extract<PaymentState, "unused" | "in_flight" | "settled">;
-  /** The answer to give once the call is closed. A job's is there from the beginning. */
+  readonly phase: Phase;
+  /** True when a submission may have moved the money and nobody knows: from then on no refusal is believed. */
+  readonly ambiguous: boolean;
+  /** The response of a synchronous call, without its receipt and without words about money. */
   readonly answer: StoredAnswer | undefined;
   readonly receipt: Receipt | undefined;
+  /** The last refusal or unclear reply: a code-like word. */
+  readonly reason: string | undefined;
   readonly jobId: string | undefined;
-  /** The server that is working on the call; nobody when it waits for evidence, or for nothing any more. */
+  /** The server that is working on the call. */
   readonly owner: string | undefined;
-  /** How often evidence has been looked for in vain. */
+  /** How often a settlement was tried without an outcome. Decides only how long the next pause is. */
   readonly tries: number;
-  /** Not to be looked at again before; milliseconds since the epoch. */
-  readonly retryAt: number;
+  /** When somebody has to look at the call, milliseconds since the epoch. Absent when nobody has to. */
+  readonly retryAt: number | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** When a call without a job was answered. Set by the store with the answer. */
+  /** When a synchronous call was answered. Set by the store with the answer. */
   readonly endedAt: number | undefined;
 }
 
 export type CallChange = Partial<
-  Pick<CallRecord, "payment" | "paymentState" | "answer" | "receipt" | "owner" | "tries" | "retryAt">
+  Pick<
+    CallRecord,
+    "payment" | "phase" | "ambiguous" | "answer" | "receipt" | "reason" | "owner" | "tries" | "retryAt"
+  >
 > & {
   /** Frees the key: it may name another call from now on. */
   readonly key?: undefined;
@@ -91,20 +102,21 @@ export interface Callback {
   readonly dueAt: number | undefined;
 }
 
-export interface JobRecord {
+export interface JobRecord extends State {
   readonly id: string;
   readonly resource: string;
   readonly callId: string;
   readonly payer: string | undefined;
   /** The input as the caller wrote it; validated again when the job runs. */
   readonly input: unknown;
-  readonly status: JobStatus;
+  /** The phase of its call. Written with it, so that jobs can be found by it. */
+  readonly phase: Phase;
+  readonly work: Work;
   readonly progress: number;
   readonly message: string | undefined;
   /** JSON text of the validated output. Not to be shown before the status is `succeeded`. */
   readonly result: string | undefined;
   readonly failure: { readonly code: string; readonly error: string } | undefined;
-  readonly paymentState: PaymentState | undefined;
   readonly receipt: Receipt | undefined;
   /** The server that runs it. */
   readonly owner: string | undefined;
@@ -133,12 +145,12 @@ export interface JobRecord {
 export type JobChange = Partial<
   Pick<
     JobRecord,
-    | "status"
+    | "phase"
+    | "work"
     | "progress"
     | "message"
     | "result"
     | "failure"
-    | "paymentState"
     | "receipt"
     | "owner"
     | "attempt"
@@ -156,7 +168,7 @@ export type JobEnd =
   | { readonly ok: true; readonly result: string }
   | {
       readonly ok: false;
-      readonly status: Extract<JobStatus, "failed" | "cancelled" | "expired">;
+      readonly work: Extract<Work, "failed" | "canceled" | "expired">;
       readonly failure: { readonly code: string; readonly error: string };
     };
 
@@ -181,7 +193,10 @@ export interface RefundRecord {
   readonly currency: string;
   /** The token's EIP-712 domain. */
   readonly domain: { readonly name: string; readonly version: string };
-  readonly state: "owed" | "paid";
+  /** `owed`: nothing is signed. `signed`: a transfer was signed and may have been sent. */
+  readonly state: "owed" | "signed" | "paid";
+  /** True when a submission of the signed transfer may have moved the money and nobody knows. */
+  readonly ambiguous: boolean;
   /** The transfer that was signed last. Kept before it is sent. */
   readonly payment: SignedPayment | undefined;
   /** Hash of the transaction that paid it, where it is known. */
@@ -195,7 +210,7 @@ export interface RefundRecord {
 }
 
 export type RefundChange = Partial<
-  Pick<RefundRecord, "state" | "payment" | "transaction" | "problem" | "tries" | "retryAt">
+  Pick<RefundRecord, "state" | "ambiguous" | "payment" | "transaction" | "problem" | "tries" | "retryAt">
 >;
 
 /**
@@ -203,29 +218,37 @@ export type RefundChange = Partial<
  * every record named must exist.
  */
 export interface Step {
+  /**
+   * Whether the step is on disk before the promise resolves. A step that is not is visible to all processes and survives
+   * the death of any of them, and may be lost in a power cut.
+   */
+  readonly durable: boolean;
   readonly call?: {
     readonly id: string;
     readonly when?: {
       readonly owner?: string;
       /** True: nobody works on it, or a server that does not live any more. */
       readonly orphaned?: true;
-      readonly paymentState?: readonly CallRecord["paymentState"][];
-      readonly unanswered?: true;
+      readonly phase?: readonly Phase[];
     };
     /** `"forget"` deletes the call: its key and its payment are free again. */
     readonly set: CallChange | "forget";
   };
   readonly job?: {
     readonly id: string;
+    /** Skips this part when the record is gone: its retention has ended. */
+    readonly optional?: true;
     readonly when?: {
-      readonly status?: readonly JobStatus[];
+      readonly work?: readonly Work[];
+      readonly phase?: readonly Phase[];
       readonly attempt?: number;
       readonly owner?: string;
       readonly orphaned?: true;
       /** The tries of its callback, so that one server makes the next. */
       readonly callbackTries?: number;
     };
-    readonly set: JobChange;
+    /** `"forget"` deletes a job that nobody was told of. */
+    readonly set: JobChange | "forget";
   };
   readonly refund?:
     | { readonly add: RefundRecord }
@@ -253,15 +276,22 @@ export interface Limits {
    * charged; milliseconds since the epoch.
    */
   readonly duplicateSince?: number;
-  /** Refuse when the payer's calls that are charged after the work and are not settled would exceed this sum, in millionths of a US dollar. */
+  /** Refuse when the payer's open and submitted calls would exceed this sum, in millionths of a US dollar. */
   readonly outstanding?: number;
-  /** Refuse a job when so many wait already, unpaid ones among them: of its resource, and of all. */
-  readonly queued?: { readonly resource?: number; readonly all?: number };
   /**
-   * What has waited for evidence of its payment since before then takes up no room any more: a call whose payment could
-   * be settled until then at the latest, a job that was begun before; milliseconds since the epoch.
+   * Refuse a job when so many are claimable: of its resource, and of all. Free jobs and paid jobs are counted apart, so
+   * that free ones never displace paid ones.
    */
-  readonly doubtSince?: number;
+  readonly queued?: { readonly resource?: number; readonly all?: number };
+  /** Refuse a free call without a job when so many are kept. */
+  readonly freeCalls?: number;
+  /** Calls whose payment could be settled until then at the latest no longer count; milliseconds since the epoch. */
+  readonly settleableSince?: number;
+}
+
+export interface BeginOptions extends Limits {
+  /** As of a {@link Step}. */
+  readonly durable: boolean;
 }
 
 export type Begun =
@@ -278,7 +308,7 @@ export interface Room {
 }
 
 /** Told that a job was begun or changed, by this process or another; `undefined` when any may have been. */
-export type JobListener = (news: Pick<JobRecord, "id" | "status"> | undefined) => void;
+export type JobListener = (news: (Pick<JobRecord, "id"> & State) | undefined) => void;
 
 /** What the records say of the time since `since`; what has been swept is not counted. */
 export interface Tally {
@@ -324,8 +354,8 @@ export interface Tally {
     /** Sum in millionths of the currency's unit. */
     readonly value: number;
   }[];
-  /** Settlements whose outcome has been looked for in vain at least once, whenever they began. */
-  readonly unknown: number;
+  /** Submitted calls whose settlement was tried at least once without an outcome, whenever they began. */
+  readonly unconfirmed: number;
 }
 
 /**
@@ -355,15 +385,16 @@ export interface Store {
   call(id: string): Promise<CallRecord | undefined>;
 
   /** Writes a call and its job, unless something forbids it. */
-  begin(call: CallRecord, job: JobRecord | undefined, limits?: Limits): Promise<Begun>;
+  begin(call: CallRecord, job: JobRecord | undefined, options: BeginOptions): Promise<Begun>;
 
   /** Takes a step; `undefined`, and nothing written, when a guard does not hold. */
   change(step: Step): Promise<Stepped | undefined>;
 
   /**
-   * Orphaned calls that are not closed and whose `retryAt` has come, by `retryAt`: in flight, or without an answer.
+   * Calls whose `retryAt` has come and on which no living server works, by `retryAt`. With `own`, also those of that
+   * server: it knows itself which of them it is working on.
    */
-  openCalls(limit: number): Promise<readonly CallRecord[]>;
+  dueCalls(by: { readonly limit: number; readonly own?: string }): Promise<readonly CallRecord[]>;
 
   /**
    * Jobs that wait for a server: queued and their `runAt` has come, or running under one that does not live any more.
@@ -392,7 +423,7 @@ export interface Store {
   /** The job, `"gone"` after its retention, or `undefined` when it never was. */
   job(id: string): Promise<JobRecord | "gone" | undefined>;
 
-  /** Refunds, oldest first; with `dueAt` only those that are owed and whose `retryAt` is not later. */
+  /** Refunds, oldest first; with `dueAt` only those that are not paid and whose `retryAt` is not later. */
   refunds(by: {
     readonly state?: RefundRecord["state"];
     readonly dueAt?: number;
@@ -401,7 +432,8 @@ export interface Store {
 
   /**
    * Deletes what has outlived its use at `now` (milliseconds since the epoch): jobs past `expiresAt`, which leave a
-   * tombstone; calls past the life of job, key and authorization, never one in flight, nor one whose refund is owed;
+   * tombstone; calls past the life of job, key and authorization, never one that somebody has to look at (`retryAt`), one
+   * that is submitted, nor one whose refund is owed;
    * refunds that were paid long ago. At most `limit` of each, so that nobody waits long for a sweep; returns how many
    * records went, 0 when there is nothing left to sweep.
    */
@@ -416,8 +448,32 @@ export interface Store {
    */
   recentJobs(by: { readonly ended: boolean; readonly limit: number }): Promise<readonly JobRecord[]>;
 
-  /** Calls whose settlement has been looked for in vain at least once, oldest first. */
-  doubtfulCalls(limit: number): Promise<readonly CallRecord[]>;
+  /** Submitted calls whose settlement was tried at least once without an outcome, oldest first. */
+  unconfirmedCalls(limit: number): Promise<readonly CallRecord[]>;
+
+  /**
+   * A random secret of this store: 256 bits in hexadecimal, made at its first use. All servers of a fleet read the same
+   * one, and any of them honors what another has authenticated with it.
+   */
+  secret(): Promise<string>;
+
+  /**
+   * Keeps a quoted price until `until` (milliseconds since the epoch), for buyers that cannot send a quote back. Relaxed
+   * and bounded: the oldest quotes go first, at 100,000.
+   */
+  keepQuote(quote: { readonly id: string; readonly value: string; readonly until: number }): Promise<void>;
+
+  /** The value of a quote that has not expired. */
+  quote(id: string): Promise<string | undefined>;
+
+  /** The refund of this id. */
+  refund(id: string): Promise<RefundRecord | undefined>;
+
+  /**
+   * From when on this store knows every payment, milliseconds since the epoch. A payment that could have been signed
+   * before may have been settled by a process that kept its records elsewhere. 0: it has never forgotten one.
+   */
+  readonly completeSince: number;
 
   /** Lets go of files and connections. The store is not used any more. */
   close(): Promise<void>;

@@ -68,6 +68,7 @@ export interface CallRecord {
   readonly receipt: Receipt | undefined;
   /** The last refusal or unclear reply: a code-like word. */
   readonly reason: string | undefined;
+  readonly resolution: Resolution | undefined;
   readonly jobId: string | undefined;
   /** The server that is working on the call. */
   readonly owner: string | undefined;
@@ -81,10 +82,27 @@ export interface CallRecord {
   readonly endedAt: number | undefined;
 }
 
+/** How an operator closed by hand what no evidence could close. */
+export interface Resolution {
+  readonly by: string;
+  readonly why: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
 export type CallChange = Partial<
   Pick<
     CallRecord,
-    "payment" | "phase" | "ambiguous" | "answer" | "receipt" | "reason" | "owner" | "tries" | "retryAt"
+    | "payment"
+    | "phase"
+    | "ambiguous"
+    | "answer"
+    | "receipt"
+    | "reason"
+    | "resolution"
+    | "owner"
+    | "tries"
+    | "retryAt"
   >
 > & {
   /** Frees the key: it may name another call from now on. */
@@ -147,6 +165,7 @@ export type JobChange = Partial<
     JobRecord,
     | "phase"
     | "work"
+    | "input"
     | "progress"
     | "message"
     | "result"
@@ -203,6 +222,7 @@ export interface RefundRecord {
   readonly transaction: string | undefined;
   /** Why it could not be paid the last time. */
   readonly problem: string | undefined;
+  readonly resolution: Resolution | undefined;
   readonly tries: number;
   /** Milliseconds since the epoch. */
   readonly retryAt: number;
@@ -210,7 +230,7 @@ export interface RefundRecord {
 }
 
 export type RefundChange = Partial<
-  Pick<RefundRecord, "state" | "ambiguous" | "payment" | "transaction" | "problem" | "tries" | "retryAt">
+  Pick<RefundRecord, "state" | "ambiguous" | "payment" | "transaction" | "problem" | "resolution" | "tries" | "retryAt">
 >;
 
 /**

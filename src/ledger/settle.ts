@@ -1,0 +1,141 @@
+import type { Faults } from "../observe/fault.ts";
+import type { Logger } from "../observe/log.ts";
+import { StoreUnavailable } from "../store/steady.ts";
+import type { CallRecord, JobRecord, RefundRecord, Store } from "../store/store.ts";
+import type { Time } from "../time/time.ts";
+import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
+import type { Facilitator } from "./facilitator.ts";
+import { type Event, type Facts, stepOf } from "./step.ts";
+import type { EventName } from "./transitions.ts";
+
+/** A call as it stands after a step. `unreadable`: the store failed, and nobody can tell what it has written. */
+export type Standing = CallRecord | "deleted" | "unreadable";
+
+export interface Settling {
+  /**
+   * Records an event, and returns the call as it stands then. An event that has no place in the call's state, or comes from a
+   * server that has lost the call, changes nothing.
+   * @param job Its claim guards the step. Default: the call's job as it stands in the store.
+   * @throws StoreUnavailable
+   */
+  apply(call: CallRecord, event: Event, job?: JobRecord): Promise<Applied>;
+  /** Submits a payment, and records the evidence that comes back. Never throws. */
+  settle(call: CallRecord): Promise<Standing>;
+}
+
+export interface Applied {
+  readonly standing: CallRecord | "deleted";
+  readonly job: JobRecord | undefined;
+  /** False when the event changed nothing. */
+  readonly changed: boolean;
+}
+
+export interface SettlingOptions {
+  readonly store: Store;
+  readonly facilitator: Facilitator | undefined;
+  readonly chain: ChainRecord | undefined;
+  readonly facts: () => Facts;
+  readonly time: Time;
+  readonly log: Logger;
+  readonly faults: Faults | undefined;
+}
+
+/** How often a step is computed again because the call has moved on meanwhile. */
+const MAX_TRIES = 5;
+/** A buyer who was refused waits for the chain's word this long; then the refusal stands. */
+const REFUSED_LOOK_UP_MS = 2_000;
+const LOOK_UP_MS = 10_000;
+/** Events that hold for a call whoever works on it. */
+const HOLDS: readonly EventName[] = ["settled", "cancel", "expired", "resolved-paid", "resolved-unpaid", "refund-paid"];
+
+export function createSettling(options: SettlingOptions): Settling {
+  const { store, facilitator, chain, facts, time, log, faults } = options;
+  /** Settlements that the store could not record yet: evidence that nobody gives a second time. */
+  const unrecorded = new Map<string, Evidence>();
+
+  async function apply(call: CallRecord, event: Event, given?: JobRecord): Promise<Applied> {
+    let now = call;
+    for (let tries = 0; ; tries += 1) {
+      const job = given ?? (await jobOf(now));
+      const step = stepOf(now, job, event, facts());
+      if (!step || tries === MAX_TRIES) return { standing: now, job, changed: false };
+      const stepped = await store.change(step);
+      if (stepped) {
+        if (step.refund && "add" in step.refund) logOwed(step.refund.add);
+        const standing = step.call?.set === "forget" ? "deleted" : (stepped.call ?? now);
+        return { standing, job: stepped.job ?? job, changed: true };
+      }
+      const found = await store.call(call.id);
+      if (!found) return { standing: "deleted", job, changed: false };
+      if (!HOLDS.includes(event.event)) return { standing: found, job, changed: false };
+      now = found;
+    }
+  }
+
+  async function jobOf({ jobId }: CallRecord): Promise<JobRecord | undefined> {
+    const job = jobId === undefined ? undefined : await store.job(jobId);
+    return job === "gone" ? undefined : job;
+  }
+
+  function logOwed({ id: refund, callId: requestId, jobId, resource, reason, amount, currency, to }: RefundRecord) {
+    log.warn({ requestId, jobId, resource, refund, reason, amount, currency, to }, "a refund is owed");
+  }
+
+  /** What the facilitator proves, or else the chain. */
+  async function evidenceOn(call: CallRecord): Promise<Evidence> {
+    const { payment, resource, ambiguous, tries, createdAt } = call;
+    if (!payment || !facilitator) return { evidence: "not-sent", reason: "no_facilitator" };
+    const reply = await facilitator.settle(payment, resource);
+    if (reply.evidence === "settled" || (reply.evidence === "not-sent" && tries === 0 && !ambiguous)) return reply;
+    const isBelieved = reply.evidence === "refused" && !ambiguous;
+    const found = await lookUp(chain, payment, {
+      ...{ since: createdAt, log, time },
+      timeoutMs: isBelieved ? REFUSED_LOOK_UP_MS : LOOK_UP_MS,
+    });
+    return found && found.evidence !== "unused-yet" ? found : reply;
+  }
+
+  return {
+    apply,
+
+    async settle(call) {
+      const started = time.elapsed();
+      if (faults) await faults.reach("settle.before");
+      const evidence = unrecorded.get(call.id) ?? (await evidenceOn(call));
+      if (faults) await faults.reach("settle.after");
+      const { id: requestId, resource, jobId } = call;
+      const durationMs = Math.round(time.elapsed() - started);
+      const fields = { requestId, resource, ...(jobId === undefined ? {} : { jobId }), durationMs, ...evidence };
+      if (evidence.evidence === "settled") unrecorded.set(call.id, evidence);
+      try {
+        const { standing } = await apply(call, eventOf(evidence));
+        unrecorded.delete(call.id);
+        if (faults) await faults.reach("settle.recorded");
+        if (evidence.evidence === "settled") log.info(fields, "payment settled");
+        else if (evidence.evidence === "refused") log.warn(fields, "payment refused");
+        else log.error(fields, "settlement not confirmed");
+        return standing;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        log.error({ ...fields, error }, "the outcome of a settlement could not be written");
+        return "unreadable";
+      }
+    },
+  };
+}
+
+/** The event that evidence amounts to. */
+export function eventOf(evidence: Evidence): Event {
+  switch (evidence.evidence) {
+    case "settled":
+      return { event: "settled", transaction: evidence.transaction };
+    case "lapsed":
+      return { event: "lapsed", reason: "authorization_lapsed" };
+    case "spent-elsewhere":
+      return { event: "spent-elsewhere", reason: "authorization_spent" };
+    case "unused-yet":
+      return { event: "unclear", reason: "not_settled_yet" };
+    default:
+      return { event: evidence.evidence, reason: evidence.reason };
+  }
+}

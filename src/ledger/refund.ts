@@ -1,46 +1,52 @@
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
-import type { CallRecord, RefundChange, RefundRecord, SignedPayment, Store } from "../store/store.ts";
+import { StoreUnavailable } from "../store/steady.ts";
+import type { RefundChange, RefundRecord, SignedPayment, Store } from "../store/store.ts";
+import { pauseAfter } from "../time/retry.ts";
+import type { Time } from "../time/time.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
-import { type ChainRecord, evidenceOf } from "./chain.ts";
-import { type Facilitator, saysUsed } from "./charge.ts";
-import { hash } from "./evidence.ts";
+import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
+import type { Facilitator } from "./facilitator.ts";
+import { hash } from "./payment.ts";
+import { type Facts, stepOf } from "./step.ts";
 
-/**
- * The refund of a call that was charged and ends without a result: to be written in the same transaction as that
- * end. `undefined` when the call was not charged.
- */
-export function refundOf(call: CallRecord, reason: string): RefundRecord | undefined {
-  const { payment, receipt } = call;
-  if (!payment || !receipt || call.paymentState !== "settled") return undefined;
-  const { name, version } = payment.requirements.extra;
-  return {
-    // One call, one refund.
-    id: `ref_${call.id}`,
-    callId: call.id,
-    jobId: call.jobId,
-    resource: call.resource,
-    reason,
-    to: receipt.payer,
-    network: payment.network,
-    asset: receipt.asset,
-    atomicAmount: receipt.atomicAmount,
-    amount: receipt.amount,
-    currency: receipt.currency,
-    domain: { name: String(name ?? ""), version: String(version ?? "") },
-    state: "owed",
-    payment: undefined,
-    transaction: undefined,
-    problem: undefined,
-    tries: 0,
-    retryAt: Date.now(),
-    createdAt: Date.now(),
-  };
+/** Where each event leads a refund. docs/money.md prints this table. Cells that are missing change nothing. */
+export const REFUND_TABLE: Readonly<
+  Record<RefundRecord["state"], Partial<Record<RefundEvent, RefundRecord["state"]>>>
+> = {
+  owed: { sign: "signed", "resolved-paid": "paid" },
+  signed: {
+    // Again with the same nonce: the token executes it once.
+    sign: "signed",
+    settled: "paid",
+    "not-sent": "signed",
+    refused: "owed",
+    unclear: "signed",
+    lapsed: "owed",
+    // Its nonce is ours alone: an operator has to look.
+    "spent-elsewhere": "signed",
+    "resolved-paid": "paid",
+    "resolved-unpaid": "owed",
+  },
+  paid: {},
+};
+
+export type RefundEvent = Exclude<Evidence["evidence"], "unused-yet"> | "sign" | "resolved-paid" | "resolved-unpaid";
+
+/** As for calls: after an ambiguous submission a refusal proves nothing. */
+export function nextRefund(
+  { state, ambiguous }: Pick<RefundRecord, "state" | "ambiguous">,
+  event: RefundEvent,
+): Pick<RefundRecord, "state" | "ambiguous"> | undefined {
+  const heard = event === "refused" && ambiguous ? "unclear" : event;
+  const to = REFUND_TABLE[state][heard];
+  if (to === undefined) return undefined;
+  return { state: to, ambiguous: to === "signed" && (ambiguous || heard === "unclear") };
 }
 
 export interface Refunds {
-  /** Pays one refund, or finds that it has been paid. What cannot be paid now stays owed, and is tried again later. */
+  /** Pays one refund, or finds that it has been paid. A refund that cannot be paid now stays owed and is tried later. */
   pay(refund: RefundRecord): Promise<RefundRecord>;
 }
 
@@ -50,26 +56,30 @@ export interface RefundOptions {
   /** Holds the tokens that are sent back. It needs no gas. */
   readonly account: EvmAccount;
   readonly chain: ChainRecord | undefined;
+  /** Of this server. A command has none. */
+  readonly facts: () => Facts;
+  readonly time: Time;
   readonly log: Logger;
   readonly faults: Faults | undefined;
 }
 
-/** How long a refund's transfer can be settled: so long another account cannot take its place. */
+/** How long a refund's transfer can be settled. For so long another account cannot take its place. */
 const VALID_SECONDS = 600;
-/** What is left of it must suffice for a settlement. */
+/** Must be left of it for a submission. */
 const SETTLE_SECONDS = 60;
-const FIRST_RETRY_MS = 2_000;
-const LONGEST_RETRY_MS = 15 * 60_000;
+const BACKOFF = { firstMs: 2_000, maxMs: 15 * 60_000 };
+const REFUSED_LOOK_UP_MS = 2_000;
+const LOOK_UP_MS = 10_000;
 
 /**
  * Pays what is owed. A refund's nonce is derived from its id: however often, and by however many servers, its transfer
  * is signed and sent, the token executes it once.
  */
-export function createRefunds({ store, facilitator, account, chain, log, faults }: RefundOptions): Refunds {
-  async function sign(refund: RefundRecord): Promise<SignedPayment> {
-    const { network, asset, domain, to, atomicAmount } = refund;
-    const validBefore = Math.floor(Date.now() / 1000) + VALID_SECONDS;
-    const nonce: `0x${string}` = `0x${hash(`resource402 refund ${refund.id}`)}`;
+export function createRefunds(options: RefundOptions): Refunds {
+  const { store, facilitator, account, chain, facts, time, log, faults } = options;
+
+  async function sign({ id, network, asset, domain, to, atomicAmount }: RefundRecord): Promise<SignedPayment> {
+    const validBefore = Math.floor(time.now() / 1000) + VALID_SECONDS;
     const requirements: PaymentRequirements = {
       scheme: "exact",
       network: network as Network,
@@ -79,110 +89,120 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       maxTimeoutSeconds: VALID_SECONDS,
       extra: { ...domain },
     };
-    const payload = await signTransfer(account, {
-      network,
-      asset,
-      domain,
-      to,
-      atomicAmount,
-      nonce,
-      validBefore,
-    });
+    const nonce: `0x${string}` = `0x${hash(`resource402 refund ${id}`)}`;
+    const transfer = { network, asset, domain, to, atomicAmount, nonce, validBefore };
+    const payload = await signTransfer(account, transfer);
     return {
       version: 2,
       network: requirements.network,
+      asset: { symbol: "", decimals: 0 },
       payload: { x402Version: 2, accepted: requirements, payload },
       requirements,
     };
   }
 
-  async function paid(refund: RefundRecord, transaction: string | undefined): Promise<RefundRecord> {
-    const set = { state: "paid", transaction, problem: undefined, retryAt: 0 } as const;
-    const when = { state: "owed" } as const;
-    const { jobId } = refund;
-    const known = jobId === undefined ? undefined : await store.job(jobId);
-    // A job that has been deleted by now has nobody left to be told.
-    const job =
-      jobId !== undefined && known !== undefined && known !== "gone"
-        ? { job: { id: jobId, set: { paymentState: "refunded" } as const } }
-        : {};
-    const stepped = await store.change({ refund: { id: refund.id, when, set }, ...job });
-    log.info({ ...namesOf(refund), amount: refund.amount, transaction }, "refund paid");
-    return stepped?.refund ?? { ...refund, ...set };
-  }
-
-  /** Changes what is owed, unless another try has begun since `refund` was read. */
+  /** Changes a refund, unless another try has begun since it was read. */
   async function change(refund: RefundRecord, set: RefundChange): Promise<RefundRecord | undefined> {
-    const when = { state: "owed", tries: refund.tries } as const;
-    return (await store.change({ refund: { id: refund.id, when, set } }))?.refund;
+    const when = { state: refund.state, tries: refund.tries };
+    return (await store.change({ durable: true, refund: { id: refund.id, when, set } }))?.refund;
   }
 
-  /** Counts a try and keeps its transfer before it is sent. */
-  function begun(
+  /** Records evidence. The refund and its call end in one transaction. */
+  async function record(
     refund: RefundRecord,
-    payment: SignedPayment | undefined,
-  ): Promise<RefundRecord | undefined> {
-    return change(refund, { tries: refund.tries + 1, ...(payment ? { payment } : {}) });
-  }
-
-  async function postponed(
-    refund: RefundRecord,
-    reason: string,
-    more: { readonly payment?: undefined } = {},
+    event: RefundEvent,
+    more: { readonly transaction?: string | undefined; readonly problem?: string },
   ): Promise<RefundRecord> {
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(refund.tries - 1, 20), LONGEST_RETRY_MS);
-    log.error({ ...namesOf(refund), amount: refund.amount, reason }, "refund not paid yet");
-    const set = { ...more, problem: reason, retryAt: Date.now() + wait };
-    return (await change(refund, set)) ?? refund;
+    const to = nextRefund(refund, event);
+    if (!to) return refund;
+    if (to.state !== "paid") {
+      const problem = more.problem ?? event;
+      log.error({ ...namesOf(refund), amount: refund.amount, reason: problem }, "refund not paid yet");
+      const kept = to.state === "owed" ? { payment: undefined } : {};
+      const retryAt = time.now() + pauseAfter(BACKOFF, refund.tries);
+      return (await change(refund, { ...to, ...kept, problem, retryAt })) ?? refund;
+    }
+    const set = { ...to, transaction: more.transaction, problem: undefined, retryAt: 0 };
+    const call = await store.call(refund.callId);
+    const job = refund.jobId === undefined ? undefined : await store.job(refund.jobId);
+    const known = job === "gone" ? undefined : job;
+    const step = call && stepOf(call, known, { event: "refund-paid" }, facts());
+    const when = { state: refund.state };
+    const stepped = await store.change({ ...step, durable: true, refund: { id: refund.id, when, set } });
+    if (stepped) log.info({ ...namesOf(refund), amount: refund.amount, transaction: more.transaction }, "refund paid");
+    return stepped?.refund ?? refund;
+  }
+
+  async function evidenceOn(refund: RefundRecord, payment: SignedPayment): Promise<Evidence> {
+    const reply = await facilitator.settle(payment, refund.resource);
+    if (reply.evidence === "settled") return reply;
+    const isBelieved = reply.evidence === "refused" && !refund.ambiguous;
+    const timeoutMs = isBelieved ? REFUSED_LOOK_UP_MS : LOOK_UP_MS;
+    const found = await lookUp(chain, payment, { since: refund.createdAt, log, time, timeoutMs });
+    return found && found.evidence !== "unused-yet" ? found : reply;
+  }
+
+  /** The nonce protects one account only: a transfer that another one has signed must be known not to have been paid. */
+  async function afterAnother(refund: RefundRecord, payment: SignedPayment): Promise<RefundRecord> {
+    const { from, validBefore } = authorizationOf(payment);
+    const tried = await change(refund, { tries: refund.tries + 1 });
+    if (!tried) return refund;
+    const found = await lookUp(chain, payment, { since: refund.createdAt, log, time, timeoutMs: LOOK_UP_MS });
+    if (found?.evidence === "settled") return record(tried, "settled", found);
+    if (found?.evidence === "lapsed") return record(tried, "lapsed", {});
+    const until = new Date(validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
+    const problem =
+      `${from} signed a transfer that is valid until ${until} UTC, and may have paid it. ` +
+      "Pay with that account, or after that time with an rpcUrl.";
+    return record(tried, "unclear", { problem });
+  }
+
+  async function attempt(found: RefundRecord): Promise<RefundRecord> {
+    let owed = found;
+    const isAnothers = (payment: SignedPayment): boolean =>
+      authorizationOf(payment).from.toLowerCase() !== account.address.toLowerCase();
+    if (owed.payment && isAnothers(owed.payment)) {
+      owed = await afterAnother(owed, owed.payment);
+      if (owed.state !== "owed") return owed;
+    }
+    const kept = owed.payment;
+    const isLive = kept && authorizationOf(kept).validBefore > time.now() / 1000 + SETTLE_SECONDS;
+    const payment = isLive ? kept : await sign(owed);
+    const to = nextRefund(owed, "sign");
+    // Kept before it is sent. Whoever has begun a try since may be paying at this moment.
+    const refund = to && (await change(owed, { ...to, payment, tries: owed.tries + 1 }));
+    if (!refund) return owed;
+    if (faults) await faults.reach("refund.before");
+    const evidence = await evidenceOn(refund, payment);
+    if (faults) await faults.reach("refund.after");
+    if (evidence.evidence === "settled") return record(refund, "settled", evidence);
+    const event = evidence.evidence === "unused-yet" ? "unclear" : evidence.evidence;
+    return record(refund, event, "reason" in evidence ? { problem: evidence.reason } : {});
   }
 
   return {
-    async pay(owed) {
-      if (owed.state === "paid") return owed;
-      const kept = owed.payment && authorizationOf(owed.payment);
-      const own = kept?.from.toLowerCase() === account.address.toLowerCase();
-      if (kept && !own) {
-        // The nonce protects one account only: what another one has signed must be known not to have been paid.
-        const evidence = owed.payment && (await evidenceOf(chain, owed.payment, owed.createdAt, log));
-        if (evidence?.state === "transferred") return paid(owed, evidence.transaction);
-        if (evidence?.state !== "lapsed") {
-          const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
-          const problem =
-            `${kept.from} has signed its transfer until ${until} UTC, and may have paid it; pay with that account, ` +
-            "or with another one after that time and with a node to look at";
-          const tried = await begun(owed, undefined);
-          return tried ? postponed(tried, problem) : owed;
-        }
+    async pay(refund) {
+      if (refund.state === "paid") return refund;
+      try {
+        return await attempt(refund);
+      } catch (error) {
+        log.error({ ...namesOf(refund), error }, "a refund could not be tried");
+        if (error instanceof StoreUnavailable) return refund;
+        const retryAt = time.now() + pauseAfter(BACKOFF, refund.tries + 1);
+        const set = { problem: "cannot_be_signed", tries: refund.tries + 1, retryAt };
+        return (await change(refund, set).catch(() => undefined)) ?? refund;
       }
-      const fresh = own && kept && kept.validBefore > Date.now() / 1000 + SETTLE_SECONDS;
-      const payment = fresh && owed.payment ? owed.payment : await sign(owed);
-      // Whoever has begun since then may be paying it at this moment, and its nonce may be another account's.
-      const refund = await begun(owed, payment);
-      if (!refund) return owed;
-      if (faults) await faults.reach("refund.before");
-      const settlement = await facilitator.settle(payment, refund.resource);
-      if (faults) await faults.reach("refund.after");
-      if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
-      const evidence = await evidenceOf(chain, payment, refund.createdAt, log);
-      if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
-      // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid; but sent for the
-      // first time by this account it is used by nobody, and another nonce is spoken of.
-      const used = evidence === undefined && own && saysUsed(settlement.reason);
-      if (used) return paid(refund, undefined);
-      // Refused at its first sight, it has not been executed: another account may pay in its place.
-      const refusedAtOnce = settlement.outcome === "refused" && owed.payment === undefined;
-      return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };
 }
 
-/** By what a line of the log is found that is about a refund. */
+/** By what a refund is found in the log. */
 function namesOf({ id, callId, jobId, resource }: RefundRecord): object {
   return { requestId: callId, resource, ...(jobId === undefined ? {} : { jobId }), refund: id };
 }
 
-function authorizationOf(payment: SignedPayment): { from: string; validBefore: number } | undefined {
+function authorizationOf(payment: SignedPayment): { readonly from: string; readonly validBefore: number } {
   const { authorization } = payment.payload.payload;
-  if (!isRecord(authorization)) return undefined;
-  return { from: String(authorization.from), validBefore: Number(authorization.validBefore) };
+  const signed = isRecord(authorization) ? authorization : {};
+  return { from: String(signed.from), validBefore: Number(signed.validBefore) };
 }

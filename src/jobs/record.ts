@@ -1,4 +1,5 @@
 import type { Schema } from "../../schema/standard.ts";
+import { paymentStateOf, statusOf } from "../store/state.ts";
 import type { Callback, CallRecord, JobRecord } from "../store/store.ts";
 import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
 import type { Runnable } from "./run.ts";
@@ -49,13 +50,12 @@ export function newJob(
     callId: call.id,
     payer: call.payment ? call.identity.payer : undefined,
     input,
-    // What is charged after the work, or not at all, may start at once.
-    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
+    phase: call.phase,
+    work: "waiting",
     progress: 0,
     message: undefined,
     result: undefined,
     failure: undefined,
-    paymentState: call.payment ? "in_flight" : undefined,
     receipt: undefined,
     owner: undefined,
     attempt: 0,
@@ -73,23 +73,28 @@ export function newJob(
   };
 }
 
-/** The body of the 202. The receipt is added once the payment is settled. */
+/** The body of the 202. What it says about money is computed when it is sent. */
 export function acceptedJob(
   call: CallRecord,
-  jobId: string,
+  job: JobRecord,
   statusUrl: string,
   resource: Pick<JobResource, "timeoutMs" | "retentionMs">,
 ): JobAccepted {
+  const isPaid = call.payment !== undefined;
+  const isUpfront = isPaid && call.charge === "before";
+  const paymentState = paymentStateOf(call, isPaid);
   return {
     success: true,
-    jobId,
+    jobId: job.id,
     statusUrl,
     eventsUrl: `${statusUrl}/events`,
     state: "processing",
-    status: call.payment && call.charge === "before" ? "awaiting_payment" : "queued",
+    status: isUpfront && call.phase === "submitted" ? "awaiting_payment" : "queued",
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     expiresAt: new Date(call.createdAt + resource.timeoutMs + resource.retentionMs).toISOString(),
-    ...(call.payment ? { paymentState: "in_flight" } : {}),
+    ...(paymentState === undefined ? {} : { paymentState }),
+    ...(isUpfront && call.receipt ? { receipt: call.receipt } : {}),
+    ...(job.callback ? { webhookSecret: job.callback.secret } : {}),
   };
 }
 
@@ -98,9 +103,10 @@ export function jobDocument(
   job: JobRecord,
   resource: Pick<JobResource, "artifactUrl" | "response"> | undefined,
 ): JobDocument {
-  const ended = TERMINAL.includes(job.status);
-  // A result whose payment is not settled yet is nobody's.
-  const shown = job.status === "succeeded" ? job.result : undefined;
+  const status = statusOf(job);
+  const paymentState = paymentStateOf(job, job.payer !== undefined);
+  // An output is shown once its payment is settled.
+  const shown = status === "succeeded" ? job.result : undefined;
   const result = shown === undefined ? undefined : (JSON.parse(shown) as Record<string, unknown>);
   const field = (name: string | undefined): string | undefined => {
     const value = name === undefined ? undefined : result?.[name];
@@ -111,19 +117,19 @@ export function jobDocument(
   return {
     jobId: job.id,
     resource: job.resource,
-    state: stateOf(job.status),
-    status: job.status,
+    state: stateOf(status),
+    status,
     progress: job.progress,
     ...(job.message === undefined ? {} : { message: job.message }),
     ...(result === undefined ? {} : { result }),
     ...(artifactUrl === undefined ? {} : { artifactUrl }),
     ...(response === undefined ? {} : { response }),
     ...(job.failure === undefined ? {} : job.failure),
-    ...(ended ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }),
+    ...(TERMINAL.includes(status) ? {} : { retryAfterSeconds: RETRY_AFTER_SECONDS }),
     createdAt: new Date(job.createdAt).toISOString(),
     updatedAt: new Date(job.updatedAt).toISOString(),
     ...(job.expiresAt === undefined ? {} : { expiresAt: new Date(job.expiresAt).toISOString() }),
-    ...(job.paymentState === undefined ? {} : { paymentState: job.paymentState }),
+    ...(paymentState === undefined ? {} : { paymentState }),
     ...(job.receipt === undefined ? {} : { receipt: job.receipt }),
   };
 }

@@ -10,41 +10,39 @@ import {
   type ProblemCode,
   problemType,
 } from "../wire/index.ts";
-import type { CachedOutput } from "./cache.ts";
 
 export interface ProblemOptions {
   /** Safe text for the buyer. @default the title */
   readonly detail?: string;
   readonly details?: Problem["details"];
-  /** `"unknown"` leaves it out of the document. @default "unused" */
-  readonly paymentState?: PaymentState | "unknown";
+  /** What is known about the payment. `"unknown"` leaves it out of the document. */
+  readonly paymentState: PaymentState | "unknown";
   readonly retryAfterSeconds?: number;
 }
 
 /** An error of the library's own. */
-export function problem(code: ProblemCode, requestId: string, options: ProblemOptions = {}): StoredAnswer {
+export function problem(code: ProblemCode, requestId: string, options: ProblemOptions): StoredAnswer {
   const [status, title, retryable] = PROBLEMS[code];
   return problemAnswer({ code, status, title, retryable, requestId }, options);
 }
 
-/** A failure of the handler: one of the seller's declared codes, a time-out or an internal error. */
-export function failure(
-  outcome: Extract<Outcome, { ok: false }>,
-  requestId: string,
-  paymentState: PaymentState = "unused",
-): StoredAnswer {
+/**
+ * A failure of the handler: one of the seller's declared codes, a timeout or an internal error. It says nothing about
+ * money: that is added when it is sent.
+ */
+export function failure(outcome: Extract<Outcome, { ok: false }>, requestId: string): StoredAnswer {
   const own = Object.hasOwn(PROBLEMS, outcome.code) ? PROBLEMS[outcome.code as ProblemCode][0] : 500;
   const status = outcome.declared ? DECLARED_FAILURE_STATUS : own;
-  const title = status >= 500 ? "The request could not be carried out" : "The request was refused";
+  const title = status >= 500 ? "The request could not be completed" : "The request was refused";
   return problemAnswer(
     { code: outcome.code, status, title, retryable: false, requestId },
-    { detail: outcome.error, paymentState },
+    { detail: outcome.error, paymentState: "unknown" },
   );
 }
 
 function problemAnswer(
   base: Pick<Problem, "code" | "status" | "title" | "retryable" | "requestId">,
-  { paymentState = "unused", ...options }: ProblemOptions,
+  { paymentState, ...options }: ProblemOptions,
 ): StoredAnswer {
   const detail = options.detail ?? `${base.title}.`;
   const document: Problem = {
@@ -81,12 +79,14 @@ export function json(
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
-/** An output that was made before, given for nothing. */
-export function fromCache({ output, ageSeconds }: CachedOutput): StoredAnswer {
-  return json(200, output, { "cache-control": "private, no-store", [HEADERS.age]: String(ageSeconds) });
+/** A stored failure with what is known about the money now. */
+export function withPaymentState(answer: StoredAnswer, paymentState: PaymentState | undefined): StoredAnswer {
+  if (paymentState === undefined || answer.headers["content-type"] !== PROBLEM_MEDIA_TYPE) return answer;
+  const document = JSON.parse(answer.body) as Problem;
+  return { ...answer, body: JSON.stringify({ ...document, paymentState }) };
 }
 
-/** The same answer to the same call, marked as a replay. */
+/** The response to a repeated request. `isUnused`: its payment was not needed, and will not be settled. */
 export function replayed(answer: StoredAnswer, isUnused = false): StoredAnswer {
   const unused = isUnused ? { [HEADERS.paymentUnused]: "true" } : {};
   return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true", ...unused } };

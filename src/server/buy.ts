@@ -1,265 +1,325 @@
+import { DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
+import { milliseconds } from "../../schema/duration.ts";
 import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
-import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
-import type { Verdict } from "../ledger/charge.ts";
-import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/recall.ts";
+import { newJob, newJobId } from "../jobs/record.ts";
+import type { Verdict } from "../ledger/facilitator.ts";
+import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
+import type { Standing } from "../ledger/settle.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
-  type Callback,
   type CallRecord,
+  type JobRecord,
   type SignedPayment,
   type StoredAnswer,
 } from "../store/store.ts";
-import { HEADERS } from "../wire/index.ts";
-import { fromCache, json, problem, replayed } from "./answer.ts";
-import type { CachedOutput } from "./cache.ts";
-import { createCarrying, endsBeforeWork, TOO_SHORT } from "./carry.ts";
+import { problem, replayed } from "./answer.ts";
+import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
+import { responseTo } from "./response.ts";
 import type { ServedResource } from "./resource.ts";
-import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, said } from "./visit.ts";
+import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
 
-/** A full queue is asked again after this long. */
 const QUEUE_RETRY_SECONDS = 5;
+const OUTSTANDING_RETRY_SECONDS = 5;
+const CONFIRM_RETRY_SECONDS = 2;
+/** So many free calls with a key are kept at a time, of all callers together. */
+const MAX_FREE_CALLS = 10_000;
 
-/** From a valid, priced request to a call: look up → verify → write the intent. The rest is `carry.ts`. */
-export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchase) => Promise<StoredAnswer> {
-  const { store, ledger, offers, facilitator, faults } = room;
+export interface Buying {
+  /** From a valid, priced request to its response. @throws StoreUnavailable */
+  buy(purchase: Purchase): Promise<StoredAnswer>;
+  /** The response to a recorded call; `undefined` when it takes a new challenge or more work. @throws StoreUnavailable */
+  respond(call: CallRecord, visit: Visit, as: "replay"): Promise<StoredAnswer | undefined>;
+  /** The same for a call whose resource is no longer there. */
+  respondElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
+}
+
+export function createBuying(room: CallRoom, asking: Asking): Buying {
+  const { store, ledger, offers, facilitator, faults, time, working } = room;
   const { challenge, unavailable } = asking;
-  const { carryOut, answerUnrecorded, pending } = createCarrying(room, asking);
-  /** Calls that are being worked on in this process: a concurrent twin waits for the same answer. */
-  const inFlight = new Map<string, Promise<StoredAnswer>>();
+  const work = createWork(room);
 
-  return async (purchase) => {
-    const { resource, requestId, log, amount, claim } = purchase;
+  async function buy(purchase: Purchase): Promise<StoredAnswer> {
+    const { resource, requestId, log, amount, claim, paymentState } = purchase;
     const { key, paid } = claim;
-    if (!paid && !resource.isJob && key.value === undefined) return answerUnrecorded(purchase);
+    if (!paid && !resource.isJob && key.value === undefined) return work.unrecorded(purchase);
 
-    const holder = await known(purchase);
-    if (holder === "unreadable") {
-      // Whether this payment has been settled before stands in the store: to say "unused" would be a guess.
-      return problem("unavailable", requestId, {
-        paymentState: paid ? "in_flight" : "unused",
-        retryAfterSeconds: STORE_RETRY_SECONDS,
-      });
-    }
+    const holder = purchase.holder ?? (await keyHolder(purchase));
     if (holder) return again(holder, purchase);
     if (faults) await faults.reach("call.unknown");
-    const paymentState = paid ? unrecorded(claim.identity) : "unused";
     if (purchase.callback && "refused" in purchase.callback) {
       return problem("callback_refused", requestId, { detail: purchase.callback.refused, paymentState });
     }
     if (await isUnmanned(resource)) {
       const detail =
-        "Nobody is there to start the job in time. Nothing was charged; send the same request again later.";
-      return problem("unavailable", requestId, {
-        ...{ detail, paymentState },
-        retryAfterSeconds: QUEUE_RETRY_SECONDS,
-      });
+        "No worker is available to start this job in time. Nothing was charged. Send the same request again later.";
+      const retryAfterSeconds = QUEUE_RETRY_SECONDS;
+      return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds });
     }
-    // What costs nothing leaves the payment alone; to know whose it is, it must be good.
-    const cached = paid && resource.cache?.isFree ? room.cache.find(resource, claim) : undefined;
-    if (cached && resource.cache?.isPublic) return givenFree(cached, purchase);
-
     const { payment, verdict } = paid ? await examine(purchase) : {};
-    if (cached && verdict?.verdict === "valid") return givenFree(cached, purchase);
-    if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
-      return challenge(purchase, amount, TOO_SHORT, unrecorded(claim.identity));
-    }
-    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause, paymentState);
+    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.reason, paymentState);
     if (verdict?.verdict === "invalid") {
-      // A twin may have settled it since the look-up; then it is the twin's answer that counts.
-      const twin = await known(purchase);
-      if (twin && twin !== "unreadable") return again(twin, purchase);
+      // A twin may have settled it since the look-up. Then the twin's response counts.
+      const twin = await paymentHolder(purchase);
+      if (twin) return again(twin, purchase);
       log.info({ reason: verdict.reason }, "payment invalid");
-      return challenge(purchase, amount, verdict.reason, unrecorded(claim.identity));
+      return challenge(purchase, amount, paymentState, verdict.reason);
+    }
+    if (payment && endsBeforeWork(claim.identity, resource, time.now())) {
+      return challenge(purchase, amount, paymentState, TOO_SHORT);
     }
     if (faults) await faults.reach("call.verified");
-    const callback = purchase.callback && newCallback(purchase.callback.url);
-    const call = newCall(purchase, payment, callback);
-    return working(call.id, () => begin(call, purchase, callback));
-  };
-
-  async function known({ resource, claim, log }: Purchase): Promise<CallRecord | "unreadable" | undefined> {
-    try {
-      const { identity, key } = claim;
-      return await store.findCall({ resource: resource.name, identity, key: key.value });
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.error({ error }, "the store is not available");
-      return "unreadable";
-    }
+    return begin(purchase, payment);
   }
 
-  /**
-   * No worker has been seen for as long as a job of this resource may wait for one: had it been sold then, it would have
-   * expired by now, and so may the next. A shorter gap, such as the restart of the only worker, it can outlast.
-   */
+  function keyHolder({ resource, claim: { identity, key } }: Purchase): Promise<CallRecord | undefined> {
+    if (key.value === undefined) return Promise.resolve(undefined);
+    return store.findCall({ resource: resource.name, identity, key: key.value });
+  }
+
+  function paymentHolder({ resource, claim: { identity } }: Purchase): Promise<CallRecord | undefined> {
+    return store.findCall({ resource: resource.name, identity, key: undefined });
+  }
+
+  /** No worker has been alive for as long as a job of this resource may wait for its start. */
   async function isUnmanned({ startWithinMs }: ServedResource): Promise<boolean> {
     if (!room.crew || startWithinMs === undefined) return false;
     return (await room.crew.missingMs()) >= startWithinMs;
   }
 
-  /** Makes work known to twins from the moment that its call may stand in the store. */
-  function working(callId: string, work: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    const answer = work();
-    inFlight.set(callId, answer);
-    return answer.finally(() => inFlight.delete(callId));
-  }
-
-  /** Whether a payment fits an offer at today's price, and whether it is good. Moves nothing. */
+  /** Whether a payment fits an offer at today's price, and whether it is valid. Moves nothing. */
   async function examine(
     purchase: Purchase,
   ): Promise<{ readonly payment?: SignedPayment | undefined; readonly verdict: Verdict }> {
-    const { resource, amount, url, presented, trace, claim } = purchase;
+    const { resource, amount, url, presented, trace, claim, log } = purchase;
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
-      if (payment && facilitator) {
-        const asked = async () =>
-          ofPayer(await facilitator.verify(payment, resource.name), claim.identity.payer);
-        return { payment, verdict: await trace.step("verify", asked, ({ verdict }) => said(verdict)) };
-      }
-      return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
-    } catch (cause) {
-      return { verdict: { verdict: "unavailable", cause } };
+      if (!payment || !facilitator) return { verdict: { verdict: "invalid", reason: "no_matching_offer" } };
+      const ask = async () => ofPayer(await facilitator.verify(payment, resource.name), claim.identity.payer);
+      return { payment, verdict: await trace.step("verify", ask, ({ verdict }) => said(verdict)) };
+    } catch (error) {
+      log.error({ error }, "the payment could not be verified");
+      return { verdict: { verdict: "unavailable", reason: "facilitator_unavailable" } };
     }
   }
 
-  function givenFree(cached: CachedOutput, { claim, log }: Purchase): StoredAnswer {
-    const { ageSeconds } = cached;
-    log.info({ ageSeconds }, "answered out of the cache, for nothing");
-    room.cache.give(claim, cached);
-    return fromCache(cached);
-  }
-
-  function newCall(
-    purchase: Purchase,
-    payment: SignedPayment | undefined,
-    callback: Callback | undefined,
-  ): CallRecord {
-    const { resource, requestId, amount, claim } = purchase;
-    const upfront = payment !== undefined && resource.charge === "before";
-    const jobId = resource.isJob ? newJobId() : undefined;
+  /** Writes the intent. Then the work, the settlement and the response. */
+  async function begin(purchase: Purchase, payment: SignedPayment | undefined): Promise<StoredAnswer> {
+    const { requestId, resource, claim, written, amount, trace } = purchase;
+    const now = time.now();
+    const isUpfront = payment !== undefined && resource.charge === "before";
+    const callback =
+      purchase.callback && "url" in purchase.callback ? newCallback(purchase.callback.url) : undefined;
+    const isJobAtOnce = resource.isJob && !isUpfront;
     const call: CallRecord = {
       id: requestId,
       resource: resource.name,
       key: claim.key.value,
       fingerprint: claim.fingerprint,
+      requestHash: claim.requestHash,
       identity: claim.identity,
       payment,
       value: payment ? microUsd(amount) : 0,
       charge: resource.charge,
-      // Who is charged before the work is charged next: the intent says already that the money may move.
-      paymentState: upfront ? "in_flight" : "unused",
+      // A call that is charged before its work is submitted next: its intent says so.
+      phase: isUpfront ? "submitted" : "open",
+      ambiguous: false,
       answer: undefined,
       receipt: undefined,
-      jobId,
-      // A job that may start at once holds its call itself.
-      owner: jobId === undefined || upfront ? ledger.owner : undefined,
+      reason: undefined,
+      resolution: undefined,
+      jobId: resource.isJob ? newJobId() : undefined,
+      // A job that may start at once belongs to the worker that claims it.
+      owner: isJobAtOnce ? undefined : ledger.owner,
       tries: 0,
-      retryAt: Date.now(),
-      createdAt: Date.now(),
+      retryAt: isJobAtOnce ? undefined : now,
+      createdAt: now,
       endedAt: undefined,
     };
-    return jobId === undefined ? call : { ...call, answer: acceptance(call, jobId, purchase, callback) };
-  }
-
-  /** The 202, as it is before the settlement. */
-  function acceptance(
-    call: CallRecord,
-    jobId: string,
-    { request, resource }: Purchase,
-    callback: Callback | undefined,
-  ): StoredAnswer {
-    const statusUrl = room.url(request, `/v1/jobs/${jobId}`);
-    const accepted = acceptedJob(call, jobId, statusUrl, resource);
-    const secret = callback && { webhookSecret: callback.secret };
-    return json(202, JSON.stringify({ ...accepted, ...secret }), {
-      "cache-control": "private, no-store",
-      "referrer-policy": "no-referrer",
-      location: statusUrl,
-      [HEADERS.retryAfter]: String(accepted.retryAfterSeconds),
-    });
-  }
-
-  /** Writes the intent; then the work. */
-  async function begin(
-    call: CallRecord,
-    purchase: Purchase,
-    callback: Callback | undefined,
-  ): Promise<StoredAnswer> {
-    const { requestId, resource, claim, written } = purchase;
-    const guarded = claim.paid && claim.key.value === undefined && room.duplicateWindowMs > 0;
-    const limited = call.payment !== undefined && resource.isJob && resource.charge === "after";
     const job = newJob(call, written, {
       startWithinMs: resource.startWithinMs,
       callback,
-      trace: purchase.trace.parent,
+      trace: trace.parent,
     });
-    const queued = {
-      all: room.maxQueued,
-      ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
-    };
     if (job) room.startJobs();
     if (callback) room.callbacks?.start();
-    const begun = await ledger.begin(call, job, {
-      ...(guarded ? { duplicateSince: Date.now() - room.duplicateWindowMs } : {}),
-      // One at a time is always allowed, whatever it costs.
-      ...(limited ? { outstanding: Math.max(room.maxOutstanding, call.value) } : {}),
-      queued,
-      doubtSince: Date.now() - AUTHORIZATION_MARGIN_MS,
+    return exclusively(call.id, async () => {
+      const begun = await ledger.begin(call, job, limitsFor(call, purchase, now));
+      if (begun.begun) return carryOn(call, job, purchase);
+      return "holder" in begun && begun.because === "taken"
+        ? again(begun.holder, purchase)
+        : notBegun(begun.because, purchase);
     });
-    if (begun.begun) return carryOut(call, purchase, true);
-    if (begun.because === "taken") return again(begun.holder, purchase);
-    if (begun.because === "duplicate") {
-      const detail =
-        "The same was bought from here a moment ago. To buy it once more, send an Idempotency-Key of its own with each purchase.";
-      return problem("possible_duplicate", requestId, { detail });
-    }
-    if (begun.because === "full") {
-      const detail = "Too many jobs are waiting. Nothing was charged; send the same request again later.";
-      return problem("queue_full", requestId, { detail, retryAfterSeconds: QUEUE_RETRY_SECONDS });
-    }
-    const detail =
-      "Earlier jobs of this payer have not been settled yet. Send the same request again when they have ended.";
-    return problem("too_much_outstanding", requestId, { detail, retryAfterSeconds: 5 });
   }
 
-  /** A payment or a key that is known already: the same answer, for who may have it. */
+  function limitsFor(call: CallRecord, { resource, claim }: Purchase, now: number) {
+    const isGuarded = call.payment && claim.key.value === undefined && room.duplicateWindowMs > 0;
+    return {
+      ...(isGuarded ? { duplicateSince: now - room.duplicateWindowMs } : {}),
+      // One call at a time is always allowed, whatever it costs.
+      ...(call.payment ? { outstanding: Math.max(room.maxOutstanding, call.value) } : { freeCalls: MAX_FREE_CALLS }),
+      queued: {
+        all: room.maxQueued,
+        ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
+      },
+      settleableSince: now - AUTHORIZATION_MARGIN_MS,
+    };
+  }
+
+  /** Nothing was written, and nothing was charged. */
+  function notBegun(
+    because: "taken" | "duplicate" | "outstanding" | "full",
+    { requestId, paymentState }: Purchase,
+  ): StoredAnswer {
+    if (because === "duplicate") {
+      const detail =
+        "This looks like a duplicate of a recent purchase. To buy again, send a new Idempotency-Key.";
+      return problem("possible_duplicate", requestId, { detail, paymentState });
+    }
+    if (because === "full") {
+      const detail = "The queue is full. Nothing was charged. Send the same request again later.";
+      return problem("queue_full", requestId, { detail, paymentState, retryAfterSeconds: QUEUE_RETRY_SECONDS });
+    }
+    const detail = "Earlier calls of this payer are not settled yet. Send the same request again later.";
+    const retryAfterSeconds = OUTSTANDING_RETRY_SECONDS;
+    return problem("too_much_outstanding", requestId, { detail, paymentState, retryAfterSeconds });
+  }
+
+  /** Lets twins in this process wait for one response, from before the intent can stand in the store. */
+  function exclusively(callId: string, task: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
+    const answer = task();
+    working.set(callId, answer);
+    return answer.finally(() => working.delete(callId));
+  }
+
+  /** A payment or a key that a call holds: the same response, for the buyer of that call. */
   async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
-    const { requestId, log, amount, claim } = purchase;
+    const { requestId, log, amount, claim, paymentState } = purchase;
+    const isOwn = claim.paid && holder.identity.nonce === claim.identity.nonce;
     const prove = async (): Promise<Verdict> => provenPayer(await examine(purchase), claim.identity.payer);
     const ruling = await recall(holder, claim, prove);
-    // The payment is another one than the holder's, and stands in no store itself.
-    const paymentState = claim.paid ? unrecorded(claim.identity) : "unused";
-    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause, paymentState);
+    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.reason, paymentState);
     if (ruling.ruling === "invalid") {
       log.info({ reason: ruling.reason }, "payment of a replay invalid");
-      return challenge(purchase, amount, ruling.reason, paymentState);
+      return challenge(purchase, amount, paymentState, ruling.reason);
     }
     if (ruling.ruling === "conflict") {
-      // What was bought with a payment is not told to who cannot prove to have bought it.
-      const isKnown = ruling.code !== "payment_already_used";
-      return problem(ruling.code, requestId, { paymentState: isKnown ? paymentState : "unknown" });
+      // What was bought with a payment is told only to who can prove to have bought it.
+      return problem(ruling.code, requestId, { paymentState: isOwn ? "unknown" : paymentState });
     }
-
-    // Another signature has only proved who asks.
-    const isUnused = claim.paid && holder.identity.nonce !== claim.identity.nonce;
-    const twin = inFlight.get(holder.id);
+    // Another signature has only proved who asks. It is never settled.
+    const isUnused = claim.paid && !isOwn;
+    const twin = working.get(holder.id);
     if (twin) return replayed(await twin, isUnused);
-    if (holder.answer && holder.paymentState !== "in_flight") return replayed(holder.answer, isUnused);
-    // Known to twins before anything is awaited, so that no two of them carry the call on.
-    return replayed(
-      await working(holder.id, async () => {
-        const taken = await ledger.take(holder).catch((error: unknown) => {
-          if (!(error instanceof StoreUnavailable)) throw error;
-          log.error({ error }, "the store is not available");
-        });
-        if (taken) return carryOut(taken, purchase, false);
-        // Somebody is at work on it, and what it says is not final yet, or has closed it since.
-        const now = (await store.call(holder.id).catch(() => undefined)) ?? holder;
-        return now.answer && now.paymentState !== "in_flight" ? now.answer : pending(now, purchase);
-      }),
-      isUnused,
-    );
+    return replayed(await exclusively(holder.id, () => resumed(holder, purchase)), isUnused);
   }
+
+  /** Goes on with a call whose server died, for the buyer that came back; else the response to it as it stands. */
+  async function resumed(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
+    const isSync = holder.jobId === undefined;
+    const isStalled = holder.phase === "submitted" || (isSync && (holder.phase === "open" || holder.phase === "charged"));
+    const taken = isStalled ? await ledger.take(holder) : undefined;
+    if (taken) return carryOn(taken, await jobOf(taken), purchase);
+    const now = isStalled ? await store.call(holder.id) : holder;
+    return respond(now ?? "deleted", purchase);
+  }
+
+  /** From where a call of ours stands to its response: settle and run, or run and settle. */
+  async function carryOn(
+    call: CallRecord,
+    job: JobRecord | undefined,
+    purchase: Purchase,
+  ): Promise<StoredAnswer> {
+    let standing: Standing = call;
+    if (call.phase === "submitted") {
+      const settle = () => ledger.settle(call);
+      standing = await purchase.trace.step("settle", settle, (now) => said(typeof now === "string" ? now : now.phase));
+    }
+    if (typeof standing === "string") return respond(standing, purchase, call, job);
+    const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;
+    if (isOurs && (standing.phase === "open" || standing.phase === "charged")) {
+      standing = await work.carryOut(standing, purchase);
+    }
+    const response = await respond(standing, purchase, call, job);
+    if (faults && response.status < 400) await faults.reach("call.answered");
+    return response;
+  }
+
+  async function jobOf({ jobId }: CallRecord): Promise<JobRecord | undefined> {
+    const job = jobId === undefined ? undefined : await store.job(jobId);
+    return job === "gone" ? undefined : job;
+  }
+
+  /**
+   * The response to a call as it stands.
+   * @param begun The call and its job as this request has written them, for when the store cannot be read.
+   */
+  async function respond(
+    standing: Standing,
+    purchase: Purchase,
+    begun?: CallRecord,
+    job?: JobRecord,
+  ): Promise<StoredAnswer> {
+    const { requestId, amount, claim } = purchase;
+    if (standing === "deleted") {
+      // Nobody settles a call that is deleted: the same bytes may be sent again.
+      const paymentState = claim.paid ? unrecorded(claim.identity, store, time.now()) : purchase.paymentState;
+      return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
+    }
+    if (standing === "unreadable") {
+      if (begun && job) return jobResponse(begun, job, purchase);
+      return problem("settlement_unknown", requestId, {
+        detail: "The payment is not confirmed yet. Send the same request again. Do not pay again.",
+        paymentState: claim.paid ? "in_flight" : purchase.paymentState,
+        retryAfterSeconds: CONFIRM_RETRY_SECONDS,
+      });
+    }
+    const now = standing.jobId === undefined ? undefined : await store.job(standing.jobId);
+    const response = responseTo(standing, now, contextOf(purchase, purchase.resource));
+    if (response) return response;
+    const paymentState = "unused";
+    const reason = standing.reason ?? "payment_failed";
+    if (amount > 0n) return challenge(purchase, amount, paymentState, reason);
+    return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
+  }
+
+  function jobResponse(call: CallRecord, job: JobRecord, purchase: Purchase): StoredAnswer {
+    const response = responseTo(call, job, contextOf(purchase, purchase.resource));
+    if (!response) throw new Error("a job always has a response");
+    return response;
+  }
+
+  function contextOf(
+    { request, requestId }: Pick<Visit, "request" | "requestId">,
+    resource: Pick<ServedResource, "timeoutMs" | "retentionMs">,
+  ) {
+    return { requestId, statusUrl: (jobId: string) => room.url(request, `/v1/jobs/${jobId}`), resource };
+  }
+
+  /** The response to the very request of a call that somebody works on, or that has ended. */
+  async function repeat(call: CallRecord, about: ReturnType<typeof contextOf>): Promise<StoredAnswer | undefined> {
+    const twin = working.get(call.id);
+    if (twin) return replayed(await twin);
+    // What still has to be settled or done takes the whole way, and is taken over there.
+    if (call.phase === "submitted" || call.phase === "open" || call.phase === "charged") {
+      if (call.jobId === undefined || call.phase === "submitted") return undefined;
+    }
+    const job = call.jobId === undefined ? undefined : await store.job(call.jobId);
+    const response = responseTo(call, job, about);
+    return response && replayed(response);
+  }
+
+  return {
+    buy,
+    respond: (call, visit) => repeat(call, contextOf(visit, visit.resource)),
+    async respondElsewhere(call, request) {
+      const defaults = { timeoutMs: milliseconds(DEFAULT_TIMEOUT), retentionMs: milliseconds(DEFAULT_RETENTION) };
+      const about = contextOf({ request, requestId: crypto.randomUUID() }, defaults);
+      const response = await repeat(call, about);
+      if (response) return response;
+      const job = call.jobId === undefined ? undefined : await store.job(call.jobId);
+      return responseTo(call, job, about);
+    },
+  };
 }

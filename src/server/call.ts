@@ -1,116 +1,146 @@
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
-import { anonymous, fingerprint, identify, readKey, readPayment } from "../ledger/evidence.ts";
-import { isRecorded, wordOn } from "../ledger/recall.ts";
+import { isSameRequest, NO_PAYMENT, unrecorded } from "../ledger/idempotency.ts";
+import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
-import { StoreUnavailable, Uncertain } from "../store/steady.ts";
+import { StoreUnavailable } from "../store/steady.ts";
+import { paymentStateOf } from "../store/state.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS, type ProblemCode } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
-import { fromCache, type ProblemOptions, problem } from "./answer.ts";
+import { type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
-import { readInput } from "./input.ts";
+import { readBody, readInput } from "./input.ts";
 import type { ServedResource } from "./resource.ts";
-import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, type Visit } from "./visit.ts";
+import { type Asking, type CallRoom, type Purchase, type Seen, STORE_RETRY_SECONDS, type Visit } from "./visit.ts";
 
-export type Call = (
-  resource: ServedResource,
-  request: Request,
-  params: Readonly<Record<string, string>>,
-) => Promise<StoredAnswer>;
+export interface Calls {
+  call(
+    resource: ServedResource,
+    request: Request,
+    params: Readonly<Record<string, string>>,
+  ): Promise<StoredAnswer>;
+  /**
+   * The response to a payment that is known, whatever has become of its address; `undefined` when there is none.
+   * @throws StoreUnavailable
+   */
+  recorded(request: Request): Promise<StoredAnswer | undefined>;
+}
 
 /** The address of a resource is a part of its challenge, which has to fit into a header. */
-const LONGEST_URL = 2_000;
-/** A facilitator that is down is asked again after this long. */
+const MAX_URL_LENGTH = 2_000;
 const FACILITATOR_RETRY_SECONDS = 5;
+
 /**
- * Carries one call from the request to its answer. The order is the order of the money rules:
- * validate → challenge → look up → match and verify → write the intent → run and settle (or settle and run) → answer.
+ * One call, from its request to its response. The order is the order of the money rules:
+ * look up -> validate -> price -> challenge, or verify -> write the intent -> run and settle (or settle and run) -> respond.
  */
-export function createCalls(room: CallRoom): Call {
-  const { offers } = room;
+export function createCalls(room: CallRoom): Calls {
+  const { offers, store, time } = room;
   const amounts = createAmounts(room.log);
 
   const asking: Asking = {
-    async challenge(visit, amount, error, paymentState) {
+    async challenge(visit, amount, paymentState, error) {
       try {
         if (!offers) throw new Error("payments are not configured");
-        return await offers.challenge(visit.resource, amount, visit.url, error, paymentState);
+        return await offers.challenge(visit.resource, amount, visit.url, paymentState, error);
       } catch (cause) {
         return asking.unavailable(visit, cause, paymentState);
       }
     },
-    unavailable({ log, requestId }, cause, paymentState = "unused") {
+    unavailable({ log, requestId }, cause, paymentState) {
       log.error({ error: cause }, "the facilitator is not available");
       const retryAfterSeconds = FACILITATOR_RETRY_SECONDS;
       return problem("facilitator_unavailable", requestId, { retryAfterSeconds, paymentState });
     },
   };
-  const buy = createBuying(room, asking);
+  const buying = createBuying(room, asking);
 
-  return async (resource, request, params) => {
-    const begun = performance.now();
-    const requestId = crypto.randomUUID();
-    const log = childLogger(room.log, { requestId, resource: resource.name });
-    const url = room.url(request, undefined);
-    const { method, path: route } = resource.document;
-    const { headers } = request;
-    const trace = room.telemetry.tracing.request({ method, route, scheme: room.scheme(request), headers });
-    const visit = { resource, request, requestId, log, url, trace, shown: undefined };
-    const answer = await carried(visit, params);
-    room.observer.answered(visit, answer, performance.now() - begun);
-    return answer;
-  };
+  /** Reads the request and looks its payment up. Nothing is validated yet. @throws StoreUnavailable */
+  async function see(request: Request, resource: string): Promise<Seen | "too_large"> {
+    const body = await readBody(request, room.maxBodyBytes);
+    if (body === undefined) return "too_large";
+    const presented = readPayment(request.headers);
+    if (presented === undefined) {
+      return { body, requestHash: "", presented, holder: undefined, paymentState: NO_PAYMENT };
+    }
+    const { pathname, search } = new URL(request.url);
+    const requestHash = hash(`${request.method} ${pathname}${search}\n${body}`);
+    if (presented === "malformed") {
+      return { body, requestHash, presented, holder: undefined, paymentState: "unknown" };
+    }
+    const identity = identify(presented);
+    const holder = await store.findCall({ resource, identity, key: undefined });
+    const isOwn = holder?.identity.bytesHash === identity.bytesHash;
+    const known = holder && isOwn ? paymentStateOf(holder, holder.payment !== undefined) : undefined;
+    const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, store, time.now());
+    return { body, requestHash, presented, holder, paymentState };
+  }
 
-  /** Whatever fails, there is an answer. */
-  async function carried(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
-    const { requestId, log } = visit;
+  /** The recorded response, when the request is the very request that it was given to. */
+  function repeated({ headers }: Request, { presented, holder, requestHash }: Seen): typeof holder {
+    if (!holder || presented === undefined || presented === "malformed") return undefined;
+    const key = readKey(headers, presented);
+    if ("problem" in key) return undefined;
+    const identity = identify(presented);
+    return isSameRequest(holder, { identity, key, requestHash }) ? holder : undefined;
+  }
+
+  /** Whatever fails, there is a response. */
+  async function answered(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
+    const { requestId, log, request } = visit;
+    let paymentState: Seen["paymentState"] = readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
     try {
-      return await enter(visit, params);
+      if (room.faults) await room.faults.reach("call.received");
+      const seen = await see(request, visit.resource.name);
+      if (seen === "too_large") {
+        const detail = `The body may have at most ${room.maxBodyBytes} bytes.`;
+        return problem("too_large", requestId, { detail, paymentState });
+      }
+      // From an intent on, only the record says what has become of the payment: nothing here does.
+      paymentState = seen.presented === undefined ? NO_PAYMENT : "unknown";
+      return await enter(visit, params, seen);
     } catch (error) {
       if (error instanceof StoreUnavailable) {
-        // The ledger keeps to itself what fails after the money has been asked for: here nothing has moved, and
-        // unless the intent may stand in the store nothing will.
         log.error({ error }, "the store is not available");
-        return problem("unavailable", requestId, {
-          paymentState: error instanceof Uncertain ? "in_flight" : "unused",
-          retryAfterSeconds: STORE_RETRY_SECONDS,
-        });
+        return problem("unavailable", requestId, { paymentState, retryAfterSeconds: STORE_RETRY_SECONDS });
       }
       log.error({ error }, "the call could not be answered");
       const detail = `An internal error occurred. If you report it, quote ${requestId}.`;
-      return refused(visit, "internal_error", { detail });
+      return problem("internal_error", requestId, { detail, paymentState });
     }
   }
 
-  /** Whatever is wrong with the request, the payment that came along may have been settled before. */
-  async function refused(
-    { request, requestId }: Visit,
-    code: ProblemCode,
-    options?: ProblemOptions,
+  /** From the request to what is to be bought. Nothing is stored, nothing is verified. */
+  async function enter(
+    visit: Visit,
+    params: Readonly<Record<string, string>>,
+    seen: Seen,
   ): Promise<StoredAnswer> {
-    return problem(code, requestId, { ...options, paymentState: await wordOn(request.headers, room.store) });
-  }
-
-  /** From the request to what is to be bought, and by whom. Nothing is stored, nothing is verified. */
-  async function enter(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
     const { resource, request, requestId } = visit;
-    const refuse = (code: ProblemCode, options?: ProblemOptions) => refused(visit, code, options);
-    if (room.faults) await room.faults.reach("call.received");
-    if (visit.url.length > LONGEST_URL) {
-      return refuse("too_large", { detail: `The address may have at most ${LONGEST_URL} characters.` });
+    const { presented, paymentState, holder } = seen;
+    const known = repeated(request, seen);
+    const response = known && (await buying.respond(known, visit, "replay"));
+    if (response) return response;
+
+    const refuse = (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
+      problem(code, requestId, { ...options, paymentState });
+    if (visit.url.length > MAX_URL_LENGTH) {
+      return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
-    const reading = await readInput(resource.document, request, params, room.maxBodyBytes);
+    const reading = readInput(resource.document, request, params, seen.body);
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
     const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
-      const isAsking = reading.kind === "probe" && readPayment(request.headers) === undefined;
-      // What was left out may still be filled in; what stands in the path is wrong already.
+      const isAsking = reading.kind === "probe" && presented === undefined;
+      // What was left out may still be filled in. What stands in the path is wrong already.
       const isQuestion =
         isAsking && !input.issues.some(({ path }) => reading.given.includes(path.split(".")[0] ?? ""));
-      if (isQuestion && resource.maxPrice > 0n) return asking.challenge(visit, resource.maxPrice);
+      if (isQuestion && resource.maxPrice > 0n) {
+        return asking.challenge(visit, resource.maxPrice, paymentState);
+      }
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
       return refuse("invalid_input", {
         detail: `The input is not valid: ${list}`,
@@ -129,54 +159,66 @@ export function createCalls(room: CallRoom): Call {
       return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }
 
-    // What is free is not paid; but what was paid before it became free has its answer.
-    const isPaid = amount > 0n || (await wasPaid(visit));
-    if (isPaid === undefined) return refuse("unavailable", { retryAfterSeconds: STORE_RETRY_SECONDS });
-    const presented = isPaid ? readPayment(request.headers) : undefined;
-    if (presented === "malformed") return refuse("malformed_payment");
-    const key = readKey(request.headers, presented);
+    // A payment for what has become free is not needed, unless a call is recorded for it.
+    const isPaid = amount > 0n || holder !== undefined;
+    const payment = isPaid ? presented : undefined;
+    if (payment === "malformed") return refuse("malformed_payment");
+    const key = readKey(request.headers, payment);
     if ("problem" in key) return refuse("malformed_key", { detail: key.problem });
     const callback = callbackOf(visit);
-    // With a payment it may be a call that is known: that is looked up first.
-    if (callback && "refused" in callback && !presented) {
-      return problem("callback_refused", requestId, { detail: callback.refused });
+    // A request with a payment may repeat a recorded call, which is looked up first.
+    if (callback && "refused" in callback && !payment) {
+      return refuse("callback_refused", { detail: callback.refused });
     }
-    if (amount > 0n && !presented) {
-      const { isFree = false, isPublic = false } = resource.cache ?? {};
-      const identity = anonymous(resource.name, key, requestId);
-      const found = isFree && isPublic && room.cache.find(resource, { fingerprint: print(), identity });
-      return found ? fromCache(found) : asking.challenge(visit, amount);
-    }
-    if (presented && key.value === undefined && room.requireKey) {
-      const detail = "Send an Idempotency-Key with the payment, and the same one when you send it again.";
+    if (amount > 0n && !payment) return asking.challenge(visit, amount, paymentState);
+    if (payment && key.value === undefined && room.requireKey) {
+      const detail = "Send an Idempotency-Key with the payment, and the same key when you send the request again.";
       return refuse("key_required", { detail });
     }
 
-    const identity = presented ? identify(presented) : anonymous(resource.name, key, requestId);
-    const paid = presented !== undefined;
-    const claim = { resource: resource.name, fingerprint: print(), key, identity, paid };
-    return buy({ ...visit, amount, claim, presented, input: input.value, written: reading.input, callback });
+    const identity = payment ? identify(payment) : anonymous(resource.name, key, requestId);
+    const paid = payment !== undefined;
+    const claim = { resource: resource.name, fingerprint: print(), key, identity, paid, requestHash: seen.requestHash };
+    return buying.buy({
+      ...visit,
+      ...{ amount, claim, presented: payment, holder, paymentState, callback },
+      input: input.value,
+      written: reading.input,
+    });
   }
 
-  /** Whether a call that costs nothing now was paid for; `undefined` when the store cannot say. */
-  async function wasPaid({ request, log }: Visit): Promise<boolean | undefined> {
-    try {
-      return await isRecorded(request.headers, room.store);
-    } catch (error) {
-      log.error({ error }, "the store is not available");
-      return undefined;
-    }
-  }
-
-  /** Where the buyer wants to be told of the end of its job. */
+  /** Where the buyer wants to be notified of the end of its job. */
   function callbackOf({ resource, request }: Visit): Purchase["callback"] {
     const url = request.headers.get(HEADERS.callbackUrl);
     if (url === null) return undefined;
     const refused = !resource.isJob
-      ? "Only a job has an end to be told of: this resource answers in the same request."
+      ? "Callback-Url works with jobs only. This resource is synchronous."
       : room.callbacks
         ? room.callbacks.refusal(url)
-        : "This server posts nothing; ask at the statusUrl.";
+        : "This server sends no webhooks. Poll the statusUrl.";
     return refused === undefined ? { url } : { refused };
   }
+
+  return {
+    async call(resource, request, params) {
+      const begun = time.elapsed();
+      const requestId = crypto.randomUUID();
+      const log = childLogger(room.log, { requestId, resource: resource.name });
+      const url = room.url(request, undefined);
+      const { method, path: route } = resource.document;
+      const { headers } = request;
+      const trace = room.telemetry.tracing.request({ method, route, scheme: room.scheme(request), headers });
+      const visit = { resource, request, requestId, log, url, trace, shown: undefined };
+      const answer = await answered(visit, params);
+      room.observer.answered(visit, answer, time.elapsed() - begun);
+      return answer;
+    },
+
+    async recorded(request) {
+      if (readPayment(request.headers) === undefined) return undefined;
+      const seen = await see(request, "");
+      const known = seen === "too_large" ? undefined : repeated(request, seen);
+      return known && buying.respondElsewhere(known, request);
+    },
+  };
 }

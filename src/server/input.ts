@@ -11,17 +11,25 @@ export type Reading =
   | { readonly kind: "probe"; readonly input: unknown; readonly given: readonly string[] }
   | {
       readonly kind: "refused";
-      readonly code: "invalid_input" | "too_large" | "unsupported_media_type";
+      readonly code: "invalid_input" | "unsupported_media_type";
       readonly detail: string;
     };
 
-/** Reads the input from path, query or JSON body. Says nothing yet of whether it is valid. */
-export async function readInput(
+/** The body as text; `undefined` when it has more than `maxBytes`. Reads no further than that. */
+export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
+  if (request.method === "GET" || request.body === null) return "";
+  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (length > maxBytes) return undefined;
+  return Number.isFinite(length) ? request.text() : readLimited(request, maxBytes);
+}
+
+/** Reads the input from path, query or JSON body. It is not validated yet. */
+export function readInput(
   document: ResourceDocument,
-  request: Request,
+  { url, headers }: Request,
   params: Readonly<Record<string, string>>,
-  maxBytes: number,
-): Promise<Reading> {
+  text: string,
+): Reading {
   const fields = document.fields ?? {};
   const fromPath = Object.fromEntries(
     Object.entries(params).map(([name, text]) => [name, coerce(fields[name], [text])]),
@@ -32,7 +40,7 @@ export async function readInput(
     given: Object.keys(params).filter((name) => ![`:${name}`, `{${name}}`].includes(params[name] ?? "")),
   });
   if (document.method === "GET") {
-    const query = new URL(request.url).searchParams;
+    const query = new URL(url).searchParams;
     if (query.size === 0) return probe();
     const input: Record<string, unknown> = { ...fromPath };
     for (const name of new Set(query.keys())) {
@@ -41,27 +49,19 @@ export async function readInput(
     return { kind: "input", input };
   }
 
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (length > maxBytes) return tooLarge(maxBytes);
-  const text = Number.isFinite(length) ? await request.text() : await readLimited(request, maxBytes);
-  if (text === undefined) return tooLarge(maxBytes);
   if (text === "") return probe();
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
     // What is JSON is taken as JSON, whatever it is called; what is not gets the error that helps more.
-    const type = request.headers.get("content-type");
+    const type = headers.get("content-type");
     const claimsJson = type === null || /^[a-z]+\/(?:[\w.-]+\+)?json\b/i.test(type);
     return claimsJson
       ? { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." }
       : { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
   }
   return { kind: "input", input: isRecord(body) ? { ...body, ...fromPath } : body };
-}
-
-function tooLarge(maxBytes: number): Reading {
-  return { kind: "refused", code: "too_large", detail: `The body may have at most ${maxBytes} bytes.` };
 }
 
 /** A body of unannounced length is read only as far as the limit. */

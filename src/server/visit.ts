@@ -1,15 +1,17 @@
 import type { Money } from "../../schema/money.ts";
 import type { Callbacks } from "../jobs/callback.ts";
 import type { Crew } from "../jobs/crew.ts";
-import type { Facilitator } from "../ledger/charge.ts";
-import type { Presented } from "../ledger/evidence.ts";
+import type { Facilitator } from "../ledger/facilitator.ts";
+import type { Claim } from "../ledger/idempotency.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Offers } from "../ledger/offer.ts";
-import type { Claim } from "../ledger/recall.ts";
+import type { Presented } from "../ledger/payment.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
-import type { Store, StoredAnswer } from "../store/store.ts";
+import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
+import type { Time } from "../time/time.ts";
+import type { PaymentState } from "../wire/index.ts";
 import type { OutputCache } from "./cache.ts";
 import type { Observer, Watched } from "./observer.ts";
 
@@ -24,12 +26,15 @@ export interface CallRoom {
   readonly telemetry: Telemetry;
   readonly observer: Observer;
   readonly faults: Faults | undefined;
+  readonly time: Time;
+  /** Calls that this process is working on: a concurrent twin waits for the same response. */
+  readonly working: Map<string, Promise<StoredAnswer>>;
   readonly maxBodyBytes: number;
   /** Refuse payments without an idempotency key. */
   readonly requireKey: boolean;
   /** For how long the same purchase without a key is taken to be a repetition; milliseconds, 0 never. */
   readonly duplicateWindowMs: number;
-  /** What one payer may owe for jobs that are charged after the work; millionths of a US dollar. */
+  /** The open and submitted calls of one payer may cost this much together, or one call whatever it costs; millionths of a US dollar. */
   readonly maxOutstanding: number;
   /** With so many jobs waiting no more are taken. */
   readonly maxQueued: number;
@@ -37,7 +42,7 @@ export interface CallRoom {
   readonly crew: Crew | undefined;
   /** Makes sure that jobs are run, also where nobody has started the server. */
   readonly startJobs: () => void;
-  /** Outputs that may be given again. */
+  /** Outputs that may be repeated. */
   readonly cache: OutputCache;
   /** Absent when the ends of jobs are not posted to their buyers. */
   readonly callbacks: Callbacks | undefined;
@@ -54,11 +59,28 @@ export interface Visit extends Watched {
   readonly url: string;
 }
 
+/** What a request was found to carry, before anything is decided. */
+export interface Seen {
+  /** Raw text. */
+  readonly body: string;
+  /** Of method, path, query and raw body. */
+  readonly requestHash: string;
+  readonly presented: Presented | "malformed" | undefined;
+  /** The call that holds the payment. */
+  readonly holder: CallRecord | undefined;
+  /** What is known about the payment. */
+  readonly paymentState: PaymentState | "unknown";
+}
+
 /** A visit that has input, price and, unless it is free, a payment. */
 export interface Purchase extends Visit {
   readonly amount: Money;
   readonly claim: Claim;
   readonly presented: Presented | undefined;
+  /** The call that holds the payment, as it was when the request came in. */
+  readonly holder: CallRecord | undefined;
+  /** Of the payment, unless a call is recorded for it. */
+  readonly paymentState: PaymentState | "unknown";
   /** Validated. */
   readonly input: unknown;
   /** As the caller wrote it. */
@@ -72,14 +94,14 @@ export const STORE_RETRY_SECONDS = 2;
 
 /** The 402, and the 503 in its place while the facilitator does not say how it can be paid. Never kept. */
 export interface Asking {
-  /** @param paymentState of the payment that came along, where the error does not say it */
+  /** @param paymentState of the payment that came along */
   challenge(
     visit: Visit,
     amount: Money,
+    paymentState: PaymentState | "unknown",
     error?: string,
-    paymentState?: "unused" | "unknown",
   ): Promise<StoredAnswer>;
-  unavailable(visit: Visit, cause: unknown, paymentState?: "unused" | "unknown"): StoredAnswer;
+  unavailable(visit: Visit, cause: unknown, paymentState: PaymentState | "unknown"): StoredAnswer;
 }
 
 /** What a step of a trace says of its outcome. */

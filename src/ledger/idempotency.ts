@@ -1,29 +1,49 @@
 import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
+import { paymentStateOf } from "../store/state.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
-import { isRecord, type ProblemCode, saysShort } from "../wire/index.ts";
-import type { Verdict } from "./charge.ts";
-import { identify, type Key, readPayment } from "./evidence.ts";
+import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../wire/index.ts";
+import type { Verdict } from "./facilitator.ts";
+import { identify, type Key, MAX_VALIDITY_MS, readPayment } from "./payment.ts";
 
-/** A request whose payment or key is known already. */
+/** What a request asks for, and what identifies it. */
 export interface Claim {
   readonly resource: string;
   readonly fingerprint: string;
   readonly key: Key;
   readonly identity: PaymentIdentity;
-  /** False when the resource is free. */
+  /** Hash of method, path, query and raw body. */
+  readonly requestHash: string;
+  /** False when the call is free. */
   readonly paid: boolean;
 }
 
 export type Ruling =
-  /** The claimant gets the answer of the call that is known. */
+  /** The claimant gets the response of the recorded call. */
   | { readonly ruling: "entitled" }
   | { readonly ruling: "conflict"; readonly code: ProblemCode }
   | { readonly ruling: "invalid"; readonly reason: string }
-  | { readonly ruling: "unavailable"; readonly cause: unknown };
+  | { readonly ruling: "unavailable"; readonly reason: string };
 
 /**
- * Decides whether a request may have the answer of a call that is known by its payment or its key.
+ * Whether a request is the very request of a recorded call: same signed bytes, same key, same method, path, query and
+ * body. It gets that call's response, whatever a deploy has changed since.
+ */
+export function isSameRequest(
+  holder: CallRecord,
+  { identity, key, requestHash }: Pick<Claim, "identity" | "key" | "requestHash">,
+): boolean {
+  const sameBytes = holder.identity.bytesHash === identity.bytesHash;
+  return sameBytes && hasSameKey(holder, key) && holder.requestHash === requestHash;
+}
+
+/** A failed sync call has freed its key. */
+function hasSameKey(holder: CallRecord, key: Key): boolean {
+  return holder.key === key.value || (holder.key === undefined && holder.phase === "void");
+}
+
+/**
+ * Decides whether a request may have the response of a call that holds its payment or its key.
  * Moves no money: a new signature under a known key only proves who asks, by `prove`.
  */
 export async function recall(
@@ -33,11 +53,8 @@ export async function recall(
 ): Promise<Ruling> {
   const samePrint = holder.resource === resource && holder.fingerprint === fingerprint;
   if (paid && holder.identity.nonce === identity.nonce) {
-    // A nonce can be read on the chain once it is settled; the bytes that were sent, with their key, cannot.
-    // A call that has failed holds no key any more.
-    const sameKey =
-      holder.key === key.value || (holder.key === undefined && holder.paymentState === "unused");
-    const same = samePrint && holder.identity.bytesHash === identity.bytesHash && sameKey;
+    // A settled nonce is public on the chain. The bytes that were sent, with their key, are not.
+    const same = samePrint && holder.identity.bytesHash === identity.bytesHash && hasSameKey(holder, key);
     return same ? { ruling: "entitled" } : { ruling: "conflict", code: "payment_already_used" };
   }
   if (!samePrint) {
@@ -45,49 +62,51 @@ export async function recall(
   }
   if (!paid) return { ruling: "entitled" };
   const verdict = await prove();
-  if (verdict.verdict === "unavailable") return { ruling: "unavailable", cause: verdict.cause };
+  if (verdict.verdict === "unavailable") return { ruling: "unavailable", reason: verdict.reason };
   if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
   return { ruling: "entitled" };
 }
 
-/** What can be said of a payment that stands in no store: once it has expired, its record may have been swept. */
-export function unrecorded({ validBefore }: PaymentIdentity): "unused" | "unknown" {
-  return validBefore * 1000 > Date.now() ? "unused" : "unknown";
+/**
+ * What can be said about a payment that this store does not hold. `unused` is a promise: no submission of it was made,
+ * and none will be. A store that may have forgotten says nothing.
+ */
+export function unrecorded(
+  { validBefore }: PaymentIdentity,
+  { completeSince }: Pick<Store, "completeSince">,
+  now: number,
+): "unused" | "unknown" {
+  const expiresAt = validBefore * 1000;
+  // An expired payment may have been swept. A payment from before this store began may be settled elsewhere.
+  const isRemembered = completeSince === 0 || expiresAt - MAX_VALIDITY_MS > completeSince;
+  return expiresAt > now && isRemembered ? "unused" : "unknown";
 }
 
-/**
- * Whether the payment that came with a request stands in the store.
- * @throws StoreUnavailable
- */
-export async function isRecorded(headers: Headers, store: Pick<Store, "findCall">): Promise<boolean> {
-  const presented = readPayment(headers);
-  if (presented === undefined || presented === "malformed") return false;
-  return (
-    (await store.findCall({ resource: "", identity: identify(presented), key: undefined })) !== undefined
-  );
-}
+/** What a request without a payment is told: there was none to use. */
+export const NO_PAYMENT = "unused";
 
-/**
- * What can be said of the payment that came with a request that is refused for another reason. The same bytes may have
- * been settled before: their call stands in the store, and has an answer for who sends it as it was.
- */
-export async function wordOn(
+/** What can be said about the payment in these headers, when the request is refused for another reason. */
+export async function paymentStateOn(
   headers: Headers,
-  store: Pick<Store, "findCall">,
-): Promise<"unused" | "unknown"> {
+  store: Pick<Store, "findCall" | "completeSince">,
+  now: number,
+): Promise<PaymentState | "unknown"> {
   const presented = readPayment(headers);
-  if (presented === undefined) return "unused";
+  if (presented === undefined) return NO_PAYMENT;
   if (presented === "malformed") return "unknown";
   const identity = identify(presented);
   try {
     const holder = await store.findCall({ resource: "", identity, key: undefined });
-    return holder ? "unknown" : unrecorded(identity);
+    if (!holder) return unrecorded(identity, store, now);
+    // Only who has the signed bytes is told what was bought with them.
+    const isOwn = holder.identity.bytesHash === identity.bytesHash;
+    return (isOwn && paymentStateOf(holder, holder.payment !== undefined)) || "unknown";
   } catch {
     return "unknown";
   }
 }
 
-/** What a payment is worth to `payer`: a signature of somebody else proves nothing, and pays for nothing. */
+/** A verdict about the payer of a call: the signature of another account proves nothing, and pays for nothing. */
 export function ofPayer(verdict: Verdict, payer: string): Verdict {
   const isAnother =
     verdict.verdict === "valid" && verdict.payer !== undefined && verdict.payer.toLowerCase() !== payer;
@@ -95,8 +114,8 @@ export function ofPayer(verdict: Verdict, payer: string): Verdict {
 }
 
 /**
- * Whether a signature that is not to be settled proves who asks. To have enough money is not a part of that: the last
- * cent may have been spent on the very call whose answer is asked for.
+ * Whether a signature that is not to be settled proves who asks. The account may be empty: the recorded call may have
+ * taken its last cent.
  */
 export async function provenPayer(
   { payment, verdict }: { readonly payment?: SignedPayment | undefined; readonly verdict: Verdict },
@@ -107,11 +126,10 @@ export async function provenPayer(
   return signer?.toLowerCase() === payer ? { verdict: "valid", payer } : verdict;
 }
 
-/** The account that signed an EIP-3009 transfer to us; `undefined` when it is no plain account, or cannot be read. */
+/** The account that signed an EIP-3009 transfer to this seller; `undefined` when a contract signed it, or it is malformed. */
 async function signerOf({ payload, requirements, network }: SignedPayment): Promise<Address | undefined> {
   const { authorization, permit2Authorization, signature } = payload.payload;
   const { name, version } = requirements.extra;
-  // Beside a Permit2 authorization it is what nobody looks at, and may be anybody's.
   if (!isRecord(authorization) || permit2Authorization !== undefined) return undefined;
   try {
     if (!isAddressEqual(authorization.to as Address, requirements.payTo as Address)) return undefined;

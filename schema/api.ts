@@ -63,23 +63,14 @@ export interface Example<Input = unknown, Output = unknown> {
   readonly output: Output;
 }
 
-/** For how long, for whom and at what price an answer is given again. For resources that answer in the same request. */
+/** For synchronous resources. */
 export interface CacheOptions {
   /**
-   * How long an output answers the same validated input again without running the handler. Kept in the memory of one
-   * server, the least used going first; a failure is never kept. The answer says its age in `Age`, and costs as much
-   * as a fresh one unless `cacheIsFree`. @default never
+   * Cache outputs for this long. The same validated input is then answered without running the handler, with the age of
+   * the output in `Age`. A cached output is still charged, and is private to its payer. Failures are never cached. The
+   * cache is in the memory of one server, and the least used outputs go first. @default never
    */
   readonly cache?: Duration | undefined;
-  /**
-   * An answer out of the cache costs nothing. When it is public too, it is given without asking for a payment; else to
-   * a payment of who bought it, which is not used. Like the cache, what is known of that is one server's own: behind
-   * several, or after a restart, the same request may meet one that does not know the answer yet, and buys it there,
-   * once. @default false
-   */
-  readonly cacheIsFree?: boolean | undefined;
-  /** One payer may be given what another has got. @default false: what one payer has got is never given to another */
-  readonly cacheIsPublic?: boolean | undefined;
 }
 
 export interface ResourceDefinition<

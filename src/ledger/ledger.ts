@@ -4,10 +4,11 @@ import type { Presence } from "../store/presence.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import type { Begun, CallRecord, JobEnd, JobRecord, Limits, Store, StoredAnswer } from "../store/store.ts";
 import type { Time } from "../time/time.ts";
+import type { EvmAccount } from "../wire/transfer.ts";
 import type { ChainRecord } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
 import { createReconciling } from "./reconcile.ts";
-import type { Refunds } from "./refund.ts";
+import { createRefunds } from "./refund.ts";
 import { createSettling, type Standing } from "./settle.ts";
 import type { Event, Facts } from "./step.ts";
 
@@ -49,8 +50,8 @@ export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> 
   /** Absent when everything is free. */
   readonly facilitator: Facilitator | undefined;
   readonly chain: ChainRecord | undefined;
-  /** Absent when no account is given: refunds stay owed. */
-  readonly refunds: Refunds | undefined;
+  /** Pays refunds. Absent: refunds stay owed until an operator pays them. */
+  readonly account: EvmAccount | undefined;
   readonly time: Time;
   readonly log: Logger;
   readonly faults: Faults | undefined;
@@ -64,13 +65,18 @@ export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> 
 const BATCH = 20;
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { store, presence, facilitator, chain, refunds, time, log, faults } = options;
+  const { store, presence, facilitator, chain, account, time, log, faults } = options;
   const { owner } = presence;
   const { cancelPolicy, retentionMs, comeBackMs } = options;
   const hasNode = (network: string): boolean => chain?.covers(network) ?? false;
   const facts = (): Facts => ({ now: time.now(), owner, hasNode, cancelPolicy, retentionMs, comeBackMs });
+  const refunds =
+    account && facilitator && createRefunds({ store, facilitator, account, chain, facts, time, log, faults });
+  /** Calls that are being settled here, besides those that the server is working on. */
+  const settlingNow = new Set<string>();
+  const isWorking = (callId: string): boolean => settlingNow.has(callId) || options.isWorking(callId);
   const settling = createSettling({ store, facilitator, chain, facts, time, log, faults });
-  const { take, reconcile } = createReconciling({ ...options, owner, settling });
+  const { take, reconcile } = createReconciling({ ...options, owner, settling, isWorking });
 
   /** After a failure nobody can tell what stands in the store: the next round goes on from what does. */
   async function ended(call: CallRecord, event: Event): Promise<Standing> {
@@ -128,12 +134,18 @@ export function createLedger(options: LedgerOptions): Ledger {
       if (!call) throw new Error(`job ${job.id} has no call`);
       const submits = "ok" in attempted && attempted.ok && call.payment !== undefined && call.phase === "open";
       if (submits) await presence.ensure();
-      const { standing, job: now, changed } = await settling.apply(call, eventOf(attempted, submits), job);
-      if (!changed) return undefined;
-      if (!submits || standing === "deleted") return now;
-      await settling.settle(standing);
-      const settled = await store.job(job.id);
-      return settled === "gone" ? undefined : settled;
+      // From the submission on the call is ours, and no round of this server may take it.
+      settlingNow.add(call.id);
+      try {
+        const { standing, job: now, changed } = await settling.apply(call, eventOf(attempted, submits), job);
+        if (!changed) return undefined;
+        if (!submits || standing === "deleted") return now;
+        await settling.settle(standing);
+        const settled = await store.job(job.id);
+        return settled === "gone" ? undefined : settled;
+      } finally {
+        settlingNow.delete(call.id);
+      }
     },
 
     async endEarly(job, event) {
@@ -148,6 +160,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     async payRefunds() {
       if (!refunds) return;
       const due = await store.refunds({ dueAt: time.now(), limit: BATCH });
+      // Each handles its own failures: one that cannot be paid never stops the others.
       await Promise.all(due.map((refund) => refunds.pay(refund)));
     },
   };

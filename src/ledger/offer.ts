@@ -16,12 +16,12 @@ import {
   type PaymentRequiredV1,
   type PaymentRequirements,
   type PaymentRequirementsV1,
+  type PaymentState,
   type Pricing,
 } from "../wire/index.ts";
 import { type Bazaar, type Description, fitting } from "./bazaar.ts";
-import { saysUsed } from "./charge.ts";
-import type { Presented } from "./evidence.ts";
 import { nameInV1 } from "./network.ts";
+import type { Presented } from "./payment.ts";
 
 /** One way in which buyers may pay. */
 export interface Accept {
@@ -61,6 +61,14 @@ export interface Priced {
   readonly charge: "before" | "after";
 }
 
+/** The price of one call. */
+export interface Amount {
+  /** Zero is free. */
+  readonly value: Money;
+  /** An authenticated quote, which v2 buyers send back in the offer that they accept. */
+  readonly quote: string | undefined;
+}
+
 interface Offer {
   readonly v2: PaymentRequirements[];
   /** Index for index the JSON of `v2`. */
@@ -76,16 +84,14 @@ export interface Offers {
   /** The 402: v2 in the header, v1 in the body. `url` is the resource's, without query. */
   challenge(
     resource: Priced,
-    amount: Money,
+    amount: Amount,
     url: string,
+    /** Of the payment that came along. `"unknown"` says nothing. */
+    paymentState: PaymentState | "unknown",
     error?: string,
-    /** Of the payment that came along, where the error does not say it. */
-    state?: "unused" | "unknown",
   ): Promise<StoredAnswer>;
   /** The offer that a payment accepts, or `undefined` when it fits none. */
-  match(resource: Priced, amount: Money, url: string, payment: Presented): Promise<SignedPayment | undefined>;
-  /** The symbol and places of an offer's asset, for receipts. */
-  asset(network: Network, address: string): Pick<AcceptedAsset, "symbol" | "decimals"> | undefined;
+  match(resource: Priced, amount: Amount, url: string, payment: Presented): Promise<SignedPayment | undefined>;
 }
 
 /** How many different amounts, and how many different challenges, are kept ready-made. */
@@ -152,8 +158,8 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
     }
   }
 
-  function offerOf(resource: Priced, amount: Money): Promise<Offer> {
-    const id = `${resource.name} ${amount}`;
+  function offerOf(resource: Priced, amount: Amount): Promise<Offer> {
+    const id = `${resource.name} ${amount.value} ${amount.quote ?? ""}`;
     let offer = offers.get(id);
     if (!offer) {
       offer = build(resource, amount);
@@ -163,12 +169,12 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
     return offer;
   }
 
-  async function build(resource: Priced, amount: Money): Promise<Offer> {
+  async function build(resource: Priced, { value, quote }: Amount): Promise<Offer> {
     const [description] = await Promise.all([describe(resource.name), ready()]);
     const upfront = resource.charge === "before";
     const built = await Promise.all(
       ways.map(async (way) => {
-        const atomic = toAtomic(amount, way.asset.decimals).toString();
+        const atomic = toAtomic(value, way.asset.decimals).toString();
         const extra = {
           name: way.asset.name,
           version: way.asset.version,
@@ -187,7 +193,11 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
           maxTimeoutSeconds: upfront
             ? UPFRONT_SECONDS
             : Math.ceil(untilDoneMs(resource) / 1000) + AROUND_WORK_SECONDS,
-          extra: upfront ? { ...extra, paymentFlow: "upfront" } : extra,
+          extra: {
+            ...extra,
+            ...(upfront ? { paymentFlow: "upfront" } : {}),
+            ...(quote === undefined ? {} : { quote }),
+          },
         });
         return v2.map((requirements) => ({
           v2: requirements,
@@ -207,8 +217,8 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
   return {
     ready,
 
-    async challenge(resource, amount, url, error = "Payment required", state = "unused") {
-      const id = `${resource.name} ${amount} ${url} ${error} ${state}`;
+    async challenge(resource, amount, url, paymentState, error = "Payment required") {
+      const id = `${resource.name} ${amount.value} ${amount.quote ?? ""} ${url} ${error} ${paymentState}`;
       const kept = challenges.get(id);
       if (kept) return kept;
       const offer = await offerOf(resource, amount);
@@ -219,7 +229,6 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
         { [PAYMENT_IDENTIFIER]: { ...PAYMENT_IDENTIFIER_DECLARATION, info: { required: requireKey } } },
       )) as PaymentRequired;
       const described = withBazaar(required, offer.bazaar);
-      const paymentState = saysUsed(error) ? "in_flight" : state;
       const body: PaymentRequiredV1 = {
         x402Version: 1,
         error,
@@ -252,6 +261,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
           requirements && {
             version: 2,
             network: requirements.network,
+            asset: assetOf(requirements),
             payload: payment.payload,
             requirements,
           }
@@ -264,17 +274,20 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
       return {
         version: 1,
         network: v2.network,
+        asset: assetOf(v2),
         payload: payment.payload,
         requirements: { ...requirements, resource: url },
       };
     },
 
-    asset(network, address) {
-      return ways.find(
-        (way) => way.network === network && way.asset.address.toLowerCase() === address.toLowerCase(),
-      )?.asset;
-    },
   };
+
+  /** The asset of one of these offers, by which receipts and refunds are written. */
+  function assetOf({ network, asset }: PaymentRequirements): { symbol: string; decimals: number } {
+    const way = ways.find((one) => one.network === network && one.asset.address === asset);
+    if (!way) throw new Error(`no accepted way to pay has the asset ${asset}`);
+    return { symbol: way.asset.symbol, decimals: way.asset.decimals };
+  }
 }
 
 /** What servers and proxies of the field let through in one header is 8 KiB at the least. */

@@ -5,8 +5,8 @@ import { newCallback } from "../jobs/callback.ts";
 import { newJob, newJobId } from "../jobs/record.ts";
 import type { Verdict } from "../ledger/facilitator.ts";
 import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
+import { endsTooLate, TOO_LONG } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
-import { StoreUnavailable } from "../store/steady.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallRecord,
@@ -16,9 +16,9 @@ import {
 } from "../store/store.ts";
 import { problem, replayed } from "./answer.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
-import { responseTo } from "./response.ts";
+import { type ResponseContext, responseTo } from "./response.ts";
 import type { ServedResource } from "./resource.ts";
-import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
+import { type Asking, type CallRoom, type Purchase, said, type Visit } from "./visit.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
 const OUTSTANDING_RETRY_SECONDS = 5;
@@ -29,10 +29,15 @@ const MAX_FREE_CALLS = 10_000;
 export interface Buying {
   /** From a valid, priced request to its response. @throws StoreUnavailable */
   buy(purchase: Purchase): Promise<StoredAnswer>;
-  /** The response to a recorded call; `undefined` when it takes a new challenge or more work. @throws StoreUnavailable */
-  respond(call: CallRecord, visit: Visit, as: "replay"): Promise<StoredAnswer | undefined>;
-  /** The same for a call whose resource is no longer there. */
-  respondElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
+  /**
+   * The response to the very request of a recorded call; `undefined` when its work is still to be done, or when it takes a
+   * new challenge. @throws StoreUnavailable
+   */
+  repeat(call: CallRecord, visit: Visit): Promise<StoredAnswer | undefined>;
+  /** How a recorded call stands now, without going on with it. @throws StoreUnavailable */
+  standingOf(call: CallRecord, visit: Visit): Promise<StoredAnswer | undefined>;
+  /** As `repeat`, for a call whose resource is no longer there. */
+  repeatElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
 }
 
 export function createBuying(room: CallRoom, asking: Asking): Buying {
@@ -58,6 +63,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
       return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds });
     }
     const { payment, verdict } = paid ? await examine(purchase) : {};
+    if (payment && endsTooLate(claim.identity, payment.requirements.maxTimeoutSeconds, time.now())) {
+      return challenge(purchase, amount, paymentState, TOO_LONG);
+    }
     if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.reason, paymentState);
     if (verdict?.verdict === "invalid") {
       // A twin may have settled it since the look-up. Then the twin's response counts.
@@ -120,7 +128,7 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
       requestHash: claim.requestHash,
       identity: claim.identity,
       payment,
-      value: payment ? microUsd(amount) : 0,
+      value: payment ? microUsd(amount.value) : 0,
       charge: resource.charge,
       // A call that is charged before its work is submitted next: its intent says so.
       phase: isUpfront ? "submitted" : "open",
@@ -280,7 +288,7 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     if (response) return response;
     const paymentState = "unused";
     const reason = standing.reason ?? "payment_failed";
-    if (amount > 0n) return challenge(purchase, amount, paymentState, reason);
+    if (amount.value > 0n) return challenge(purchase, amount, paymentState, reason);
     return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
   }
 
@@ -292,34 +300,42 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
 
   function contextOf(
     { request, requestId }: Pick<Visit, "request" | "requestId">,
-    resource: Pick<ServedResource, "timeoutMs" | "retentionMs">,
-  ) {
+    resource: ResponseContext["resource"],
+  ): ResponseContext {
     return { requestId, statusUrl: (jobId: string) => room.url(request, `/v1/jobs/${jobId}`), resource };
   }
 
-  /** The response to the very request of a call that somebody works on, or that has ended. */
-  async function repeat(call: CallRecord, about: ReturnType<typeof contextOf>): Promise<StoredAnswer | undefined> {
-    const twin = working.get(call.id);
-    if (twin) return replayed(await twin);
-    // What still has to be settled or done takes the whole way, and is taken over there.
-    if (call.phase === "submitted" || call.phase === "open" || call.phase === "charged") {
-      if (call.jobId === undefined || call.phase === "submitted") return undefined;
-    }
+  async function stated(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
     const job = call.jobId === undefined ? undefined : await store.job(call.jobId);
     const response = responseTo(call, job, about);
     return response && replayed(response);
   }
 
+  async function repeat(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
+    const twin = working.get(call.id);
+    if (twin) return replayed(await twin);
+    let now = call;
+    if (call.phase === "submitted") {
+      // To settle takes neither the resource nor its handler.
+      const taken = await ledger.take(call);
+      const settled = taken && (await ledger.settle(taken));
+      if (typeof settled === "string") return undefined;
+      now = settled ?? (await store.call(call.id)) ?? call;
+    }
+    const takesWork = now.jobId === undefined && (now.phase === "open" || now.phase === "charged");
+    return takesWork ? undefined : stated(now, about);
+  }
+
   return {
     buy,
-    respond: (call, visit) => repeat(call, contextOf(visit, visit.resource)),
-    async respondElsewhere(call, request) {
-      const defaults = { timeoutMs: milliseconds(DEFAULT_TIMEOUT), retentionMs: milliseconds(DEFAULT_RETENTION) };
-      const about = contextOf({ request, requestId: crypto.randomUUID() }, defaults);
-      const response = await repeat(call, about);
-      if (response) return response;
-      const job = call.jobId === undefined ? undefined : await store.job(call.jobId);
-      return responseTo(call, job, about);
+    repeat: (call, visit) => repeat(call, contextOf(visit, visit.resource)),
+    standingOf: (call, visit) => stated(call, contextOf(visit, visit.resource)),
+    async repeatElsewhere(call, request) {
+      const about = contextOf(
+        { request, requestId: crypto.randomUUID() },
+        { timeoutMs: milliseconds(DEFAULT_TIMEOUT), retentionMs: milliseconds(DEFAULT_RETENTION) },
+      );
+      return (await repeat(call, about)) ?? stated((await store.call(call.id)) ?? call, about);
     },
   };
 }

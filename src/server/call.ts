@@ -1,7 +1,7 @@
-import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import { isSameRequest, NO_PAYMENT, unrecorded } from "../ledger/idempotency.ts";
+import type { Amount } from "../ledger/offer.ts";
 import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
 import { StoreUnavailable } from "../store/steady.ts";
@@ -38,7 +38,7 @@ const FACILITATOR_RETRY_SECONDS = 5;
  */
 export function createCalls(room: CallRoom): Calls {
   const { offers, store, time } = room;
-  const amounts = createAmounts(room.log);
+  const amounts = createAmounts(store, time, room.log);
 
   const asking: Asking = {
     async challenge(visit, amount, paymentState, error) {
@@ -121,11 +121,12 @@ export function createCalls(room: CallRoom): Calls {
     const { resource, request, requestId } = visit;
     const { presented, paymentState, holder } = seen;
     const known = repeated(request, seen);
-    const response = known && (await buying.respond(known, visit, "replay"));
+    const response = known && (await buying.repeat(known, visit));
     if (response) return response;
 
-    const refuse = (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
-      problem(code, requestId, { ...options, paymentState });
+    /** Whatever a deploy has changed: the buyer of a recorded call is told how that call stands. */
+    const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
+      (known && (await buying.standingOf(known, visit))) ?? problem(code, requestId, { ...options, paymentState });
     if (visit.url.length > MAX_URL_LENGTH) {
       return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
@@ -139,7 +140,7 @@ export function createCalls(room: CallRoom): Calls {
       const isQuestion =
         isAsking && !input.issues.some(({ path }) => reading.given.includes(path.split(".")[0] ?? ""));
       if (isQuestion && resource.maxPrice > 0n) {
-        return asking.challenge(visit, resource.maxPrice, paymentState);
+        return asking.challenge(visit, { value: resource.maxPrice, quote: undefined }, paymentState);
       }
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
       return refuse("invalid_input", {
@@ -151,16 +152,17 @@ export function createCalls(room: CallRoom): Calls {
     if (resource.handler === notImplemented) return refuse("not_implemented");
 
     const print = () => fingerprint(resource.name, input.value, reading.input);
-    let amount: Money;
+    const readable = presented === "malformed" ? undefined : presented;
+    let amount: Amount;
     try {
-      amount = await amounts.of(resource, input.value as object, print);
+      amount = await amounts.of(resource, input.value as object, print, readable);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }
 
     // A payment for what has become free is not needed, unless a call is recorded for it.
-    const isPaid = amount > 0n || holder !== undefined;
+    const isPaid = amount.value > 0n || holder !== undefined;
     const payment = isPaid ? presented : undefined;
     if (payment === "malformed") return refuse("malformed_payment");
     const key = readKey(request.headers, payment);
@@ -170,7 +172,7 @@ export function createCalls(room: CallRoom): Calls {
     if (callback && "refused" in callback && !payment) {
       return refuse("callback_refused", { detail: callback.refused });
     }
-    if (amount > 0n && !payment) return asking.challenge(visit, amount, paymentState);
+    if (amount.value > 0n && !payment) return asking.challenge(visit, amount, paymentState);
     if (payment && key.value === undefined && room.requireKey) {
       const detail = "Send an Idempotency-Key with the payment, and the same key when you send the request again.";
       return refuse("key_required", { detail });
@@ -218,7 +220,7 @@ export function createCalls(room: CallRoom): Calls {
       if (readPayment(request.headers) === undefined) return undefined;
       const seen = await see(request, "");
       const known = seen === "too_large" ? undefined : repeated(request, seen);
-      return known && buying.respondElsewhere(known, request);
+      return known && buying.repeatElsewhere(known, request);
     },
   };
 }

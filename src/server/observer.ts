@@ -1,8 +1,9 @@
 import { childLogger, type Logger } from "../observe/log.ts";
 import type { CallOutcome, Telemetry } from "../observe/telemetry.ts";
 import type { Trace } from "../observe/trace.ts";
+import { hasEnded, statusOf } from "../store/state.ts";
 import type { Step, Stepped, Store, StoredAnswer } from "../store/store.ts";
-import { HEADERS, isRecord, TERMINAL } from "../wire/index.ts";
+import { HEADERS, isRecord } from "../wire/index.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** What is watched of one call. */
@@ -64,7 +65,8 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
   }
 
   function ended(job: NonNullable<Stepped["job"]>): void {
-    const { id: jobId, callId: requestId, resource, attempt, status, createdAt, startedAt } = job;
+    const { id: jobId, callId: requestId, resource, attempt, createdAt, startedAt } = job;
+    const status = statusOf(job);
     const endedAt = job.endedAt ?? job.updatedAt;
     const code = job.failure?.code;
     telemetry.delivered(resource, status, code);
@@ -80,9 +82,11 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
   }
 
   function tell({ call, job, refund }: Step, now: Stepped): void {
-    if (now.call && call && call.set !== "forget" && call.set.paymentState === "settled") paid(now.call);
-    if (now.job && job?.set.status === "running") started(now.job);
-    if (now.job && job?.set.status !== undefined && TERMINAL.includes(job.set.status)) ended(now.job);
+    if (now.call && call && call.set !== "forget" && call.set.receipt !== undefined) paid(now.call);
+    if (now.job && job && job.set !== "forget" && job.set.work !== undefined && hasEnded(now.job)) {
+      // A refund that is paid later is no second end.
+      if (job.set.expiresAt !== undefined) ended(now.job);
+    }
     if (!now.refund || !refund) return;
     if (!("add" in refund) && refund.set.state !== "paid") return;
     const { resource, state, currency, amount } = now.refund;
@@ -100,6 +104,11 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
           const stepped = await store.change(step);
           if (stepped) tell(step, stepped);
           return stepped;
+        },
+        async claimJobs(by) {
+          const claimed = await store.claimJobs(by);
+          for (const job of claimed) started(job);
+          return claimed;
         },
       };
     },

@@ -1,12 +1,13 @@
 import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import type { Duration } from "../../schema/duration.ts";
 import type { Usd } from "../../schema/money.ts";
-import { type ChainRecord, rpcRecord } from "../ledger/chain.ts";
+import { type ChainRecord, rpcRecord } from "../ledger/evidence.ts";
 import type { Accept } from "../ledger/offer.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger, LogLevel } from "../observe/log.ts";
 import type { MetricsEndpoint } from "../observe/telemetry.ts";
 import type { Store } from "../store/store.ts";
+import type { Time } from "../time/time.ts";
 import type { EvmAccount } from "../wire/transfer.ts";
 import type { AdminOptions } from "./admin.ts";
 
@@ -102,7 +103,9 @@ export interface ServerOptions<Handlers> {
   readonly callbacks?: CallbackSettings | false;
   /** Of all outputs together that may be given again because a definition says `cache`. @default 64 MiB */
   readonly maxCacheBytes?: number;
-  /** For tests: told of every step between two writes. */
+  /** For tests: the clock and timers of this server. @default the system's */
+  readonly time?: Time;
+  /** For tests: called at every step between two writes. */
   readonly faults?: Faults;
 }
 
@@ -134,7 +137,7 @@ const KNOWN = {
       "admin",
       "maxBodyBytes",
     ],
-    ...["requireKey", "duplicateWindow", "recovery", "role", "jobs", "callbacks", "maxCacheBytes", "faults"],
+    ...["requireKey", "duplicateWindow", "recovery", "role", "jobs", "callbacks", "maxCacheBytes", "time", "faults"],
   ],
   payments: ["accepts", "facilitator", "facilitatorTimeout", "refunds", "maxOutstanding", "chain"],
   jobs: ["concurrency", "maxQueued"],

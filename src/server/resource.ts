@@ -39,8 +39,8 @@ export interface ServedResource extends Priced, JobResource {
   /** The price where it is the same for every input. */
   readonly fixed: Money | undefined;
   readonly quote: Quote<never> | undefined;
-  /** For how long an output answers the same input again, in milliseconds, whether for nothing, and whether anybody. */
-  readonly cache: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean } | undefined;
+  /** How long an output is repeated for the same input, in milliseconds. */
+  readonly cache: { readonly ms: number } | undefined;
   /** Input fields that may appear in the log. */
   readonly loggable: readonly string[];
 }
@@ -60,7 +60,7 @@ export function servedResources(
     if (!document) missing.push(`the generated document of "${name}" (run \`resource402 generate\`)`);
     if (typeof handler !== "function") missing.push(`handlers.${name}`);
     if (definition.price.kind === "quoted" && typeof quote !== "function") missing.push(`quotes.${name}`);
-    const { job, cache, cacheIsFree = false, cacheIsPublic = false } = definition;
+    const { job, cache } = definition;
     return {
       name,
       summary: definition.summary,
@@ -84,10 +84,7 @@ export function servedResources(
       fixed: definition.price.kind === "fixed" ? parseUsd(definition.price.usd) : undefined,
       handler: handler as AnyHandler,
       quote: quote as Quote<never> | undefined,
-      cache:
-        cache === undefined || job !== undefined
-          ? undefined
-          : { ms: milliseconds(cache), isFree: cacheIsFree, isPublic: cacheIsPublic },
+      cache: cache === undefined || job !== undefined ? undefined : { ms: milliseconds(cache) },
       loggable: definition.loggable ?? [],
     };
   });

@@ -5,10 +5,10 @@ import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import { createCallbacks } from "../jobs/callback.ts";
 import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
-import { createFacilitator } from "../ledger/charge.ts";
+import { createFacilitator } from "../ledger/facilitator.ts";
+import { paymentStateOn } from "../ledger/idempotency.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createOffers } from "../ledger/offer.ts";
-import { wordOn } from "../ledger/recall.ts";
 import { createRefunds } from "../ledger/refund.ts";
 import { childLogger, pinoLogger } from "../observe/log.ts";
 import { createTelemetry } from "../observe/telemetry.ts";
@@ -17,6 +17,7 @@ import { createPresence } from "../store/presence.ts";
 import { StoreUnavailable, steady } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { sweepAll } from "../store/sweep.ts";
+import { repeat, sleep, systemTime } from "../time/time.ts";
 import type { ProblemCode } from "../wire/index.ts";
 import { createAdmin } from "./admin.ts";
 import { preflight, problem, respond } from "./answer.ts";
@@ -34,8 +35,8 @@ import { createStatus } from "./status.ts";
 export interface Server {
   readonly fetch: (request: Request) => Promise<Response>;
   /**
-   * Asks the store whether it is there and the facilitator what it supports, and starts housekeeping. Without it, the
-   * first call does the former. A server that was stopped can be started again, and does all it did before.
+   * Checks that the store and the facilitator can be reached, and starts housekeeping. Without it, the first request
+   * starts housekeeping. A server that was stopped can be started again.
    * @throws when one of them cannot be reached
    */
   start(): Promise<void>;
@@ -51,12 +52,20 @@ export interface Server {
    * requests to drain. Default: 0.
    */
   stop(graceMs?: number, drainMs?: number): Promise<void>;
+  /**
+   * Does one round of housekeeping: jobs that wait, calls to reconcile, refunds, webhooks and clean-up. For places where
+   * timers do not run between requests, such as a cron trigger. Two rounds may run at once.
+   *
+   * @param maxMs Returns after this time even when work is left for the next round. Default: 20 seconds.
+   */
+  tick(maxMs?: number): Promise<void>;
 }
 
 const RECOVER_EVERY_MS = 3_000;
 const LEASE_MS = 15_000;
 const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
+const TICK_MS = 20_000;
 const CONCURRENCY = 100;
 const MAX_QUEUED = 10_000;
 const CALLBACK_TIMEOUT: Duration = "10s";
@@ -97,6 +106,7 @@ export function serve(
       timeoutMs: milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT),
       asked: (about) => telemetry.asked({ ...about, facilitator: host }),
     });
+  const time = options.time ?? systemTime;
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
   const undescribed = (error: unknown): void =>
@@ -117,23 +127,22 @@ export function serve(
     onError: (error) => log.error({ error }, "the lease could not be renewed"),
   });
   const byName = new Map(resources.map((one) => [one.name, one]));
+  /** Calls that this process is working on. */
+  const working = new Map<string, Promise<StoredAnswer>>();
+  const retentionMs = (name: string): number =>
+    byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
+  const cancelPolicy = (name: string): "refund" | "keep" => byName.get(name)?.cancel ?? "refund";
+  const comeBackMs = options.recovery?.comeBackMs ?? COME_BACK_MS;
   const ledger = createLedger({
-    store,
-    presence,
-    facilitator,
-    chain,
-    refunds: account && facilitator && createRefunds({ store, facilitator, account, chain, log, faults }),
-    offers,
-    log,
-    faults,
-    lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "refund_owed" }),
-    comeBackMs: options.recovery?.comeBackMs ?? COME_BACK_MS,
-    retentionMs: (name) => byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION),
+    ...{ store, presence, facilitator, chain, account, time, log, faults },
+    ...{ retentionMs, cancelPolicy, comeBackMs },
+    isWorking: (callId) => working.has(callId),
+    lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "unknown" }),
   });
   const jobs = createJobs({
     works: role !== "api",
     concurrency: options.jobs?.concurrency ?? CONCURRENCY,
-    end: ledger.end,
+    ledger,
     ...{ resources: byName, store, presence, log, telemetry, faults },
   });
   const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);
@@ -157,7 +166,7 @@ export function serve(
           attempts,
         });
   const status = createStatus({ store, jobs, url });
-  const call = createCalls({
+  const calls = createCalls({
     store,
     ledger,
     offers,
@@ -166,6 +175,8 @@ export function serve(
     telemetry,
     observer,
     faults,
+    time,
+    working,
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
@@ -204,7 +215,7 @@ export function serve(
     log.error({ error }, "a request could not be answered");
     const code = error instanceof StoreUnavailable ? "unavailable" : "internal_error";
     return respond(
-      problem(code, crypto.randomUUID(), { paymentState: "in_flight", retryAfterSeconds: 2 }),
+      problem(code, crypto.randomUUID(), { paymentState: "unknown", retryAfterSeconds: 2 }),
       cors,
     );
   });
@@ -215,7 +226,8 @@ export function serve(
       const { method, path } = resource.document;
       const hasParams = path.includes(":");
       app.on(method, path, async (c) => {
-        const answer = await call(resource, c.req.raw, hasParams ? c.req.param() : {});
+        housekeep();
+        const answer = await calls.call(resource, c.req.raw, hasParams ? c.req.param() : {});
         return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
       });
     }
@@ -236,74 +248,92 @@ export function serve(
     }
   }
 
-  /** Also for who sends a payment again to an address that has been moved. */
-  async function elsewhere(path: string, { headers }: Request): Promise<StoredAnswer> {
+  /** A payment is looked up before its address: a deploy may have moved the resource. */
+  async function elsewhere(path: string, request: Request): Promise<StoredAnswer> {
+    const { headers } = request;
     const refuse = async (code: ProblemCode, detail: string): Promise<StoredAnswer> =>
-      problem(code, crypto.randomUUID(), { detail, paymentState: await wordOn(headers, store) });
-    if (role === "worker") return refuse("not_found", "This process runs jobs; another one answers calls.");
+      problem(code, crypto.randomUUID(), {
+        detail,
+        paymentState: await paymentStateOn(headers, store, time.now()),
+      });
+    if (role === "worker") return refuse("not_found", "This process runs jobs. Another one answers calls.");
+    const recorded = await calls.recorded(request);
+    if (recorded) return recorded;
     const here = resources.find((one) => one.document.path === path);
-    if (!here) return refuse("not_found", "There is nothing at this address.");
+    if (!here) return refuse("not_found", "No resource has this address.");
     const { method } = here.document;
     const answer = await refuse("method_not_allowed", `Use ${method}.`);
     return { ...answer, headers: { ...answer.headers, allow: `${method}, OPTIONS` } };
   }
 
-  let timers: ReturnType<typeof setInterval>[] = [];
-  /** Does `work` now and every `ms`, never twice at once, and without keeping the process alive. */
-  const repeat = (ms: number, what: string, work: () => Promise<unknown>): void => {
-    let busy = false;
-    let failing = false;
-    const once = async (): Promise<void> => {
-      if (busy) return;
-      busy = true;
-      try {
-        await work();
+  /** Each has a loop of its own: a facilitator that hangs delays no refund, and no job. */
+  const rounds: readonly (readonly [what: string, everyMs: number, round: () => Promise<unknown>])[] = [
+    ["running jobs", options.recovery?.everyMs ?? RECOVER_EVERY_MS, () => jobs.recover()],
+    ["reconciling", options.recovery?.everyMs ?? RECOVER_EVERY_MS, () => ledger.reconcile()],
+    ["paying refunds", options.recovery?.everyMs ?? RECOVER_EVERY_MS, () => ledger.payRefunds()],
+    // So that a gap is known to have begun before the next buyer comes.
+    ["looking for workers", options.recovery?.everyMs ?? RECOVER_EVERY_MS, async () => crew?.missingMs()],
+    ["clean-up", SWEEP_EVERY_MS, () => sweepAll(store, () => stops.length > 0)],
+  ];
+  let stops: (() => void)[] = [];
+
+  /** Starts the loops, once. They do not keep the process alive. */
+  function housekeep(): void {
+    if (stops.length > 0 || stopping) return;
+    stops = rounds.map(([what, everyMs, round]) => {
+      let failing = false;
+      const task = async (): Promise<void> => {
+        await presence.ensure();
+        await round();
         if (failing) log.info({}, `${what} works again`);
         failing = false;
-      } catch (error) {
-        // Said once: while a store is away, the log must not fill with it.
-        if (!failing) log.error({ error }, `${what} failed, and is tried again every ${ms / 1000} s`);
+      };
+      return repeat(time, everyMs, task, (error) => {
+        // Logged once: while a store is away, the log must not fill with it.
+        if (!failing) log.error({ error }, `${what} failed, and is tried again every ${everyMs / 1000} s`);
         failing = true;
-      }
-      busy = false;
-    };
-    const timer = setInterval(once, ms);
-    (timer as { unref?: () => void }).unref?.();
-    timers.push(timer);
-    void once();
-  };
+      });
+    });
+    jobs.start();
+    callbacks?.start();
+  }
 
   return {
     fetch: async (request) => app.fetch(request),
     async start() {
       await ending;
-      // Before the first sign of life, which says what this server does.
+      // Before the lease, which says what this server does.
       stopping = false;
-      if (timers.length > 0) return;
-      // A store that cannot be reached is found out here, and not by the first buyer.
+      if (stops.length > 0) return;
       await presence.ensure();
       await offers?.ready();
       status.open();
-      jobs.start();
-      callbacks?.start();
-      repeat(options.recovery?.everyMs ?? RECOVER_EVERY_MS, "recovery", async () => {
-        await jobs.recover();
-        await ledger.recover();
-        // So that a gap is known to have begun before the next buyer comes.
-        await crew?.missingMs();
-      });
-      repeat(SWEEP_EVERY_MS, "clean-up", () => sweepAll(store, () => timers.length > 0));
+      housekeep();
       log.info({ role, resources: resources.length }, "server started");
     },
     stop(graceMs = 10_000, drainMs = 0) {
       const drain = role === "worker" ? 0 : Math.min(drainMs, graceMs);
-      if (timers.length > 0) log.info({ graceMs, drainMs: drain }, "server stopping");
+      if (stops.length > 0) log.info({ graceMs, drainMs: drain }, "server stopping");
       stopping = true;
-      for (const timer of timers) clearInterval(timer);
-      timers = [];
+      for (const stop of stops) stop();
+      stops = [];
       const ended = end(graceMs, drain);
       ending = Promise.allSettled([ending, ended]);
       return ended;
+    },
+    async tick(maxMs = TICK_MS) {
+      if (stopping) return;
+      const over = time.elapsed() + maxMs;
+      const all = rounds.map(async ([what, , round]) => {
+        try {
+          await round();
+        } catch (error) {
+          log.error({ error }, `${what} failed`);
+        }
+      });
+      jobs.start();
+      const done = Promise.all([...all, callbacks?.deliver()]);
+      await Promise.race([done, sleep(time, Math.max(0, over - time.elapsed()))]);
     },
   };
 
@@ -317,5 +347,5 @@ export function serve(
   }
 }
 
-/** What is said of a call that was charged and whose server died over the work. */
-const LOST = "The work on this call was lost. Its price is owed back to the payer.";
+/** The failure of a charged call whose server died during the work. */
+const LOST = "The work on this call was lost. A refund is owed.";

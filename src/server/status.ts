@@ -1,8 +1,10 @@
 import { LRUCache } from "lru-cache";
 import type { Jobs } from "../jobs/jobs.ts";
-import { hash } from "../ledger/evidence.ts";
+import { NO_PAYMENT } from "../ledger/idempotency.ts";
+import { hash } from "../ledger/payment.ts";
+import { paymentStateOf, type Phase, statusOf } from "../store/state.ts";
 import type { JobRecord, Store, StoredAnswer } from "../store/store.ts";
-import { HEADERS, type JobAccepted, type PaymentState, TERMINAL } from "../wire/index.ts";
+import { HEADERS, type JobAccepted, TERMINAL } from "../wire/index.ts";
 import { type Answer, json, problem } from "./answer.ts";
 import { comeBack, EVENT_STREAM_HEADERS, eventStream } from "./events.ts";
 
@@ -13,8 +15,8 @@ const KEPT_BYTES = 64 * 1024 * 1024;
 const LONGEST_WAIT_SECONDS = 25;
 /** How soon a listener comes back for the one word that may still change after the end: `refund_owed`. */
 const REFUND_RETRY_MS = 15_000;
-/** What an end says of the money while that may still change. */
-const OPEN: readonly (PaymentState | undefined)[] = ["refund_owed", "in_flight"];
+/** Phases of an ended job whose money may still move. */
+const OPEN: readonly Phase[] = ["owed", "submitted"];
 
 export interface StatusOptions {
   readonly store: Pick<Store, "job">;
@@ -63,7 +65,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
   function show(job: JobRecord, request: Request): Shown {
     const known = kept.get(job.id);
     if (known) return known;
-    const ended = TERMINAL.includes(job.status);
+    const ended = TERMINAL.includes(statusOf(job));
     const document = jobs.document(job);
     const eventsUrl = ended ? {} : { eventsUrl: url(request, `/v1/jobs/${job.id}/events`) };
     const body = JSON.stringify({ ...document, ...eventsUrl });
@@ -71,7 +73,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
       body,
       etag: hash(body).slice(0, 32),
       ended,
-      final: ended && !OPEN.includes(job.paymentState),
+      final: ended && !OPEN.includes(job.phase),
       retryAfterSeconds: document.retryAfterSeconds ?? 1,
       expiresAt: job.expiresAt ?? 0,
     };
@@ -166,13 +168,14 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
       if (cancelled) return answerOf(show(cancelled, request));
       const job = await read(jobId);
       if (!found(job)) return absent(job);
-      const detail = TERMINAL.includes(job.status)
-        ? `The job has ended already: ${job.status}.`
-        : "The job cannot be cancelled while its payment is being settled.";
-      return problem("job_ended", crypto.randomUUID(), {
-        detail,
-        paymentState: job.paymentState ?? "unused",
-      });
+      const status = statusOf(job);
+      const paymentState = paymentStateOf(job, job.payer !== undefined) ?? NO_PAYMENT;
+      if (TERMINAL.includes(status)) {
+        const detail = `The job has already ended: ${status}.`;
+        return problem("job_ended", crypto.randomUUID(), { detail, paymentState });
+      }
+      const detail = "The job cannot be canceled while its payment is being settled. Try again.";
+      return problem("job_ended", crypto.randomUUID(), { detail, paymentState, retryAfterSeconds: 2 });
     },
 
     async accepted(answer, request) {
@@ -211,7 +214,7 @@ function found(job: JobRecord | "gone" | undefined): job is JobRecord {
 
 /** What is kept longer than was said, until it is swept, is not shown any longer. A refund that is owed is. */
 function unexpired(job: JobRecord | "gone" | undefined): JobRecord | "gone" | undefined {
-  if (!found(job) || job.expiresAt === undefined || OPEN.includes(job.paymentState)) return job;
+  if (!found(job) || job.expiresAt === undefined || OPEN.includes(job.phase)) return job;
   return job.expiresAt <= Date.now() ? "gone" : job;
 }
 

@@ -1,10 +1,9 @@
-import type { Money } from "../../schema/money.ts";
 import type { Callbacks } from "../jobs/callback.ts";
 import type { Crew } from "../jobs/crew.ts";
 import type { Facilitator } from "../ledger/facilitator.ts";
 import type { Claim } from "../ledger/idempotency.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Offers } from "../ledger/offer.ts";
+import type { Amount, Offers } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
@@ -74,7 +73,7 @@ export interface Seen {
 
 /** A visit that has input, price and, unless it is free, a payment. */
 export interface Purchase extends Visit {
-  readonly amount: Money;
+  readonly amount: Amount;
   readonly claim: Claim;
   readonly presented: Presented | undefined;
   /** The call that holds the payment, as it was when the request came in. */
@@ -97,7 +96,7 @@ export interface Asking {
   /** @param paymentState of the payment that came along */
   challenge(
     visit: Visit,
-    amount: Money,
+    amount: Amount,
     paymentState: PaymentState | "unknown",
     error?: string,
   ): Promise<StoredAnswer>;

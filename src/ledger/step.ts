@@ -187,7 +187,7 @@ function jobPart(
     phase: to.phase,
     work: to.work,
     ...(receipt === undefined ? {} : { receipt }),
-    ...(to.work === "running" ? {} : { owner: undefined, claim: undefined }),
+    ...(to.work === "running" ? {} : { owner: undefined }),
     ...(event.result === undefined ? {} : { result: event.result }),
     // The output is kept: the input is no longer needed.
     ...(event.event === "submit" ? { input: null } : {}),

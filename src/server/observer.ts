@@ -105,9 +105,9 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
           if (stepped) tell(step, stepped);
           return stepped;
         },
-        async claimJobs(by) {
-          const claimed = await store.claimJobs(by);
-          for (const job of claimed) started(job);
+        async claimJobs(options) {
+          const claimed = await store.claimJobs(options);
+          for (const { job } of claimed) started(job);
           return claimed;
         },
       };

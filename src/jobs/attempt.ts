@@ -14,6 +14,7 @@ import { type Outcome, run } from "./run.ts";
 /** What an attempt comes to: the end of its job, or another attempt. */
 export type Attempted =
   | JobEnd
+  /** Without `failures`, the server stops and hands the job back. */
   | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
 
 export interface AttemptOptions {
@@ -100,7 +101,7 @@ export function createAttempt({ resources, store, telemetry, time, detached }: A
     if (signal.aborted) return { requeue: {} };
     const shown = loggableOf(resource, input.value);
     log.info({ waitedMs: time.now() - job.createdAt, ...(shown && { input: shown }) }, "job started");
-    const when = { status: ["running"], claim: job.claim } as const;
+    const when = { work: ["running"], claim: job.claim } as const;
     const progress = createProgress(PROGRESS_EVERY_MS, (percent, message) =>
       store
         .change({ durable: false, job: { id: job.id, when, set: { progress: percent, message } } })
@@ -177,5 +178,5 @@ function internalError(job: JobRecord): JobEnd {
 }
 
 function failed(code: string, error: string): JobEnd {
-  return { ok: false, status: "failed", failure: { code, error } };
+  return { ok: false, work: "failed", failure: { code, error } };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "../observe/log.ts";
+import { hasEnded } from "../store/state.ts";
 import type { Callback, JobRecord, Store } from "../store/store.ts";
-import { type JobDocument, TERMINAL } from "../wire/index.ts";
+import type { JobDocument } from "../wire/index.ts";
 import { urlProblem } from "./address.ts";
 import { createPost, type Post, type Resolve } from "./post.ts";
 
@@ -171,7 +172,7 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
       timer = setInterval(soon, EVERY_MS);
       (timer as { unref?: () => void }).unref?.();
       unwatch = store.watch((news) => {
-        if (news === undefined || TERMINAL.includes(news.status)) soon();
+        if (news === undefined || hasEnded(news)) soon();
       });
       soon();
     },

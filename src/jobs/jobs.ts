@@ -1,12 +1,13 @@
-import { DEFAULT_RETENTION } from "../../schema/api.ts";
-import { milliseconds } from "../../schema/duration.ts";
+import { hasEnded } from "../store/state.ts";
 import type { JobRecord } from "../store/store.ts";
-import { type JobDocument, type JobStatus, TERMINAL } from "../wire/index.ts";
+import type { JobDocument } from "../wire/index.ts";
 import { createNews } from "./news.ts";
 import { jobDocument } from "./record.ts";
 import { createWorker, type WorkerOptions } from "./worker.ts";
 
 export interface JobsOptions extends Omit<WorkerOptions, "news"> {
+  /** Cancels a job, or expires one that has waited too long; `undefined` when it has ended. */
+  readonly endEarly: (job: JobRecord, event: "cancel" | "expired") => Promise<JobRecord | undefined>;
   /** Whether this server runs jobs, or only takes them in. */
   readonly works: boolean;
 }
@@ -24,8 +25,8 @@ export interface Jobs {
     signal?: AbortSignal,
   ): Promise<JobRecord | "gone" | undefined>;
   /**
-   * Ends a job that has not ended, wherever it runs; `undefined` when it has (one conditional update decides). Its
-   * handler's signal aborts as soon as the store has told the server that runs it.
+   * Cancels a job that has not ended, wherever it runs; `undefined` when it has ended. Its handler's signal aborts as soon
+   * as the store has notified the server that runs it. A job that is being settled is canceled once that is confirmed.
    */
   cancel(jobId: string): Promise<JobRecord | undefined>;
   document(job: JobRecord): JobDocument;
@@ -36,18 +37,14 @@ export interface Jobs {
   stop(graceMs: number, drained: Promise<unknown>): Promise<void>;
 }
 
-/** Not while its payment is being settled: nobody could say whether it is to be refunded. */
-const CANCELLABLE: readonly JobStatus[] = ["queued", "running"];
 /** How many late jobs one recovery ends. */
 const BATCH = 50;
 
 /** The life of jobs between their call and their end. */
 export function createJobs(options: JobsOptions): Jobs {
-  const { resources, store, end, log } = options;
+  const { resources, store, endEarly, log } = options;
   const news = createNews(store);
   const worker = options.works ? createWorker({ ...options, news }) : undefined;
-  const retentionOf = ({ resource }: JobRecord): number =>
-    resources.get(resource)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
 
   return {
     start() {
@@ -56,33 +53,22 @@ export function createJobs(options: JobsOptions): Jobs {
     },
 
     async recover() {
-      const failure = { code: "expired", error: "The job could not be started in time." };
       for (const job of await store.lateJobs(BATCH)) {
-        const expired = await end(
-          job,
-          ["queued"],
-          { ok: false, status: "expired", failure },
-          retentionOf(job),
-        );
+        const expired = await endEarly(job, "expired").catch((error: unknown) => {
+          log.error({ jobId: job.id, error }, "a late job could not be ended");
+        });
         if (expired) log.warn({ jobId: job.id, resource: job.resource }, "a job was not started in time");
       }
       await worker?.recover();
     },
 
     when: (jobId, ms, reached, signal) =>
-      news.when(jobId, ms, (job) => TERMINAL.includes(job.status) || reached(job), signal),
+      news.when(jobId, ms, (job) => hasEnded(job) || reached(job), signal),
 
     async cancel(jobId) {
-      const failure = { code: "cancelled", error: "The job was cancelled." };
-      // Again when the job was taken by a server between the look and the write.
-      for (let tries = 0; tries < 3; tries += 1) {
-        const known = await store.job(jobId);
-        if (!known || known === "gone" || !CANCELLABLE.includes(known.status)) return undefined;
-        const cancelled = { ok: false, status: "cancelled", failure } as const;
-        const job = await end(known, CANCELLABLE, cancelled, retentionOf(known));
-        if (job) return job;
-      }
-      return undefined;
+      const known = await store.job(jobId);
+      if (!known || known === "gone" || hasEnded(known)) return undefined;
+      return endEarly(known, "cancel");
     },
 
     document: (job) => jobDocument(job, resources.get(job.resource)),

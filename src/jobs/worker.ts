@@ -1,34 +1,27 @@
-import { DEFAULT_RETENTION } from "../../schema/api.ts";
-import { milliseconds } from "../../schema/duration.ts";
 import type { Faults } from "../observe/fault.ts";
 import { childLogger, type Logger } from "../observe/log.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
 import type { Presence } from "../store/presence.ts";
-import type { ClaimOptions, JobEnd, JobRecord, Store } from "../store/store.ts";
+import { isClaimable } from "../store/state.ts";
+import type { ClaimOptions, JobRecord, Store } from "../store/store.ts";
 import { retry } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
-import { type JobStatus, TERMINAL } from "../wire/index.ts";
 import { type Attempted, createAttempt, STOPPING } from "./attempt.ts";
 import type { News } from "./news.ts";
 import type { JobResource } from "./record.ts";
 
 /**
- * Writes the end of a job, with what it means for the money, while its status is one of `from` and its claim is still
- * the last one; `undefined` when it has moved on.
+ * Writes what an attempt has come to, with what it means for the money, while its claim is still the last one;
+ * `undefined` when the job has moved on.
  */
-type EndJob = (
-  job: JobRecord,
-  from: readonly JobStatus[],
-  end: JobEnd,
-  retentionMs: number,
-) => Promise<JobRecord | undefined>;
+type EndAttempt = (job: JobRecord, attempted: Attempted) => Promise<JobRecord | undefined>;
 
 export interface WorkerOptions {
   readonly resources: ReadonlyMap<string, JobResource>;
   readonly store: Store;
   readonly presence: Presence;
   readonly news: News;
-  readonly end: EndJob;
+  readonly endAttempt: EndAttempt;
   /** How many handlers run at a time. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -63,7 +56,17 @@ interface Running {
 }
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { resources, store, presence, news, end, concurrency, log, faults, time = systemTime } = options;
+  const {
+    resources,
+    store,
+    presence,
+    news,
+    endAttempt,
+    concurrency,
+    log,
+    faults,
+    time = systemTime,
+  } = options;
   const attempt = createAttempt({ ...options, time, detached: keepPlace });
   /** By job id, until the store knows what has become of the attempt. */
   const running = new Map<string, Running>();
@@ -172,17 +175,13 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Writes what has become of an attempt. Returns when the job is to be run again. */
   async function conclude(job: JobRecord, jobLog: Logger, attempted: Attempted): Promise<number | undefined> {
     if ("requeue" in attempted) {
-      const when = { status: ["running"], claim: job.claim } as const;
-      const set = { ...attempted.requeue, status: "queued", owner: undefined } as const;
-      const stepped = await store.change({ durable: true, job: { id: job.id, when, set } });
-      if (!stepped?.job) return undefined;
-      if (attempted.requeue.runAt === undefined) jobLog.info({}, "job handed back");
-      return attempted.requeue.runAt;
+      const requeued = await endAttempt(job, attempted);
+      if (requeued && attempted.requeue.runAt === undefined) jobLog.info({}, "job handed back");
+      return requeued && attempted.requeue.runAt;
     }
     if (faults) await faults.reach("job.ran");
-    const retentionMs = resources.get(job.resource)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
     // For as long as this server runs: the work is done.
-    const after = await retry(() => end(job, ["running"], attempted, retentionMs), {
+    const after = await retry(() => endAttempt(job, attempted), {
       ...{ time, firstMs: WRITE_AGAIN_MS, maxMs: WRITE_AGAIN_MS, signal: stopping.signal },
       onFailure: (error) => void jobLog.error({ error }, "the end of a job could not be written"),
     });
@@ -197,7 +196,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (!entry || entry.controller.signal.aborted) return;
     const job = await store.job(jobId);
     const ours =
-      job !== undefined && job !== "gone" && !TERMINAL.includes(job.status) && job.claim === entry.job.claim;
+      job !== undefined && job !== "gone" && job.work === "running" && job.claim === entry.job.claim;
     if (!ours) entry.controller.abort(MOVED_ON);
   }
 
@@ -218,7 +217,7 @@ export function createWorker(options: WorkerOptions): Worker {
       if (unlisten) return;
       stopping = new AbortController();
       const stopListening = news.listen((change) => {
-        if (change === undefined || change.status === "queued") look("queued");
+        if (change === undefined || isClaimable(change)) look("queued");
         for (const id of change === undefined ? running.keys() : [change.id]) {
           checkRunning(id).catch((error: unknown) =>
             log.warn({ jobId: id, error }, "a running job could not be looked at"),

@@ -1,4 +1,4 @@
-import { createClient, type Hex, encodeFunctionData, http, pad, parseAbi, toEventSelector } from "viem";
+import { createClient, encodeFunctionData, type Hex, http, pad, parseAbi, toEventSelector } from "viem";
 import type { Logger } from "../observe/log.ts";
 import { brief } from "../observe/redact.ts";
 import type { SignedPayment } from "../store/store.ts";
@@ -32,6 +32,8 @@ export interface ChainRecord {
    * @throws when the chain cannot be read
    */
   lookUp(payment: SignedPayment, since: number): Promise<Evidence | undefined>;
+  /** Whether it can be asked about this network. @default it can */
+  covers?(network: string): boolean;
 }
 
 const OF_CHAINS: readonly string[] = ["settled", "lapsed", "spent-elsewhere", "unused-yet"];
@@ -64,7 +66,9 @@ export async function lookUp(
 
 class WrongChain extends Error {}
 
-const TOKEN = parseAbi(["function authorizationState(address authorizer, bytes32 nonce) view returns (bool)"]);
+const TOKEN = parseAbi([
+  "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
+]);
 const USED = toEventSelector("AuthorizationUsed(address,bytes32)");
 const CANCELED = toEventSelector("AuthorizationCanceled(address,bytes32)");
 const TRANSFER = toEventSelector("Transfer(address,address,uint256)");
@@ -112,7 +116,8 @@ function nodeAt(network: Network, url: string): () => Promise<Node> {
     };
     if (!isRight) {
       const chain = quantity(await request("eth_chainId", []));
-      if (`eip155:${chain}` !== network) throw new WrongChain(`the node serves eip155:${chain}, not ${network}`);
+      if (`eip155:${chain}` !== network)
+        throw new WrongChain(`the node serves eip155:${chain}, not ${network}`);
       isRight = true;
     }
     let refused = MAX_WINDOW + 1n;
@@ -122,7 +127,9 @@ function nodeAt(network: Network, url: string): () => Promise<Node> {
         for (;;) {
           const from = to < window ? 0n : to - window + 1n;
           try {
-            const found = await request("eth_getLogs", [{ ...filter, fromBlock: hex(from), toBlock: hex(to) }]);
+            const found = await request("eth_getLogs", [
+              { ...filter, fromBlock: hex(from), toBlock: hex(to) },
+            ]);
             if (window * 2n < refused) window *= 2n;
             return { logs: logsIn(found), from };
           } catch (error) {
@@ -207,7 +214,9 @@ async function markedBy(
   const receipt = record(await request("eth_getTransactionReceipt", [transaction]));
   if (receipt.status !== "0x1" || receipt.blockHash !== mark.blockHash) return undefined;
   const all = logsIn(receipt.logs).filter(({ address }) => address === asset);
-  const ofPayer = all.filter(({ topics: [kind, by] }) => (kind === TRANSFER || kind === USED) && by === pad(from));
+  const ofPayer = all.filter(
+    ({ topics: [kind, by] }) => (kind === TRANSFER || kind === USED) && by === pad(from),
+  );
   ofPayer.sort((a, b) => Number(a.index - b.index));
   const own = ofPayer.findIndex((one) => isOurs(one) && one.index === mark.index);
   const isMove = ({ topics: [kind] }: Log): boolean => kind === TRANSFER;
@@ -257,7 +266,14 @@ function transferOf(payment: SignedPayment): Transfer | undefined {
   if (!from || !to || !token || to !== address(payTo) || !WORD.test(nonce)) return undefined;
   const { value, validBefore } = authorization;
   if (`${value}` !== amountOf(payment) || !/^\d+$/.test(`${validBefore}`)) return undefined;
-  return { asset: token, from, to, value: BigInt(`${value}`), nonce: nonce as Hex, validBefore: BigInt(`${validBefore}`) };
+  return {
+    asset: token,
+    from,
+    to,
+    value: BigInt(`${value}`),
+    nonce: nonce as Hex,
+    validBefore: BigInt(`${validBefore}`),
+  };
 }
 
 function address(value: unknown): Hex | undefined {

@@ -47,7 +47,12 @@ interface Asked {
 
 /** The parts of a reply that count, each read once: a client object may return one that throws or changes when read. */
 type Fields = Readonly<
-  Partial<Record<"success" | "isValid" | "transaction" | "network" | "asset" | "amount" | "payer" | "reason", unknown>>
+  Partial<
+    Record<
+      "success" | "isValid" | "transaction" | "network" | "asset" | "amount" | "payer" | "reason",
+      unknown
+    >
+  >
 >;
 
 /** `fields` are `undefined` when the body is not an object. A client object that resolves counts as status 200. */
@@ -73,7 +78,11 @@ export function createFacilitator(
     return [...endpoints].sort((a, b) => rests(a) - rests(b));
   }
 
-  async function replyTo(question: "verify" | "settle", { client }: Endpoint, of: SignedPayment): Promise<Reply> {
+  async function replyTo(
+    question: "verify" | "settle",
+    { client }: Endpoint,
+    of: SignedPayment,
+  ): Promise<Reply> {
     const abort = new AbortController();
     const cancel = time.after(timeoutMs, () => abort.abort(new Error(`no reply in ${timeoutMs} ms`)));
     try {
@@ -113,7 +122,10 @@ export function createFacilitator(
     }
     const { payer } = fields ?? {};
     if (question === "settle" && typeof payer === "string" && payer.toLowerCase() !== payerOf(payment)) {
-      log.warn({ ...about, payer: brief(payer), signer: payerOf(payment) }, "the facilitator names another payer");
+      log.warn(
+        { ...about, payer: brief(payer), signer: payerOf(payment) },
+        "the facilitator names another payer",
+      );
     }
     const word = outcome === "unclear" ? { word: counted(endpoint, judged.reason ?? "") } : {};
     asked({ ...about, outcome, ...word, ms: time.elapsed() - begun });
@@ -149,7 +161,11 @@ export function createFacilitator(
       let last: Settlement = { evidence: "not-sent", reason: "no_facilitator" };
       for (const endpoint of several) {
         const { judged, answered } = await ask("settle", endpoint, payment, resource, (reply) => {
-          const settlement: Settlement & { readonly reason?: string } = settlementOf(reply, payment, endpoint);
+          const settlement: Settlement & { readonly reason?: string } = settlementOf(
+            reply,
+            payment,
+            endpoint,
+          );
           return { judged: settlement, outcome: settlement.evidence };
         });
         last = judged;
@@ -166,12 +182,22 @@ export function createFacilitator(
 function fieldsOf(body: unknown): Fields | undefined {
   if (!isRecord(body)) return undefined;
   const { success, isValid, transaction, network, asset, amount, payer, errorReason, invalidReason } = body;
-  return { success, isValid, transaction, network, asset, amount, payer, reason: errorReason ?? invalidReason };
+  return {
+    success,
+    isValid,
+    transaction,
+    network,
+    asset,
+    amount,
+    payer,
+    reason: errorReason ?? invalidReason,
+  };
 }
 
 function failedReply(thrown: unknown, reason: "timeout" | "no_reply"): Reply {
   try {
-    if (thrown instanceof NotSent) return { missing: "not-sent", reason: thrown.message, detail: brief(thrown) };
+    if (thrown instanceof NotSent)
+      return { missing: "not-sent", reason: thrown.message, detail: brief(thrown) };
     if (thrown instanceof FailedReply) return { status: thrown.status, fields: fieldsOf(thrown.body) };
     // The official client throws a failed reply by these names, and leaves out that it has failed.
     if (thrown instanceof Error && "statusCode" in thrown && typeof thrown.statusCode === "number") {
@@ -195,7 +221,8 @@ function verdictOf(reply: Reply): Verdict {
     const { payer } = fields;
     return { verdict: "valid", payer: typeof payer === "string" && payer !== "" ? payer : undefined };
   }
-  if (fields?.isValid === false && decides(status)) return { verdict: "invalid", reason: invalidity(fields.reason) };
+  if (fields?.isValid === false && decides(status))
+    return { verdict: "invalid", reason: invalidity(fields.reason) };
   return { verdict: "unavailable", reason: isOk ? "malformed_reply" : `http_${status}` };
 }
 
@@ -216,7 +243,8 @@ function settlementOf(reply: Reply, payment: SignedPayment, { definite }: Endpoi
   const names = hasTransaction(fields?.transaction);
   if (typeof fields?.success !== "boolean") {
     // Nobody was authorized, or nobody was there.
-    if ((status === 401 || status === 404) && !names) return { evidence: "not-sent", reason: `http_${status}` };
+    if ((status === 401 || status === 404) && !names)
+      return { evidence: "not-sent", reason: `http_${status}` };
     return unclear(isOk ? "malformed_reply" : `http_${status}`);
   }
   if (fields.success) return isOk ? settledBy(fields, payment) : unclear(`http_${status}`);
@@ -228,9 +256,12 @@ function settlementOf(reply: Reply, payment: SignedPayment, { definite }: Endpoi
 function settledBy({ transaction, network, asset, amount }: Fields, payment: SignedPayment): Settlement {
   const unclear = (reason: string): Settlement => ({ evidence: "unclear", reason });
   if (!isTransaction(payment.network, transaction)) return unclear("success_without_transaction");
-  if (typeof network !== "string" || networkOfV1(network) !== payment.network) return unclear("other_network");
+  if (typeof network !== "string" || networkOfV1(network) !== payment.network)
+    return unclear("other_network");
   const isOther = (said: unknown, same: (text: string) => boolean): boolean =>
-    said !== undefined && said !== null && !same(`${typeof said === "number" || typeof said === "string" ? said : ""}`);
+    said !== undefined &&
+    said !== null &&
+    !same(`${typeof said === "number" || typeof said === "string" ? said : ""}`);
   if (isOther(amount, (text) => text === amountOf(payment))) return unclear("other_amount");
   if (isOther(asset, (text) => sameAddress(payment.network, payment.requirements.asset, text))) {
     return unclear("other_asset");

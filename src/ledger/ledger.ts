@@ -39,10 +39,7 @@ export interface Ledger {
 /** What an attempt comes to: the end of its job, or another attempt. */
 export type Attempted =
   | JobEnd
-  /** The attempt failed, and another one may start. */
-  | { readonly retry: { readonly failures: number; readonly runAt: number } }
-  /** The server stops, and hands the job back. */
-  | { readonly handedBack: true };
+  | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
 
 export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> {
   readonly store: Store;
@@ -68,7 +65,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const { store, presence, facilitator, chain, account, time, log, faults } = options;
   const { owner } = presence;
   const { cancelPolicy, retentionMs, comeBackMs } = options;
-  const hasNode = (network: string): boolean => chain?.covers(network) ?? false;
+  const hasNode = (network: string): boolean => chain !== undefined && (chain.covers?.(network) ?? true);
   const facts = (): Facts => ({ now: time.now(), owner, hasNode, cancelPolicy, retentionMs, comeBackMs });
   const refunds =
     account && facilitator && createRefunds({ store, facilitator, account, chain, facts, time, log, faults });
@@ -84,7 +81,10 @@ export function createLedger(options: LedgerOptions): Ledger {
       return (await settling.apply(call, event)).standing;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      log.error({ requestId: call.id, resource: call.resource, error }, "the end of a call could not be written");
+      log.error(
+        { requestId: call.id, resource: call.resource, error },
+        "the end of a call could not be written",
+      );
       return "unreadable";
     }
   }
@@ -120,7 +120,8 @@ export function createLedger(options: LedgerOptions): Ledger {
         return ended(call, { event: "output", answer });
       }
       const standing = await ended(call, { event: "submit", answer });
-      const isOurs = typeof standing !== "string" && standing.phase === "submitted" && standing.owner === owner;
+      const isOurs =
+        typeof standing !== "string" && standing.phase === "submitted" && standing.owner === owner;
       return isOurs ? settling.settle(standing) : standing;
     },
 
@@ -132,7 +133,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     async endAttempt(job, attempted) {
       const call = await store.call(job.callId);
       if (!call) throw new Error(`job ${job.id} has no call`);
-      const submits = "ok" in attempted && attempted.ok && call.payment !== undefined && call.phase === "open";
+      const submits =
+        "ok" in attempted && attempted.ok && call.payment !== undefined && call.phase === "open";
       if (submits) await presence.ensure();
       // From the submission on the call is ours, and no round of this server may take it.
       settlingNow.add(call.id);
@@ -167,8 +169,10 @@ export function createLedger(options: LedgerOptions): Ledger {
 }
 
 function eventOf(attempted: Attempted, submits: boolean): Event {
-  if ("retry" in attempted) return { event: "attempt-failed", ...attempted.retry };
-  if ("handedBack" in attempted) return { event: "handed-back" };
+  if ("requeue" in attempted) {
+    const { requeue } = attempted;
+    return { event: requeue.failures === undefined ? "handed-back" : "attempt-failed", ...requeue };
+  }
   if (attempted.ok) return { event: submits ? "submit" : "output", result: attempted.result };
   return { event: "failure", failure: attempted.failure };
 }

@@ -91,7 +91,12 @@ export interface Offers {
     error?: string,
   ): Promise<StoredAnswer>;
   /** The offer that a payment accepts, or `undefined` when it fits none. */
-  match(resource: Priced, amount: Amount, url: string, payment: Presented): Promise<SignedPayment | undefined>;
+  match(
+    resource: Priced,
+    amount: Amount,
+    url: string,
+    payment: Presented,
+  ): Promise<SignedPayment | undefined>;
 }
 
 /** How many different amounts, and how many different challenges, are kept ready-made. */
@@ -279,7 +284,6 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
         requirements: { ...requirements, resource: url },
       };
     },
-
   };
 
   /** The asset of one of these offers, by which receipts and refunds are written. */

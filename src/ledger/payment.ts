@@ -45,7 +45,9 @@ function isPlain({ payload }: PaymentPayload | PaymentPayloadV1): boolean {
   if (kind === undefined || others.length > 0 || !isRecord(given)) return false;
   const { from, nonce } = given;
   const isNumber = kind === "permit2Authorization" && typeof nonce === "number";
-  return [from, nonce].every((one) => one === undefined || typeof one === "string" || (one === nonce && isNumber));
+  return [from, nonce].every(
+    (one) => one === undefined || typeof one === "string" || (one === nonce && isNumber),
+  );
 }
 
 /** Where an idempotency key came from decides the status of a mismatch: 422 for a header, 409 for the extension. */
@@ -133,7 +135,11 @@ const MAX_TIMES_OFFERED = 4;
  * more. A record is kept until its payment can no longer settle, so an authorization without end would be kept forever.
  * @param now Milliseconds since the epoch.
  */
-export function endsTooLate({ validBefore }: PaymentIdentity, maxTimeoutSeconds: number, now: number): boolean {
+export function endsTooLate(
+  { validBefore }: PaymentIdentity,
+  maxTimeoutSeconds: number,
+  now: number,
+): boolean {
   return validBefore - now / 1000 > Math.max(MAX_VALIDITY_SECONDS, MAX_TIMES_OFFERED * maxTimeoutSeconds);
 }
 

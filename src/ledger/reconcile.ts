@@ -18,6 +18,7 @@ export interface ReconcilingOptions {
   readonly log: Logger;
 }
 
+const LOOK_UP_MS = 10_000;
 /** How many calls one round looks at. */
 const BATCH = 20;
 /** A row that fails is left alone for a while, so that the others are reached. */
@@ -45,8 +46,8 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
 
   async function bringOn(call: CallRecord): Promise<void> {
     if (call.phase === "void") {
-      const since = call.createdAt;
-      const found = call.payment && (await lookUp(chain, call.payment, { since, log, time, timeoutMs: 10_000 }));
+      const found =
+        call.payment && (await lookUp(chain, call.payment, call.createdAt, log, LOOK_UP_MS, time));
       await settling.apply(call, eventOf(found ?? { evidence: "unclear", reason: "chain_unavailable" }));
       return;
     }
@@ -86,7 +87,10 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
           } catch (error) {
             const failures = (skipped.get(call.id)?.failures ?? 0) + 1;
             skipped.set(call.id, { until: now + pauseAfter(FAILED_ROW, failures), failures });
-            log.error({ requestId: call.id, resource: call.resource, error }, "a call could not be reconciled");
+            log.error(
+              { requestId: call.id, resource: call.resource, error },
+              "a call could not be reconciled",
+            );
           }
         }),
       );

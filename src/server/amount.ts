@@ -83,7 +83,10 @@ export function createAmounts(
         throw new Error(`quotes.${resource.name} returned no decimal amount`, { cause });
       }
       if (value !== chargeable(parseUsd(quoted))) {
-        log.warn({ resource: resource.name, quoted, usd: formatUsd(value) }, "a quote was limited to its bounds");
+        log.warn(
+          { resource: resource.name, quoted, usd: formatUsd(value) },
+          "a quote was limited to its bounds",
+        );
       }
       const until = time.now() + QUOTE_LIFE_MS;
       await store.keepQuote({ id, value: `${value}.${until}`, until });

@@ -15,10 +15,10 @@ import {
   type StoredAnswer,
 } from "../store/store.ts";
 import { problem, replayed } from "./answer.ts";
-import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
-import { type ResponseContext, responseTo } from "./response.ts";
 import type { ServedResource } from "./resource.ts";
+import { type ResponseContext, responseTo } from "./response.ts";
 import { type Asking, type CallRoom, type Purchase, said, type Visit } from "./visit.ts";
+import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
 const OUTSTANDING_RETRY_SECONDS = 5;
@@ -166,7 +166,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     return {
       ...(isGuarded ? { duplicateSince: now - room.duplicateWindowMs } : {}),
       // One call at a time is always allowed, whatever it costs.
-      ...(call.payment ? { outstanding: Math.max(room.maxOutstanding, call.value) } : { freeCalls: MAX_FREE_CALLS }),
+      ...(call.payment
+        ? { outstanding: Math.max(room.maxOutstanding, call.value) }
+        : { freeCalls: MAX_FREE_CALLS }),
       queued: {
         all: room.maxQueued,
         ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
@@ -187,7 +189,11 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     }
     if (because === "full") {
       const detail = "The queue is full. Nothing was charged. Send the same request again later.";
-      return problem("queue_full", requestId, { detail, paymentState, retryAfterSeconds: QUEUE_RETRY_SECONDS });
+      return problem("queue_full", requestId, {
+        detail,
+        paymentState,
+        retryAfterSeconds: QUEUE_RETRY_SECONDS,
+      });
     }
     const detail = "Earlier calls of this payer are not settled yet. Send the same request again later.";
     const retryAfterSeconds = OUTSTANDING_RETRY_SECONDS;
@@ -226,7 +232,8 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
   /** Goes on with a call whose server died, for the buyer that came back; else the response to it as it stands. */
   async function resumed(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const isSync = holder.jobId === undefined;
-    const isStalled = holder.phase === "submitted" || (isSync && (holder.phase === "open" || holder.phase === "charged"));
+    const isStalled =
+      holder.phase === "submitted" || (isSync && (holder.phase === "open" || holder.phase === "charged"));
     const taken = isStalled ? await ledger.take(holder) : undefined;
     if (taken) return carryOn(taken, await jobOf(taken), purchase);
     const now = isStalled ? await store.call(holder.id) : holder;
@@ -242,7 +249,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     let standing: Standing = call;
     if (call.phase === "submitted") {
       const settle = () => ledger.settle(call);
-      standing = await purchase.trace.step("settle", settle, (now) => said(typeof now === "string" ? now : now.phase));
+      standing = await purchase.trace.step("settle", settle, (now) =>
+        said(typeof now === "string" ? now : now.phase),
+      );
     }
     if (typeof standing === "string") return respond(standing, purchase, call, job);
     const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;

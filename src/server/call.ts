@@ -4,8 +4,8 @@ import { isSameRequest, NO_PAYMENT, unrecorded } from "../ledger/idempotency.ts"
 import type { Amount } from "../ledger/offer.ts";
 import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
-import { StoreUnavailable } from "../store/steady.ts";
 import { paymentStateOf } from "../store/state.ts";
+import { StoreUnavailable } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { HEADERS, type ProblemCode } from "../wire/index.ts";
 import { createAmounts } from "./amount.ts";
@@ -13,7 +13,14 @@ import { type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readBody, readInput } from "./input.ts";
 import type { ServedResource } from "./resource.ts";
-import { type Asking, type CallRoom, type Purchase, type Seen, STORE_RETRY_SECONDS, type Visit } from "./visit.ts";
+import {
+  type Asking,
+  type CallRoom,
+  type Purchase,
+  type Seen,
+  STORE_RETRY_SECONDS,
+  type Visit,
+} from "./visit.ts";
 
 export interface Calls {
   call(
@@ -90,7 +97,8 @@ export function createCalls(room: CallRoom): Calls {
   /** Whatever fails, there is a response. */
   async function answered(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
     const { requestId, log, request } = visit;
-    let paymentState: Seen["paymentState"] = readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
+    let paymentState: Seen["paymentState"] =
+      readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
     try {
       if (room.faults) await room.faults.reach("call.received");
       const seen = await see(request, visit.resource.name);
@@ -126,7 +134,8 @@ export function createCalls(room: CallRoom): Calls {
 
     /** Whatever a deploy has changed: the buyer of a recorded call is told how that call stands. */
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
-      (known && (await buying.standingOf(known, visit))) ?? problem(code, requestId, { ...options, paymentState });
+      (known && (await buying.standingOf(known, visit))) ??
+      problem(code, requestId, { ...options, paymentState });
     if (visit.url.length > MAX_URL_LENGTH) {
       return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
@@ -174,13 +183,21 @@ export function createCalls(room: CallRoom): Calls {
     }
     if (amount.value > 0n && !payment) return asking.challenge(visit, amount, paymentState);
     if (payment && key.value === undefined && room.requireKey) {
-      const detail = "Send an Idempotency-Key with the payment, and the same key when you send the request again.";
+      const detail =
+        "Send an Idempotency-Key with the payment, and the same key when you send the request again.";
       return refuse("key_required", { detail });
     }
 
     const identity = payment ? identify(payment) : anonymous(resource.name, key, requestId);
     const paid = payment !== undefined;
-    const claim = { resource: resource.name, fingerprint: print(), key, identity, paid, requestHash: seen.requestHash };
+    const claim = {
+      resource: resource.name,
+      fingerprint: print(),
+      key,
+      identity,
+      paid,
+      requestHash: seen.requestHash,
+    };
     return buying.buy({
       ...visit,
       ...{ amount, claim, presented: payment, holder, paymentState, callback },

@@ -89,7 +89,8 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
     }
     if (!now.refund || !refund) return;
     if (!("add" in refund) && refund.set.state !== "paid") return;
-    const { resource, state, currency, amount } = now.refund;
+    const { resource, currency, amount } = now.refund;
+    const state = now.refund.state === "paid" ? "paid" : "owed";
     telemetry.refunded({ resource, state, currency, value: Number(amount) });
   }
 

@@ -1,4 +1,4 @@
-import { type JobResource, acceptedJob } from "../jobs/record.ts";
+import { acceptedJob, type JobResource } from "../jobs/record.ts";
 import { paymentStateOf } from "../store/state.ts";
 import type { CallRecord, JobRecord, StoredAnswer } from "../store/store.ts";
 import { encodeHeader, HEADERS } from "../wire/index.ts";

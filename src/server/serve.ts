@@ -142,7 +142,7 @@ export function serve(
   const jobs = createJobs({
     works: role !== "api",
     concurrency: options.jobs?.concurrency ?? CONCURRENCY,
-    ledger,
+    ...{ endAttempt: ledger.endAttempt, endEarly: ledger.endEarly, time },
     ...{ resources: byName, store, presence, log, telemetry, faults },
   });
   const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);

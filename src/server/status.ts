@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Jobs } from "../jobs/jobs.ts";
 import { NO_PAYMENT } from "../ledger/idempotency.ts";
 import { hash } from "../ledger/payment.ts";
-import { paymentStateOf, type Phase, statusOf } from "../store/state.ts";
+import { type Phase, paymentStateOf, statusOf } from "../store/state.ts";
 import type { JobRecord, Store, StoredAnswer } from "../store/store.ts";
 import { HEADERS, type JobAccepted, TERMINAL } from "../wire/index.ts";
 import { type Answer, json, problem } from "./answer.ts";

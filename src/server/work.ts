@@ -27,7 +27,12 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
     const { resource, claim, requestId, trace } = purchase;
     if (call.phase === "open" && call.payment && endsBeforeWork(call.identity, resource, time.now())) {
       // The server that verified it died, and time went by. The same bytes are refused from here on.
-      const outcome = { ok: false, code: TOO_SHORT, error: "The authorization ends too early.", declared: false } as const;
+      const outcome = {
+        ok: false,
+        code: TOO_SHORT,
+        error: "The authorization ends too early.",
+        declared: false,
+      } as const;
       return ledger.fail(call, TOO_SHORT, failure(outcome, requestId));
     }
     const made = await make(call, purchase);
@@ -51,7 +56,9 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
       return { ok: true, ...cached };
     }
     const payer = call.payment ? call.identity.payer : undefined;
-    const outcome = await running(purchase, () => run(resource, { input, payer, requestId, jobId: call.id, log }));
+    const outcome = await running(purchase, () =>
+      run(resource, { input, payer, requestId, jobId: call.id, log }),
+    );
     if (faults) await faults.reach("call.ran");
     return outcome;
   }
@@ -71,7 +78,10 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
       run(resource, { input, payer: undefined, requestId, jobId: requestId, log }),
     );
     if (!outcome.ok) {
-      return withPaymentState(failure(outcome, requestId), paymentState === "unknown" ? undefined : paymentState);
+      return withPaymentState(
+        failure(outcome, requestId),
+        paymentState === "unknown" ? undefined : paymentState,
+      );
     }
     cache.keep(resource, claim, outcome.output);
     return answerOf(outcome, false);
@@ -88,7 +98,11 @@ function answerOf({ output, ageSeconds }: Extract<Made, { ok: true }>, isPaid: b
 }
 
 /** True when an authorization that is settled after the work may have expired by then. */
-export function endsBeforeWork({ validBefore }: PaymentIdentity, resource: ServedResource, now: number): boolean {
+export function endsBeforeWork(
+  { validBefore }: PaymentIdentity,
+  resource: ServedResource,
+  now: number,
+): boolean {
   if (resource.charge === "before") return false;
   return validBefore < (now + untilDoneMs(resource)) / 1000 + SETTLE_SECONDS;
 }

@@ -102,6 +102,6 @@ export async function readFigures(
     resources,
     failures: [...failures.values()],
     refunds: tally.refunds,
-    unknown: tally.unknown,
+    unknown: tally.unconfirmed,
   };
 }

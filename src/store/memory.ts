@@ -4,29 +4,39 @@ import {
   claimed,
   hasEndedFree,
   inTurns,
-  isClaimable,
-  isLongInDoubt,
-  isOpen,
+  isLate,
   isOrphaned,
   isOutstanding,
-  isQueued,
+  isUnconfirmed,
+  mayClaim,
   maySweepCall,
   maySweepJob,
   maySweepRefund,
   take,
 } from "./rules.ts";
+import { isClaimable } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
-import { TOMBSTONE_LIFE_MS } from "./store.ts";
-import { isDoubtful, tallyOf } from "./tally.ts";
+import { MAX_QUOTES, TOMBSTONE_LIFE_MS } from "./store.ts";
+import { tallyOf } from "./tally.ts";
+
+export interface MemoryStoreOptions {
+  /** The store's clock, in milliseconds since the epoch. @default Date.now */
+  readonly now?: () => number;
+  /**
+   * From when on this store knows every payment, in milliseconds since the epoch; 0 when no process before it has taken
+   * payments. Until it knows all that can still settle, it does not call a payment unused. @default now
+   */
+  readonly completeSince?: number;
+}
 
 /**
  * Keeps everything in this process. For tests and demos: a restart forgets calls, payments, jobs and owed refunds.
- * Records are kept and handed out as they are: nobody may change one.
- * @param options.now The store's clock, in milliseconds since the epoch. Default: `Date.now`.
+ * Records are kept and handed out unchanged: nobody may change one.
  */
-export function memoryStore(options: { readonly now?: () => number } = {}): Store {
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now;
-  const calls = callTable((id) => jobs.get(id));
+  const completeSince = options.completeSince ?? now();
+  const calls = callTable();
   const jobs = new Map<string, JobRecord>();
   /** Jobs that have not ended. */
   const unfinished = new Set<string>();
@@ -39,6 +49,8 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
   const livesUntil = new Map<string, number>();
   const runningJobs = new Set<string>();
   let lastClaimed = "";
+  const quotes = new Map<string, { readonly value: string; readonly until: number }>();
+  let secret: string | undefined;
 
   const alive: Alive = (owner) => (livesUntil.get(owner) ?? 0) > now();
 
@@ -46,29 +58,31 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
     jobs.set(job.id, job);
     mark(unfinished, job.id, job.endedAt === undefined);
     mark(calling, job.id, job.callback?.dueAt !== undefined);
-    calls.weigh(job.callId);
   }
 
   function dropJob(job: JobRecord): void {
     jobs.delete(job.id);
     unfinished.delete(job.id);
     calling.delete(job.id);
-    calls.weigh(job.callId);
   }
 
-  function tell({ id, status }: JobRecord): void {
-    for (const listener of listeners) listener({ id, status });
+  function tell({ id, phase, work }: JobRecord): void {
+    for (const listener of listeners) listener({ id, phase, work });
   }
 
-  function isFull({ resource }: JobRecord, { queued: most = {}, doubtSince }: Limits): boolean {
-    const queued = those(unfinished, jobs).filter((job) => isQueued(job, doubtSince));
-    const alike = queued.filter((job) => job.resource === resource);
+  /** Free jobs and paid jobs have queues of their own. */
+  function isFull(job: JobRecord, { queued: most = {} }: Limits): boolean {
+    const isFree = job.payer === undefined;
+    const queued = those(unfinished, jobs).filter(
+      (one) => isClaimable(one) && (one.payer === undefined) === isFree,
+    );
+    const alike = queued.filter(({ resource }) => resource === job.resource);
     return queued.length >= (most.all ?? Infinity) || alike.length >= (most.resource ?? Infinity);
   }
 
   function putRefund(refund: RefundRecord): void {
     refunds.set(refund.id, refund);
-    mark(owed, refund.id, refund.state === "owed");
+    mark(owed, refund.id, refund.state !== "paid");
   }
 
   return {
@@ -98,11 +112,15 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
       }
       if (limits.outstanding !== undefined) {
-        if (calls.outstanding(call.identity.payer, limits.doubtSince) + call.value > limits.outstanding) {
+        if (
+          calls.outstanding(call.identity.payer, limits.settleableSince) + call.value >
+          limits.outstanding
+        ) {
           return { begun: false, because: "outstanding" };
         }
       }
       if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
+      if (!job && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) putJob(job);
@@ -120,18 +138,19 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       if (!next) return undefined;
       if (next.call && step.call?.set === "forget") calls.drop(next.call);
       else if (next.call) calls.put(next.call);
-      if (next.job) putJob(next.job);
+      if (next.job && step.job?.set === "forget") dropJob(next.job);
+      else if (next.job) putJob(next.job);
       if (next.refund) putRefund(next.refund);
       if (next.job) tell(next.job);
       return next;
     },
 
-    async openCalls(limit) {
+    async dueCalls({ limit, own }) {
       const at = now();
       return calls
-        .open()
-        .filter((call) => call.retryAt <= at && isOrphaned(call, alive))
-        .sort((a, b) => a.retryAt - b.retryAt || byAge(a, b))
+        .due(at)
+        .filter((call) => call.owner === own || isOrphaned(call, alive))
+        .sort((a, b) => (a.retryAt ?? 0) - (b.retryAt ?? 0) || byAge(a, b))
         .slice(0, limit);
     },
 
@@ -148,8 +167,8 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
 
     async lateJobs(limit) {
       const at = now();
-      const late = ({ status, startBy = Infinity }: JobRecord) => status === "queued" && startBy <= at;
-      return those(unfinished, jobs).filter(late).sort(byAge).slice(0, limit);
+      const late = those(unfinished, jobs).filter((job) => isLate(job, at));
+      return late.sort(byAge).slice(0, limit);
     },
 
     async dueCallbacks(limit) {
@@ -169,7 +188,9 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
 
     async refunds({ state, dueAt, limit }) {
       const inQuestion =
-        dueAt === undefined && state !== "owed" ? [...refunds.values()] : those(owed, refunds);
+        dueAt === undefined && state !== "owed" && state !== "signed"
+          ? [...refunds.values()]
+          : those(owed, refunds);
       const found = inQuestion.filter(
         (refund) =>
           (state === undefined || refund.state === state) && (dueAt === undefined || refund.retryAt <= dueAt),
@@ -180,7 +201,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
     async sweep(at, limit) {
       const owing = new Set(those(owed, refunds).map((refund) => refund.callId));
       const oldJobs = first(limit, jobs.values(), (job) =>
-        maySweepJob(job, calls.get(job.callId), { owed: owing.has(job.callId) }, at),
+        maySweepJob(job, { owed: owing.has(job.callId) }, at),
       );
       for (const job of oldJobs) {
         dropJob(job);
@@ -195,6 +216,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       for (const { id } of oldRefunds) refunds.delete(id);
       const forgotten = first(limit, tombstones, ([, until]) => until <= at);
       for (const [id] of forgotten) tombstones.delete(id);
+      for (const [id, { until }] of quotes) if (until <= at) quotes.delete(id);
       for (const owner of livesUntil.keys()) {
         if (alive(owner)) continue;
         livesUntil.delete(owner);
@@ -209,7 +231,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
 
     async recentJobs({ ended, limit }) {
       const time = (job: JobRecord): number => (ended ? job.endedAt : undefined) ?? job.createdAt;
-      const waits = (job: JobRecord): number => (ended || job.status === "running" ? 0 : 1);
+      const waits = (job: JobRecord): number => (ended || job.work === "running" ? 0 : 1);
       const found = ended
         ? [...jobs.values()].filter(({ id }) => !unfinished.has(id))
         : those(unfinished, jobs);
@@ -218,21 +240,49 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         .slice(0, limit);
     },
 
-    async doubtfulCalls(limit) {
-      return calls.open().filter(isDoubtful).sort(byAge).slice(0, limit);
+    async unconfirmedCalls(limit) {
+      return [...calls.all()].filter(isUnconfirmed).sort(byAge).slice(0, limit);
     },
+
+    async refund(id) {
+      return refunds.get(id);
+    },
+
+    async secret() {
+      secret ??= Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) =>
+        byte.toString(16).padStart(2, "0"),
+      ).join("");
+      return secret;
+    },
+
+    async keepQuote({ id, value, until }) {
+      quotes.delete(id);
+      quotes.set(id, { value, until });
+      for (const oldest of quotes.keys()) {
+        if (quotes.size <= MAX_QUOTES) break;
+        quotes.delete(oldest);
+      }
+    },
+
+    async quote(id) {
+      const kept = quotes.get(id);
+      return kept && kept.until > now() ? kept.value : undefined;
+    },
+
+    completeSince,
 
     async close() {},
   };
 }
 
-/** The calls with everything by which they are looked for, so that a begin costs the same among ten and a million. */
-function callTable(jobOf: (id: string) => JobRecord | undefined) {
+/** The calls with an index for each way to look for them, so that a begin costs the same among ten and a million. */
+function callTable() {
   const calls = new Map<string, CallRecord>();
   const byPayment = new Map<string, string>();
   const byKey = new Map<string, string>();
   const alike = new Map<string, Set<string>>();
-  const open = new Set<string>();
+  const scheduled = new Set<string>();
+  const free = new Set<string>();
   const unpaid = new Map<string, Set<string>>();
 
   const paymentOf = ({ identity }: Pick<CallRecord, "identity">) =>
@@ -241,19 +291,12 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
     JSON.stringify([resource, identity.payer, key]);
   const purchaseOf = ({ identity, fingerprint }: CallRecord) => JSON.stringify([identity.payer, fingerprint]);
 
-  function weigh(id: string): void {
-    const call = calls.get(id);
-    if (!call) return;
-    const job = call.jobId === undefined ? undefined : jobOf(call.jobId);
-    enlist(unpaid, call.identity.payer, id, isOutstanding(call, job));
-  }
-
   return {
     get: (id: string) => calls.get(id),
     all: () => calls.values(),
-    open: () => those(open, calls),
-    /** To be told when the job of a call has changed: whether the call is outstanding depends on it. */
-    weigh,
+    due: (at: number) => those(scheduled, calls).filter(({ retryAt = Infinity }) => retryAt <= at),
+    /** How many free calls without a job are kept. */
+    free: () => free.size,
 
     put(call: CallRecord): void {
       const before = calls.get(call.id);
@@ -262,8 +305,9 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
       byPayment.set(paymentOf(call), call.id);
       if (call.key !== undefined) byKey.set(keyOf(call), call.id);
       enlist(alike, purchaseOf(call), call.id, true);
-      mark(open, call.id, isOpen(call));
-      weigh(call.id);
+      mark(scheduled, call.id, call.retryAt !== undefined);
+      mark(free, call.id, call.payment === undefined && call.jobId === undefined);
+      enlist(unpaid, call.identity.payer, call.id, isOutstanding(call));
     },
 
     drop(call: CallRecord): void {
@@ -271,7 +315,8 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
       byPayment.delete(paymentOf(call));
       if (call.key !== undefined) byKey.delete(keyOf(call));
       enlist(alike, purchaseOf(call), call.id, false);
-      open.delete(call.id);
+      scheduled.delete(call.id);
+      free.delete(call.id);
       enlist(unpaid, call.identity.payer, call.id, false);
     },
 
@@ -288,9 +333,9 @@ function callTable(jobOf: (id: string) => JobRecord | undefined) {
         .at(-1);
     },
 
-    outstanding: (payer: string, doubtSince: number | undefined): number =>
+    outstanding: (payer: string, settleableSince: number | undefined): number =>
       those(unpaid.get(payer) ?? [], calls)
-        .filter((call) => !isLongInDoubt(call, doubtSince))
+        .filter((call) => isOutstanding(call, settleableSince))
         .reduce((sum, call) => sum + call.value, 0),
   };
 }

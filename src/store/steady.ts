@@ -8,36 +8,28 @@ export class StoreUnavailable extends Error {
 /** The store failed, and it cannot be told whether it has written what it was asked to. */
 export class Uncertain extends StoreUnavailable {}
 
-/** The same store, whose failures can be told from mistakes in the code: each is a {@link StoreUnavailable}. */
+/** The same store. Each of its failures is a {@link StoreUnavailable}, unlike a mistake in the code. */
 export function steady(store: Store): Store {
   const guarded =
-    <Args extends unknown[], Result>(name: keyof Store, work: (...args: Args) => Promise<Result>) =>
-    async (...args: Args): Promise<Result> => {
+    (name: string, method: (...args: unknown[]) => unknown) =>
+    async (...args: unknown[]): Promise<unknown> => {
       try {
-        return await work.apply(store, args);
+        return await method.apply(store, args);
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new StoreUnavailable(`the store failed (${name}): ${why}`, { cause });
       }
     };
-  return {
-    attend: guarded("attend", store.attend),
-    workers: guarded("workers", store.workers),
-    findCall: guarded("findCall", store.findCall),
-    call: guarded("call", store.call),
-    begin: guarded("begin", store.begin),
-    change: guarded("change", store.change),
-    openCalls: guarded("openCalls", store.openCalls),
-    claimJobs: guarded("claimJobs", store.claimJobs),
-    lateJobs: guarded("lateJobs", store.lateJobs),
-    dueCallbacks: guarded("dueCallbacks", store.dueCallbacks),
-    watch: (listener) => store.watch(listener),
-    job: guarded("job", store.job),
-    refunds: guarded("refunds", store.refunds),
-    sweep: guarded("sweep", store.sweep),
-    tally: guarded("tally", store.tally),
-    recentJobs: guarded("recentJobs", store.recentJobs),
-    doubtfulCalls: guarded("doubtfulCalls", store.doubtfulCalls),
-    close: guarded("close", store.close),
-  };
+  const members = new Map<string | symbol, unknown>();
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      if (!members.has(name)) {
+        const isSync = name === "watch";
+        members.set(name, isSync ? member.bind(target) : guarded(String(name), member as () => unknown));
+      }
+      return members.get(name);
+    },
+  });
 }

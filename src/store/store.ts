@@ -231,7 +231,10 @@ export interface RefundRecord {
 }
 
 export type RefundChange = Partial<
-  Pick<RefundRecord, "state" | "ambiguous" | "payment" | "transaction" | "problem" | "resolution" | "tries" | "retryAt">
+  Pick<
+    RefundRecord,
+    "state" | "ambiguous" | "payment" | "transaction" | "problem" | "resolution" | "tries" | "retryAt"
+  >
 >;
 
 /** What every write says of itself. */
@@ -388,7 +391,7 @@ export interface Tally {
   /** Refunds: those that are owed whenever they were written, those that are paid if they were written since then. */
   readonly refunds: readonly {
     readonly resource: string;
-    readonly state: RefundRecord["state"];
+    readonly state: "owed" | "paid";
     readonly currency: string;
     readonly refunds: number;
     /** Sum in millionths of the currency's unit. */
@@ -521,5 +524,7 @@ export const CALL_LIFE_MS = 24 * 3_600_000;
 export const AUTHORIZATION_MARGIN_MS = 10 * 60_000;
 /** How long an expired job is remembered as gone (410) rather than unknown (404). */
 export const TOMBSTONE_LIFE_MS = 7 * 24 * 3_600_000;
+/** So many quotes are kept at most. */
+export const MAX_QUOTES = 100_000;
 /** How long a refund that was paid is kept. */
 export const REFUND_LIFE_MS = 90 * 24 * 3_600_000;

@@ -1,4 +1,5 @@
-import { hasFailed } from "./rules.ts";
+import { hasFailed, isUnconfirmed } from "./rules.ts";
+import { statusOf } from "./state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Tally } from "./store.ts";
 
 /** Where what happened at `time` is counted: buckets begin at multiples of their length. */
@@ -11,11 +12,6 @@ export function refundValue({ amount }: Pick<RefundRecord, "amount">): number {
   return Math.round(Number(amount) * 1e6);
 }
 
-/** Its settlement has been looked for in vain at least once. */
-export function isDoubtful({ paymentState, tries }: Pick<CallRecord, "paymentState" | "tries">): boolean {
-  return paymentState === "in_flight" && tries > 0;
-}
-
 /** Counts records as every store has to: this is the meaning, and others let their database do it. */
 export function tallyOf(
   records: {
@@ -25,14 +21,14 @@ export function tallyOf(
   },
   { since, bucketMs }: { readonly since: number; readonly bucketMs: number },
 ): Tally {
-  let unknown = 0;
+  let unconfirmed = 0;
   const calls = new Groups<Tally["calls"][number]>();
   for (const call of records.calls) {
-    if (isDoubtful(call)) unknown += 1;
+    if (isUnconfirmed(call)) unconfirmed += 1;
     const { resource, createdAt, endedAt } = call;
     if (createdAt < since) continue;
     const at = bucketOf(createdAt, bucketMs);
-    const paid = call.paymentState === "settled";
+    const paid = call.receipt !== undefined;
     const answered = call.jobId === undefined && endedAt !== undefined;
     calls.add({ resource, at }, { calls: 0, paid: 0, revenue: 0, answered: 0, failed: 0, ms: 0 }, (sum) => ({
       ...sum,
@@ -47,7 +43,9 @@ export function tallyOf(
 
   const ended = new Groups<Tally["jobs"][number]>();
   const unfinished = new Groups<Tally["unfinished"][number]>();
-  for (const { resource, status, failure, createdAt, startedAt, endedAt } of records.jobs) {
+  for (const job of records.jobs) {
+    const { resource, failure, createdAt, startedAt, endedAt } = job;
+    const status = statusOf(job);
     if (endedAt === undefined) {
       unfinished.add({ resource, status }, { jobs: 0, since: createdAt }, (sum) => ({
         ...sum,
@@ -63,7 +61,8 @@ export function tallyOf(
 
   const refunds = new Groups<Tally["refunds"][number]>();
   for (const refund of records.refunds) {
-    const { resource, state, currency, createdAt } = refund;
+    const { resource, currency, createdAt } = refund;
+    const state = refund.state === "paid" ? "paid" : "owed";
     if (state === "paid" && createdAt < since) continue;
     refunds.add({ resource, state, currency }, { refunds: 0, value: 0 }, (sum) => ({
       ...sum,
@@ -76,7 +75,7 @@ export function tallyOf(
     jobs: ended.all(),
     unfinished: unfinished.all(),
     refunds: refunds.all(),
-    unknown,
+    unconfirmed,
   };
 }
 

@@ -10,8 +10,8 @@ import {
   type StoredAnswer,
 } from "../store/store.ts";
 import { encodeHeader, HEADERS, type JobAccepted, type Receipt } from "../wire/index.ts";
-import { type ChainRecord, evidenceOf } from "./chain.ts";
-import type { Facilitator, Settlement } from "./charge.ts";
+import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
+import type { Facilitator } from "./facilitator.ts";
 import type { Offers } from "./offer.ts";
 
 /** How the charge for a call ended. */
@@ -24,6 +24,8 @@ export type Closing =
   | { readonly outcome: "unknown"; readonly reason: string }
   /** Another server has taken the call over: what it says counts. */
   | { readonly outcome: "lost" };
+
+type Outcome = Extract<Evidence, { readonly evidence: "settled" | "refused" | "unclear" }>;
 
 /** Settles calls whose intent says that their money may move, and writes what has come of it. */
 export interface Collection {
@@ -58,25 +60,18 @@ export function createCollection(options: CollectionOptions): Collection {
   const { store, owner, facilitator, chain, offers, log, faults, retentionMs, leave } = options;
 
   /** What is known after the facilitator has spoken, and, where it cannot tell, the chain. */
-  async function certain(call: CallRecord, payment: SignedPayment, fresh: boolean): Promise<Settlement> {
+  async function certain(call: CallRecord, payment: SignedPayment, fresh: boolean): Promise<Outcome> {
     if (!facilitator) throw new Error("a payment was taken without a facilitator to settle it");
     const word = await facilitator.settle(payment, call.resource);
-    if (word.outcome === "settled" || (word.outcome === "refused" && fresh)) return word;
-    const evidence = await evidenceOf(chain, payment, call.createdAt, log);
-    if (evidence?.state === "transferred") {
-      const { transaction } = evidence;
-      const { payer } = call.identity;
-      return {
-        outcome: "settled",
-        response: { success: true, transaction, network: payment.network, payer },
-      };
-    }
-    if (evidence?.state === "spent" || evidence?.state === "lapsed") {
-      return { outcome: "refused", reason: `authorization_${evidence.state}` };
-    }
+    if (word.evidence === "settled" || (word.evidence === "refused" && fresh)) return word;
+    const evidence = await lookUp(chain, payment, call.createdAt, log);
+    if (evidence?.evidence === "settled") return evidence;
+    if (evidence?.evidence === "lapsed") return { evidence: "refused", reason: "authorization_lapsed" };
+    if (evidence?.evidence === "spent-elsewhere")
+      return { evidence: "refused", reason: "authorization_spent" };
     // Without a look at the chain a refusal says nothing of an earlier attempt, not even when the authorization has
     // expired: facilitators look at its time before they look at its nonce.
-    return { outcome: "unknown", reason: word.reason };
+    return { evidence: "unclear", reason: word.reason };
   }
 
   async function collect(call: CallRecord, fresh: boolean): Promise<Closing> {
@@ -115,16 +110,15 @@ export function createCollection(options: CollectionOptions): Collection {
   async function record(
     call: CallRecord,
     payment: SignedPayment,
-    settlement: Settlement,
+    settlement: Outcome,
     fresh: boolean,
   ): Promise<Closing> {
     const { jobId } = call;
     const mine = { owner, paymentState: ["in_flight"] as const };
     const waiting = { status: ["awaiting_payment"] as const };
 
-    if (settlement.outcome === "settled") {
-      const { transaction, payer } = settlement.response;
-      const receipt = receiptOf(payment, transaction, payer ?? call.identity.payer);
+    if (settlement.evidence === "settled") {
+      const receipt = receiptOf(payment, settlement.transaction, call.identity.payer);
       const answer = call.answer && withReceipt(call, call.answer, receipt);
       const set = {
         payment: withoutEcho(payment),
@@ -152,7 +146,7 @@ export function createCollection(options: CollectionOptions): Collection {
       return stepped ? standing(stepped.call) : recorded(call);
     }
 
-    if (settlement.outcome === "refused") {
+    if (settlement.evidence === "refused") {
       const { reason } = settlement;
       const failure = { code: "payment_failed", error: "The payment could not be settled." };
       const expiresAt = Date.now() + UNPAID_RETENTION_MS;

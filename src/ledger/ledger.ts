@@ -15,9 +15,9 @@ import type {
   StoredAnswer,
 } from "../store/store.ts";
 import type { JobStatus } from "../wire/index.ts";
-import type { ChainRecord } from "./chain.ts";
-import type { Facilitator } from "./charge.ts";
 import { type Closing, createCollection, withReceipt } from "./collect.ts";
+import type { ChainRecord } from "./evidence.ts";
+import type { Facilitator } from "./facilitator.ts";
 import type { Offers } from "./offer.ts";
 import { type Refunds, refundOf } from "./refund.ts";
 

@@ -15,3 +15,13 @@ export function nameInV1(network: Network): string | undefined {
 export function networkOfV1(name: string): string {
   return byName.get(name) ?? name;
 }
+
+/** Whether a value is the hash of a transaction on a network. Zero is what clients write where there is none. */
+export function isTransaction(network: Network, value: unknown): value is string {
+  return (
+    network.startsWith("eip155:") &&
+    typeof value === "string" &&
+    /^0x[0-9a-fA-F]{64}$/.test(value) &&
+    !/^0x0+$/.test(value)
+  );
+}

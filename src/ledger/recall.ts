@@ -2,8 +2,8 @@ import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type ProblemCode, saysShort } from "../wire/index.ts";
-import type { Verdict } from "./charge.ts";
-import { identify, type Key, readPayment } from "./evidence.ts";
+import type { Verdict } from "./facilitator.ts";
+import { identify, type Key, readPayment } from "./payment.ts";
 
 /** A request whose payment or key is known already. */
 export interface Claim {
@@ -20,7 +20,7 @@ export type Ruling =
   | { readonly ruling: "entitled" }
   | { readonly ruling: "conflict"; readonly code: ProblemCode }
   | { readonly ruling: "invalid"; readonly reason: string }
-  | { readonly ruling: "unavailable"; readonly cause: unknown };
+  | { readonly ruling: "unavailable"; readonly reason: string };
 
 /**
  * Decides whether a request may have the answer of a call that is known by its payment or its key.
@@ -45,7 +45,7 @@ export async function recall(
   }
   if (!paid) return { ruling: "entitled" };
   const verdict = await prove();
-  if (verdict.verdict === "unavailable") return { ruling: "unavailable", cause: verdict.cause };
+  if (verdict.verdict === "unavailable") return { ruling: "unavailable", reason: verdict.reason };
   if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
   return { ruling: "entitled" };
 }

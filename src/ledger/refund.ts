@@ -3,9 +3,9 @@ import type { Logger } from "../observe/log.ts";
 import type { CallRecord, RefundChange, RefundRecord, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
 import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
-import { type ChainRecord, evidenceOf } from "./chain.ts";
-import { type Facilitator, saysUsed } from "./charge.ts";
-import { hash } from "./evidence.ts";
+import { type ChainRecord, lookUp } from "./evidence.ts";
+import type { Facilitator } from "./facilitator.ts";
+import { hash } from "./payment.ts";
 
 /**
  * The refund of a call that was charged and ends without a result: to be written in the same transaction as that
@@ -96,7 +96,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
     };
   }
 
-  async function paid(refund: RefundRecord, transaction: string | undefined): Promise<RefundRecord> {
+  async function paid(refund: RefundRecord, transaction: string): Promise<RefundRecord> {
     const set = { state: "paid", transaction, problem: undefined, retryAt: 0 } as const;
     const when = { state: "owed" } as const;
     const { jobId } = refund;
@@ -143,9 +143,9 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       const own = kept?.from.toLowerCase() === account.address.toLowerCase();
       if (kept && !own) {
         // The nonce protects one account only: what another one has signed must be known not to have been paid.
-        const evidence = owed.payment && (await evidenceOf(chain, owed.payment, owed.createdAt, log));
-        if (evidence?.state === "transferred") return paid(owed, evidence.transaction);
-        if (evidence?.state !== "lapsed") {
+        const evidence = owed.payment && (await lookUp(chain, owed.payment, owed.createdAt, log));
+        if (evidence?.evidence === "settled") return paid(owed, evidence.transaction);
+        if (evidence?.evidence !== "lapsed") {
           const until = new Date(kept.validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
           const problem =
             `${kept.from} has signed its transfer until ${until} UTC, and may have paid it; pay with that account, ` +
@@ -162,15 +162,11 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       if (faults) await faults.reach("refund.before");
       const settlement = await facilitator.settle(payment, refund.resource);
       if (faults) await faults.reach("refund.after");
-      if (settlement.outcome === "settled") return paid(refund, settlement.response.transaction);
-      const evidence = await evidenceOf(chain, payment, refund.createdAt, log);
-      if (evidence?.state === "transferred") return paid(refund, evidence.transaction);
-      // Nobody else signs with this nonce, so a nonce that is used says that the refund has been paid; but sent for the
-      // first time by this account it is used by nobody, and another nonce is spoken of.
-      const used = evidence === undefined && own && saysUsed(settlement.reason);
-      if (used) return paid(refund, undefined);
+      if (settlement.evidence === "settled") return paid(refund, settlement.transaction);
+      const evidence = await lookUp(chain, payment, refund.createdAt, log);
+      if (evidence?.evidence === "settled") return paid(refund, evidence.transaction);
       // Refused at its first sight, it has not been executed: another account may pay in its place.
-      const refusedAtOnce = settlement.outcome === "refused" && owed.payment === undefined;
+      const refusedAtOnce = settlement.evidence === "refused" && owed.payment === undefined;
       return postponed(refund, settlement.reason, refusedAtOnce ? { payment: undefined } : {});
     },
   };

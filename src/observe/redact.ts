@@ -35,6 +35,31 @@ export function unsigned(text: string): string {
   return text.replace(/0x[0-9a-f]{130,}|[\w+/-]{300,}={0,2}/gi, REMOVED);
 }
 
+const MAX_BRIEF = 200;
+const MAX_CAUSES = 4;
+
+/**
+ * A short form of an error or a text from another system: the first line of each cause, without URLs and without
+ * anything long enough to be a key or a signature. Never throws.
+ */
+export function brief(thrown: unknown): string {
+  try {
+    const lines: string[] = [];
+    for (let one = thrown; one !== undefined && lines.length < MAX_CAUSES; one = (one as Error).cause) {
+      lines.push(String(one instanceof Error ? one.message : one).split("\n", 1)[0] ?? "");
+      if (!(one instanceof Error)) break;
+    }
+    return lines
+      .join(": ")
+      .slice(0, 10 * MAX_BRIEF)
+      .replace(/\b\w+:\/\/\S+/g, "[url]")
+      .replace(/[\w+/=.-]{24,}/g, (text) => (/\d/.test(text) || text.length > 64 ? REMOVED : text))
+      .slice(0, MAX_BRIEF);
+  } catch {
+    return "unreadable";
+  }
+}
+
 /**
  * A value for the log, in all texts of which what stands in `input` is replaced: a handler that fails often says over
  * what, and so does a schema that refuses its output. Never throws, whatever was thrown, and takes a bounded time.

@@ -1,7 +1,8 @@
 import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { acceptedJob, newJob, newJobId } from "../jobs/record.ts";
-import type { Verdict } from "../ledger/charge.ts";
+import type { Verdict } from "../ledger/facilitator.ts";
+import { endsTooLate, TOO_LONG } from "../ledger/payment.ts";
 import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/recall.ts";
 import { StoreUnavailable } from "../store/steady.ts";
 import {
@@ -65,7 +66,10 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     if (paid && verdict?.verdict === "valid" && endsBeforeWork(claim.identity, resource)) {
       return challenge(purchase, amount, TOO_SHORT, unrecorded(claim.identity));
     }
-    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.cause, paymentState);
+    if (payment && endsTooLate(claim.identity, payment.requirements.maxTimeoutSeconds, Date.now())) {
+      return challenge(purchase, amount, TOO_LONG, unrecorded(claim.identity));
+    }
+    if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.reason, paymentState);
     if (verdict?.verdict === "invalid") {
       // A twin may have settled it since the look-up; then it is the twin's answer that counts.
       const twin = await known(purchase);
@@ -119,8 +123,9 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
         return { payment, verdict: await trace.step("verify", asked, ({ verdict }) => said(verdict)) };
       }
       return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
-    } catch (cause) {
-      return { verdict: { verdict: "unavailable", cause } };
+    } catch (error) {
+      purchase.log.warn({ error }, "there are no offers to match a payment with");
+      return { verdict: { verdict: "unavailable", reason: "offers_unavailable" } };
     }
   }
 
@@ -231,7 +236,7 @@ export function createBuying(room: CallRoom, asking: Asking): (purchase: Purchas
     const ruling = await recall(holder, claim, prove);
     // The payment is another one than the holder's, and stands in no store itself.
     const paymentState = claim.paid ? unrecorded(claim.identity) : "unused";
-    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.cause, paymentState);
+    if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.reason, paymentState);
     if (ruling.ruling === "invalid") {
       log.info({ reason: ruling.reason }, "payment of a replay invalid");
       return challenge(purchase, amount, ruling.reason, paymentState);

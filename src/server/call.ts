@@ -1,7 +1,7 @@
 import type { Money } from "../../schema/money.ts";
 import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
-import { anonymous, fingerprint, identify, readKey, readPayment } from "../ledger/evidence.ts";
+import { anonymous, fingerprint, identify, readKey, readPayment } from "../ledger/payment.ts";
 import { isRecorded, wordOn } from "../ledger/recall.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
 import { StoreUnavailable, Uncertain } from "../store/steady.ts";
@@ -42,7 +42,10 @@ export function createCalls(room: CallRoom): Call {
       }
     },
     unavailable({ log, requestId }, cause, paymentState = "unused") {
-      log.error({ error: cause }, "the facilitator is not available");
+      log.error(
+        typeof cause === "string" ? { reason: cause } : { error: cause },
+        "the facilitator is not available",
+      );
       const retryAfterSeconds = FACILITATOR_RETRY_SECONDS;
       return problem("facilitator_unavailable", requestId, { retryAfterSeconds, paymentState });
     },

@@ -5,7 +5,7 @@ import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import { createCallbacks } from "../jobs/callback.ts";
 import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
-import { createFacilitator } from "../ledger/charge.ts";
+import { createFacilitator } from "../ledger/facilitator.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createOffers } from "../ledger/offer.ts";
 import { wordOn } from "../ledger/recall.ts";
@@ -25,7 +25,7 @@ import { createCalls } from "./call.ts";
 import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
-import { chainOf, checkOptions, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
+import { chainOf, checkOptions, facilitatorsOf, type ServerOptions } from "./options.ts";
 import { createDescriptions, createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
@@ -89,23 +89,23 @@ export function serve(
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
   }
   const { payments, faults, requireKey = false, role = "both" } = options;
-  const named = facilitatorOf(payments);
-  const host = named ? hostOf(named) : "";
+  const facilitators = facilitatorsOf(payments);
   const facilitator =
-    named &&
-    createFacilitator(named, {
+    facilitators &&
+    createFacilitator(facilitators, {
+      log,
       timeoutMs: milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT),
-      asked: (about) => telemetry.asked({ ...about, facilitator: host }),
+      asked: telemetry.asked,
     });
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
   const account = payments?.refunds?.account;
   const undescribed = (error: unknown): void =>
     log.error({ error }, "challenges go without a description of their resource");
   const offers =
-    payments && named
+    payments && facilitators
       ? createOffers({
           accepts: payments.accepts,
-          facilitator: named,
+          facilitators,
           refunds: account !== undefined,
           requireKey,
           describe: published ? createDescriptions(published, undescribed) : async () => undefined,

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Jobs } from "../jobs/jobs.ts";
-import { hash } from "../ledger/evidence.ts";
+import { hash } from "../ledger/payment.ts";
 import type { JobRecord, Store, StoredAnswer } from "../store/store.ts";
 import { HEADERS, type JobAccepted, type PaymentState, TERMINAL } from "../wire/index.ts";
 import { type Answer, json, problem } from "./answer.ts";

@@ -1,10 +1,10 @@
 import type { Money } from "../../schema/money.ts";
 import type { Callbacks } from "../jobs/callback.ts";
 import type { Crew } from "../jobs/crew.ts";
-import type { Facilitator } from "../ledger/charge.ts";
-import type { Presented } from "../ledger/evidence.ts";
+import type { Facilitator } from "../ledger/facilitator.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Offers } from "../ledger/offer.ts";
+import type { Presented } from "../ledger/payment.ts";
 import type { Claim } from "../ledger/recall.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";

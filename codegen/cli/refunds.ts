@@ -1,7 +1,7 @@
-import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import { formatUsd, parseUsd } from "../../schema/money.ts";
-import { rpcRecord } from "../../src/ledger/chain.ts";
-import { createFacilitator } from "../../src/ledger/charge.ts";
+import { endpointsOf } from "../../src/ledger/endpoint.ts";
+import { rpcRecord } from "../../src/ledger/evidence.ts";
+import { createFacilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
@@ -102,7 +102,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     }
     const refunds = createRefunds({
       store,
-      facilitator: createFacilitator(facilitatorAt(facilitator)),
+      facilitator: createFacilitator(endpointsOf(facilitator), { log: reasons }),
       account,
       chain: rpcRecord(urls),
       log: reasons,
@@ -121,22 +121,6 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
   });
 }
 
-/** The facilitator, which is named when it cannot be reached: fetch says no more than that it has failed. */
-function facilitatorAt(url: string): FacilitatorClient {
-  const client = new HTTPFacilitatorClient({ url });
-  const { origin } = new URL(url);
-  return {
-    verify: client.verify.bind(client),
-    getSupported: client.getSupported.bind(client),
-    settle: (...payment) =>
-      client.settle(...payment).catch((error: unknown) => {
-        if (!(error instanceof TypeError && error.cause instanceof Error)) throw error;
-        const { code, message } = error.cause as NodeJS.ErrnoException;
-        throw new Error(`${origin} cannot be reached: ${code ?? message}`, { cause: error });
-      }),
-  };
-}
-
 /** Tells why a refund could not be paid; the rest is in what the command prints itself. */
 const reasons: Logger = {
   debug() {},
@@ -146,8 +130,8 @@ const reasons: Logger = {
 };
 
 function reasonOf(fields: object): string {
-  const { reason, error } = fields as { reason?: string; error?: Error };
-  return reason ?? error?.message ?? "no reason was given";
+  const { facilitator, reason, detail } = fields as Readonly<Record<string, string | undefined>>;
+  return [facilitator, reason ?? "no reason was given", detail].filter(Boolean).join(": ");
 }
 
 /** What may be seen of a refund: not its signed transfer. */

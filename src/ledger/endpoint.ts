@@ -62,11 +62,12 @@ export class NotSent extends Error {}
 
 /** The facilitator replied with a status other than 2xx. `body` is `undefined` when it is not JSON. */
 export class FailedReply extends Error {
-  constructor(
-    readonly status: number,
-    readonly body: unknown,
-  ) {
+  readonly status: number;
+  readonly body: unknown;
+  constructor(status: number, body: unknown) {
     super(`status ${status}`);
+    this.status = status;
+    this.body = body;
   }
 }
 

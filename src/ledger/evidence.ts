@@ -4,7 +4,6 @@ import { brief } from "../observe/redact.ts";
 import type { SignedPayment } from "../store/store.ts";
 import { systemTime, type Time } from "../time/time.ts";
 import { isRecord, type Network } from "../wire/index.ts";
-import { isTransaction } from "./network.ts";
 import { amountOf } from "./payment.ts";
 
 /** What is known about a submission. Whatever is not proven is `unclear`, or `undefined` where the chain was read. */
@@ -226,9 +225,7 @@ async function markedBy(
   // in the same transaction may be another payment's.
   const moves = [ofPayer[own - 1], ofPayer[own + 1]].filter((one) => one !== undefined && isMove(one));
   const fit = moves.every((one) => one?.topics[2] === pad(to) && one.data === pad(hex(value), { size: 32 }));
-  return moves.length > 0 && fit && isTransaction("eip155:", transaction)
-    ? { evidence: "settled", transaction }
-    : undefined;
+  return moves.length > 0 && fit ? { evidence: "settled", transaction } : undefined;
 }
 
 interface Block {

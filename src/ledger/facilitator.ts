@@ -91,7 +91,7 @@ export function createFacilitator(
       const body =
         client instanceof HttpFacilitator
           ? await client[question](...args, abort.signal)
-          : await unlessAborted(client[question](...args), abort.signal);
+          : await unlessAborted<unknown>(client[question](...args), abort.signal);
       return { status: 200, fields: fieldsOf(body) };
     } catch (thrown) {
       return failedReply(thrown, abort.signal.aborted ? "timeout" : "no_reply");

@@ -1,4 +1,4 @@
-import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
+import { x402ResourceServer } from "@x402/core/server";
 import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { LRUCache } from "lru-cache";
@@ -20,6 +20,7 @@ import {
   type Pricing,
 } from "../wire/index.ts";
 import { type Bazaar, type Description, fitting } from "./bazaar.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { nameInV1 } from "./network.ts";
 import type { Presented } from "./payment.ts";
 
@@ -108,7 +109,7 @@ const AROUND_WORK_SECONDS = 60;
 
 export interface OfferOptions {
   readonly accepts: readonly Accept[];
-  readonly facilitator: FacilitatorClient;
+  readonly facilitators: readonly Endpoint[];
   /** True when refunds are paid without the seller's hand. */
   readonly refunds: boolean;
   /** True when every payment must name its call. */
@@ -129,8 +130,8 @@ function refundPolicy({ charge, isJob }: Priced, refunds: boolean): string {
 }
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
-export function createOffers({ accepts, facilitator, refunds, requireKey, describe }: OfferOptions): Offers {
-  const core = new x402ResourceServer(facilitator);
+export function createOffers({ accepts, facilitators, refunds, requireKey, describe }: OfferOptions): Offers {
+  const core = new x402ResourceServer(facilitators.map(({ client }) => client));
   // By name: under a pattern core would build a RegExp for each look-up.
   for (const network of new Set(accepts.map((accept) => accept.network))) {
     core.register(network, new ExactEvmScheme());
@@ -149,7 +150,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
   };
 
   async function ask(): Promise<void> {
-    const whose = "url" in facilitator ? ` at ${facilitator.url}` : "";
+    const whose = ` ${facilitators.map(({ name }) => name).join(", ")}`;
     try {
       await core.initialize();
     } catch (cause) {

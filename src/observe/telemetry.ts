@@ -22,7 +22,7 @@ interface Backlog {
     readonly currency: string;
     readonly refunds: number;
   }[];
-  readonly unknown: number;
+  readonly unconfirmed: number;
   /** Servers that live and run jobs. */
   readonly workers: number;
 }
@@ -61,6 +61,8 @@ export interface Telemetry {
     resource: string;
     facilitator: string;
     outcome: string;
+    /** What an unclear reply said. */
+    word?: string;
     ms: number;
   }): void;
   /** A payment has been settled. */
@@ -167,6 +169,11 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
       WORK_SECONDS,
     ),
   };
+  const unclear = count(
+    "resource402.settle.unclear",
+    "Settlements whose reply proves nothing, by facilitator and reason.",
+    "{settlement}",
+  );
   const payments = count("resource402.payments", "Payments that were settled.", "{payment}");
   const revenue = count("resource402.revenue.usd", "What these brought, in US dollars.", "{USD}");
   const refunds = count("resource402.refunds", "Refunds that were written, and that were paid.", "{refund}");
@@ -215,9 +222,12 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
       waits.record(ms / 1000, { [RESOURCE]: resource });
     },
 
-    asked({ question, resource, facilitator, outcome, ms }) {
+    asked({ question, resource, facilitator, outcome, word, ms }) {
       const of = { [RESOURCE]: resource, "server.address": facilitator, [OUTCOME]: outcome };
       facilitators[question].record(ms / 1000, of);
+      if (word !== undefined) {
+        unclear.add(1, { "server.address": facilitator, "resource402.reason": word });
+      }
     },
 
     earned({ resource, network, currency, usd }) {
@@ -291,7 +301,7 @@ function observe(meter: Meter, read: () => Promise<Backlog>, jobs: readonly stri
         if (state !== "owed") continue;
         result.observe(owed, refunds, { [RESOURCE]: resource, "resource402.currency": currency });
       }
-      result.observe(unknown, backlog.unknown);
+      result.observe(unknown, backlog.unconfirmed);
       result.observe(crew, backlog.workers);
     },
     [depth, age, owed, unknown, crew],

@@ -1,5 +1,6 @@
 import { createGate } from "../observe/gate.ts";
 import { readFigures } from "../store/figures.ts";
+import { statusOf } from "../store/state.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
 import type { Observer } from "./observer.ts";
 
@@ -78,8 +79,8 @@ export function createAdmin({
       readFigures(store, names, RANGES[range], now),
       store.recentJobs({ ended: false, limit: LISTED }),
       store.recentJobs({ ended: true, limit: LISTED }),
-      store.refunds({ state: "owed", limit: LISTED }),
-      store.doubtfulCalls(LISTED),
+      store.refunds({ dueAt: Number.MAX_SAFE_INTEGER, limit: LISTED }),
+      store.unconfirmedCalls(LISTED),
     ]);
     // Field by field: what a record may hold besides (input, result, signature, secret) is nobody's business here.
     return JSON.stringify({
@@ -89,12 +90,15 @@ export function createAdmin({
       figures,
       funnels: Array.from(observer.funnels, ([resource, funnel]) => ({ resource, ...funnel })),
       errors: observer.errors(),
-      going: going.map(({ id, resource, status, progress, attempt, createdAt, startedAt }) => ({
-        ...{ id, resource, status, progress, attempt, createdAt, startedAt },
-      })),
-      ended: ended.map(({ id, resource, status, failure, attempt, createdAt, startedAt, endedAt }) => ({
-        ...{ id, resource, status, code: failure?.code, attempt, createdAt, startedAt, endedAt },
-      })),
+      going: going.map((job) => {
+        const { id, resource, progress, attempt, createdAt, startedAt } = job;
+        return { id, resource, status: statusOf(job), progress, attempt, createdAt, startedAt };
+      }),
+      ended: ended.map((job) => {
+        const { id, resource, failure, attempt, createdAt, startedAt, endedAt } = job;
+        const [status, code] = [statusOf(job), failure?.code];
+        return { id, resource, status, code, attempt, createdAt, startedAt, endedAt };
+      }),
       owed: owed.map(({ id, resource, reason, amount, currency, to, problem, tries, createdAt }) => ({
         ...{ id, resource, reason, amount, currency, to, problem, tries, createdAt },
       })),

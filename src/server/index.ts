@@ -6,6 +6,7 @@ export {
   notImplemented,
   type Step,
 } from "../jobs/handler.ts";
+export type { FacilitatorOption } from "../ledger/endpoint.ts";
 export type { ChainRecord, Evidence } from "../ledger/evidence.ts";
 export type { Accept, AcceptedAsset } from "../ledger/offer.ts";
 export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";

@@ -1,6 +1,6 @@
-import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import type { Duration } from "../../schema/duration.ts";
 import type { Usd } from "../../schema/money.ts";
+import { type Endpoint, endpointsOf, type FacilitatorOption, isHttp } from "../ledger/endpoint.ts";
 import { type ChainRecord, rpcRecord } from "../ledger/evidence.ts";
 import type { Accept } from "../ledger/offer.ts";
 import type { Faults } from "../observe/fault.ts";
@@ -14,8 +14,12 @@ import type { AdminOptions } from "./admin.ts";
 export interface PaymentOptions {
   /** The ways to pay, in the order in which buyers are offered them. */
   readonly accepts: readonly Accept[];
-  /** URL of a facilitator, or a client of one (`HTTPFacilitatorClient` of `@x402/core`, with credentials). */
-  readonly facilitator: string | FacilitatorClient;
+  /**
+   * A facilitator, or several in order: the next one is asked where one does not reply. Each is a URL, a config object
+   * (`{ url, createAuthHeaders }`, as CDP's package gives it), or a client object. Prefer URL or config object: only with
+   * these can a connection that was never made be told from a lost reply.
+   */
+  readonly facilitator: FacilitatorOption | readonly FacilitatorOption[];
   /** How long the facilitator may take for one answer; then the settlement is in doubt. @default "60s" */
   readonly facilitatorTimeout?: Duration;
   /**
@@ -207,7 +211,7 @@ export function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
 }
 
 /** @throws Error with the place, what is wrong and what to write instead. */
-export function facilitatorOf(payments: PaymentOptions | undefined): FacilitatorClient | undefined {
+export function facilitatorsOf(payments: PaymentOptions | undefined): readonly Endpoint[] | undefined {
   if (!payments) return undefined;
   const { accepts, facilitator, refunds } = payments;
   if (accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
@@ -216,22 +220,5 @@ export function facilitatorOf(payments: PaymentOptions | undefined): Facilitator
       "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
     );
   }
-  if (typeof facilitator !== "string") {
-    if (typeof facilitator?.settle === "function") return facilitator;
-    throw new Error("createServer: payments.facilitator is missing; write its URL");
-  }
-  // An empty one would mean a public facilitator that nobody has named.
-  if (!isHttp(facilitator))
-    throw new Error(`createServer: payments.facilitator "${facilitator}" is no http URL`);
-  return new HTTPFacilitatorClient({ url: facilitator });
-}
-
-/** By what name a facilitator is counted. */
-export function hostOf(facilitator: FacilitatorClient): string {
-  const url = "url" in facilitator ? String(facilitator.url) : "";
-  return isHttp(url) ? new URL(url).host : "custom";
-}
-
-function isHttp(text: string): boolean {
-  return /^https?:\/\/./.test(text);
+  return endpointsOf(facilitator);
 }

@@ -9,7 +9,6 @@ import { createFacilitator } from "../ledger/facilitator.ts";
 import { paymentStateOn } from "../ledger/idempotency.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createOffers } from "../ledger/offer.ts";
-import { createRefunds } from "../ledger/refund.ts";
 import { childLogger, pinoLogger } from "../observe/log.ts";
 import { createTelemetry } from "../observe/telemetry.ts";
 import { memoryStore } from "../store/memory.ts";
@@ -26,7 +25,7 @@ import { createCalls } from "./call.ts";
 import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
-import { chainOf, checkOptions, facilitatorOf, hostOf, type ServerOptions } from "./options.ts";
+import { chainOf, checkOptions, facilitatorsOf, type ServerOptions } from "./options.ts";
 import { createDescriptions, createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
@@ -98,13 +97,13 @@ export function serve(
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
   }
   const { payments, faults, requireKey = false, role = "both" } = options;
-  const named = facilitatorOf(payments);
-  const host = named ? hostOf(named) : "";
+  const facilitators = facilitatorsOf(payments);
   const facilitator =
-    named &&
-    createFacilitator(named, {
+    facilitators &&
+    createFacilitator(facilitators, {
+      log,
       timeoutMs: milliseconds(payments?.facilitatorTimeout ?? FACILITATOR_TIMEOUT),
-      asked: (about) => telemetry.asked({ ...about, facilitator: host }),
+      asked: telemetry.asked,
     });
   const time = options.time ?? systemTime;
   const chain = payments && (payments.chain ?? chainOf(payments.accepts));
@@ -112,10 +111,10 @@ export function serve(
   const undescribed = (error: unknown): void =>
     log.error({ error }, "challenges go without a description of their resource");
   const offers =
-    payments && named
+    payments && facilitators
       ? createOffers({
           accepts: payments.accepts,
-          facilitator: named,
+          facilitators,
           refunds: account !== undefined,
           requireKey,
           describe: published ? createDescriptions(published, undescribed) : async () => undefined,

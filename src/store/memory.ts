@@ -156,7 +156,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
     async claimJobs(options) {
       const at = now();
-      const claimable = those(unfinished, jobs).filter((job) => isClaimable(job, options, alive, at));
+      const claimable = those(unfinished, jobs).filter((job) => mayClaim(job, options, alive, at));
       const taken = inTurns(claimable, options, lastClaimed);
       lastClaimed = taken.at(-1)?.resource ?? lastClaimed;
       const all = taken.sort(byAge).map((job) => claimed(job, options.owner, at));

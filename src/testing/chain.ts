@@ -74,6 +74,8 @@ const POLLING_MS = 10;
 export async function startChain({ port = 0, blockTime, anvil }: ChainOptions = {}): Promise<Chain> {
   const { rpcUrl, stop } = await launchAnvil(findAnvil(anvil), port, [
     ...["--chain-id", String(CHAIN_ID)],
+    // The newest block but one is safe.
+    ...["--slots-in-an-epoch", "1"],
     ...(blockTime === undefined ? [] : ["--block-time", String(blockTime)]),
   ]);
   const client = {

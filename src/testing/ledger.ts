@@ -37,13 +37,15 @@ export interface Transfer {
 export interface ChainRecord {
   lookUp(payment: { readonly payload: unknown }): Promise<
     /** This very transfer was executed. */
-    | { readonly state: "transferred"; readonly transaction: string }
-    /** Its nonce was used by something else: a cancellation, or another transfer. */
-    | { readonly state: "spent" }
+    | { readonly evidence: "settled"; readonly transaction: string }
+    /** Its nonce was canceled. */
+    | { readonly evidence: "spent-elsewhere"; readonly transaction: undefined }
     /** Unused, and its authorization has expired. */
-    | { readonly state: "lapsed" }
+    | { readonly evidence: "lapsed" }
     /** Unused, and may still be settled. */
-    | { readonly state: "open" }
+    | { readonly evidence: "unused-yet" }
+    /** Used by another transfer of the payer: as on a chain, this proves nothing about the payment. */
+    | undefined
   >;
 }
 
@@ -151,13 +153,13 @@ export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Le
       const { authorization } = transferOf(payment.payload as PaymentPayload);
       const key = nonceOf(authorization);
       if (!usedNonces.has(key))
-        return { state: now() / 1000 > Number(authorization.validBefore) ? "lapsed" : "open" };
+        return now() / 1000 > Number(authorization.validBefore)
+          ? { evidence: "lapsed" }
+          : { evidence: "unused-yet" };
       const used = usedNonces.get(key);
-      const same =
-        used !== undefined &&
-        isAddressEqual(used.to, authorization.to) &&
-        used.value === BigInt(authorization.value);
-      return same ? { state: "transferred", transaction: used.transaction } : { state: "spent" };
+      if (!used) return { evidence: "spent-elsewhere", transaction: undefined };
+      const isSame = isAddressEqual(used.to, authorization.to) && used.value === BigInt(authorization.value);
+      return isSame ? { evidence: "settled", transaction: used.transaction } : undefined;
     },
     ...exactFacilitator(scheme(V2), scheme(V1)),
   };

@@ -22,7 +22,7 @@ async function funded() {
   return { ledger, payment, requirements };
 }
 
-it("the ledger says of a payment whether it is open, transferred, spent or lapsed", async () => {
+it("the ledger says of a payment whether it is unused, settled, spent elsewhere or lapsed", async () => {
   let now = Date.now();
   const ledger = memoryLedger({ now: () => now });
   await ledger.mint(buyer.address, 1_000_000n);
@@ -30,17 +30,17 @@ it("the ledger says of a payment whether it is open, transferred, spent or lapse
     pay(buyer, requirementsOf(2, seller.address)),
     pay(buyer, requirementsOf(2, seller.address)),
   ]);
-  expect(await ledger.lookUp({ payload: first.payment })).toEqual({ state: "open" });
+  expect(await ledger.lookUp({ payload: first.payment })).toEqual({ evidence: "unused-yet" });
   const { transaction } = await ledger.settle(first.payment, first.requirements);
-  expect(await ledger.lookUp({ payload: first.payment })).toEqual({ state: "transferred", transaction });
+  expect(await ledger.lookUp({ payload: first.payment })).toEqual({ evidence: "settled", transaction });
   const { nonce } = authorizationOf(second.payment);
   expect(await ledger.cancel(buyer.address, nonce)).toBe(true);
-  expect(await ledger.lookUp({ payload: second.payment })).toEqual({ state: "spent" });
+  expect(await ledger.lookUp({ payload: second.payment })).toEqual({ evidence: "spent-elsewhere" });
   expect(ledger.transfers).toHaveLength(1);
   now += 120_000;
   const third = await pay(buyer, requirementsOf(2, seller.address));
   now += 3_600_000;
-  expect(await ledger.lookUp({ payload: third.payment })).toEqual({ state: "lapsed" });
+  expect(await ledger.lookUp({ payload: third.payment })).toEqual({ evidence: "lapsed" });
 });
 
 it("a world tells every transfer by authorization, on a chain as in memory", async () => {

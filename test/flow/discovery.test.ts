@@ -13,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { descriptions } from "../../codegen/discovery.ts";
 import { readDocument } from "../../codegen/read/document.ts";
-import { identify } from "../../src/ledger/evidence.ts";
+import { identify } from "../../src/ledger/payment.ts";
 import { decodeHeader, encodeHeader, type PaymentPayload } from "../../src/wire/index.ts";
 import { modelOf } from "../codegen/definitions.ts";
 import shopApi from "../fixtures/shop/resources.ts";

@@ -2,6 +2,7 @@ import { memoryStore } from "resource402/server";
 import { type Chain, chainFacilitator, hostileFacilitator } from "resource402/testing";
 import { createPublicClient, createWalletClient, defineChain, http } from "viem";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Evidence } from "../../src/ledger/evidence.ts";
 import { GAS_WALLET } from "../../src/testing/chain.ts";
 import { gate, openShop, post, signedByHand, until } from "./shop.ts";
 
@@ -58,11 +59,11 @@ describe("a payment that stays in doubt", () => {
   });
 
   it("is looked into every minute until some time after it has expired, when the chain's last block may tell", async () => {
-    let state: "open" | "lapsed" = "open";
+    let evidence: "unused-yet" | "lapsed" = "unused-yet";
     let looks = 0;
-    const lookUp = async () => {
+    const lookUp = async (): Promise<Evidence> => {
       looks += 1;
-      return { state };
+      return { evidence };
     };
     await using shop = await openTurned({ payments: { chain: { lookUp } } });
     shop.facilitator.settle = unreachable;
@@ -81,7 +82,7 @@ describe("a payment that stays in doubt", () => {
       async () => (await shop.store.doubtfulCalls(1))[0]?.retryAt ?? 0,
       (retryAt) => retryAt > Date.now(),
     );
-    state = "lapsed";
+    evidence = "lapsed";
     vi.setSystemTime(Date.now() + 61_000);
     const { status } = await until(
       async () => (await shop.fetch(new URL(statusUrl).pathname)).json(),

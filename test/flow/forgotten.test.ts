@@ -170,7 +170,7 @@ function sellWord(
     handlers: { word: say },
     payments: {
       accepts: [{ network: world.network, payTo: world.seller.address }],
-      chain: { lookUp: async () => ({ state: "lapsed" }) },
+      chain: { lookUp: async () => ({ evidence: "lapsed" }) },
       facilitator: {
         getSupported: () => world.facilitator.getSupported(),
         verify: (...payment) => world.facilitator.verify(...payment),

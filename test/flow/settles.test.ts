@@ -171,7 +171,7 @@ function idempotent<F extends (...args: never[]) => Promise<{ success: boolean }
     const answer = await settle(...args);
     return answer.success
       ? answer
-      : { ...answer, success: true, errorReason: undefined, transaction: "0xfound" };
+      : { ...answer, success: true, errorReason: undefined, transaction: `0x${"f0".repeat(32)}` };
   }) as unknown as F;
 }
 

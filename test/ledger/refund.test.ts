@@ -1,8 +1,8 @@
 import { memoryStore, type RefundRecord, type Store } from "resource402/server";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ChainRecord } from "../../src/ledger/chain.ts";
-import type { Settlement } from "../../src/ledger/charge.ts";
+import type { ChainRecord } from "../../src/ledger/evidence.ts";
+import type { Facilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
 import type { SignedPayment } from "../../src/store/store.ts";
 import { gate } from "../flow/shop.ts";
@@ -11,10 +11,7 @@ import { refund } from "../store/records.ts";
 const nothing = () => {};
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const account = () => privateKeyToAccount(generatePrivateKey());
-const settled: Settlement = {
-  outcome: "settled",
-  response: { success: true, transaction: "0x1", network: "eip155:84532" },
-};
+const settled = { evidence: "settled", transaction: `0x${"1".repeat(64)}` } as const;
 
 describe("a refund", () => {
   let store: Store;
@@ -26,11 +23,7 @@ describe("a refund", () => {
 
   const owed = async () => (await store.refunds({ limit: 1 }))[0] as RefundRecord;
 
-  function payer(
-    by: PrivateKeyAccount,
-    settle: (payment: SignedPayment) => Promise<Settlement>,
-    chain?: ChainRecord,
-  ) {
+  function payer(by: PrivateKeyAccount, settle: Facilitator["settle"], chain?: ChainRecord) {
     const verify = async () => ({ verdict: "valid", payer: undefined }) as const;
     return createRefunds({
       store,
@@ -43,17 +36,17 @@ describe("a refund", () => {
   }
 
   it("that another account has signed and never paid is not called paid by a word about another nonce", async () => {
-    const lost = async () => ({ outcome: "unknown", reason: "fetch failed" }) as const;
+    const lost = async () => ({ evidence: "unclear", reason: "no_reply" }) as const;
     expect(await payer(account(), lost).pay(await owed())).toMatchObject({ state: "owed", tries: 1 });
     // The node says that the first transfer has lapsed, and cannot be reached after that.
     let looks = 0;
     const lookUp = async () => {
       looks += 1;
       if (looks > 1) throw new Error("node unreachable");
-      return { state: "lapsed" } as const;
+      return { evidence: "lapsed" } as const;
     };
     // What is said of an account of the facilitator's own.
-    const busy = async () => ({ outcome: "unknown", reason: "nonce has already been used" }) as const;
+    const busy = async () => ({ evidence: "unclear", reason: "nonce_already_used" }) as const;
     const second = await payer(account(), busy, { lookUp }).pay(await owed());
     expect(second).toMatchObject({ state: "owed", tries: 2 });
   });
@@ -72,7 +65,7 @@ describe("a refund", () => {
     const one = payer(old, async () => {
       sent.open();
       await refused.opened;
-      return { outcome: "refused", reason: "insufficient_funds" };
+      return { evidence: "refused", reason: "insufficient_funds" };
     }).pay(await owed());
     await sent.opened;
     // Another server looks meanwhile; the account has been filled up, and this copy will land.
@@ -92,15 +85,15 @@ describe("a refund", () => {
   });
 
   it("that is refused for want of money may be paid by another account at once", async () => {
-    const poor = async () => ({ outcome: "refused", reason: "insufficient_funds" }) as const;
+    const poor = async () => ({ evidence: "refused", reason: "insufficient_funds" }) as const;
     await payer(account(), poor).pay(await owed());
     expect(await payer(account(), async () => settled).pay(await owed())).toMatchObject({ state: "paid" });
   });
 
   it("that is refused at the second try is not paid by another account: the first may have been heard", async () => {
     const by = account();
-    const lost = async () => ({ outcome: "unknown", reason: "fetch failed" }) as const;
-    const refused = async () => ({ outcome: "refused", reason: "insufficient_funds" }) as const;
+    const lost = async () => ({ evidence: "unclear", reason: "no_reply" }) as const;
+    const refused = async () => ({ evidence: "refused", reason: "insufficient_funds" }) as const;
     await payer(by, lost).pay(await owed());
     await payer(by, refused).pay(await owed());
     const other = await payer(account(), async () => settled).pay(await owed());

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint, readPayment } from "../../src/ledger/evidence.ts";
+import { fingerprint, readPayment } from "../../src/ledger/payment.ts";
 import { encodeHeader } from "../../src/wire/index.ts";
 
 const print = (input: unknown): string => fingerprint("upscale", input);

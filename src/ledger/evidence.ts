@@ -86,6 +86,7 @@ const SAFE_SECONDS = 60n;
 export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
   const nodes = new Map(Array.from(urls, ([network, url]) => [network, nodeAt(network, url)]));
   return {
+    covers: (network) => nodes.has(network as Network),
     async lookUp(payment, since) {
       const transfer = transferOf(payment);
       const node = nodes.get(payment.network);

@@ -52,11 +52,8 @@ export interface PaymentRequiredV1 {
   readonly x402Version: 1;
   readonly error: string;
   readonly accepts: readonly PaymentRequirementsV1[];
-  /**
-   * `in_flight` when the payment that came with the call is said to have been used: nobody here knows for what. Absent
-   * when it has expired, and what is known of it may have been deleted.
-   */
-  readonly paymentState?: "unused" | "in_flight";
+  /** Of the payment that came with the request. Absent when the server cannot know. */
+  readonly paymentState?: PaymentState;
 }
 
 /** v1: what the payer signed, sent in `X-PAYMENT`. */

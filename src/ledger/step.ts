@@ -107,6 +107,8 @@ export function stepOf(
     ...(event.reason === undefined ? {} : { reason: event.reason }),
     ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
     ...(receipt === undefined || !call.payment ? {} : { receipt, payment: withoutEcho(call.payment) }),
+    // An output whose payment was refused is nobody's.
+    ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
     // A failed sync call frees its key. A job's key stays: a late copy of the request must not start it again.
     ...(to.phase === "void" && call.jobId === undefined ? { key: undefined } : {}),
   };

@@ -4,7 +4,7 @@ import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { newJob, newJobId } from "../jobs/record.ts";
 import type { Verdict } from "../ledger/facilitator.ts";
-import { ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
+import { NO_PAYMENT, ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
 import { endsTooLate, TOO_LONG } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type SignedPayment,
   type StoredAnswer,
 } from "../store/store.ts";
-import { problem, replayed } from "./answer.ts";
+import { problem, replayed, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
 import { type ResponseContext, responseTo } from "./response.ts";
 import { type Asking, type CallRoom, type Purchase, said, type Visit } from "./visit.ts";
@@ -103,7 +103,8 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     const { resource, amount, url, presented, trace, claim, log } = purchase;
     try {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
-      if (!payment || !facilitator) return { verdict: { verdict: "invalid", reason: "no_matching_offer" } };
+      if (!payment || !facilitator)
+        return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
       const ask = async () => ofPayer(await facilitator.verify(payment, resource.name), claim.identity.payer);
       return { payment, verdict: await trace.step("verify", ask, ({ verdict }) => said(verdict)) };
     } catch (error) {
@@ -256,7 +257,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     if (typeof standing === "string") return respond(standing, purchase, call, job);
     const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;
     if (isOurs && (standing.phase === "open" || standing.phase === "charged")) {
-      standing = await work.carryOut(standing, purchase);
+      const worked = await work.carryOut(standing, purchase);
+      standing = worked.standing;
+      if (standing === "deleted" && worked.failure) return withPaymentState(worked.failure, NO_PAYMENT);
     }
     const response = await respond(standing, purchase, call, job);
     if (faults && response.status < 400) await faults.reach("call.answered");
@@ -323,16 +326,20 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
   async function repeat(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
     const twin = working.get(call.id);
     if (twin) return replayed(await twin);
-    let now = call;
-    if (call.phase === "submitted") {
+    const isSync = call.jobId === undefined;
+    if (call.phase === "submitted" && !(isSync && call.charge === "before")) {
       // To settle takes neither the resource nor its handler.
-      const taken = await ledger.take(call);
-      const settled = taken && (await ledger.settle(taken));
-      if (typeof settled === "string") return undefined;
-      now = settled ?? (await store.call(call.id)) ?? call;
+      return exclusively(call.id, async () => {
+        const taken = await ledger.take(call);
+        const settled = taken && (await ledger.settle(taken));
+        const now = typeof settled === "object" ? settled : await store.call(call.id);
+        // Refused after all: the next request gets the new challenge.
+        const again = { paymentState: "unknown", retryAfterSeconds: 1 } as const;
+        return (now && (await stated(now, about))) ?? problem("in_progress", about.requestId, again);
+      });
     }
-    const takesWork = now.jobId === undefined && (now.phase === "open" || now.phase === "charged");
-    return takesWork ? undefined : stated(now, about);
+    const takesWork = isSync && ["open", "submitted", "charged"].includes(call.phase);
+    return takesWork ? undefined : stated(call, about);
   }
 
   return {

@@ -14,16 +14,26 @@ export const TOO_SHORT = "authorization_ends_before_the_work";
 /** The work of synchronous calls. */
 export interface Work {
   /** Does the work of a recorded call, and ends it: with the output, and its settlement, or with the failure. */
-  carryOut(call: CallRecord, purchase: Purchase): Promise<Standing>;
+  carryOut(call: CallRecord, purchase: Purchase): Promise<Worked>;
   /** A free call without a key: nothing to charge, and nothing to remember. */
   unrecorded(purchase: Purchase): Promise<StoredAnswer>;
+}
+
+export interface Worked {
+  readonly standing: Standing;
+  /** How the work failed. A free call that fails leaves no record to take this from. */
+  readonly failure: StoredAnswer | undefined;
 }
 
 /** An output of now, or of so many seconds ago. */
 type Made = Outcome & { readonly ageSeconds?: number };
 
 export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom): Work {
-  async function carryOut(call: CallRecord, purchase: Purchase): Promise<Standing> {
+  async function failed(call: CallRecord, code: string, answer: StoredAnswer): Promise<Worked> {
+    return { standing: await ledger.fail(call, code, answer), failure: answer };
+  }
+
+  async function carryOut(call: CallRecord, purchase: Purchase): Promise<Worked> {
     const { resource, claim, requestId, trace } = purchase;
     if (call.phase === "open" && call.payment && endsBeforeWork(call.identity, resource, time.now())) {
       // The server that verified it died, and time went by. The same bytes are refused from here on.
@@ -33,10 +43,10 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
         error: "The authorization ends too early.",
         declared: false,
       } as const;
-      return ledger.fail(call, TOO_SHORT, failure(outcome, requestId));
+      return failed(call, TOO_SHORT, failure(outcome, requestId));
     }
     const made = await make(call, purchase);
-    if (!made.ok) return ledger.fail(call, made.code, failure(made, requestId));
+    if (!made.ok) return failed(call, made.code, failure(made, requestId));
     const settles = call.payment !== undefined && call.phase === "open";
     const end = () => ledger.output(call, answerOf(made, call.payment !== undefined));
     const word = (now: Standing) => said(typeof now === "string" ? now : now.phase);
@@ -44,7 +54,7 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
     const isDelivered = typeof standing !== "string" && standing.phase === "delivered";
     // Only what was paid for, or is free, is given again.
     if (isDelivered && made.ageSeconds === undefined) cache.keep(resource, claim, made.output);
-    return standing;
+    return { standing, failure: undefined };
   }
 
   /** Runs the handler, or takes what it has made before for the same input. */

@@ -62,7 +62,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const { chain = false, evidence = false, world: shared, payments, timeout, ...serverOptions } = options;
   const world = shared ?? (await startWorld({ chain }));
   const start = await world.balanceOf(world.buyer.address);
-  const store = serverOptions.store ?? memoryStore();
+  const store = serverOptions.store ?? memoryStore({ completeSince: 0 });
   const runs: Record<string, number> = {};
   const asked = { verify: 0, settle: 0 };
   const facilitator = {

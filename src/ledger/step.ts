@@ -117,7 +117,13 @@ export function stepOf(
   const refund =
     to.phase === "owed" && from.phase !== "owed" ? { refund: { add: refundOf(paid, code, facts.now) } } : {};
   const changed = job && jobPart(call, job, from, to, event, facts, receipt);
-  return { durable, call: { id: call.id, when, set }, ...(changed ? { job: changed } : {}), ...refund };
+  const isForgotten = changed?.set === "forget";
+  return {
+    durable,
+    call: { id: call.id, when, set: isForgotten ? { ...set, key: undefined, jobId: undefined } : set },
+    ...(changed ? { job: changed } : {}),
+    ...refund,
+  };
 }
 
 const CODES: Partial<Record<EventName, string>> = {

@@ -16,7 +16,7 @@ import {
 } from "./rules.ts";
 import { isClaimable } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
-import { MAX_QUOTES, TOMBSTONE_LIFE_MS } from "./store.ts";
+import { MAX_QUOTES, newSecret, newsOf, TOMBSTONE_LIFE_MS } from "./store.ts";
 import { tallyOf } from "./tally.ts";
 
 export interface MemoryStoreOptions {
@@ -66,8 +66,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     calling.delete(job.id);
   }
 
-  function tell({ id, phase, work }: JobRecord): void {
-    for (const listener of listeners) listener({ id, phase, work });
+  function tell(job: JobRecord): void {
+    for (const listener of listeners) listener(newsOf(job));
   }
 
   /** Free jobs and paid jobs have queues of their own. */
@@ -249,9 +249,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     },
 
     async secret() {
-      secret ??= Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) =>
-        byte.toString(16).padStart(2, "0"),
-      ).join("");
+      secret ??= newSecret();
       return secret;
     },
 

@@ -1,9 +1,8 @@
 import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
 import type { Opened } from "./postgres-open.ts";
 import { callTable, jobTable, toText } from "./postgres-rows.ts";
-import type { Begun, CallRecord, JobRecord, Limits } from "./store.ts";
+import type { BeginOptions, Begun, CallRecord, JobRecord, Limits } from "./store.ts";
 
-const NOT_ENDED = "NOT IN ('succeeded', 'failed', 'cancelled', 'expired')";
 /**
  * So far from a full queue, those who begin at the same moment need not know of each other. Nearer to it they wait for
  * each other, so that no more get in than there is room for.
@@ -33,14 +32,12 @@ export async function findHolder(
 
 /** {@link Store.begin}: who comes second finds the call of who came first. */
 export async function beginCall(
-  { schema, db, queue }: Opened,
+  { schema, db }: Opened,
   call: CallRecord,
   job: JobRecord | undefined,
-  limits: Limits,
+  { durable, ...limits }: BeginOptions,
   news: News,
 ): Promise<Begun> {
-  const isQueued = job?.status === "queued";
-  if (isQueued) await queue.prepare(job.resource);
   const isLimited = Object.values(limits).some((limit) => limit !== undefined);
   const { text, values } = insertion(schema, call, job, news);
   const inserted = (rows: readonly { begun: number }[]): Begun | undefined =>
@@ -49,13 +46,10 @@ export async function beginCall(
   /** `undefined` when payment, key or id are taken. */
   async function attempt(): Promise<Begun | undefined> {
     // All in one statement, and one round trip, where nothing else is to be looked at.
-    if (!isQueued && !isLimited) return inserted(await db.write(text, values));
-    return db.transaction(async (transaction) => {
+    if (durable && !isLimited) return inserted(await db.write(text, values));
+    return db.transaction(durable, async (transaction) => {
       const refused = isLimited && (await refusal(transaction, schema, call, job, limits));
-      if (refused) return refused;
-      const begun = inserted(await transaction.query(text, values));
-      if (begun && isQueued) await queue.put(transaction, job);
-      return begun;
+      return refused || inserted(await transaction.query(text, values));
     });
   }
 
@@ -104,7 +98,7 @@ async function refusal(
 ): Promise<Begun | undefined> {
   const { query } = transaction;
   const payer = toText(call.identity.payer);
-  const { doubtSince = Number.NEGATIVE_INFINITY } = limits;
+  const { settleableSince = Number.NEGATIVE_INFINITY } = limits;
   const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
   // Who comes second waits here, and then sees what the first has begun: each statement looks anew. (The database
   // waits; we go on to send what comes next.)
@@ -116,19 +110,16 @@ async function refusal(
       : query<object>(
           `SELECT ${callTable.columns} FROM ${schema}.calls
            WHERE payer = $1 AND fingerprint = $2 AND created_at >= $3::float8
-             AND NOT (payment_state = 'unused' AND open = 0 AND job_id IS NULL)
+             AND NOT (job_id IS NULL AND (phase = 'void' OR (phase = 'delivered' AND network = '')))
            ORDER BY created_at DESC, id DESC LIMIT 1`,
           [payer, toText(call.fingerprint), limits.duplicateSince],
         ),
     limits.outstanding === undefined
       ? []
       : query<{ value: number }>(
-          `SELECT coalesce(sum(calls.value), 0) AS value
-           FROM ${schema}.calls LEFT JOIN ${schema}.jobs ON jobs.id = calls.job_id
-           WHERE calls.payer = $1 AND charge = 'after' AND payment_state <> 'settled' AND job_id IS NOT NULL
-             AND CASE payment_state WHEN 'in_flight' THEN valid_before * 1000 >= $2::float8
-               ELSE jobs.status ${NOT_ENDED} END`,
-          [payer, doubtSince],
+          `SELECT coalesce(sum(value), 0) AS value FROM ${schema}.calls
+           WHERE payer = $1 AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= $2::float8`,
+          [payer, settleableSince],
         ),
     isFull(query, schema, job, limits),
   ]);
@@ -144,20 +135,30 @@ async function isFull(
   query: Transaction["query"],
   schema: string,
   job: JobRecord | undefined,
-  { queued = {}, doubtSince = Number.NEGATIVE_INFINITY }: Limits,
+  { queued = {}, freeCalls }: Limits,
 ): Promise<boolean> {
-  if (!job) return false;
+  if (!job) {
+    if (freeCalls === undefined) return false;
+    const rows = await query<{ calls: number }>(
+      `SELECT count(*)::int AS calls FROM (
+         SELECT 1 FROM ${schema}.calls WHERE network = '' AND job_id IS NULL LIMIT $1::int8
+       ) AS free`,
+      [freeCalls],
+    );
+    return (rows[0]?.calls ?? 0) >= freeCalls;
+  }
+  // Free jobs and paid jobs have queues of their own.
+  const paid = Number(job.payer !== undefined);
   const resource = toText(job.resource);
   /** How many more there is room for, of one resource or of all. */
   async function room(limit: number | undefined, of: string | undefined): Promise<number> {
     if (limit === undefined) return Number.POSITIVE_INFINITY;
     const rows = await query<{ jobs: number }>(
       `SELECT count(*)::int AS jobs FROM (
-         SELECT 1 FROM ${schema}.jobs WHERE status IN ('queued', 'awaiting_payment')
-           AND (status = 'queued' OR (started_at IS NULL AND created_at >= $2::float8))
+         SELECT 1 FROM ${schema}.jobs WHERE status = 'queued' AND paid = $2::int2
            ${of === undefined ? "" : "AND resource = $3"} LIMIT $1::int8
        ) AS waiting`,
-      of === undefined ? [limit, doubtSince] : [limit, doubtSince, of],
+      of === undefined ? [limit, paid] : [limit, paid, of],
     );
     return limit - (rows[0]?.jobs ?? 0);
   }

@@ -53,18 +53,71 @@ const MIGRATIONS = [
    CREATE TABLE $.servers (owner text PRIMARY KEY, until float8 NOT NULL);`,
   // Servers of an earlier release do not say it: they may.
   "ALTER TABLE $.servers ADD COLUMN runs_jobs int2 NOT NULL DEFAULT 1",
+  // What a claim looks for and changes. (Not by JSON functions: they refuse a text with U+0000. Within a JSON string each
+  // quote has a backslash, so the last match is the field of the record.)
+  `ALTER TABLE $.jobs ADD COLUMN attempt float8 NOT NULL DEFAULT 0, ADD COLUMN failures float8 NOT NULL DEFAULT 0,
+     ADD COLUMN claim text, ADD COLUMN updated_at float8 NOT NULL DEFAULT 0;
+   UPDATE $.jobs SET attempt = substring(rest FROM '.*"attempt":([0-9]+),"failures":')::float8,
+     failures = substring(rest FROM '.*"failures":([0-9]+)')::float8,
+     updated_at = substring(rest FROM '.*"updatedAt":([0-9.e+]+)')::float8;
+   DROP INDEX $.jobs_queued;
+   CREATE INDEX jobs_queued ON $.jobs (resource) WHERE status IN ('queued', 'awaiting_payment');
+   CREATE INDEX jobs_waiting ON $.jobs (resource, created_at, id) WHERE status = 'queued';
+   CREATE INDEX jobs_running ON $.jobs (resource, created_at, id) WHERE status = 'running';`,
+  // One column for the money of a call (phase) and one for the work of a job replace payment_state, open and status; status
+  // stays as an index. Each old state becomes the phase that asks for evidence again where the old one had none.
+  `ALTER TABLE $.calls RENAME COLUMN payment_state TO phase;
+   ALTER TABLE $.jobs ADD COLUMN phase text NOT NULL DEFAULT 'void',
+     ADD COLUMN work text NOT NULL DEFAULT 'failed', ADD COLUMN paid int2 NOT NULL DEFAULT 0;
+   CREATE TABLE $.quotes (id text PRIMARY KEY, value text NOT NULL, until float8 NOT NULL);
+   CREATE INDEX quotes_until ON $.quotes (until);
+   CREATE TABLE $.secrets (name text PRIMARY KEY, value text NOT NULL);
+   UPDATE $.calls AS calls SET phase = CASE
+     WHEN phase = 'in_flight' THEN 'submitted'
+     WHEN phase = 'settled' THEN CASE
+       WHEN EXISTS (SELECT 1 FROM $.refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
+       WHEN EXISTS (SELECT 1 FROM $.refunds WHERE call_id = calls.id) THEN 'refunded'
+       WHEN job_id IS NULL AND open = 1 THEN 'charged'
+       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) THEN 'charged'
+       ELSE 'delivered' END
+     WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' WHEN network = '' THEN 'delivered' ELSE 'void' END
+     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND ended_at IS NULL) THEN 'open'
+     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
+     WHEN network = '' THEN 'delivered' ELSE 'void' END;
+   UPDATE $.calls SET retry_at = 8.64e15
+     WHERE NOT (phase = 'submitted' OR (job_id IS NULL AND phase IN ('open', 'charged')));
+   UPDATE $.jobs AS jobs SET
+     paid = CASE WHEN EXISTS (SELECT 1 FROM $.calls AS calls WHERE calls.id = call_id AND network <> '') THEN 1 ELSE 0 END,
+     phase = coalesce((SELECT phase FROM $.calls AS calls WHERE calls.id = call_id),
+       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END),
+     work = CASE status WHEN 'queued' THEN 'waiting' WHEN 'running' THEN 'running' WHEN 'succeeded' THEN 'done'
+       WHEN 'cancelled' THEN 'canceled' WHEN 'awaiting_payment' THEN
+         CASE WHEN EXISTS (SELECT 1 FROM $.calls AS calls WHERE calls.id = call_id AND charge = 'before') THEN 'waiting' ELSE 'done' END
+       ELSE status END;
+   DROP INDEX $.calls_unpaid; DROP INDEX $.calls_open; DROP INDEX $.calls_old; DROP INDEX $.calls_doubtful;
+   DROP INDEX $.refunds_owed; DROP INDEX $.refunds_due;
+   DROP INDEX $.calls_tally;
+   ALTER TABLE $.calls DROP COLUMN open;
+   CREATE INDEX calls_tally ON $.calls (created_at) INCLUDE (resource, phase, network, value, job_id, ended_at, failed);
+   CREATE INDEX calls_unsettled ON $.calls (payer) WHERE phase IN ('open', 'submitted');
+   CREATE INDEX calls_due ON $.calls (retry_at) WHERE retry_at < 8.64e15;
+   CREATE INDEX calls_old ON $.calls (sweep_at) WHERE held = 0 AND phase <> 'submitted';
+   CREATE INDEX calls_unconfirmed ON $.calls (created_at, id) WHERE phase = 'submitted' AND tries > 0;
+   CREATE INDEX calls_free ON $.calls (id) WHERE network = '' AND job_id IS NULL;
+   CREATE INDEX refunds_owed ON $.refunds (call_id) WHERE state <> 'paid';
+   CREATE INDEX refunds_due ON $.refunds (created_at, id) WHERE state <> 'paid';`,
+  // Earlier releases kept a queue in the schema `$_boss`. It is left untouched as long as servers of such a release may
+  // still run; the next release drops it.
 ];
 
 /**
- * Brings a schema to the version that this program knows, and makes it, and the one beside it, when it is not there.
- * Any number of servers may do so at once: one does it, the others wait for it.
- * @param beside Another schema, whose tables are not our business.
+ * Brings a schema to the version that this program knows, and makes it when it is not there. Any number of servers may
+ * do so at once: one does it, the others wait for it.
  * @throws when a newer version of this program has written the schema, or it is not ours.
  */
 export async function migrate(
   config: ClientConfig,
   schema: string,
-  beside: string,
   migrations: readonly string[] = MIGRATIONS,
 ): Promise<void> {
   const client = new Client(config);
@@ -74,7 +127,7 @@ export async function migrate(
     await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 402))", [`migrate ${schema}`]);
     await assertWritable(client);
-    for (const name of [schema, beside]) await ensureSchema(client, name);
+    await ensureSchema(client, schema);
     const version = await versionOf(client, schema, migrations.length);
     for (const sql of migrations.slice(version)) await client.query(sql.replaceAll("$.", `${schema}.`));
     if (version === 0) {

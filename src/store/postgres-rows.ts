@@ -38,14 +38,13 @@ const CALLS: Columns<CallRow> = {
   valid_before: "float8",
   value: "float8",
   charge: "text",
-  payment_state: "text",
+  phase: "text",
   job_id: "text",
   owner: "text",
   tries: "float8",
   retry_at: "float8",
   created_at: "float8",
   ended_at: "float8",
-  open: "int2",
   failed: "int2",
   sweep_at: "float8",
   held: "int2",
@@ -57,15 +56,22 @@ const JOBS: Columns<JobRow> = {
   call_id: "text",
   resource: "text",
   status: "text",
+  phase: "text",
+  work: "text",
+  paid: "int2",
   code: "text",
   owner: "text",
   run_at: "float8",
   start_by: "float8",
   callback_at: "float8",
   created_at: "float8",
+  updated_at: "float8",
   started_at: "float8",
   ended_at: "float8",
   expires_at: "float8",
+  attempt: "float8",
+  failures: "float8",
+  claim: "text",
   rest: "text",
 };
 
@@ -83,15 +89,26 @@ const REFUNDS: Columns<RefundRow> = {
 
 export const callTable = table<CallRow, CallRecord>(
   CALLS,
-  ["key", "payment_state", "owner", "tries", "retry_at", "ended_at", "open", "failed", "rest"],
+  ["key", "phase", "owner", "tries", "retry_at", "ended_at", "failed", "job_id", "held", "rest"],
   callRow,
   callOf,
 );
 export const jobTable = table<JobRow, JobRecord>(
   JOBS,
   [
-    ...(["status", "code", "owner", "run_at", "start_by", "callback_at", "started_at", "ended_at"] as const),
-    ...(["expires_at", "rest"] as const),
+    ...([
+      "status",
+      "phase",
+      "work",
+      "code",
+      "owner",
+      "run_at",
+      "start_by",
+      "callback_at",
+      "started_at",
+      "ended_at",
+    ] as const),
+    ...(["updated_at", "expires_at", "attempt", "failures", "claim", "rest"] as const),
   ],
   jobRow,
   jobOf,
@@ -115,13 +132,15 @@ function table<Row extends object, Record>(
       const value = row[name] as string | number | null;
       return typeof value === "string" && name !== "rest" ? toText(value) : value;
     });
-  const typed = (of: readonly (keyof Row & string)[], first: number, write: (name: string) => string) =>
-    of.map((name, n) => `${write(name)}$${first + n}::${columns[name]}`).join(", ");
+  const placeholder = (name: keyof Row & string, n: number) => `$${n}::${columns[name]}`;
+  // A call whose job is gone stays without it.
+  const assignment = (name: keyof Row & string, n: number) =>
+    `${name} = ${name === "held" ? `least(held, ${placeholder(name, n)})` : placeholder(name, n)}`;
   return {
     columns: names.join(", "),
-    placeholders: (first) => typed(names, first, () => ""),
+    placeholders: (first) => names.map((name, n) => placeholder(name, first + n)).join(", "),
     values: (record) => valuesOf(encode(record), names),
-    assignments: (first) => typed(changing, first, (name) => `${name} = `),
+    assignments: (first) => changing.map((name, n) => assignment(name, first + n)).join(", "),
     changed: (record) => valuesOf(encode(record), changing),
     record(row) {
       const entries = Object.entries(row).map(([name, value]) => [

@@ -1,4 +1,5 @@
 import type { Opened } from "./postgres-open.ts";
+import { NEVER } from "./sqlite-rows.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**
@@ -11,7 +12,7 @@ export async function sweepPostgres(
   limit: number,
 ): Promise<number> {
   const owed = (call: string) =>
-    `EXISTS (SELECT 1 FROM ${schema}.refunds WHERE state = 'owed' AND refunds.call_id = ${call})`;
+    `EXISTS (SELECT 1 FROM ${schema}.refunds WHERE state <> 'paid' AND refunds.call_id = ${call})`;
   const removed = async (text: string, values: readonly number[]): Promise<number> =>
     (await db.read<{ removed: number }>(`${text} SELECT count(*)::int AS removed FROM gone`, values))[0]
       ?.removed ?? 0;
@@ -19,11 +20,11 @@ export async function sweepPostgres(
   // The call is locked as well: its payment must not begin to move now, and it is let go of.
   const jobs = await removed(
     `WITH old AS MATERIALIZED (
-       SELECT jobs.id, jobs.call_id FROM ${schema}.jobs LEFT JOIN ${schema}.calls ON calls.id = jobs.call_id
-       WHERE expires_at <= $1::float8 AND calls.payment_state IS DISTINCT FROM 'in_flight' AND NOT ${owed("jobs.call_id")}
+       SELECT id, call_id FROM ${schema}.jobs
+       WHERE expires_at <= $1::float8 AND phase <> 'submitted' AND NOT ${owed("jobs.call_id")}
        ORDER BY expires_at LIMIT $2::int8 FOR UPDATE OF jobs SKIP LOCKED
      ), held AS MATERIALIZED (
-       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old) AND payment_state <> 'in_flight'
+       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old) AND phase <> 'submitted'
        FOR UPDATE SKIP LOCKED
      ), gone AS (
        DELETE FROM ${schema}.jobs WHERE id IN (
@@ -45,7 +46,7 @@ export async function sweepPostgres(
   const calls = await removed(
     next(
       "calls",
-      `held = 0 AND payment_state <> 'in_flight' AND open = 0 AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
+      `held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
       "sweep_at",
     ),
     [at, limit],
@@ -55,6 +56,7 @@ export async function sweepPostgres(
     [at - REFUND_LIFE_MS, limit],
   );
   const forgotten = await removed(next("tombstones", "until <= $1::float8", "until"), [at, limit]);
+  await db.read(`DELETE FROM ${schema}.quotes WHERE until <= ${clock.sql}`, [clock.time()]);
   await db.read(`DELETE FROM ${schema}.servers WHERE until <= ${clock.sql}`, [clock.time()]);
   return jobs + calls + refunds + forgotten;
 }

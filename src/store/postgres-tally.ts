@@ -2,7 +2,8 @@ import type { Value } from "./postgres-connection.ts";
 import { callTable, fromText, jobTable } from "./postgres-rows.ts";
 import type { Store, Tally } from "./store.ts";
 
-const DOUBTFUL = "payment_state = 'in_flight' AND tries > 0";
+const UNCONFIRMED = "phase = 'submitted' AND tries > 0";
+const PAID = "(network <> '' AND phase IN ('charged', 'delivered', 'owed', 'refunded', 'kept'))";
 /** The time of an answer is the call's own only where there is no job. */
 const ANSWERED = "job_id IS NULL AND ended_at IS NOT NULL";
 const bucket = (time: string) => `floor(${time} / $2::float8) * $2::float8`;
@@ -17,13 +18,13 @@ type JobsRow = Omit<Tally["jobs"][number], "code"> & { readonly code: string | n
 export function postgresTally(
   schema: string,
   read: Read,
-): Pick<Store, "tally" | "recentJobs" | "doubtfulCalls"> {
+): Pick<Store, "tally" | "recentJobs" | "unconfirmedCalls"> {
   return {
     async tally({ since, bucketMs }) {
       // One after the other: whoever looks at figures leaves the connections to those who pay.
       const calls = await read<Tally["calls"][number]>(
         `SELECT resource, ${bucket("created_at")} AS at, ${COUNT} AS calls,
-           ${countIf("payment_state = 'settled'")} AS paid, ${sumIf("payment_state = 'settled'", "value")} AS revenue,
+           ${countIf(PAID)} AS paid, ${sumIf(PAID, "value")} AS revenue,
            ${countIf(ANSWERED)} AS answered, ${countIf(`${ANSWERED} AND failed = 1`)} AS failed,
            ${sumIf(ANSWERED, "ended_at - created_at")} AS ms
          FROM ${schema}.calls WHERE created_at >= $1::float8 GROUP BY 1, 2`,
@@ -40,12 +41,13 @@ export function postgresTally(
          FROM ${schema}.jobs WHERE ended_at IS NULL GROUP BY 1, 2`,
       );
       const refunds = await read<Tally["refunds"][number]>(
-        `SELECT resource, state, currency, ${COUNT} AS refunds, sum(value) AS value
-         FROM ${schema}.refunds WHERE state = 'owed' OR created_at >= $1::float8 GROUP BY 1, 2, 3`,
+        `SELECT resource, CASE state WHEN 'paid' THEN 'paid' ELSE 'owed' END AS state, currency, ${COUNT} AS refunds,
+           sum(value) AS value
+         FROM ${schema}.refunds WHERE state <> 'paid' OR created_at >= $1::float8 GROUP BY 1, 2, 3`,
         [since],
       );
-      const unknown = await read<{ calls: number }>(
-        `SELECT ${COUNT} AS calls FROM ${schema}.calls WHERE ${DOUBTFUL}`,
+      const unconfirmed = await read<{ calls: number }>(
+        `SELECT ${COUNT} AS calls FROM ${schema}.calls WHERE ${UNCONFIRMED}`,
       );
       return {
         calls: calls.map(named),
@@ -55,7 +57,7 @@ export function postgresTally(
         })),
         unfinished: unfinished.map(named),
         refunds: refunds.map((row) => ({ ...named(row), currency: fromText(row.currency) })),
-        unknown: unknown[0]?.calls ?? 0,
+        unconfirmed: unconfirmed[0]?.calls ?? 0,
       };
     },
 
@@ -70,9 +72,9 @@ export function postgresTally(
       return rows.map(jobTable.record);
     },
 
-    async doubtfulCalls(limit) {
+    async unconfirmedCalls(limit) {
       const rows = await read<object>(
-        `SELECT ${callTable.columns} FROM ${schema}.calls WHERE ${DOUBTFUL} ORDER BY created_at, id LIMIT $1::int8`,
+        `SELECT ${callTable.columns} FROM ${schema}.calls WHERE ${UNCONFIRMED} ORDER BY created_at, id LIMIT $1::int8`,
         [limit],
       );
       return rows.map(callTable.record);

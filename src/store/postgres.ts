@@ -1,27 +1,22 @@
 import { beginCall, findHolder, type News } from "./postgres-begin.ts";
 import { changeRecords } from "./postgres-change.ts";
+import { createClaim } from "./postgres-claim.ts";
 import type { Value } from "./postgres-connection.ts";
-import { createHandOut } from "./postgres-handout.ts";
 import { listen } from "./postgres-news.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
 import { postgresTally } from "./postgres-tally.ts";
-import type { JobListener, JobRecord, Store } from "./store.ts";
+import { NEVER } from "./sqlite-rows.ts";
+import type { State } from "./state.ts";
+import { type JobListener, type JobRecord, MAX_QUOTES, newSecret, newsOf, type Store } from "./store.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:5432/database`, with what else libpq knows: `?sslmode=verify-full`. */
   readonly connectionString: string;
-  /**
-   * Holds the store's tables; made when it is not there. A second schema beside it, `<schema>_boss`, holds the queue.
-   * @default "resource402"
-   */
+  /** Holds the store's tables; made when it is not there. @default "resource402" */
   readonly schema?: string;
-  /**
-   * Connections for queries, of this process. It needs two more at times: one that listens for changes, one for the
-   * queue.
-   * @default 10
-   */
+  /** Connections for queries, of this process. One more listens for changes. @default 10 */
   readonly maxConnections?: number;
   /** Make the schema when it is not there. @default true */
   readonly create?: boolean;
@@ -34,9 +29,12 @@ export interface PostgresStoreOptions {
   readonly now?: () => number;
 }
 
+/** How often the number of quotes is looked at. */
+const QUOTES_A_CHECK = 1_000;
+
 /**
- * Keeps everything in a Postgres database (13 or later), for any number of servers: jobs are handed to one of them each,
- * and all hear of changes at once. What a method has resolved is as durable as the database is.
+ * Keeps everything in a Postgres database (13 or later), for any number of servers: each job is claimed by one of them,
+ * and all hear of changes at once. A durable write is as durable as the database is.
  *
  * Connects when it is first used, makes its tables, and brings those of an earlier release up to date. Needs sessions of
  * its own: directly, or through a pooler in session mode.
@@ -56,7 +54,6 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   const opening = openPostgres({ connectionString, schema, maxConnections, now, create }, onError);
   const { use, db } = opening;
   const { sql: NOW, time } = opening.clock;
-  const handOutJobs = createHandOut();
   const read = <Row>(text: string, values: readonly Value[] = []): Promise<Row[]> =>
     use((opened) => opened.db.read<Row>(text, values));
   const readCalls = async (where: string, values: readonly Value[]) =>
@@ -81,35 +78,35 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   /** Tells our own changes from those of others: we have heard of them already. */
   const origin = crypto.randomUUID();
   const listeners = new Set<JobListener>();
+  let quotesKept = 0;
   let ending: (() => Promise<void>) | undefined;
   const tell: JobListener = (news) => {
     for (const listener of listeners) listener(news);
   };
   // A payload may have 8000 bytes; ids are short, but nothing says so.
-  const newsOf = ({ id, status }: JobRecord): News => [
+  const notificationOf = ({ id, phase, work }: JobRecord): News => [
     channel,
-    id.length < 1000 ? `${origin} ${status} ${toText(id)}` : "",
+    id.length < 1000 ? `${origin} ${phase} ${work} ${toText(id)}` : "",
   ];
   const channel = `${schema}_jobs`;
+  const claim = createClaim(schema, channel, origin);
   function hear(payload: string | undefined): void {
-    const [from, status, ...id] = payload?.split(" ") ?? [];
+    const [from, phase, work, ...id] = payload?.split(" ") ?? [];
     if (from === origin) return;
-    tell(status ? { id: fromText(id.join(" ")), status: status as JobRecord["status"] } : undefined);
+    const state = { phase, work } as State;
+    tell(work ? { id: fromText(id.join(" ")), ...state } : undefined);
   }
 
   return {
     attend(owner, forMs, runsJobs = false) {
-      return use(async () => {
-        if (forMs <= 0) {
-          await db.read(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
-          return;
-        }
-        await db.read(
-          `INSERT INTO ${schema}.servers (owner, until, runs_jobs) VALUES ($2, ${NOW} + $3::float8, $4::int2)
-           ON CONFLICT (owner) DO UPDATE SET until = excluded.until, runs_jobs = excluded.runs_jobs`,
-          [time(), toText(owner), forMs, Number(runsJobs)],
-        );
-      });
+      const write = (text: string, values: readonly Value[]): Promise<void> =>
+        use(() => db.transaction(false, async ({ query }) => void query(text, values)));
+      if (forMs <= 0) return write(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
+      return write(
+        `INSERT INTO ${schema}.servers (owner, until, runs_jobs) VALUES ($2, ${NOW} + $3::float8, $4::int2)
+         ON CONFLICT (owner) DO UPDATE SET until = excluded.until, runs_jobs = excluded.runs_jobs`,
+        [time(), toText(owner), forMs, Number(runsJobs)],
+      );
     },
 
     async workers() {
@@ -128,49 +125,31 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       return (await readCalls("id = $1", [toText(id)]))[0];
     },
 
-    async begin(call, job, limits = {}) {
-      const news: News = job ? newsOf(job) : [channel, ""];
-      const outcome = await use((opened) => beginCall(opened, call, job, limits, news));
-      if (job && outcome.begun) tell({ id: job.id, status: job.status });
+    async begin(call, job, options) {
+      const news: News = job ? notificationOf(job) : [channel, ""];
+      const outcome = await use((opened) => beginCall(opened, call, job, options, news));
+      if (job && outcome.begun) tell(newsOf(job));
       return outcome;
     },
 
     async change(step) {
-      const stepped = await use((opened) => changeRecords(opened, step, newsOf));
-      if (stepped?.job) tell({ id: stepped.job.id, status: stepped.job.status });
+      const stepped = await use((opened) => changeRecords(opened, step, notificationOf));
+      if (stepped?.job) tell(newsOf(stepped.job));
       return stepped;
     },
 
-    openCalls(limit) {
+    dueCalls({ limit, own = "" }) {
       return readCalls(
-        `open = 1 AND retry_at <= ${NOW} AND ${orphaned("calls")} ORDER BY retry_at, created_at, id LIMIT $2::int8`,
-        [time(), limit],
+        `retry_at < ${NEVER} AND retry_at <= ${NOW} AND (owner = $3::text OR ${orphaned("calls")})
+         ORDER BY retry_at, created_at, id LIMIT $2::int8`,
+        [time(), limit, toText(own)],
       );
     },
 
-    async openJobs({ limit, most = {} }) {
-      const open = `ended_at IS NULL
-        AND ((status = 'queued' AND run_at <= ${NOW}) OR (status = 'running' AND ${orphaned("jobs")}))`;
-      const oldest = "ORDER BY created_at, id";
-      const resources = Object.keys(most);
-      // Of each limited resource by itself, and of all others together.
-      const rows = await read<object>(
-        `SELECT * FROM (
-           (SELECT ${jobTable.columns} FROM ${schema}.jobs
-            WHERE resource <> ALL ($3::text[]) AND ${open} ${oldest} LIMIT $2::int8)
-           UNION ALL
-           SELECT found.* FROM unnest($3::text[], $4::int8[]) AS limited (name, most) CROSS JOIN LATERAL (
-             SELECT ${jobTable.columns} FROM ${schema}.jobs
-             WHERE resource = limited.name AND ${open} ${oldest} LIMIT limited.most
-           ) AS found
-         ) AS jobs ${oldest} LIMIT $2::int8`,
-        [time(), limit, resources.map(toText), resources.map((name) => within(limit, most[name] ?? 0))],
-      );
-      return rows.map(jobTable.record);
-    },
-
-    handOut(room) {
-      return use((opened) => handOutJobs(opened, room));
+    async claimJobs(options) {
+      const claimed = await use((opened) => claim(opened, options));
+      for (const { job } of claimed) tell(newsOf(job));
+      return claimed;
     },
 
     lateJobs(limit) {
@@ -207,12 +186,59 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       if (dueAt === undefined) {
         return readRefunds(state === undefined ? "true" : `state = '${state}'`, [limit]);
       }
-      return state === "paid" ? [] : readRefunds("state = 'owed' AND retry_at <= $2::float8", [limit, dueAt]);
+      return state === "paid"
+        ? []
+        : readRefunds("state <> 'paid' AND retry_at <= $2::float8", [limit, dueAt]);
     },
 
     sweep(at, limit) {
       return use((opened) => sweepPostgres(opened, at, limit));
     },
+
+    async refund(id) {
+      const rows = await read<object>(`SELECT ${refundTable.columns} FROM ${schema}.refunds WHERE id = $1`, [
+        toText(id),
+      ]);
+      return rows[0] && refundTable.record(rows[0]);
+    },
+
+    async secret() {
+      // Of servers that make one at the same time, the first one counts.
+      const secrets = `${schema}.secrets`;
+      await read(`INSERT INTO ${secrets} VALUES ('quotes', $1) ON CONFLICT DO NOTHING`, [newSecret()]);
+      const rows = await read<{ value: string }>(`SELECT value FROM ${secrets} WHERE name = 'quotes'`);
+      return rows[0]?.value ?? "";
+    },
+
+    async keepQuote({ id, value, until }) {
+      quotesKept += 1;
+      const isChecked = quotesKept % QUOTES_A_CHECK === 0;
+      const quotes = `${schema}.quotes`;
+      await use(() =>
+        db.transaction(false, async ({ query }) => {
+          query(
+            `INSERT INTO ${quotes} VALUES ($1, $2, $3::float8)
+             ON CONFLICT (id) DO UPDATE SET value = excluded.value, until = excluded.until`,
+            [toText(id), value, until],
+          );
+          if (!isChecked) return;
+          query(
+            `DELETE FROM ${quotes} WHERE id IN (SELECT id FROM ${quotes} ORDER BY until DESC OFFSET $1::int8)`,
+            [MAX_QUOTES],
+          );
+        }),
+      );
+    },
+
+    async quote(id) {
+      const rows = await read<{ value: string }>(
+        `SELECT value FROM ${schema}.quotes WHERE id = $2 AND until > ${NOW}`,
+        [time(), toText(id)],
+      );
+      return rows[0]?.value;
+    },
+
+    completeSince: 0,
 
     ...postgresTally(schema, read),
 
@@ -229,5 +255,3 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     },
   };
 }
-
-const within = (limit: number, most: number): number => Math.max(0, Math.min(limit, most));

@@ -1,5 +1,8 @@
-import { hasFailed, isOpen, sweepCallAt } from "./rules.ts";
-import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord } from "./store.ts";
+import { formatAtomic } from "../../schema/money.ts";
+import type { JobStatus } from "../wire/index.ts";
+import { hasFailed, sweepCallAt } from "./rules.ts";
+import { statusOf } from "./state.ts";
+import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, SignedPayment } from "./store.ts";
 import { refundValue } from "./tally.ts";
 
 /**
@@ -54,7 +57,61 @@ export const MIGRATIONS = [
    CREATE TABLE servers (owner TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;`,
   // Servers of an earlier release do not say it: they may.
   "ALTER TABLE servers ADD COLUMN runs_jobs INTEGER NOT NULL DEFAULT 1",
+  // What a claim looks for and changes.
+  `ALTER TABLE jobs ADD COLUMN attempt REAL NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN failures REAL NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN claim TEXT;
+   ALTER TABLE jobs ADD COLUMN updated_at REAL NOT NULL DEFAULT 0;
+   UPDATE jobs SET attempt = rest ->> '$.attempt', failures = rest ->> '$.failures', updated_at = rest ->> '$.updatedAt';
+   CREATE INDEX jobs_waiting ON jobs (resource, created_at, id) WHERE status = 'queued';
+   CREATE INDEX jobs_running ON jobs (resource, created_at, id) WHERE status = 'running';`,
+  // One column for the money of a call (phase) and one for the work of a job replace payment_state, open and status; status
+  // stays as an index. Each old state becomes the phase that asks for evidence again where the old one had none.
+  `ALTER TABLE calls RENAME COLUMN payment_state TO phase;
+   ALTER TABLE jobs ADD COLUMN phase TEXT NOT NULL DEFAULT 'void';
+   ALTER TABLE jobs ADD COLUMN work TEXT NOT NULL DEFAULT 'failed';
+   ALTER TABLE jobs ADD COLUMN paid INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE quotes (id TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE INDEX quotes_until ON quotes (until);
+   CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+   UPDATE calls SET phase = CASE
+     WHEN phase = 'in_flight' THEN 'submitted'
+     WHEN phase = 'settled' THEN CASE
+       WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
+       WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id) THEN 'refunded'
+       WHEN job_id IS NULL AND open = 1 THEN 'charged'
+       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) THEN 'charged'
+       ELSE 'delivered' END
+     WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' WHEN network = '' THEN 'delivered' ELSE 'void' END
+     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND ended_at IS NULL) THEN 'open'
+     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
+     WHEN network = '' THEN 'delivered' ELSE 'void' END;
+   UPDATE calls SET retry_at = 8.64e15
+     WHERE NOT (phase = 'submitted' OR (job_id IS NULL AND phase IN ('open', 'charged')));
+   UPDATE jobs SET
+     paid = CASE WHEN EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id AND network <> '') THEN 1 ELSE 0 END,
+     phase = coalesce((SELECT phase FROM calls WHERE calls.id = call_id),
+       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END),
+     work = CASE status WHEN 'queued' THEN 'waiting' WHEN 'running' THEN 'running' WHEN 'succeeded' THEN 'done'
+       WHEN 'cancelled' THEN 'canceled' WHEN 'awaiting_payment' THEN
+         CASE WHEN EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id AND charge = 'before') THEN 'waiting' ELSE 'done' END
+       ELSE status END;
+   DROP INDEX calls_unpaid; DROP INDEX calls_open; DROP INDEX calls_old; DROP INDEX calls_doubtful;
+   DROP INDEX refunds_owed; DROP INDEX refunds_due;
+   DROP INDEX calls_tally;
+   ALTER TABLE calls DROP COLUMN open;
+   CREATE INDEX calls_tally ON calls (created_at, resource, phase, network, value, job_id, ended_at, failed);
+   CREATE INDEX calls_unsettled ON calls (payer) WHERE phase IN ('open', 'submitted');
+   CREATE INDEX calls_due ON calls (retry_at) WHERE retry_at < 8.64e15;
+   CREATE INDEX calls_old ON calls (sweep_at) WHERE held = 0 AND phase <> 'submitted';
+   CREATE INDEX calls_unconfirmed ON calls (created_at, id) WHERE phase = 'submitted' AND tries > 0;
+   CREATE INDEX calls_free ON calls (id) WHERE network = '' AND job_id IS NULL;
+   CREATE INDEX refunds_owed ON refunds (call_id) WHERE state <> 'paid';
+   CREATE INDEX refunds_due ON refunds (created_at, id) WHERE state <> 'paid';`,
 ];
+
+/** In the column of a call that nobody has to look at: the last moment of JavaScript's calendar. */
+export const NEVER = 8.64e15;
 
 // Aliases, not interfaces: those would not be taken for named parameters.
 export type CallRow = {
@@ -68,14 +125,13 @@ export type CallRow = {
   valid_before: number;
   value: number;
   charge: CallRecord["charge"];
-  payment_state: CallRecord["paymentState"];
+  phase: CallRecord["phase"];
   job_id: string | null;
   owner: string | null;
   tries: number;
   retry_at: number;
   created_at: number;
   ended_at: number | null;
-  open: number;
   failed: number;
   /** When it may be swept at the earliest. */
   sweep_at: number;
@@ -84,11 +140,15 @@ export type CallRow = {
   rest: string;
 };
 
-type CallRest = Pick<CallRecord, "payment" | "answer" | "receipt"> & Pick<PaymentIdentity, "bytesHash">;
+type CallRest = Pick<CallRecord, "payment" | "answer" | "receipt" | "reason" | "resolution"> &
+  Pick<PaymentIdentity, "bytesHash"> &
+  // Records of an earlier release have neither.
+  Partial<Pick<CallRecord, "requestHash" | "ambiguous">>;
 
 export function callRow(call: CallRecord): CallRow {
-  const { identity, payment, answer, receipt } = call;
-  const rest: CallRest = { bytesHash: identity.bytesHash, payment, answer, receipt };
+  const { identity, payment, answer, receipt, reason, resolution, requestHash, ambiguous } = call;
+  const { bytesHash } = identity;
+  const rest: CallRest = { bytesHash, payment, answer, receipt, reason, resolution, requestHash, ambiguous };
   return {
     id: call.id,
     resource: call.resource,
@@ -100,14 +160,13 @@ export function callRow(call: CallRecord): CallRow {
     valid_before: identity.validBefore,
     value: call.value,
     charge: call.charge,
-    payment_state: call.paymentState,
+    phase: call.phase,
     job_id: call.jobId ?? null,
     owner: call.owner ?? null,
     tries: call.tries,
-    retry_at: call.retryAt,
+    retry_at: call.retryAt ?? NEVER,
     created_at: call.createdAt,
     ended_at: call.endedAt ?? null,
-    open: Number(isOpen(call)),
     failed: Number(hasFailed(call)),
     sweep_at: sweepCallAt(call),
     held: Number(call.jobId !== undefined),
@@ -116,43 +175,70 @@ export function callRow(call: CallRecord): CallRow {
 }
 
 export function callOf(row: CallRow): CallRecord {
-  const { bytesHash, payment, answer, receipt } = JSON.parse(row.rest) as CallRest;
-  const { network, payer, nonce, valid_before: validBefore } = row;
+  const { bytesHash, payment, requestHash = "", ambiguous, ...rest } = JSON.parse(row.rest) as CallRest;
+  const { network, payer, nonce, valid_before: validBefore, phase } = row;
   return {
     id: row.id,
     resource: row.resource,
     key: row.key ?? undefined,
     fingerprint: row.fingerprint,
+    requestHash,
     identity: { network, payer, nonce, bytesHash, validBefore },
-    payment,
+    payment: payment && withAsset(payment),
     value: row.value,
     charge: row.charge,
-    paymentState: row.payment_state,
-    answer,
-    receipt,
+    phase,
+    // An earlier release did not record whether a reply was unclear.
+    ambiguous: ambiguous ?? phase === "submitted",
+    answer: rest.answer,
+    receipt: rest.receipt,
+    reason: rest.reason,
+    resolution: rest.resolution,
     jobId: row.job_id ?? undefined,
     owner: row.owner ?? undefined,
     tries: row.tries,
-    retryAt: row.retry_at,
+    retryAt: row.retry_at < NEVER ? row.retry_at : undefined,
     createdAt: row.created_at,
     endedAt: row.ended_at ?? undefined,
   };
 }
 
+/** Payments of an earlier release name their asset in the offer alone: `0.05 USDC` for so many units. */
+function withAsset(payment: SignedPayment): SignedPayment {
+  if ((payment as Partial<SignedPayment>).asset) return payment;
+  const { requirements } = payment;
+  const atomic = "amount" in requirements ? requirements.amount : requirements.maxAmountRequired;
+  const pricing = requirements.extra.pricing as { amount?: string; currency?: string } | undefined;
+  const decimals = DECIMALS.find((places) => formatAtomic(BigInt(atomic), places) === pricing?.amount) ?? 6;
+  return { ...payment, asset: { symbol: pricing?.currency ?? requirements.asset, decimals } };
+}
+
+/** Of the dollar tokens in use, the commonest first. */
+const DECIMALS = [6, 18, 2, 8, 0];
+
 export type JobRow = {
   id: string;
   call_id: string;
   resource: string;
-  status: JobRecord["status"];
+  /** An index: computed from phase and work. */
+  status: JobStatus;
+  phase: JobRecord["phase"];
+  work: JobRecord["work"];
+  /** 1 when its call is paid. */
+  paid: number;
   code: string | null;
   owner: string | null;
   run_at: number;
   start_by: number | null;
   callback_at: number | null;
   created_at: number;
+  updated_at: number;
   started_at: number | null;
   ended_at: number | null;
   expires_at: number | null;
+  attempt: number;
+  failures: number;
+  claim: string | null;
   rest: string;
 };
 
@@ -161,19 +247,23 @@ type JobRest = Omit<
   | "id"
   | "callId"
   | "resource"
-  | "status"
+  | "phase"
+  | "work"
   | "owner"
   | "runAt"
   | "startBy"
   | "createdAt"
+  | "updatedAt"
   | "startedAt"
   | "endedAt"
   | "expiresAt"
+  | "attempt"
+  | "failures"
+  | "claim"
 >;
 
 export function jobRow(job: JobRecord): JobRow {
-  const { id, callId, resource, status, owner, runAt, startBy, createdAt, startedAt, endedAt, expiresAt } =
-    job;
+  const { id, callId, resource, owner, runAt, startBy, createdAt, startedAt, endedAt, expiresAt } = job;
   const rest: JobRest = {
     payer: job.payer,
     input: job.input,
@@ -181,28 +271,31 @@ export function jobRow(job: JobRecord): JobRow {
     message: job.message,
     result: job.result,
     failure: job.failure,
-    paymentState: job.paymentState,
     receipt: job.receipt,
-    attempt: job.attempt,
-    failures: job.failures,
     callback: job.callback,
     trace: job.trace,
-    updatedAt: job.updatedAt,
   };
   return {
     id,
     call_id: callId,
     resource,
-    status,
+    status: statusOf(job),
+    phase: job.phase,
+    work: job.work,
+    paid: Number(job.payer !== undefined),
     code: job.failure?.code ?? null,
     owner: owner ?? null,
     run_at: runAt,
     start_by: startBy ?? null,
     callback_at: job.callback?.dueAt ?? null,
     created_at: createdAt,
+    updated_at: job.updatedAt,
     started_at: startedAt ?? null,
     ended_at: endedAt ?? null,
     expires_at: expiresAt ?? null,
+    attempt: job.attempt,
+    failures: job.failures,
+    claim: job.claim ?? null,
     rest: JSON.stringify(rest),
   };
 }
@@ -215,22 +308,23 @@ export function jobOf(row: JobRow): JobRecord {
     callId: row.call_id,
     payer: rest.payer,
     input: rest.input,
-    status: row.status,
+    phase: row.phase,
+    work: row.work,
     progress: rest.progress,
     message: rest.message,
     result: rest.result,
     failure: rest.failure,
-    paymentState: rest.paymentState,
     receipt: rest.receipt,
     owner: row.owner ?? undefined,
-    attempt: rest.attempt,
-    failures: rest.failures,
+    attempt: row.attempt,
+    claim: row.claim ?? undefined,
+    failures: row.failures,
     runAt: row.run_at,
     startBy: row.start_by ?? undefined,
     callback: rest.callback && { ...rest.callback, dueAt: row.callback_at ?? undefined },
     trace: rest.trace,
     createdAt: row.created_at,
-    updatedAt: rest.updatedAt,
+    updatedAt: row.updated_at,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,
@@ -273,13 +367,17 @@ export function refundRow(refund: RefundRecord): RefundRow {
 
 export function refundOf(row: RefundRow): RefundRecord {
   const rest = JSON.parse(row.rest) as RefundRest;
+  // An earlier release kept a signed transfer in state `owed`, and may have sent it.
+  const isOld = (rest as Partial<RefundRest>).ambiguous === undefined;
+  const isSigned = isOld && row.state === "owed" && rest.payment !== undefined;
   return {
     ...rest,
+    ...(isOld ? { ambiguous: isSigned, resolution: undefined } : {}),
     id: row.id,
     callId: row.call_id,
     jobId: rest.jobId,
     resource: row.resource,
-    state: row.state,
+    state: isSigned ? "signed" : row.state,
     currency: row.currency,
     payment: rest.payment,
     transaction: rest.transaction,

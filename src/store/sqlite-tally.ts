@@ -4,7 +4,8 @@ import { type CallRow, callOf, type JobRow, jobOf } from "./sqlite-rows.ts";
 import type { Store, Tally } from "./store.ts";
 import { bucketOf } from "./tally.ts";
 
-const DOUBTFUL = "payment_state = 'in_flight' AND tries > 0";
+const UNCONFIRMED = "phase = 'submitted' AND tries > 0";
+const PAID = "(network <> '' AND phase IN ('charged', 'delivered', 'owed', 'refunded', 'kept'))";
 /** The time of an answer is the call's own only where there is no job. */
 const ANSWERED = "job_id IS NULL AND ended_at IS NOT NULL";
 const bucket = (time: string) => `floor(${time} / :bucketMs) * :bucketMs`;
@@ -17,20 +18,22 @@ type JobsRow = Omit<Tally["jobs"][number], "code"> & { readonly code: string | n
 export function sqliteTally(
   file: SqliteFile,
   prepare: <Row>(sql: string) => Statement<Row>,
-): Pick<Store, "tally" | "recentJobs" | "doubtfulCalls"> {
+): Pick<Store, "tally" | "recentJobs" | "unconfirmedCalls"> {
   const calls = {
     oldest: prepare<{ time: number | null }>(
       "SELECT min(created_at) AS time FROM calls WHERE created_at >= ?",
     ),
     tally: prepare<Tally["calls"][number]>(
       `SELECT resource, ${bucket("created_at")} AS at, count(*) AS calls,
-         sum(payment_state = 'settled') AS paid, sum(iif(payment_state = 'settled', value, 0)) AS revenue,
+         sum(${PAID}) AS paid, sum(iif(${PAID}, value, 0)) AS revenue,
          sum(${ANSWERED}) AS answered, sum(${ANSWERED} AND failed) AS failed,
          sum(iif(${ANSWERED}, ended_at - created_at, 0)) AS ms
        FROM calls WHERE created_at >= :since AND created_at < :until GROUP BY resource, at`,
     ),
-    unknown: prepare<{ calls: number }>(`SELECT count(*) AS calls FROM calls WHERE ${DOUBTFUL}`),
-    doubtful: prepare<CallRow>(`SELECT * FROM calls WHERE ${DOUBTFUL} ORDER BY created_at, id LIMIT :limit`),
+    unconfirmedNumber: prepare<{ calls: number }>(`SELECT count(*) AS calls FROM calls WHERE ${UNCONFIRMED}`),
+    unconfirmed: prepare<CallRow>(
+      `SELECT * FROM calls WHERE ${UNCONFIRMED} ORDER BY created_at, id LIMIT :limit`,
+    ),
   };
   const jobs = {
     oldest: prepare<{ time: number | null }>("SELECT min(ended_at) AS time FROM jobs WHERE ended_at >= ?"),
@@ -52,11 +55,11 @@ export function sqliteTally(
     ),
   };
   const refunded = (where: string) =>
-    `SELECT resource, state, currency, count(*) AS refunds, sum(value) AS value
-     FROM refunds ${where} GROUP BY resource, state, currency`;
+    `SELECT resource, iif(state = 'paid', 'paid', 'owed') AS state, currency, count(*) AS refunds, sum(value) AS value
+     FROM refunds ${where} GROUP BY 1, 2, 3`;
   // Left to itself, SQLite goes through every refund for those of the last hour.
   const refunds = prepare<Tally["refunds"][number]>(
-    `${refunded("WHERE state = 'owed'")} UNION ALL
+    `${refunded("WHERE state <> 'paid'")} UNION ALL
      ${refunded("INDEXED BY refunds_age WHERE state = 'paid' AND created_at >= :since")}`,
   );
 
@@ -90,7 +93,7 @@ export function sqliteTally(
         jobs: ended.map(({ code, ...row }) => ({ ...row, code: code ?? undefined })),
         unfinished: jobs.unfinished.all(),
         refunds: refunds.all({ since: by.since }),
-        unknown: calls.unknown.get()?.calls ?? 0,
+        unconfirmed: calls.unconfirmedNumber.get()?.calls ?? 0,
       }));
     },
 
@@ -98,8 +101,8 @@ export function sqliteTally(
       return file.read(() => (ended ? jobs.ended : jobs.going).all({ limit }).map(jobOf));
     },
 
-    doubtfulCalls(limit) {
-      return file.read(() => calls.doubtful.all({ limit }).map(callOf));
+    unconfirmedCalls(limit) {
+      return file.read(() => calls.unconfirmed.all({ limit }).map(callOf));
     },
   };
 }

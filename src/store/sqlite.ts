@@ -1,4 +1,4 @@
-import { type Alive, byAge, isLongInDoubt, isOutstanding, take } from "./rules.ts";
+import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import {
   type CallRow,
@@ -8,19 +8,18 @@ import {
   jobOf,
   jobRow,
   MIGRATIONS,
+  NEVER,
   type RefundRow,
   refundOf,
   refundRow,
 } from "./sqlite-rows.ts";
 import { sqliteTally } from "./sqlite-tally.ts";
-import type { Begun, CallRecord, JobListener, JobRecord, Limits, Room, Store } from "./store.ts";
-import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
+import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
+import { MAX_QUOTES, newSecret, newsOf, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
-const READY = "status = 'queued' AND run_at <= :now";
-const FITS =
-  "resource NOT IN (SELECT value FROM json_each(:without)) AND (:only IS NULL OR resource = :only)";
-const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state = 'owed' AND refunds.call_id";
+const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
+const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid' AND refunds.call_id";
 /** How often another process's changes are looked for while somebody listens. */
 const LOOK_EVERY_MS = 200;
 
@@ -35,9 +34,8 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What a method
- * has resolved is on the disk: it survives a crash of the process, and of the machine as far as its disk keeps its
- * word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
+ * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What is written
+ * survives a crash of the process; what is written durably also one of the machine, as far as its disk keeps its word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
  * trusted. `":memory:"` keeps everything in this process instead.
  *
  * A method rejects when the disk is full, the file is locked for longer than `busyMs`, or reading and writing fail;
@@ -52,7 +50,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   const put = (table: string, columns: string, changing: readonly string[]) =>
     prepare<never>(
       `INSERT INTO ${table} (${columns}) VALUES (${columns.replaceAll(/\w+/g, ":$&")})
-       ON CONFLICT (id) DO UPDATE SET ${changing.map((name) => `${name} = excluded.${name}`).join(", ")}`,
+       ON CONFLICT (id) DO UPDATE SET ${changing.map((name) => `${name} = ${changed(name)}`).join(", ")}`,
     );
 
   const servers = {
@@ -67,9 +65,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   const calls = {
     put: put(
       "calls",
-      `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, payment_state, job_id,
-       owner, tries, retry_at, created_at, ended_at, open, failed, sweep_at, held, rest`,
-      ["key", "payment_state", "owner", "tries", "retry_at", "ended_at", "open", "failed", "rest"],
+      `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, phase, job_id,
+       owner, tries, retry_at, created_at, ended_at, failed, sweep_at, held, rest`,
+      ["key", "phase", "owner", "tries", "retry_at", "ended_at", "failed", "job_id", "held", "rest"],
     ),
     delete: prepare("DELETE FROM calls WHERE id = ?"),
     get: prepare<CallRow>("SELECT * FROM calls WHERE id = ?"),
@@ -80,23 +78,23 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     ),
     lastAlike: prepare<CallRow>(
       `SELECT * FROM calls WHERE payer = ? AND fingerprint = ? AND created_at >= ?
-         AND NOT (payment_state = 'unused' AND open = 0 AND job_id IS NULL)
+         AND NOT (job_id IS NULL AND (phase = 'void' OR (phase = 'delivered' AND network = '')))
        ORDER BY created_at DESC, id DESC LIMIT 1`,
     ),
-    unpaid: prepare<
-      Pick<CallRow, "value" | "valid_before" | "payment_state" | "job_id"> & {
-        status: JobRow["status"] | null;
-      }
-    >(
-      `SELECT value, valid_before, payment_state, job_id, jobs.status FROM calls LEFT JOIN jobs ON jobs.id = job_id
-       WHERE payer = ? AND charge = 'after' AND payment_state <> 'settled'`,
+    outstanding: prepare<{ value: number }>(
+      `SELECT coalesce(sum(value), 0) AS value FROM calls
+       WHERE payer = ? AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= ?`,
     ),
-    open: prepare<CallRow>(
-      `SELECT * FROM calls WHERE open = 1 AND retry_at <= :now AND ${ORPHANED}
+    due: prepare<CallRow>(
+      `SELECT * FROM calls WHERE retry_at < ${NEVER} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
        ORDER BY retry_at, created_at, id LIMIT :limit`,
     ),
+    /** How many free calls are kept, counted up to a limit. */
+    free: prepare<{ calls: number }>(
+      "SELECT count(*) AS calls FROM (SELECT 1 FROM calls WHERE network = '' AND job_id IS NULL LIMIT ?)",
+    ),
     old: prepare<Pick<CallRow, "id">>(
-      `SELECT id FROM calls WHERE held = 0 AND payment_state <> 'in_flight' AND open = 0 AND sweep_at <= :at
+      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= :at
          AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
     ),
     letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),
@@ -104,21 +102,44 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   const jobs = {
     put: put(
       "jobs",
-      `id, call_id, resource, status, code, owner, run_at, start_by, callback_at, created_at, started_at, ended_at,
-       expires_at, rest`,
+      `id, call_id, resource, status, phase, work, paid, code, owner, run_at, start_by, callback_at, created_at, updated_at, started_at,
+       ended_at, expires_at, attempt, failures, claim, rest`,
       [
-        ...["status", "code", "owner", "run_at", "start_by", "callback_at", "started_at", "ended_at"],
-        ...["expires_at", "rest"],
+        ...[
+          "status",
+          "phase",
+          "work",
+          "code",
+          "owner",
+          "run_at",
+          "start_by",
+          "callback_at",
+          "updated_at",
+          "started_at",
+          "ended_at",
+        ],
+        ...["expires_at", "attempt", "failures", "claim", "rest"],
       ],
     ),
     delete: prepare("DELETE FROM jobs WHERE id = ?"),
     get: prepare<JobRow>("SELECT * FROM jobs WHERE id = ?"),
-    open: prepare<JobRow>(
-      `SELECT * FROM jobs WHERE ended_at IS NULL AND ${FITS}
-         AND ((${READY}) OR (status = 'running' AND ${ORPHANED})) ORDER BY created_at, id LIMIT :limit`,
+    /** The oldest of each resource that has some. */
+    claimable: prepare<Candidate>(
+      `WITH RECURSIVE names (name) AS (
+         SELECT min(resource) FROM jobs WHERE status = 'queued'
+         UNION ALL
+         SELECT (SELECT min(resource) FROM jobs WHERE status = 'queued' AND resource > name)
+         FROM names WHERE name IS NOT NULL
+       )
+       SELECT id, resource, created_at AS createdAt FROM names JOIN jobs ON jobs.rowid IN (
+         SELECT rowid FROM jobs WHERE resource = name AND status = 'queued' AND run_at <= :now
+           AND (start_by IS NULL OR start_by > :now) AND ${NOT_EXCEPTED}
+         ORDER BY created_at, id LIMIT :limit
+       )`,
     ),
-    ready: prepare<JobRow>(
-      `SELECT id, resource, created_at FROM jobs WHERE ended_at IS NULL AND ${FITS} AND ${READY} ORDER BY created_at, id LIMIT :limit`,
+    orphaned: prepare<Candidate>(
+      `SELECT id, resource, created_at AS createdAt FROM jobs
+       WHERE status = 'running' AND (owner = :owner OR ${ORPHANED}) AND ${NOT_EXCEPTED}`,
     ),
     late: prepare<JobRow>(
       `SELECT * FROM jobs WHERE status = 'queued' AND start_by <= :now ORDER BY start_by LIMIT :limit`,
@@ -129,13 +150,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     /** How many take a place in the queue, counted up to a limit. */
     queued: prepare<{ jobs: number }>(
       `SELECT count(*) AS jobs FROM (
-         SELECT 1 FROM jobs WHERE status IN ('queued', 'awaiting_payment')
-           AND (status = 'queued' OR (started_at IS NULL AND created_at >= :doubtSince)) AND (:resource IS NULL OR resource = :resource) LIMIT :limit
+         SELECT 1 FROM jobs WHERE status = 'queued' AND paid = :paid AND (:resource IS NULL OR resource = :resource)
+         LIMIT :limit
        )`,
     ),
     expired: prepare<Pick<JobRow, "id" | "call_id">>(
-      `SELECT jobs.id, call_id FROM jobs LEFT JOIN calls ON calls.id = call_id
-       WHERE expires_at <= :at AND calls.payment_state IS NOT 'in_flight' AND NOT ${OWED} = jobs.call_id)
+      `SELECT id, call_id FROM jobs WHERE expires_at <= :at AND phase <> 'submitted' AND NOT ${OWED} = jobs.call_id)
        ORDER BY expires_at LIMIT :limit`,
     ),
     bury: prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)"),
@@ -156,17 +176,34 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       `SELECT * FROM refunds WHERE :state IS NULL OR state = :state ORDER BY created_at, id LIMIT :limit`,
     ),
     due: prepare<RefundRow>(
-      `SELECT * FROM refunds WHERE state = 'owed' AND retry_at <= :dueAt ORDER BY created_at, id LIMIT :limit`,
+      `SELECT * FROM refunds WHERE state <> 'paid' AND retry_at <= :dueAt ORDER BY created_at, id LIMIT :limit`,
     ),
     old: prepare<Pick<RefundRow, "id">>(
       "SELECT id FROM refunds WHERE state = 'paid' AND created_at <= :at ORDER BY created_at LIMIT :limit",
     ),
   };
 
+  const secrets = {
+    get: prepare<{ value: string }>("SELECT value FROM secrets WHERE name = 'quotes'"),
+    put: prepare("INSERT OR IGNORE INTO secrets (name, value) VALUES ('quotes', ?)"),
+  };
+  const quotes = {
+    put: prepare("INSERT OR REPLACE INTO quotes (id, value, until) VALUES (?, ?, ?)"),
+    get: prepare<{ value: string }>("SELECT value FROM quotes WHERE id = ? AND until > ?"),
+    expire: prepare("DELETE FROM quotes WHERE until <= ?"),
+    bound: prepare(
+      `DELETE FROM quotes WHERE id IN (
+         SELECT id FROM quotes ORDER BY until DESC LIMIT -1 OFFSET ${MAX_QUOTES})`,
+    ),
+  };
+  let quotesKept = 0;
+
   const listeners = new Set<JobListener>();
   const tell: JobListener = (news) => {
     for (const listener of listeners) listener(news);
   };
+  /** The resource whose turn was last. */
+  let lastClaimed = "";
   let looking: ReturnType<typeof setInterval> | undefined;
 
   const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
@@ -182,43 +219,33 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     );
   }
 
-  function outstanding(payer: string, doubtSince: number | undefined): number {
-    return calls.unpaid
-      .all(payer)
-      .filter(({ valid_before: validBefore, payment_state: paymentState, job_id, status }) => {
-        const jobId = job_id ?? undefined;
-        const call = { charge: "after", jobId, paymentState, identity: { validBefore } } as const;
-        return isOutstanding(call, status ? { status } : undefined) && !isLongInDoubt(call, doubtSince);
-      })
-      .reduce((sum, { value }) => sum + value, 0);
+  function outstanding(payer: string, settleableSince = -NEVER): number {
+    return calls.outstanding.get(payer, settleableSince)?.value ?? 0;
   }
 
-  /** The oldest rows there is room for: of each limited resource by itself, and of all others together. */
-  function fitting(statement: Statement<JobRow>, { limit, most = {} }: Room): JobRow[] {
-    const limited = Object.keys(most);
-    const rows = (of: { only: string | null; without: string; limit: number }) =>
-      statement.all({ now: now(), ...of });
-    const found = limited.flatMap((only) =>
-      rows({ only, without: "[]", limit: Math.min(limit, Math.max(0, most[only] ?? 0)) }),
-    );
-    const others = rows({ only: null, without: JSON.stringify(limited), limit });
-    if (found.length === 0) return others;
-    const age = (row: JobRow) => ({ createdAt: row.created_at, id: row.id });
-    return [...found, ...others].sort((a, b) => byAge(age(a), age(b))).slice(0, limit);
+  /** The jobs that a claim takes, in the order of their turns. */
+  function claimable({ owner, limit, most, except = [], orphans }: ClaimOptions): Candidate[] {
+    const by = { now: now(), except: JSON.stringify(except) };
+    const found = jobs.claimable.all({ ...by, limit });
+    if (orphans) found.push(...jobs.orphaned.all({ ...by, owner }));
+    return inTurns(found, { limit, ...(most && { most }) }, lastClaimed);
   }
 
-  function isFull(
-    { resource }: JobRecord,
-    { queued: most = {}, doubtSince = Number.NEGATIVE_INFINITY }: Limits,
-  ): boolean {
+  /** Free jobs and paid jobs have queues of their own. */
+  function isFull({ resource, payer }: JobRecord, { queued: most = {} }: Limits): boolean {
+    const paid = Number(payer !== undefined);
     const reached = (limit: number | undefined, of: string | null): boolean =>
-      limit !== undefined && (jobs.queued.get({ resource: of, limit, doubtSince })?.jobs ?? 0) >= limit;
+      limit !== undefined && (jobs.queued.get({ resource: of, limit, paid })?.jobs ?? 0) >= limit;
     return reached(most.resource, resource) || reached(most.all, null);
+  }
+
+  function isFullOfFree({ freeCalls }: Limits): boolean {
+    return freeCalls !== undefined && (calls.free.get(freeCalls)?.calls ?? 0) >= freeCalls;
   }
 
   return {
     attend(owner, forMs, runsJobs = false) {
-      return file.write(() => {
+      return file.write(false, () => {
         if (forMs > 0) servers.put.run(owner, now() + forMs, Number(runsJobs));
         else servers.delete.run(owner);
       });
@@ -236,8 +263,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       return file.read(() => callById(id));
     },
 
-    async begin(call, job, limits = {}) {
-      const outcome = await file.write<Begun>(() => {
+    async begin(call, job, limits) {
+      const outcome = await file.write<Begun>(limits.durable, () => {
         const holder = holderOf(call);
         if (holder) return { begun: false, because: "taken", holder };
         const { payer } = call.identity;
@@ -246,22 +273,23 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
           if (duplicate) return { begun: false, because: "duplicate", holder: callOf(duplicate) };
         }
         const most = limits.outstanding;
-        if (most !== undefined && outstanding(payer, limits.doubtSince) + call.value > most) {
+        if (most !== undefined && outstanding(payer, limits.settleableSince) + call.value > most) {
           return { begun: false, because: "outstanding" };
         }
-        if (job && isFull(job, limits)) return { begun: false, because: "full" };
+        const isRoomless = job ? isFull(job, limits) : isFullOfFree(limits);
+        if (isRoomless) return { begun: false, because: "full" };
         if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
         calls.put.run(callRow(call));
         if (job) jobs.put.run(jobRow(job));
         return { begun: true };
       });
-      if (job && outcome.begun) tell({ id: job.id, status: job.status });
+      if (job && outcome.begun) tell(newsOf(job));
       return outcome;
     },
 
     async change(step) {
-      const stepped = await file.write(() => {
+      const stepped = await file.write(step.durable, () => {
         const call = step.call && callById(step.call.id);
         const job = step.job && jobById(step.job.id);
         const refund = step.refund && refundById("add" in step.refund ? step.refund.add.id : step.refund.id);
@@ -270,24 +298,34 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (!next) return undefined;
         if (next.call && step.call?.set === "forget") calls.delete.run(next.call.id);
         else if (next.call) calls.put.run(callRow(next.call));
-        if (next.job) jobs.put.run(jobRow(next.job));
+        if (next.job && step.job?.set === "forget") jobs.delete.run(next.job.id);
+        else if (next.job) jobs.put.run(jobRow(next.job));
         if (next.refund) refunds.put.run(refundRow(next.refund));
         return next;
       });
-      if (stepped?.job) tell({ id: stepped.job.id, status: stepped.job.status });
+      if (stepped?.job) tell(newsOf(stepped.job));
       return stepped;
     },
 
-    openCalls(limit) {
-      return file.read(() => calls.open.all({ now: now(), limit }).map(callOf));
+    dueCalls({ limit, own = "" }) {
+      return file.read(() => calls.due.all({ now: now(), own, limit }).map(callOf));
     },
 
-    openJobs(room) {
-      return file.read(() => fitting(jobs.open, room).map(jobOf));
-    },
-
-    handOut(room) {
-      return file.read(() => fitting(jobs.ready, room).map(({ id, resource }) => ({ id, resource })));
+    async claimJobs(options) {
+      // Looks before it locks the file: mostly nothing waits.
+      if ((await file.read(() => claimable(options))).length === 0) return [];
+      const taken = await file.write(true, () =>
+        claimable(options).flatMap(({ id }) => {
+          const job = jobById(id);
+          if (!job) return [];
+          const one = claimed(job, options.owner, now());
+          jobs.put.run(jobRow(one.job));
+          return [one];
+        }),
+      );
+      lastClaimed = taken.at(-1)?.job.resource ?? lastClaimed;
+      for (const { job } of taken) tell(newsOf(job));
+      return taken.sort((a, b) => byAge(a.job, b.job));
     },
 
     lateJobs(limit) {
@@ -322,7 +360,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
 
     async sweep(at, limit) {
-      const swept = await file.write(() => {
+      // Relaxed: what a power cut brings back is swept again.
+      const swept = await file.write(false, () => {
         const expired = jobs.expired.all({ at, limit });
         for (const { id, call_id } of expired) {
           jobs.delete.run(id);
@@ -335,11 +374,38 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         for (const { id } of paid) refunds.delete.run(id);
         const forgotten = jobs.forget.run({ at, limit });
         servers.sweep.run(now());
+        quotes.expire.run(now());
         return expired.length + old.length + paid.length + Number(forgotten.changes);
       });
       file.checkpointEvery(swept > 0 ? PAGES_WHILE_SWEEPING : PAGES);
       return swept;
     },
+
+    refund(id) {
+      return file.read(() => refundById(id));
+    },
+
+    async secret() {
+      const known = await file.read(() => secrets.get.get());
+      if (known) return known.value;
+      // Of servers that make one at the same time, the first one counts.
+      await file.write(true, () => secrets.put.run(newSecret()));
+      return (await file.read(() => secrets.get.get()))?.value ?? "";
+    },
+
+    async keepQuote({ id, value, until }) {
+      await file.write(false, () => {
+        quotes.put.run(id, value, until);
+        quotesKept += 1;
+        if (quotesKept % QUOTES_A_CHECK === 0) quotes.bound.run();
+      });
+    },
+
+    quote(id) {
+      return file.read(() => quotes.get.get(id, now())?.value);
+    },
+
+    completeSince: path === ":memory:" ? now() : 0,
 
     ...sqliteTally(file, prepare),
 
@@ -350,10 +416,17 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   };
 }
 
+/** How often the number of quotes is looked at. */
+const QUOTES_A_CHECK = 1_000;
 /** SQLite's own number. */
 const PAGES = 1000;
 /** A sweep changes pages all over the file: a thousand of them would take longer than anybody should wait. */
 const PAGES_WHILE_SWEEPING = 100;
+
+/** A call whose job is gone stays without it. */
+function changed(name: string): string {
+  return name === "held" ? "min(held, excluded.held)" : `excluded.${name}`;
+}
 
 function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {
   return row === undefined ? undefined : decode(row);

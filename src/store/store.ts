@@ -107,6 +107,8 @@ export type CallChange = Partial<
 > & {
   /** Frees the key: it may name another call from now on. */
   readonly key?: undefined;
+  /** Separates the call from a job that nobody was told of. */
+  readonly jobId?: undefined;
 };
 
 /** Where the buyer wants to be told of the end of a job. */
@@ -524,6 +526,17 @@ export const CALL_LIFE_MS = 24 * 3_600_000;
 export const AUTHORIZATION_MARGIN_MS = 10 * 60_000;
 /** How long an expired job is remembered as gone (410) rather than unknown (404). */
 export const TOMBSTONE_LIFE_MS = 7 * 24 * 3_600_000;
+/** 256 random bits in hexadecimal. */
+export function newSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** What listeners are told about a job. */
+export function newsOf({ id, phase, work }: JobRecord): Pick<JobRecord, "id"> & State {
+  return { id, phase, work };
+}
+
 /** So many quotes are kept at most. */
 export const MAX_QUOTES = 100_000;
 /** How long a refund that was paid is kept. */

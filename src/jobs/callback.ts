@@ -72,7 +72,10 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
 
   async function write(job: JobRecord, tries: number, set: Callback): Promise<JobRecord | undefined> {
     return (
-      await store.change({ job: { id: job.id, when: { callbackTries: tries }, set: { callback: set } } })
+      await store.change({
+        durable: true,
+        job: { id: job.id, when: { callbackTries: tries }, set: { callback: set } },
+      })
     )?.job;
   }
 

@@ -59,6 +59,7 @@ export function newJob(
     receipt: undefined,
     owner: undefined,
     attempt: 0,
+    claim: undefined,
     failures: 0,
     // At once, whatever the clocks of store and server say.
     runAt: 0,

@@ -148,7 +148,7 @@ export function createCollection(options: CollectionOptions): Collection {
       const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: end } };
       // That the money has moved is a fact, whoever has taken the call over while we asked.
       const when = { paymentState: ["in_flight"] as const };
-      const stepped = await store.change({ call: { id: call.id, when, set }, ...job });
+      const stepped = await store.change({ durable: true, call: { id: call.id, when, set }, ...job });
       return stepped ? standing(stepped.call) : recorded(call);
     }
 
@@ -169,7 +169,7 @@ export function createCollection(options: CollectionOptions): Collection {
       } as const;
       const job = jobId === undefined ? {} : { job: { id: jobId, when: waiting, set: unpaid } };
       const set = announced ? ({ paymentState: "unused", owner: undefined } as const) : "forget";
-      const stepped = await store.change({ call: { id: call.id, when: mine, set }, ...job });
+      const stepped = await store.change({ durable: true, call: { id: call.id, when: mine, set }, ...job });
       return stepped ? { outcome: "refused", reason } : recorded(call);
     }
 
@@ -177,7 +177,7 @@ export function createCollection(options: CollectionOptions): Collection {
     const longest = isLongPast ? EXPIRED_RETRY_MS : LONGEST_RETRY_MS;
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(call.tries, 12), longest);
     const set = { owner: undefined, tries: call.tries + 1, retryAt: Date.now() + wait };
-    const stepped = await store.change({ call: { id: call.id, when: mine, set } });
+    const stepped = await store.change({ durable: true, call: { id: call.id, when: mine, set } });
     return stepped ? { outcome: "unknown", reason: settlement.reason } : recorded(call);
   }
 

@@ -109,7 +109,10 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** Lets go of a call on which we do not work any more; a store that fails is asked again at the next recovery. */
   async function handBack(callId: string, set: CallChange = {}): Promise<void> {
     try {
-      await store.change({ call: { id: callId, when: { owner }, set: { ...set, owner: undefined } } });
+      await store.change({
+        durable: true,
+        call: { id: callId, when: { owner }, set: { ...set, owner: undefined } },
+      });
       left.delete(callId);
     } catch {
       left.add(callId);
@@ -142,17 +145,19 @@ export function createLedger(options: LedgerOptions): Ledger {
 
     async begin(call, job, limits) {
       await presence.ensure();
-      const begun = await store.begin(call, job, limits).catch(async (error: unknown): Promise<Begun> => {
-        // The answer may have been lost after the write: only what is known not to stand there is not used.
-        const written = await owning(
-          call.id,
-          store
-            .call(call.id)
-            .catch(() => Promise.reject(new Uncertain("whether a call has begun", { cause: error }))),
-        );
-        if (!written) throw error;
-        return { begun: true };
-      });
+      const begun = await store
+        .begin(call, job, { durable: true, ...limits })
+        .catch(async (error: unknown): Promise<Begun> => {
+          // The answer may have been lost after the write: only what is known not to stand there is not used.
+          const written = await owning(
+            call.id,
+            store
+              .call(call.id)
+              .catch(() => Promise.reject(new Uncertain("whether a call has begun", { cause: error }))),
+          );
+          if (!written) throw error;
+          return { begun: true };
+        });
       if (begun.begun && faults) await faults.reach("call.begun");
       return begun;
     },
@@ -162,8 +167,9 @@ export function createLedger(options: LedgerOptions): Ledger {
       // What has been answered since is closed, whoever it was.
       const unanswered = call.paymentState === "in_flight" ? {} : ({ unanswered: true } as const);
       const when = { orphaned: true, paymentState: [call.paymentState], ...unanswered } as const;
-      const taken = (await owning(call.id, store.change({ call: { id: call.id, when, set: { owner } } })))
-        ?.call;
+      const taken = (
+        await owning(call.id, store.change({ durable: true, call: { id: call.id, when, set: { owner } } }))
+      )?.call;
       if (taken) left.delete(call.id);
       return taken;
     },
@@ -175,14 +181,15 @@ export function createLedger(options: LedgerOptions): Ledger {
       const set = call.payment
         ? ({ paymentState: "in_flight", answer } as const)
         : ({ answer, owner: undefined } as const);
-      const stepped = await owning(call.id, store.change({ call: { id: call.id, when, set } })).catch(
-        async (error: unknown): Promise<undefined | "uncertain"> => {
-          // What may have been written will be settled; only what is known not to have been is not used.
-          const now = await store.call(call.id).catch(() => undefined);
-          if (now?.paymentState === "unused" && now.answer === undefined) throw error;
-          return "uncertain";
-        },
-      );
+      const stepped = await owning(
+        call.id,
+        store.change({ durable: true, call: { id: call.id, when, set } }),
+      ).catch(async (error: unknown): Promise<undefined | "uncertain"> => {
+        // What may have been written will be settled; only what is known not to have been is not used.
+        const now = await store.call(call.id).catch(() => undefined);
+        if (now?.paymentState === "unused" && now.answer === undefined) throw error;
+        return "uncertain";
+      });
       if (stepped === "uncertain") return { outcome: "unknown", reason: "store_unavailable" };
       if (!stepped?.call) return recorded(call).catch(() => ({ outcome: "lost" }));
       return collect(stepped.call, true);
@@ -196,7 +203,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         const set = { answer: final, owner: undefined };
         const when = { owner, paymentState: [call.paymentState] };
         const refund = owed ? { refund: { add: owed } } : {};
-        const stepped = await store.change({ call: { id: call.id, when, set }, ...refund });
+        const stepped = await store.change({ durable: true, call: { id: call.id, when, set }, ...refund });
         if (stepped && owed) sayOwed(owed);
         return stepped?.call ? { outcome: "settled", call: stepped.call } : recorded(call);
       } catch (error) {
@@ -212,7 +219,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         const when = { owner, paymentState: ["unused"] } as const;
         const failed = { answer, key: undefined, owner: undefined };
         const set = answer && call.payment ? failed : "forget";
-        const stepped = await store.change({ call: { id: call.id, when, set } });
+        const stepped = await store.change({ durable: true, call: { id: call.id, when, set } });
         return stepped ? "released" : "lost";
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
@@ -224,7 +231,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     async end(job, from, end, retentionMs) {
       const call = await store.call(job.callId);
       if (!call) throw new Error(`job ${job.id} has no call`);
-      const when = { status: from, attempt: job.attempt };
+      const when = { status: from, claim: job.claim };
       const expiresAt = Date.now() + retentionMs;
 
       if (end.ok && call.payment && call.charge === "after") {
@@ -238,6 +245,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         const stepped = await owning(
           call.id,
           store.change({
+            durable: true,
             // The job holds the call until here; from here the money may move.
             call: {
               id: call.id,
@@ -261,7 +269,7 @@ export function createLedger(options: LedgerOptions): Ledger {
           owner: undefined,
           expiresAt,
         } as const;
-        return (await store.change({ job: { id: job.id, when, set } }))?.job;
+        return (await store.change({ durable: true, job: { id: job.id, when, set } }))?.job;
       }
       const owed = refundOf(call, end.failure.code);
       const paymentState = owed ? "refund_owed" : call.payment ? "unused" : undefined;
@@ -272,7 +280,11 @@ export function createLedger(options: LedgerOptions): Ledger {
         paymentState,
         expiresAt,
       } as const;
-      const step: Step = { job: { id: job.id, when, set }, ...(owed ? { refund: { add: owed } } : {}) };
+      const step: Step = {
+        durable: true,
+        job: { id: job.id, when, set },
+        ...(owed ? { refund: { add: owed } } : {}),
+      };
       const stepped = await store.change(step);
       if (stepped && owed) sayOwed(owed);
       return stepped?.job;

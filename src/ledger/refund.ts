@@ -106,7 +106,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
       jobId !== undefined && known !== undefined && known !== "gone"
         ? { job: { id: jobId, set: { paymentState: "refunded" } as const } }
         : {};
-    const stepped = await store.change({ refund: { id: refund.id, when, set }, ...job });
+    const stepped = await store.change({ durable: true, refund: { id: refund.id, when, set }, ...job });
     log.info({ ...namesOf(refund), amount: refund.amount, transaction }, "refund paid");
     return stepped?.refund ?? { ...refund, ...set };
   }
@@ -114,7 +114,7 @@ export function createRefunds({ store, facilitator, account, chain, log, faults 
   /** Changes what is owed, unless another try has begun since `refund` was read. */
   async function change(refund: RefundRecord, set: RefundChange): Promise<RefundRecord | undefined> {
     const when = { state: "owed", tries: refund.tries } as const;
-    return (await store.change({ refund: { id: refund.id, when, set } }))?.refund;
+    return (await store.change({ durable: true, refund: { id: refund.id, when, set } }))?.refund;
   }
 
   /** Counts a try and keeps its transfer before it is sent. */

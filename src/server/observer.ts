@@ -81,7 +81,6 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
 
   function tell({ call, job, refund }: Step, now: Stepped): void {
     if (now.call && call && call.set !== "forget" && call.set.paymentState === "settled") paid(now.call);
-    if (now.job && job?.set.status === "running") started(now.job);
     if (now.job && job?.set.status !== undefined && TERMINAL.includes(job.set.status)) ended(now.job);
     if (!now.refund || !refund) return;
     if (!("add" in refund) && refund.set.state !== "paid") return;
@@ -100,6 +99,11 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
           const stepped = await store.change(step);
           if (stepped) tell(step, stepped);
           return stepped;
+        },
+        async claimJobs(options) {
+          const claimed = await store.claimJobs(options);
+          for (const { job } of claimed) started(job);
+          return claimed;
         },
       };
     },

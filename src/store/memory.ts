@@ -1,20 +1,21 @@
 import {
   type Alive,
   byAge,
+  claimed,
   hasEndedFree,
+  inTurns,
+  isClaimable,
   isLongInDoubt,
   isOpen,
   isOrphaned,
   isOutstanding,
   isQueued,
-  isReady,
-  isWaiting,
   maySweepCall,
   maySweepJob,
   maySweepRefund,
   take,
 } from "./rules.ts";
-import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Room, Store } from "./store.ts";
+import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
 import { TOMBSTONE_LIFE_MS } from "./store.ts";
 import { isDoubtful, tallyOf } from "./tally.ts";
 
@@ -37,6 +38,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
   const tombstones = new Map<string, number>();
   const livesUntil = new Map<string, number>();
   const runningJobs = new Set<string>();
+  let lastClaimed = "";
 
   const alive: Alive = (owner) => (livesUntil.get(owner) ?? 0) > now();
 
@@ -56,17 +58,6 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
 
   function tell({ id, status }: JobRecord): void {
     for (const listener of listeners) listener({ id, status });
-  }
-
-  function unfinishedJobs({ limit, most = {} }: Room, may: (job: JobRecord) => boolean): JobRecord[] {
-    const left = new Map(Object.entries(most));
-    const found = those(unfinished, jobs).filter(may).sort(byAge);
-    const fitting = found.filter(({ resource }) => {
-      const room = left.get(resource) ?? Infinity;
-      left.set(resource, room - 1);
-      return room > 0;
-    });
-    return fitting.slice(0, limit);
   }
 
   function isFull({ resource }: JobRecord, { queued: most = {}, doubtSince }: Limits): boolean {
@@ -99,7 +90,7 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
       return calls.get(id);
     },
 
-    async begin(call, job, limits = {}) {
+    async begin(call, job, limits) {
       const holder = calls.holder(call);
       if (holder) return { begun: false, because: "taken", holder };
       if (limits.duplicateSince !== undefined) {
@@ -144,19 +135,21 @@ export function memoryStore(options: { readonly now?: () => number } = {}): Stor
         .slice(0, limit);
     },
 
-    async openJobs(room) {
-      return unfinishedJobs(room, (job) => isWaiting(job, alive, now()));
-    },
-
-    async handOut(room) {
-      return unfinishedJobs(room, (job) => isReady(job, now())).map(({ id, resource }) => ({ id, resource }));
+    async claimJobs(options) {
+      const at = now();
+      const claimable = those(unfinished, jobs).filter((job) => isClaimable(job, options, alive, at));
+      const taken = inTurns(claimable, options, lastClaimed);
+      lastClaimed = taken.at(-1)?.resource ?? lastClaimed;
+      const all = taken.sort(byAge).map((job) => claimed(job, options.owner, at));
+      for (const { job } of all) putJob(job);
+      for (const { job } of all) tell(job);
+      return all;
     },
 
     async lateJobs(limit) {
-      return unfinishedJobs(
-        { limit },
-        (job) => job.status === "queued" && (job.startBy ?? Infinity) <= now(),
-      );
+      const at = now();
+      const late = ({ status, startBy = Infinity }: JobRecord) => status === "queued" && startBy <= at;
+      return those(unfinished, jobs).filter(late).sort(byAge).slice(0, limit);
     },
 
     async dueCallbacks(limit) {

@@ -1,7 +1,7 @@
 import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
 import type { Opened } from "./postgres-open.ts";
 import { callTable, jobTable, toText } from "./postgres-rows.ts";
-import type { Begun, CallRecord, JobRecord, Limits } from "./store.ts";
+import type { BeginOptions, Begun, CallRecord, JobRecord, Limits } from "./store.ts";
 
 const NOT_ENDED = "NOT IN ('succeeded', 'failed', 'cancelled', 'expired')";
 /**
@@ -33,14 +33,12 @@ export async function findHolder(
 
 /** {@link Store.begin}: who comes second finds the call of who came first. */
 export async function beginCall(
-  { schema, db, queue }: Opened,
+  { schema, db }: Opened,
   call: CallRecord,
   job: JobRecord | undefined,
-  limits: Limits,
+  { durable, ...limits }: BeginOptions,
   news: News,
 ): Promise<Begun> {
-  const isQueued = job?.status === "queued";
-  if (isQueued) await queue.prepare(job.resource);
   const isLimited = Object.values(limits).some((limit) => limit !== undefined);
   const { text, values } = insertion(schema, call, job, news);
   const inserted = (rows: readonly { begun: number }[]): Begun | undefined =>
@@ -49,13 +47,10 @@ export async function beginCall(
   /** `undefined` when payment, key or id are taken. */
   async function attempt(): Promise<Begun | undefined> {
     // All in one statement, and one round trip, where nothing else is to be looked at.
-    if (!isQueued && !isLimited) return inserted(await db.write(text, values));
-    return db.transaction(async (transaction) => {
+    if (durable && !isLimited) return inserted(await db.write(text, values));
+    return db.transaction(durable, async (transaction) => {
       const refused = isLimited && (await refusal(transaction, schema, call, job, limits));
-      if (refused) return refused;
-      const begun = inserted(await transaction.query(text, values));
-      if (begun && isQueued) await queue.put(transaction, job);
-      return begun;
+      return refused || inserted(await transaction.query(text, values));
     });
   }
 

@@ -5,15 +5,6 @@ import { callTable, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { take } from "./rules.ts";
 import type { JobRecord, Step, Stepped } from "./store.ts";
 
-/** The queue of a resource has to be made before a transaction can use it. */
-class Unprepared extends Error {
-  readonly resource: string;
-  constructor(resource: string) {
-    super(`no queue for ${resource}`);
-    this.resource = resource;
-  }
-}
-
 /**
  * {@link Store.change}: the records are locked, call before job before refund, so that nobody changes them between guard
  * and write, and nobody waits for somebody who waits for him.
@@ -26,19 +17,18 @@ export async function changeRecords(
 ): Promise<Stepped | undefined> {
   for (;;) {
     try {
-      return await opened.db.transaction((transaction) => changeWithin(transaction, opened, step, newsOf));
+      const work = (transaction: Transaction) => changeWithin(transaction, opened, step, newsOf);
+      return await opened.db.transaction(step.durable, work);
     } catch (error) {
       // Added by somebody else in the meantime: now it is there, and the guard sees it.
-      if (brokenConstraint(error) === "refunds_pkey") continue;
-      if (!(error instanceof Unprepared)) throw error;
-      await opened.queue.prepare(error.resource);
+      if (brokenConstraint(error) !== "refunds_pkey") throw error;
     }
   }
 }
 
 async function changeWithin(
   transaction: Transaction,
-  { schema, queue, clock }: Opened,
+  { schema, clock }: Opened,
   step: Step,
   newsOf: (job: JobRecord) => News,
 ): Promise<Stepped | undefined> {
@@ -69,18 +59,9 @@ async function changeWithin(
   const next = take(step, found, (owner) => alive.includes(toText(owner)), now);
   if (!next) return undefined;
 
-  const waits = next.job && mustWait(next.job, job) ? next.job : undefined;
-  if (waits && !queue.isPrepared(waits.resource)) throw new Unprepared(waits.resource);
   const write = writing(schema, step, next, newsOf);
   if (write) transaction.query(write.text, write.values);
-  if (waits) await queue.put(transaction, waits);
   return next;
-}
-
-/** Whether a job needs a ticket: it waits, and has none that is good so early. */
-function mustWait(job: JobRecord, before: JobRecord | undefined): boolean {
-  if (job.status !== "queued") return false;
-  return before?.status !== "queued" || job.runAt < before.runAt;
 }
 
 /** One statement for all that is written; its parts see each other's rows as they were. */

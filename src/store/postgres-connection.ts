@@ -8,20 +8,21 @@ export interface Transaction {
    * next one, or with the commit. One that fails makes the transaction fail, waited for or not.
    */
   query<Row>(text: string, values: readonly Value[]): Promise<Row[]>;
-  /** The same for a text that may not come again: the database does not keep its plan. */
-  queryOnce<Row>(text: string, values: readonly Value[]): Promise<Row[]>;
 }
 
 export type Value = string | number | boolean | null | readonly string[] | readonly number[];
 
 /** The connections of this process to one database. */
 export interface PostgresConnection {
-  /** Runs one statement that only reads, or that may be written twice. */
+  /** Runs one statement that only reads, or that may be written twice. What it writes is durable. */
   read<Row>(text: string, values?: readonly Value[]): Promise<Row[]>;
-  /** Runs one statement that writes. */
+  /** Runs one statement that writes, durably. */
   write<Row>(text: string, values?: readonly Value[]): Promise<Row[]>;
-  /** Runs `work` in a transaction; again from its beginning when it did not get along with another one. */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in a transaction; again from its beginning when it did not get along with another one.
+   * @param durable whether the commit waits for the disk
+   */
+  transaction<T>(durable: boolean, work: (transaction: Transaction) => Promise<T>): Promise<T>;
   /** The same error, in words for a person: which database, and what can be done. Others are passed on. */
   failure(cause: unknown): unknown;
   /** Settings for a connection of its own. */
@@ -91,14 +92,14 @@ export function connectPostgres(
     failure,
     read: statement(true),
     write: statement(false),
-    transaction(work) {
+    transaction(durable, work) {
       let committing = false;
       return attempts(
         () => !committing,
         async () => {
           const client = await pool.connect();
           try {
-            return await inTransaction(client, work, () => {
+            return await inTransaction(client, durable, work, () => {
               committing = true;
             });
           } finally {
@@ -113,6 +114,7 @@ export function connectPostgres(
 
 async function inTransaction<T>(
   client: PoolClient,
+  durable: boolean,
   work: (transaction: Transaction) => Promise<T>,
   beforeCommit: () => void,
 ): Promise<T> {
@@ -124,14 +126,15 @@ async function inTransaction<T>(
     return sending;
   };
   const query = async <Row>(
-    config: { text: string; name?: string },
+    config: { text: string; name: string },
     values: readonly Value[],
   ): Promise<Row[]> => (await client.query({ ...config, values: [...values] })).rows as Row[];
   send(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
+  // A session commits durably by itself. Local: the next transaction on this connection may be another's.
+  if (!durable) send(client.query("SET LOCAL synchronous_commit = off"));
   try {
     const value = await work({
       query: (text, values) => send(query({ text, name: statementName(text) }, values)),
-      queryOnce: (text, values) => send(query({ text }, values)),
     });
     beforeCommit();
     send(client.query("COMMIT"));

@@ -53,18 +53,29 @@ const MIGRATIONS = [
    CREATE TABLE $.servers (owner text PRIMARY KEY, until float8 NOT NULL);`,
   // Servers of an earlier release do not say it: they may.
   "ALTER TABLE $.servers ADD COLUMN runs_jobs int2 NOT NULL DEFAULT 1",
+  // What a claim looks for and changes. (Not by JSON functions: they refuse a text with U+0000. Within a JSON string each
+  // quote has a backslash, so the last match is the field of the record.)
+  `ALTER TABLE $.jobs ADD COLUMN attempt float8 NOT NULL DEFAULT 0, ADD COLUMN failures float8 NOT NULL DEFAULT 0,
+     ADD COLUMN claim text, ADD COLUMN updated_at float8 NOT NULL DEFAULT 0;
+   UPDATE $.jobs SET attempt = substring(rest FROM '.*"attempt":([0-9]+),"failures":')::float8,
+     failures = substring(rest FROM '.*"failures":([0-9]+)')::float8,
+     updated_at = substring(rest FROM '.*"updatedAt":([0-9.e+]+)')::float8;
+   DROP INDEX $.jobs_queued;
+   CREATE INDEX jobs_queued ON $.jobs (resource) WHERE status IN ('queued', 'awaiting_payment');
+   CREATE INDEX jobs_waiting ON $.jobs (resource, created_at, id) WHERE status = 'queued';
+   CREATE INDEX jobs_running ON $.jobs (resource, created_at, id) WHERE status = 'running';`,
+  // Earlier releases kept a queue in the schema `$_boss`. It is left untouched as long as servers of such a release may
+  // still run; the next release drops it.
 ];
 
 /**
- * Brings a schema to the version that this program knows, and makes it, and the one beside it, when it is not there.
- * Any number of servers may do so at once: one does it, the others wait for it.
- * @param beside Another schema, whose tables are not our business.
+ * Brings a schema to the version that this program knows, and makes it when it is not there. Any number of servers may
+ * do so at once: one does it, the others wait for it.
  * @throws when a newer version of this program has written the schema, or it is not ours.
  */
 export async function migrate(
   config: ClientConfig,
   schema: string,
-  beside: string,
   migrations: readonly string[] = MIGRATIONS,
 ): Promise<void> {
   const client = new Client(config);
@@ -74,7 +85,7 @@ export async function migrate(
     await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 402))", [`migrate ${schema}`]);
     await assertWritable(client);
-    for (const name of [schema, beside]) await ensureSchema(client, name);
+    await ensureSchema(client, schema);
     const version = await versionOf(client, schema, migrations.length);
     for (const sql of migrations.slice(version)) await client.query(sql.replaceAll("$.", `${schema}.`));
     if (version === 0) {

@@ -1,6 +1,5 @@
 import { connectPostgres, type PostgresConnection } from "./postgres-connection.ts";
 import { migrate } from "./postgres-migrations.ts";
-import { type PostgresQueue, startQueue } from "./postgres-queue.ts";
 
 /** The clock that all who use a schema go by. */
 interface Clock {
@@ -15,7 +14,6 @@ export interface Opened {
   readonly schema: string;
   readonly db: PostgresConnection;
   readonly clock: Clock;
-  readonly queue: PostgresQueue;
 }
 
 /** A schema that is opened when it is first needed. */
@@ -41,7 +39,7 @@ export function openPostgres(
   onError: (error: unknown) => void,
 ): Opening {
   const { connectionString, schema, maxConnections, now, create } = settings;
-  // It is written into statements as it is, and pg-boss takes names of up to 50 letters.
+  // It is written into statements unquoted. Names have at most 63 letters, and some of ours are longer than the schema's.
   if (!/^(?!pg_)[a-z_][a-z0-9_]{0,44}$/.test(schema)) {
     throw new Error(
       `store: ${JSON.stringify(schema)} cannot be a schema; up to 45 lower-case letters, digits and _ can`,
@@ -57,11 +55,10 @@ export function openPostgres(
   let closed: Promise<void> | undefined;
 
   async function open(): Promise<Opened> {
-    const beside = `${schema}_boss`;
     try {
       if (!create) await mustBeThere(db, schema);
-      await migrate(db.config, schema, beside);
-      return { schema, db, clock, queue: await startQueue(db, beside, onError) };
+      await migrate(db.config, schema);
+      return { schema, db, clock };
     } catch (error) {
       // A database that is down when we start must not stay so for ever.
       opened = undefined;
@@ -91,7 +88,7 @@ export function openPostgres(
     close() {
       closed ??= (async () => {
         await Promise.all(working);
-        await (await opened?.catch(() => undefined))?.queue.stop();
+        await opened?.catch(() => {});
         await db.close();
       })();
       return closed;

@@ -63,9 +63,13 @@ const JOBS: Columns<JobRow> = {
   start_by: "float8",
   callback_at: "float8",
   created_at: "float8",
+  updated_at: "float8",
   started_at: "float8",
   ended_at: "float8",
   expires_at: "float8",
+  attempt: "float8",
+  failures: "float8",
+  claim: "text",
   rest: "text",
 };
 
@@ -91,7 +95,7 @@ export const jobTable = table<JobRow, JobRecord>(
   JOBS,
   [
     ...(["status", "code", "owner", "run_at", "start_by", "callback_at", "started_at", "ended_at"] as const),
-    ...(["expires_at", "rest"] as const),
+    ...(["updated_at", "expires_at", "attempt", "failures", "claim", "rest"] as const),
   ],
   jobRow,
   jobOf,

@@ -1,7 +1,7 @@
 import { beginCall, findHolder, type News } from "./postgres-begin.ts";
 import { changeRecords } from "./postgres-change.ts";
+import { createClaim } from "./postgres-claim.ts";
 import type { Value } from "./postgres-connection.ts";
-import { createHandOut } from "./postgres-handout.ts";
 import { listen } from "./postgres-news.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
@@ -12,16 +12,9 @@ import type { JobListener, JobRecord, Store } from "./store.ts";
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:5432/database`, with what else libpq knows: `?sslmode=verify-full`. */
   readonly connectionString: string;
-  /**
-   * Holds the store's tables; made when it is not there. A second schema beside it, `<schema>_boss`, holds the queue.
-   * @default "resource402"
-   */
+  /** Holds the store's tables; made when it is not there. @default "resource402" */
   readonly schema?: string;
-  /**
-   * Connections for queries, of this process. It needs two more at times: one that listens for changes, one for the
-   * queue.
-   * @default 10
-   */
+  /** Connections for queries, of this process. One more listens for changes. @default 10 */
   readonly maxConnections?: number;
   /** Make the schema when it is not there. @default true */
   readonly create?: boolean;
@@ -35,8 +28,8 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * Keeps everything in a Postgres database (13 or later), for any number of servers: jobs are handed to one of them each,
- * and all hear of changes at once. What a method has resolved is as durable as the database is.
+ * Keeps everything in a Postgres database (13 or later), for any number of servers: each job is claimed by one of them,
+ * and all hear of changes at once. A durable write is as durable as the database is.
  *
  * Connects when it is first used, makes its tables, and brings those of an earlier release up to date. Needs sessions of
  * its own: directly, or through a pooler in session mode.
@@ -56,7 +49,6 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   const opening = openPostgres({ connectionString, schema, maxConnections, now, create }, onError);
   const { use, db } = opening;
   const { sql: NOW, time } = opening.clock;
-  const handOutJobs = createHandOut();
   const read = <Row>(text: string, values: readonly Value[] = []): Promise<Row[]> =>
     use((opened) => opened.db.read<Row>(text, values));
   const readCalls = async (where: string, values: readonly Value[]) =>
@@ -91,6 +83,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     id.length < 1000 ? `${origin} ${status} ${toText(id)}` : "",
   ];
   const channel = `${schema}_jobs`;
+  const claim = createClaim(schema, channel, origin);
   function hear(payload: string | undefined): void {
     const [from, status, ...id] = payload?.split(" ") ?? [];
     if (from === origin) return;
@@ -99,17 +92,14 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
   return {
     attend(owner, forMs, runsJobs = false) {
-      return use(async () => {
-        if (forMs <= 0) {
-          await db.read(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
-          return;
-        }
-        await db.read(
-          `INSERT INTO ${schema}.servers (owner, until, runs_jobs) VALUES ($2, ${NOW} + $3::float8, $4::int2)
-           ON CONFLICT (owner) DO UPDATE SET until = excluded.until, runs_jobs = excluded.runs_jobs`,
-          [time(), toText(owner), forMs, Number(runsJobs)],
-        );
-      });
+      const write = (text: string, values: readonly Value[]): Promise<void> =>
+        use(() => db.transaction(false, async ({ query }) => void query(text, values)));
+      if (forMs <= 0) return write(`DELETE FROM ${schema}.servers WHERE owner = $1`, [toText(owner)]);
+      return write(
+        `INSERT INTO ${schema}.servers (owner, until, runs_jobs) VALUES ($2, ${NOW} + $3::float8, $4::int2)
+         ON CONFLICT (owner) DO UPDATE SET until = excluded.until, runs_jobs = excluded.runs_jobs`,
+        [time(), toText(owner), forMs, Number(runsJobs)],
+      );
     },
 
     async workers() {
@@ -128,9 +118,9 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       return (await readCalls("id = $1", [toText(id)]))[0];
     },
 
-    async begin(call, job, limits = {}) {
+    async begin(call, job, options) {
       const news: News = job ? newsOf(job) : [channel, ""];
-      const outcome = await use((opened) => beginCall(opened, call, job, limits, news));
+      const outcome = await use((opened) => beginCall(opened, call, job, options, news));
       if (job && outcome.begun) tell({ id: job.id, status: job.status });
       return outcome;
     },
@@ -148,29 +138,10 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       );
     },
 
-    async openJobs({ limit, most = {} }) {
-      const open = `ended_at IS NULL
-        AND ((status = 'queued' AND run_at <= ${NOW}) OR (status = 'running' AND ${orphaned("jobs")}))`;
-      const oldest = "ORDER BY created_at, id";
-      const resources = Object.keys(most);
-      // Of each limited resource by itself, and of all others together.
-      const rows = await read<object>(
-        `SELECT * FROM (
-           (SELECT ${jobTable.columns} FROM ${schema}.jobs
-            WHERE resource <> ALL ($3::text[]) AND ${open} ${oldest} LIMIT $2::int8)
-           UNION ALL
-           SELECT found.* FROM unnest($3::text[], $4::int8[]) AS limited (name, most) CROSS JOIN LATERAL (
-             SELECT ${jobTable.columns} FROM ${schema}.jobs
-             WHERE resource = limited.name AND ${open} ${oldest} LIMIT limited.most
-           ) AS found
-         ) AS jobs ${oldest} LIMIT $2::int8`,
-        [time(), limit, resources.map(toText), resources.map((name) => within(limit, most[name] ?? 0))],
-      );
-      return rows.map(jobTable.record);
-    },
-
-    handOut(room) {
-      return use((opened) => handOutJobs(opened, room));
+    async claimJobs(options) {
+      const claimed = await use((opened) => claim(opened, options));
+      for (const { job } of claimed) tell({ id: job.id, status: job.status });
+      return claimed;
     },
 
     lateJobs(limit) {
@@ -229,5 +200,3 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     },
   };
 }
-
-const within = (limit: number, most: number): number => Math.max(0, Math.min(limit, most));

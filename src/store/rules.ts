@@ -1,5 +1,14 @@
 import { TERMINAL } from "../wire/index.ts";
-import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, Step, Stepped } from "./store.ts";
+import type {
+  CallRecord,
+  ClaimedJob,
+  ClaimOptions,
+  JobRecord,
+  PaymentIdentity,
+  RefundRecord,
+  Step,
+  Stepped,
+} from "./store.ts";
 import { AUTHORIZATION_MARGIN_MS, CALL_LIFE_MS, REFUND_LIFE_MS } from "./store.ts";
 
 /** Whether a server lives, by the store's clock. */
@@ -25,18 +34,63 @@ export function hasEndedFree(call: Pick<CallRecord, "paymentState" | "answer" | 
   return call.jobId === undefined && call.paymentState === "unused" && !isOpen(call);
 }
 
-/** May be started: queued, whoever queued it, and its time has come. */
-export function isReady(job: Pick<JobRecord, "status" | "runAt">, now: number): boolean {
-  return job.status === "queued" && job.runAt <= now;
-}
-
-/** Waits for a server: ready, or running under a dead one. */
-export function isWaiting(
-  job: Pick<JobRecord, "status" | "owner" | "runAt">,
+/** Whether a claim may take this job. */
+export function isClaimable(
+  job: Pick<JobRecord, "id" | "status" | "owner" | "runAt" | "startBy">,
+  { owner, except = [], orphans = false }: ClaimOptions,
   alive: Alive,
   now: number,
 ): boolean {
-  return isReady(job, now) || (job.status === "running" && isOrphaned(job, alive));
+  if (except.includes(job.id)) return false;
+  if (job.status === "running") return orphans && (job.owner === owner || isOrphaned(job, alive));
+  return job.status === "queued" && job.runAt <= now && (job.startBy === undefined || job.startBy > now);
+}
+
+/** What a claim makes of a job. */
+export function claimed(job: JobRecord, owner: string, now: number): ClaimedJob {
+  const orphaned = job.status === "running";
+  return {
+    job: {
+      ...job,
+      status: "running",
+      owner,
+      claim: crypto.randomUUID(),
+      attempt: job.attempt + 1,
+      // A server that has lost track of its own job (the store failed) is not a failure of the job.
+      failures: job.failures + (orphaned && job.owner !== owner ? 1 : 0),
+      startBy: undefined,
+      startedAt: job.startedAt ?? now,
+      updatedAt: now,
+    },
+    orphaned,
+  };
+}
+
+/** What a claim decides by. */
+export type Candidate = Pick<JobRecord, "id" | "resource" | "createdAt">;
+
+/**
+ * The claimable jobs that a claim takes, in order: each resource gives its oldest, then each its second oldest. The
+ * turns begin behind the resource that `last` names, so that claims of one job at a time are fair as well.
+ */
+export function inTurns<Job extends Candidate>(
+  jobs: Iterable<Job>,
+  { limit, most = {} }: Pick<ClaimOptions, "limit" | "most">,
+  last: string,
+): Job[] {
+  const byResource = new Map<string, Job[]>();
+  for (const job of [...jobs].sort(byAge)) {
+    const own = byResource.get(job.resource) ?? [];
+    byResource.set(job.resource, own);
+    if (own.length < (most[job.resource] ?? limit)) own.push(job);
+  }
+  const names = [...byResource.keys()].sort();
+  const order = [...names.filter((name) => name > last), ...names.filter((name) => name <= last)];
+  return order
+    .flatMap((name, place) => (byResource.get(name) ?? []).map((job, turn) => ({ job, turn, place })))
+    .sort((a, b) => a.turn - b.turn || a.place - b.place)
+    .slice(0, limit)
+    .map(({ job }) => job);
 }
 
 /**
@@ -114,7 +168,7 @@ function takeJob(
 ): JobRecord | undefined {
   if (!job) return undefined;
   if (when?.status && !when.status.includes(job.status)) return undefined;
-  if (when?.attempt !== undefined && job.attempt !== when.attempt) return undefined;
+  if (when && "claim" in when && job.claim !== when.claim) return undefined;
   if (when?.owner !== undefined && job.owner !== when.owner) return undefined;
   if (when?.orphaned && !isOrphaned(job, alive)) return undefined;
   if (when?.callbackTries !== undefined && job.callback?.tries !== when.callbackTries) return undefined;

@@ -9,11 +9,12 @@ export interface SqliteFile {
   /** Runs one reading statement. */
   read<T>(work: () => T): Promise<T>;
   /**
-   * Runs `work` in a transaction and resolves once that is on the disk. A commit waits for the disk, and all other
-   * work of this process with it; so what is written in the same turn of the event loop goes in one commit. Each
-   * `work` still is all or nothing: when it throws, only its own writes are undone, unless the disk gave up.
+   * Runs `work` in a transaction and resolves once that is committed, and on the disk if it is `durable`. A durable
+   * commit waits for the disk, and all other work of this process with it; so what is written in the same turn of the
+   * event loop goes in one commit, which is durable if one of them is. Each `work` still is all or nothing: when it
+   * throws, only its own writes are undone, unless the disk gave up.
    */
-  write<T>(work: () => T): Promise<T>;
+  write<T>(durable: boolean, work: () => T): Promise<T>;
   /**
    * How much may be written before what was written moves from the log into the file, in pages: a commit does that, and
    * whatever else this process does waits for it. More at a time is less work in all; less at a time is shorter waits.
@@ -55,6 +56,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   const release = db.prepare("RELEASE writer");
 
   interface Writer {
+    readonly durable: boolean;
     work(): unknown;
     resolve(value: unknown): void;
     reject(error: unknown): void;
@@ -63,6 +65,8 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   let draining: Promise<void> | undefined;
   let closed = false;
   let every: number | undefined;
+  /** As the file is opened. */
+  let isFlushing = true;
 
   // SQLite's own waiting would stop the event loop, and with it every request and every sign of life.
   async function whenFree<T>(attempt: () => T): Promise<T> {
@@ -87,6 +91,8 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
       }
       try {
         await whenFree(() => {
+          // Only between two transactions. A flush takes all commits before it to the disk as well: they share one log.
+          flushing(waiting.some(({ durable }) => durable));
           begin.run();
           writeTogether(waiting.splice(0));
         });
@@ -95,6 +101,13 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
       }
     }
     draining = undefined;
+  }
+
+  /** Whether commits wait for the disk. Never OFF, which could damage the file. Source: sqlite.org/pragma.html#pragma_synchronous */
+  function flushing(durable: boolean): void {
+    if (durable === isFlushing) return;
+    db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
+    isFlushing = durable;
   }
 
   function writeTogether(writers: readonly Writer[]): void {
@@ -129,10 +142,10 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
       if (closed) throw over();
       return whenFree(work);
     },
-    async write<T>(work: () => T) {
+    async write<T>(durable: boolean, work: () => T) {
       if (closed) throw over();
       return new Promise<T>((resolve, reject) => {
-        waiting.push({ work, resolve: resolve as Writer["resolve"], reject });
+        waiting.push({ durable, work, resolve: resolve as Writer["resolve"], reject });
         draining ??= drain();
       });
     },

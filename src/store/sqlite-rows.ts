@@ -54,6 +54,14 @@ export const MIGRATIONS = [
    CREATE TABLE servers (owner TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID;`,
   // Servers of an earlier release do not say it: they may.
   "ALTER TABLE servers ADD COLUMN runs_jobs INTEGER NOT NULL DEFAULT 1",
+  // What a claim looks for and changes.
+  `ALTER TABLE jobs ADD COLUMN attempt REAL NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN failures REAL NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN claim TEXT;
+   ALTER TABLE jobs ADD COLUMN updated_at REAL NOT NULL DEFAULT 0;
+   UPDATE jobs SET attempt = rest ->> '$.attempt', failures = rest ->> '$.failures', updated_at = rest ->> '$.updatedAt';
+   CREATE INDEX jobs_waiting ON jobs (resource, created_at, id) WHERE status = 'queued';
+   CREATE INDEX jobs_running ON jobs (resource, created_at, id) WHERE status = 'running';`,
 ];
 
 // Aliases, not interfaces: those would not be taken for named parameters.
@@ -150,9 +158,13 @@ export type JobRow = {
   start_by: number | null;
   callback_at: number | null;
   created_at: number;
+  updated_at: number;
   started_at: number | null;
   ended_at: number | null;
   expires_at: number | null;
+  attempt: number;
+  failures: number;
+  claim: string | null;
   rest: string;
 };
 
@@ -166,9 +178,13 @@ type JobRest = Omit<
   | "runAt"
   | "startBy"
   | "createdAt"
+  | "updatedAt"
   | "startedAt"
   | "endedAt"
   | "expiresAt"
+  | "attempt"
+  | "failures"
+  | "claim"
 >;
 
 export function jobRow(job: JobRecord): JobRow {
@@ -183,11 +199,8 @@ export function jobRow(job: JobRecord): JobRow {
     failure: job.failure,
     paymentState: job.paymentState,
     receipt: job.receipt,
-    attempt: job.attempt,
-    failures: job.failures,
     callback: job.callback,
     trace: job.trace,
-    updatedAt: job.updatedAt,
   };
   return {
     id,
@@ -200,9 +213,13 @@ export function jobRow(job: JobRecord): JobRow {
     start_by: startBy ?? null,
     callback_at: job.callback?.dueAt ?? null,
     created_at: createdAt,
+    updated_at: job.updatedAt,
     started_at: startedAt ?? null,
     ended_at: endedAt ?? null,
     expires_at: expiresAt ?? null,
+    attempt: job.attempt,
+    failures: job.failures,
+    claim: job.claim ?? null,
     rest: JSON.stringify(rest),
   };
 }
@@ -223,14 +240,15 @@ export function jobOf(row: JobRow): JobRecord {
     paymentState: rest.paymentState,
     receipt: rest.receipt,
     owner: row.owner ?? undefined,
-    attempt: rest.attempt,
-    failures: rest.failures,
+    attempt: row.attempt,
+    claim: row.claim ?? undefined,
+    failures: row.failures,
     runAt: row.run_at,
     startBy: row.start_by ?? undefined,
     callback: rest.callback && { ...rest.callback, dueAt: row.callback_at ?? undefined },
     trace: rest.trace,
     createdAt: row.created_at,
-    updatedAt: rest.updatedAt,
+    updatedAt: row.updated_at,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,

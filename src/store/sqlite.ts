@@ -1,4 +1,13 @@
-import { type Alive, byAge, isLongInDoubt, isOutstanding, take } from "./rules.ts";
+import {
+  type Alive,
+  byAge,
+  type Candidate,
+  claimed,
+  inTurns,
+  isLongInDoubt,
+  isOutstanding,
+  take,
+} from "./rules.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import {
   type CallRow,
@@ -13,13 +22,11 @@ import {
   refundRow,
 } from "./sqlite-rows.ts";
 import { sqliteTally } from "./sqlite-tally.ts";
-import type { Begun, CallRecord, JobListener, JobRecord, Limits, Room, Store } from "./store.ts";
+import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
-const READY = "status = 'queued' AND run_at <= :now";
-const FITS =
-  "resource NOT IN (SELECT value FROM json_each(:without)) AND (:only IS NULL OR resource = :only)";
+const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
 const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state = 'owed' AND refunds.call_id";
 /** How often another process's changes are looked for while somebody listens. */
 const LOOK_EVERY_MS = 200;
@@ -35,9 +42,8 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What a method
- * has resolved is on the disk: it survives a crash of the process, and of the machine as far as its disk keeps its
- * word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
+ * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What is written
+ * survives a crash of the process; what is written durably also one of the machine, as far as its disk keeps its word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
  * trusted. `":memory:"` keeps everything in this process instead.
  *
  * A method rejects when the disk is full, the file is locked for longer than `busyMs`, or reading and writing fail;
@@ -104,21 +110,42 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   const jobs = {
     put: put(
       "jobs",
-      `id, call_id, resource, status, code, owner, run_at, start_by, callback_at, created_at, started_at, ended_at,
-       expires_at, rest`,
+      `id, call_id, resource, status, code, owner, run_at, start_by, callback_at, created_at, updated_at, started_at,
+       ended_at, expires_at, attempt, failures, claim, rest`,
       [
-        ...["status", "code", "owner", "run_at", "start_by", "callback_at", "started_at", "ended_at"],
-        ...["expires_at", "rest"],
+        ...[
+          "status",
+          "code",
+          "owner",
+          "run_at",
+          "start_by",
+          "callback_at",
+          "updated_at",
+          "started_at",
+          "ended_at",
+        ],
+        ...["expires_at", "attempt", "failures", "claim", "rest"],
       ],
     ),
     delete: prepare("DELETE FROM jobs WHERE id = ?"),
     get: prepare<JobRow>("SELECT * FROM jobs WHERE id = ?"),
-    open: prepare<JobRow>(
-      `SELECT * FROM jobs WHERE ended_at IS NULL AND ${FITS}
-         AND ((${READY}) OR (status = 'running' AND ${ORPHANED})) ORDER BY created_at, id LIMIT :limit`,
+    /** The oldest of each resource that has some. */
+    claimable: prepare<Candidate>(
+      `WITH RECURSIVE names (name) AS (
+         SELECT min(resource) FROM jobs WHERE status = 'queued'
+         UNION ALL
+         SELECT (SELECT min(resource) FROM jobs WHERE status = 'queued' AND resource > name)
+         FROM names WHERE name IS NOT NULL
+       )
+       SELECT id, resource, created_at AS createdAt FROM names JOIN jobs ON jobs.rowid IN (
+         SELECT rowid FROM jobs WHERE resource = name AND status = 'queued' AND run_at <= :now
+           AND (start_by IS NULL OR start_by > :now) AND ${NOT_EXCEPTED}
+         ORDER BY created_at, id LIMIT :limit
+       )`,
     ),
-    ready: prepare<JobRow>(
-      `SELECT id, resource, created_at FROM jobs WHERE ended_at IS NULL AND ${FITS} AND ${READY} ORDER BY created_at, id LIMIT :limit`,
+    orphaned: prepare<Candidate>(
+      `SELECT id, resource, created_at AS createdAt FROM jobs
+       WHERE status = 'running' AND (owner = :owner OR ${ORPHANED}) AND ${NOT_EXCEPTED}`,
     ),
     late: prepare<JobRow>(
       `SELECT * FROM jobs WHERE status = 'queued' AND start_by <= :now ORDER BY start_by LIMIT :limit`,
@@ -167,6 +194,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   const tell: JobListener = (news) => {
     for (const listener of listeners) listener(news);
   };
+  /** The resource whose turn was last. */
+  let lastClaimed = "";
   let looking: ReturnType<typeof setInterval> | undefined;
 
   const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
@@ -193,18 +222,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       .reduce((sum, { value }) => sum + value, 0);
   }
 
-  /** The oldest rows there is room for: of each limited resource by itself, and of all others together. */
-  function fitting(statement: Statement<JobRow>, { limit, most = {} }: Room): JobRow[] {
-    const limited = Object.keys(most);
-    const rows = (of: { only: string | null; without: string; limit: number }) =>
-      statement.all({ now: now(), ...of });
-    const found = limited.flatMap((only) =>
-      rows({ only, without: "[]", limit: Math.min(limit, Math.max(0, most[only] ?? 0)) }),
-    );
-    const others = rows({ only: null, without: JSON.stringify(limited), limit });
-    if (found.length === 0) return others;
-    const age = (row: JobRow) => ({ createdAt: row.created_at, id: row.id });
-    return [...found, ...others].sort((a, b) => byAge(age(a), age(b))).slice(0, limit);
+  /** The jobs that a claim takes, in the order of their turns. */
+  function claimable({ owner, limit, most, except = [], orphans }: ClaimOptions): Candidate[] {
+    const by = { now: now(), except: JSON.stringify(except) };
+    const found = jobs.claimable.all({ ...by, limit });
+    if (orphans) found.push(...jobs.orphaned.all({ ...by, owner }));
+    return inTurns(found, { limit, ...(most && { most }) }, lastClaimed);
   }
 
   function isFull(
@@ -218,7 +241,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
   return {
     attend(owner, forMs, runsJobs = false) {
-      return file.write(() => {
+      return file.write(false, () => {
         if (forMs > 0) servers.put.run(owner, now() + forMs, Number(runsJobs));
         else servers.delete.run(owner);
       });
@@ -236,8 +259,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       return file.read(() => callById(id));
     },
 
-    async begin(call, job, limits = {}) {
-      const outcome = await file.write<Begun>(() => {
+    async begin(call, job, limits) {
+      const outcome = await file.write<Begun>(limits.durable, () => {
         const holder = holderOf(call);
         if (holder) return { begun: false, because: "taken", holder };
         const { payer } = call.identity;
@@ -261,7 +284,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
 
     async change(step) {
-      const stepped = await file.write(() => {
+      const stepped = await file.write(step.durable, () => {
         const call = step.call && callById(step.call.id);
         const job = step.job && jobById(step.job.id);
         const refund = step.refund && refundById("add" in step.refund ? step.refund.add.id : step.refund.id);
@@ -282,12 +305,21 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       return file.read(() => calls.open.all({ now: now(), limit }).map(callOf));
     },
 
-    openJobs(room) {
-      return file.read(() => fitting(jobs.open, room).map(jobOf));
-    },
-
-    handOut(room) {
-      return file.read(() => fitting(jobs.ready, room).map(({ id, resource }) => ({ id, resource })));
+    async claimJobs(options) {
+      // Looks before it locks the file: mostly nothing waits.
+      if ((await file.read(() => claimable(options))).length === 0) return [];
+      const taken = await file.write(true, () =>
+        claimable(options).flatMap(({ id }) => {
+          const job = jobById(id);
+          if (!job) return [];
+          const one = claimed(job, options.owner, now());
+          jobs.put.run(jobRow(one.job));
+          return [one];
+        }),
+      );
+      lastClaimed = taken.at(-1)?.job.resource ?? lastClaimed;
+      for (const { job } of taken) tell({ id: job.id, status: job.status });
+      return taken.sort((a, b) => byAge(a.job, b.job));
     },
 
     lateJobs(limit) {
@@ -322,7 +354,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
 
     async sweep(at, limit) {
-      const swept = await file.write(() => {
+      // Relaxed: what a power cut brings back is swept again.
+      const swept = await file.write(false, () => {
         const expired = jobs.expired.all({ at, limit });
         for (const { id, call_id } of expired) {
           jobs.delete.run(id);

@@ -108,8 +108,10 @@ export interface JobRecord {
   readonly receipt: Receipt | undefined;
   /** The server that runs it. */
   readonly owner: string | undefined;
-  /** How often it has been started: who has not the last number writes nothing any more. */
+  /** How often it has been claimed. After a power cut a number may come twice: writes are guarded by `claim`. */
   readonly attempt: number;
+  /** Random id of the last claim (fencing token): writes of an older attempt are rejected. Absent before the first. */
+  readonly claim: string | undefined;
   /** How many of these attempts have failed: the handler threw or timed out, or its server died. */
   readonly failures: number;
   /** Not to be started before, while it is queued; milliseconds since the epoch. */
@@ -141,7 +143,6 @@ export type JobChange = Partial<
     | "paymentState"
     | "receipt"
     | "owner"
-    | "attempt"
     | "failures"
     | "runAt"
     | "startBy"
@@ -198,11 +199,21 @@ export type RefundChange = Partial<
   Pick<RefundRecord, "state" | "payment" | "transaction" | "problem" | "tries" | "retryAt">
 >;
 
+/** What every write says of itself. */
+export interface Durability {
+  /**
+   * True: on disk when the promise resolves, and all that was written before it. False: visible to all processes and
+   * safe when a server is killed, but a power cut (on Postgres also a crash of the database) may undo it. A cut undoes
+   * the last writes, never one without those that came after it.
+   */
+  readonly durable: boolean;
+}
+
 /**
  * What is written in one transaction, or not at all. Every guard (`when`) must hold of the record as it stands, and
  * every record named must exist.
  */
-export interface Step {
+export interface Step extends Durability {
   readonly call?: {
     readonly id: string;
     readonly when?: {
@@ -219,7 +230,8 @@ export interface Step {
     readonly id: string;
     readonly when?: {
       readonly status?: readonly JobStatus[];
-      readonly attempt?: number;
+      /** Where the field is given: the record's `claim`, which is `undefined` before the first. */
+      readonly claim?: string | undefined;
       readonly owner?: string;
       readonly orphaned?: true;
       /** The tries of its callback, so that one server makes the next. */
@@ -270,12 +282,30 @@ export type Begun =
   | { readonly begun: false; readonly because: "taken" | "duplicate"; readonly holder: CallRecord }
   | { readonly begun: false; readonly because: "outstanding" | "full" };
 
-/** Which jobs a worker has room for. */
-export interface Room {
+/** Which jobs a server claims. */
+export interface ClaimOptions {
+  /** The server that is going to run them. Its lease must be valid. */
+  readonly owner: string;
+  /** How many at most. */
   readonly limit: number;
-  /** By resource, where it takes fewer of it than that; 0 is none. */
+  /** How many at most of a resource, by name; 0 claims none of it. @default `limit` */
   readonly most?: Readonly<Record<string, number>>;
+  /** Jobs that `owner` still executes: they are never claimed, even when another server has queued them again. */
+  readonly except?: readonly string[];
+  /**
+   * Also claims jobs in status `running` whose owner no longer lives (this counts as a failure), or is `owner` itself,
+   * which has lost track of them. @default false
+   */
+  readonly orphans?: boolean;
 }
+
+export interface ClaimedJob {
+  readonly job: JobRecord;
+  /** The job was `running`: its previous attempt did not report how it ended. */
+  readonly orphaned: boolean;
+}
+
+export interface BeginOptions extends Limits, Durability {}
 
 /** Told that a job was begun or changed, by this process or another; `undefined` when any may have been. */
 export type JobListener = (news: Pick<JobRecord, "id" | "status"> | undefined) => void;
@@ -329,7 +359,7 @@ export interface Tally {
 }
 
 /**
- * The truth about calls, jobs and refunds. Each method is one transaction, durable when its promise resolves.
+ * The truth about calls, jobs and refunds. Each method is one transaction; {@link Durability} says what a write survives.
  * Implementations hold two unique rules: (network, payer, nonce), and (resource, payer, key) where there is a key.
  * What the records mean is the ledger's business: a store only keeps them. It reads the time from its own clock, so
  * that leases do not depend on the clocks of several machines.
@@ -337,6 +367,7 @@ export interface Tally {
 export interface Store {
   /**
    * Says that a server lives: for `forMs` from now, or, with 0, not any more. What a dead one owned is orphaned.
+   * Relaxed: a lease that is lost ends early, and then each claim's id keeps attempts apart.
    * @param runsJobs whether it is one of the {@link workers}; default: it is not
    */
   attend(owner: string, forMs: number, runsJobs?: boolean): Promise<void>;
@@ -355,7 +386,7 @@ export interface Store {
   call(id: string): Promise<CallRecord | undefined>;
 
   /** Writes a call and its job, unless something forbids it. */
-  begin(call: CallRecord, job: JobRecord | undefined, limits?: Limits): Promise<Begun>;
+  begin(call: CallRecord, job: JobRecord | undefined, options: BeginOptions): Promise<Begun>;
 
   /** Takes a step; `undefined`, and nothing written, when a guard does not hold. */
   change(step: Step): Promise<Stepped | undefined>;
@@ -366,16 +397,11 @@ export interface Store {
   openCalls(limit: number): Promise<readonly CallRecord[]>;
 
   /**
-   * Jobs that wait for a server: queued and their `runAt` has come, or running under one that does not live any more.
-   * Oldest first.
+   * Moves queued jobs whose `runAt` has come and whose `startBy` has not passed to `running`: each gets the owner, the
+   * next attempt number and a random `claim`, and no other claim gets it. Resources take turns, so the backlog of one
+   * does not delay another; within a resource the oldest job comes first. Durable. Returns the jobs, oldest first.
    */
-  openJobs(room: Room): Promise<readonly JobRecord[]>;
-
-  /**
-   * Queued jobs whose `runAt` has come, oldest first. A store that many machines share hands each to one of them;
-   * whoever has it must still claim it, and what is not claimed comes back through {@link openJobs}.
-   */
-  handOut(room: Room): Promise<readonly Pick<JobRecord, "id" | "resource">[]>;
+  claimJobs(options: ClaimOptions): Promise<readonly ClaimedJob[]>;
 
   /** Queued jobs that were never started and whose `startBy` has passed. */
   lateJobs(limit: number): Promise<readonly JobRecord[]>;

@@ -161,6 +161,7 @@ async function fill(store: Store, from: number, to: number): Promise<void> {
         ...{ ...ended, createdAt, startedAt: createdAt + 50, status: "succeeded", progress: 100, attempt: 1 },
         ...{ result, receipt, paymentState: "settled" },
       }),
+      { durable: true },
     );
   });
   for (const begun of await Promise.all(writes))

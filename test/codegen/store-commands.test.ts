@@ -47,7 +47,7 @@ describe("resource402 stats", () => {
     await written(project.folder);
     const store = sqliteStore(join(project.folder, "shop.db"));
     const [owed] = await store.refunds({ state: "owed", limit: 1 });
-    await store.change({ refund: { id: owed?.id ?? "", set: { state: "paid" } } });
+    await store.change({ durable: true, refund: { id: owed?.id ?? "", set: { state: "paid" } } });
     await store.close();
     const { out } = await project.run("stats", "--store", "shop.db");
     expect(out).toMatch(/^echo .+ \$0\.0200 +– +0 +0 +– /m);
@@ -89,7 +89,7 @@ describe("resource402 stats", () => {
     const empty = await project.run("stats", "--store", "shop.db", "--since", "7d");
     expect(empty.out).toBe("Nothing was called in the last 7 days, and nothing waits.\n");
     const now = { createdAt: Date.now(), paymentState: "in_flight", tries: 1 } as const;
-    await store.begin(call("c1", now), undefined);
+    await store.begin(call("c1", now), undefined, { durable: true });
     expect((await project.run("stats", "--store", "shop.db")).out).toContain("1 settlement in doubt.");
     await store.close();
   });
@@ -99,7 +99,7 @@ describe("resource402 stats", () => {
     const store = sqliteStore(join(project.folder, "shop.db"));
     const { process, until } = project.start("stats", "--store", "shop.db", "--watch");
     await until("Nothing was called");
-    await store.begin(call("c1", { createdAt: Date.now() }), undefined);
+    await store.begin(call("c1", { createdAt: Date.now() }), undefined, { durable: true });
     await until("upscale");
     const ended = new Promise((resolve) => process.once("exit", resolve));
     process.kill("SIGINT");
@@ -144,6 +144,7 @@ describe("resource402 sweep", () => {
       await store.begin(
         call(`c${n}`, kept),
         job(`j${n}`, `c${n}`, { createdAt: old, expiresAt: old, status: "succeeded" }),
+        { durable: true },
       );
     }
   }
@@ -152,8 +153,8 @@ describe("resource402 sweep", () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
     await aged(store, 250);
-    await store.begin(call("fresh", { createdAt: Date.now(), receipt }), undefined);
-    await store.change({ refund: { add: refund("r1", "c7") } });
+    await store.begin(call("fresh", { createdAt: Date.now(), receipt }), undefined, { durable: true });
+    await store.change({ durable: true, refund: { add: refund("r1", "c7") } });
     const { code, out, err } = await project.run("sweep", "--store", "shop.db");
     expect({ code, out, err }).toEqual({ code: 0, out: "Deleted 498 records.\n", err: "" });
     expect(await store.job("j7")).toMatchObject({ id: "j7" });

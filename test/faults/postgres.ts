@@ -42,8 +42,7 @@ export async function postgresStores(): Promise<(clock: VirtualClock) => Postgre
   const { server, client } = await started;
   const { rows } = await client.query<{ name: string }>(
     `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE (nspname = '${SCHEMA}' AND relkind = 'r' AND relname <> 'version')
-       OR (nspname = '${SCHEMA}_boss' AND relname = 'job')`,
+     WHERE nspname = '${SCHEMA}' AND relkind = 'r' AND relname <> 'version'`,
   );
   // A few rows are sooner deleted than eight tables are truncated.
   await client.query(rows.map(({ name }) => `DELETE FROM ${name}`).join("; "));

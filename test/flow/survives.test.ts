@@ -346,44 +346,6 @@ async function holderOf(shop: Shop, headers: Record<string, string>) {
   return shop.store.findCall({ resource: "echo", identity, key: undefined });
 }
 
-describe("a list of waiting jobs that is out of date", () => {
-  it("starts neither a job that is not paid for, nor one that a living server runs", async () => {
-    const kept = memoryStore();
-    const seen: string[] = [];
-    const store = new Proxy(kept, {
-      get: (target, name: keyof Store) =>
-        name !== "openJobs"
-          ? target[name].bind(target)
-          : async () =>
-              (await Promise.all(seen.map((id) => target.job(id)))).filter((job) => job !== undefined),
-    });
-    await using shop = await openShop({ store: kept });
-    await using other = await openShop({ world: shop.world, store, recovery: RECOVERY });
-    const settle = shop.facilitator.settle;
-    shop.facilitator.settle = async () => {
-      throw new Error("socket hang up");
-    };
-    other.facilitator.settle = shop.facilitator.settle;
-    const unpaid = await render(shop, "nobody-has-paid");
-    shop.facilitator.settle = settle;
-    const { opened, open } = gate();
-    shop.handlers.render = async ({ prompt }) => {
-      await opened;
-      return { url: "https://pictures.test/x", note: prompt };
-    };
-    const running = await render(shop, "runs-elsewhere");
-    await until(running, ({ status }) => status === "running");
-    seen.push(String((await unpaid()).jobId), String((await running()).jobId));
-    await other.server.start();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(other.runs.render).toBeUndefined();
-    expect(await unpaid()).toMatchObject({ status: "awaiting_payment" });
-    open();
-    await until(running, ({ state }) => state === "succeeded");
-    expect(shop.runs.render).toBe(1);
-  });
-});
-
 describe("a store that fails", () => {
   it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and nobody is asked to settle", async () => {
     const { store, fail } = flaky(memoryStore());

@@ -18,7 +18,10 @@ describe("a refund", () => {
   beforeEach(async () => {
     store = memoryStore();
     const asset = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
-    await store.change({ refund: { add: refund("ref_1", "c", { asset, to: account().address }) } });
+    await store.change({
+      durable: true,
+      refund: { add: refund("ref_1", "c", { asset, to: account().address }) },
+    });
   });
 
   const owed = async () => (await store.refunds({ limit: 1 }))[0] as RefundRecord;

@@ -35,20 +35,21 @@ describe.skipIf(!existsSync(BROWSER))("the operator page in a browser", () => {
       await store.begin(
         call(`call-${id}`, { ...now, jobId: `job-${id}`, answer, paymentState: "settled" }),
         job(`job-${id}`, `call-${id}`, { ...now, runAt: Number.MAX_SAFE_INTEGER }),
+        { durable: true },
       );
     }
     await store.attend("elsewhere", 3_600_000);
     const running = { status: "running", owner: "elsewhere", attempt: 1 } as const;
-    await store.change({ job: { id: "job-runs", set: { ...running, progress: 40 } } });
+    await store.change({ durable: true, job: { id: "job-runs", set: { ...running, progress: 40 } } });
     const failure = { code: "refused", error: MARKUP };
-    await store.change({ job: { id: "job-failed", set: { status: "failed", failure } } });
+    await store.change({ durable: true, job: { id: "job-failed", set: { status: "failed", failure } } });
     const owed = refund("ref-1", "call-failed", {
       ...now,
       problem: MARKUP,
       tries: 3,
       retryAt: Number.MAX_SAFE_INTEGER,
     });
-    await store.change({ refund: { add: owed } });
+    await store.change({ durable: true, refund: { add: owed } });
     const shop = await openShop({ store, admin: { token: TOKEN } });
     const listening = await listen(shop.server, { port: 0, hostname: "127.0.0.1" });
     const close = async (): Promise<void> => {
@@ -96,9 +97,9 @@ describe.skipIf(!existsSync(BROWSER))("the operator page in a browser", () => {
     await expect.poll(() => page.locator("svg path.path, svg rect.bar").count()).toBeGreaterThan(2);
     // The row stays the same element while its figures change.
     const row = await going.first().elementHandle();
-    await shop.store.change({ job: { id: "job-runs", set: { progress: 75 } } });
+    await shop.store.change({ durable: true, job: { id: "job-runs", set: { progress: 75 } } });
     await expect.poll(() => row?.textContent()).toContain("75 %");
-    await shop.store.change({ job: { id: "job-runs", set: { status: "succeeded" } } });
+    await shop.store.change({ durable: true, job: { id: "job-runs", set: { status: "succeeded" } } });
     await page.locator("#ended").getByText("succeeded").waitFor();
     await expect.poll(() => going.count()).toBe(1);
     expect(complaints).toEqual([]);

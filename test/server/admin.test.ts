@@ -131,6 +131,7 @@ describe("its figures", () => {
         answer,
       }),
       undefined,
+      { durable: true },
     );
   }
 

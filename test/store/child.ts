@@ -33,9 +33,12 @@ const tasks: Record<string, () => Promise<void>> = {
       for (;;) {
         next += 1;
         const [callId, jobId] = [`c${next}`, `j${next}`];
-        await store.begin(call(callId, { jobId }), job(jobId, callId, { status: "awaiting_payment" }));
+        await store.begin(call(callId, { jobId }), job(jobId, callId, { status: "awaiting_payment" }), {
+          durable: true,
+        });
         say({ begun: callId });
         await store.change({
+          durable: true,
           call: { id: callId, set: { paymentState: "settled", answer } },
           job: { id: jobId, set: { status: "queued" } },
         });
@@ -50,7 +53,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const [time = "0", id = ""] = rest;
     waitUntil(Number(time));
     const store = sqliteStore(path);
-    say(await store.begin(call(id), undefined));
+    say(await store.begin(call(id), undefined, { durable: true }));
     await store.close();
   },
 
@@ -66,16 +69,17 @@ const tasks: Record<string, () => Promise<void>> = {
       const payment = await store.begin(
         call(`p-${id}`, { key: undefined, identity: { nonce: `n${n}` } }),
         undefined,
+        { durable: true },
       );
       if (payment.begun) won.push(`payment ${n}`);
-      const key = await store.begin(call(`k-${id}`, { key: `k${n}` }), undefined);
+      const key = await store.begin(call(`k-${id}`, { key: `k${n}` }), undefined, { durable: true });
       if (key.begun) won.push(`key ${n}`);
       const claim = {
         id: `j${n}`,
         when: { status: ["queued"] },
         set: { status: "running", owner: name },
       } as const;
-      if (await store.change({ job: claim })) won.push(`job ${n}`);
+      if (await store.change({ durable: true, job: claim })) won.push(`job ${n}`);
     };
     const numbers = Array.from({ length: Number(count) }, (_, n) => n);
     if (direction === "down") numbers.reverse();
@@ -111,7 +115,7 @@ const tasks: Record<string, () => Promise<void>> = {
   async "try to write"() {
     try {
       const store = sqliteStore(path);
-      say(await store.begin(call("c1"), undefined));
+      say(await store.begin(call("c1"), undefined, { durable: true }));
     } catch (error) {
       say({ failed: message(error) });
     }
@@ -129,7 +133,9 @@ const tasks: Record<string, () => Promise<void>> = {
     const errors = new Set<string>();
     const write = async (id: string, size = 1) => {
       try {
-        await store.begin(call(id, { answer: { ...answer, body: body.repeat(size) } }), undefined);
+        await store.begin(call(id, { answer: { ...answer, body: body.repeat(size) } }), undefined, {
+          durable: true,
+        });
         kept.push(id);
       } catch (error) {
         refused.push(id);
@@ -163,7 +169,7 @@ const tasks: Record<string, () => Promise<void>> = {
     while (kept.length < 1000) {
       const id = `c${kept.length}`;
       try {
-        await store.begin(call(id, { answer: { ...answer, body } }), undefined);
+        await store.begin(call(id, { answer: { ...answer, body } }), undefined, { durable: true });
         kept.push(id);
       } catch (error) {
         const readable = (await store.call("c0")) !== undefined;

@@ -16,8 +16,9 @@ async function withJobs(...changes: readonly JobChange[]) {
     await store.begin(
       call(callId, { ...then, jobId: id, answer }),
       job(id, callId, { ...then, startedAt: then.createdAt }),
+      { durable: true },
     );
-    await store.change({ job: { id, set } });
+    await store.change({ durable: true, job: { id, set } });
   }
   return store;
 }
@@ -25,7 +26,9 @@ async function withJobs(...changes: readonly JobChange[]) {
 it("a resource has a place for every step of the time, the first and the last being parts of steps", async () => {
   const store = memoryStore({ now: () => NOW });
   const at = (id: string, minutes: number) =>
-    store.begin(call(id, { createdAt: NOW - minutes * 60_000, resource: "upscale" }), undefined);
+    store.begin(call(id, { createdAt: NOW - minutes * 60_000, resource: "upscale" }), undefined, {
+      durable: true,
+    });
   await at("now", 0);
   await at("first", 50);
   await at("too old", 50.001);

@@ -28,8 +28,7 @@ async function postgres(now: () => number): Promise<Made> {
     // A test may have used its store for nothing: then there is no schema yet.
     const { rows } = await client.query(
       `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-       WHERE (nspname = 'resource402' AND relkind = 'r' AND relname <> 'version')
-         OR (nspname = 'resource402_boss' AND relname = 'job')`,
+       WHERE nspname = 'resource402' AND relkind = 'r' AND relname <> 'version'`,
     );
     if (rows.length > 0) await client.query(`TRUNCATE ${rows.map(({ name }) => name).join(", ")}`);
     await client.end();

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { memoryStore } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { expect, it } from "vitest";
-import type { CallRecord, Limits, RefundRecord, Step, Store } from "../../src/store/store.ts";
+import type { CallRecord, ClaimedJob, Limits, RefundRecord, Step, Store } from "../../src/store/store.ts";
 import { TERMINAL } from "../../src/wire/index.ts";
 import { kinds, type Made } from "./kinds.ts";
 import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
@@ -12,6 +12,9 @@ interface Command {
   readonly told: string;
   run(store: Store, now: number): Promise<unknown>;
 }
+
+/** Stands for the claim that a job has in the store when the step is taken. */
+const CURRENT = "the current claim";
 
 // Few names, so that commands meet each other's records.
 const CALLS = ["c0", "c1", "c2", "c3", "c4", "c5"];
@@ -92,7 +95,11 @@ const GOING = ["awaiting_payment", "queued", "running"] as const;
 const stepJob = fc
   .record({
     id: callId.map((id) => `job of ${id}`),
-    when: guard({ status: some(status), attempt: fc.nat(1), orphaned: fc.constant(true as const) }),
+    when: guard({
+      status: some(status),
+      claim: fc.constantFrom(CURRENT, "an older claim", undefined),
+      orphaned: fc.constant(true as const),
+    }),
     set: fc.record(
       {
         status,
@@ -100,7 +107,6 @@ const stepJob = fc
         message: maybe(fc.string()),
         result: maybe(fc.json()),
         owner: maybe(owner),
-        attempt: fc.nat(1),
         failures: fc.nat(1),
         runAt: time,
         startBy: maybe(time),
@@ -129,17 +135,19 @@ const stepRefund = fc.oneof(
     ),
   }),
 );
-const step = fc.oneof(
-  fc.record({ call: stepCall }),
-  fc.record({ job: stepJob }),
-  fc.record({ refund: stepRefund }),
-  fc.record({ call: stepCall, job: stepJob, refund: stepRefund }, { requiredKeys: ["call"] }),
-) as fc.Arbitrary<Step>;
+const step = fc
+  .oneof(
+    fc.record({ call: stepCall }),
+    fc.record({ job: stepJob }),
+    fc.record({ refund: stepRefund }),
+    fc.record({ call: stepCall, job: stepJob, refund: stepRefund }, { requiredKeys: ["call"] }),
+  )
+  .chain((step) => fc.boolean().map((durable) => ({ ...step, durable }))) as fc.Arbitrary<Step>;
 
 const limit = fc.constantFrom(0, 1, 9);
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: begin.map(beginning) },
-  { weight: 8, arbitrary: step.map((one) => told("change", one, (store) => store.change(one))) },
+  { weight: 8, arbitrary: step.map(stepping) },
   {
     weight: 2,
     arbitrary: fc
@@ -149,10 +157,21 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(told("workers", [], (store) => store.workers())) },
   { weight: 1, arbitrary: limit.map((n) => told("openCalls", n, (store) => store.openCalls(n))) },
   {
-    weight: 1,
+    weight: 4,
     arbitrary: fc
-      .record({ limit, most: fc.record({ upscale: few, other: few }, { requiredKeys: [] }) })
-      .map((room) => told("openJobs", room, (store) => store.openJobs(room))),
+      .record(
+        {
+          owner,
+          limit,
+          most: fc.record({ upscale: few, other: few }, { requiredKeys: [] }),
+          except: some(callId.map((id) => `job of ${id}`)),
+          orphans: fc.boolean(),
+        },
+        { requiredKeys: ["owner", "limit"] },
+      )
+      .map((options) =>
+        told("claimJobs", options, async (store) => (await store.claimJobs(options)).map(plain)),
+      ),
   },
   {
     weight: 1,
@@ -170,6 +189,24 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       .map((ms) => told("sweep", ms, (store, now) => store.sweep(now + ms, 1000))),
   },
 );
+
+/** Claims are random: two stores agree when both have one. */
+const unclaimed = <T extends { claim: string | undefined }>(job: T) => ({
+  ...job,
+  claim: job.claim === undefined ? undefined : "random",
+});
+const plain = ({ job, orphaned }: ClaimedJob) => ({ job: unclaimed(job), orphaned });
+
+function stepping(one: Step): Command {
+  return told("change", one, async (store) => {
+    const guarded = one.job?.when && "claim" in one.job.when && one.job.when.claim === CURRENT;
+    const found = guarded && one.job ? await store.job(one.job.id) : undefined;
+    const claim = typeof found === "object" ? found.claim : undefined;
+    const step = guarded && one.job ? { ...one, job: { ...one.job, when: { ...one.job.when, claim } } } : one;
+    const stepped = await store.change(step);
+    return stepped?.job ? { ...stepped, job: unclaimed(stepped.job) } : stepped;
+  });
+}
 
 function told(name: string, argument: unknown, run: Command["run"]): Command {
   return { told: `${name} ${JSON.stringify(argument)}`, run };
@@ -205,11 +242,10 @@ function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never)
       ...(queued !== undefined && { queued }),
       ...(doubtFor !== undefined && { doubtSince: now - doubtFor }),
     };
-    return store.begin(
-      record,
-      itsJob && job(`job of ${made.id}`, made.id, { ...itsJob, createdAt: now }),
-      limits,
-    );
+    return store.begin(record, itsJob && job(`job of ${made.id}`, made.id, { ...itsJob, createdAt: now }), {
+      durable: true,
+      ...limits,
+    });
   });
 }
 
@@ -217,12 +253,16 @@ function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never)
 async function everything(store: Store): Promise<unknown> {
   return {
     calls: await Promise.all(CALLS.map((id) => store.call(id))),
-    jobs: await Promise.all(CALLS.map((id) => store.job(`job of ${id}`))),
+    jobs: await Promise.all(
+      CALLS.map(async (id) => {
+        const found = await store.job(`job of ${id}`);
+        return typeof found === "object" ? unclaimed(found) : found;
+      }),
+    ),
     refunds: await store.refunds({ limit: 9 }),
     openCalls: await store.openCalls(9),
-    openJobs: await store.openJobs({ limit: 9 }),
-    lateJobs: byId(await store.lateJobs(9)),
-    dueCallbacks: byId(await store.dueCallbacks(9)),
+    lateJobs: byId(await store.lateJobs(9)).map(unclaimed),
+    dueCallbacks: byId(await store.dueCallbacks(9)).map(unclaimed),
     tally: Object.entries(await store.tally({ since: START, bucketMs: HOUR })).map(([name, rows]) => [
       name,
       typeof rows === "number"

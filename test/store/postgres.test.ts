@@ -6,7 +6,7 @@ import { postgresStore } from "resource402/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { connectPostgres } from "../../src/store/postgres-connection.ts";
 import { migrate } from "../../src/store/postgres-migrations.ts";
-import type { JobRecord, Store } from "../../src/store/store.ts";
+import type { ClaimOptions, JobRecord, Store } from "../../src/store/store.ts";
 import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
 import { answer, call, HOUR, job, refund } from "./records.ts";
 
@@ -53,7 +53,6 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
     const { rows } = await admin.query(`SELECT count(*)::int AS n FROM ${schema}${table}`);
     return rows[0].n;
   }
-  const tickets = () => count("_boss.job");
   const now = Date.now();
   /** A job that waits since now, with its call. */
   const queued = (id: string, part: Partial<JobRecord> = {}) =>
@@ -62,13 +61,17 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       job(id, `call of ${id}`, { createdAt: now, runAt: now, ...part }),
     ] as const;
   const ids = (records: readonly { id: string }[]): string[] => records.map(({ id }) => id);
+  const claim = async (store: Store, options: Partial<ClaimOptions> = {}): Promise<string[]> =>
+    (await store.claimJobs({ owner: "w1", limit: 99, ...options })).map(({ job }) => job.id);
   const times = <T>(n: number, make: (n: number) => T): T[] => Array.from({ length: n }, (_, k) => make(k));
 
   describe("a schema", () => {
     it("may be made by many servers at the same moment", async () => {
       for (const round of ["a", "b", "c"]) {
         schema = `test_${tests}_${round}`;
-        const begun = await Promise.all(times(6, (n) => open().begin(call(`c${n}`), undefined)));
+        const begun = await Promise.all(
+          times(6, (n) => open().begin(call(`c${n}`), undefined, { durable: true })),
+        );
         expect(begun).toEqual(times(6, () => ({ begun: true })));
         expect(await count(".calls")).toBe(6);
       }
@@ -78,10 +81,10 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       await open().attend("s1", 1000);
       await admin.query(`UPDATE ${schema}.version SET version = 99`);
       const store = open();
-      const refused = `the schema ${schema} has version 99, this resource402 knows up to 2; install the release that wrote it, or a later one`;
+      const refused = `the schema ${schema} has version 99, this resource402 knows up to 3; install the release that wrote it, or a later one`;
       await expect(store.call("c1")).rejects.toThrow(refused);
       await expect(store.attend("s1", 1000)).rejects.toThrow(refused);
-      await admin.query(`UPDATE ${schema}.version SET version = 2`);
+      await admin.query(`UPDATE ${schema}.version SET version = 3`);
       expect(await store.call("c1")).toBeUndefined();
     });
 
@@ -98,7 +101,7 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
     it("grows from one version to the next, once, whoever comes first, and stays as it was when that fails", async () => {
       const config = { connectionString: server.connectionString };
       const tables = "CREATE TABLE $.calls (n int); CREATE TABLE $.tombstones (n int)";
-      const grow = (...steps: string[]) => migrate(config, schema, `${schema}_boss`, [tables, ...steps]);
+      const grow = (...steps: string[]) => migrate(config, schema, [tables, ...steps]);
       await grow();
       const step = "INSERT INTO $.calls VALUES (1)";
       await Promise.all(times(4, () => grow(step)));
@@ -108,17 +111,36 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       expect((await admin.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 2 }]);
     });
 
+    it("of an earlier release keeps its jobs with their numbers, and its queue in the schema beside it", async () => {
+      const old = [
+        `CREATE TABLE $.calls (id text); CREATE TABLE $.tombstones (id text); CREATE TABLE $.servers (id text);
+         CREATE TABLE $.jobs (id text PRIMARY KEY, resource text, status text, created_at float8, run_at float8, rest text);
+         CREATE INDEX jobs_queued ON $.jobs (resource, status, run_at)`,
+        "ALTER TABLE $.servers ADD COLUMN runs_jobs int2",
+      ];
+      const config = { connectionString: server.connectionString };
+      await migrate(config, schema, old);
+      await admin.query(`CREATE SCHEMA ${schema}_boss; CREATE TABLE ${schema}_boss.job (id text)`);
+      const text = '"attempt":5,"failures":6,"updatedAt":7\u0000';
+      const input = { attempt: 8, failures: 9, updatedAt: 3, text };
+      const callback = { url: `https://buyer.test/${text}`, tries: 0 };
+      const rest = { payer: "0x1", input, attempt: 3, failures: 2, callback, trace: text, updatedAt: 1.7e12 };
+      await admin.query(`INSERT INTO ${schema}.jobs (id, rest) VALUES ('j1', $1)`, [JSON.stringify(rest)]);
+      await migrate(config, schema);
+      const { rows } = await admin.query(`SELECT attempt, failures, updated_at, claim FROM ${schema}.jobs`);
+      expect(rows).toEqual([{ attempt: 3, failures: 2, updated_at: 1.7e12, claim: null }]);
+      expect(await count("_boss.job")).toBe(0);
+    });
+
     it("that the user may not make is asked for, and used once it is there", async () => {
       await admin.query("CREATE ROLE clerk LOGIN");
       const store = open({ connectionString: server.connectionString.replace("resource402@", "clerk@") });
       await expect(store.call("c1")).rejects.toThrow(
         `this user may not make the schema ${schema}; let it (GRANT CREATE ON DATABASE "postgres" TO "clerk"), or make the schema for it (CREATE SCHEMA ${schema} AUTHORIZATION "clerk")`,
       );
-      for (const name of [schema, `${schema}_boss`]) {
-        await admin.query(`CREATE SCHEMA ${name} AUTHORIZATION "clerk"`);
-      }
-      expect(await store.begin(...queued("j1"))).toEqual({ begun: true });
-      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["j1"]);
+      await admin.query(`CREATE SCHEMA ${schema} AUTHORIZATION "clerk"`);
+      expect(await store.begin(...queued("j1"), { durable: true })).toEqual({ begun: true });
+      expect(await claim(store)).toEqual(["j1"]);
     });
 
     it.each(["Upper", "no-dash", "pg_own", "x; DROP TABLE calls", "a".repeat(46), ""])(
@@ -185,7 +207,7 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
     it("that is down when the store is made, or later, makes methods reject, and is used again when it is back", async () => {
       await open().attend("s1", 1000);
       const early = open();
-      await early.begin(...queued("j1"));
+      await early.begin(...queued("j1"), { durable: true });
       const told = vi.fn();
       early.watch(told);
       await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
@@ -193,13 +215,13 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       const late = open();
       await expect(early.call("c1")).rejects.toThrow(/^store 127.0.0.1/);
       await expect(late.call("c1")).rejects.toThrow("nothing listens there");
-      await expect(late.handOut({ limit: 1 })).rejects.toThrow("nothing listens there");
+      await expect(claim(late)).rejects.toThrow("nothing listens there");
       told.mockClear();
       await server.start();
       admin = await connected();
-      expect(await late.begin(...queued("j2"))).toEqual({ begun: true });
+      expect(await late.begin(...queued("j2"), { durable: true })).toEqual({ begun: true });
       expect(await early.job("j1")).toMatchObject({ id: "j1" });
-      expect(ids(await early.handOut({ limit: 9 })).sort()).toEqual(["j1", "j2"]);
+      expect((await claim(early)).sort()).toEqual(["j1", "j2"]);
       await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
     });
 
@@ -221,15 +243,15 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
 
     it("that cuts connections off makes no method hang, and those that come after work", async () => {
       const store = open();
-      await store.begin(...queued("j1"));
+      await store.begin(...queued("j1"), { durable: true });
       const told = vi.fn();
       store.watch(told);
       await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
       told.mockClear();
       const working = times(60, (n) =>
         n % 2 === 0
-          ? store.begin(...queued(`more ${n}`))
-          : store.change({ job: { id: "j1", set: { progress: n } } }),
+          ? store.begin(...queued(`more ${n}`), { durable: true })
+          : store.change({ durable: true, job: { id: "j1", set: { progress: n } } }),
       );
       const settled = Promise.allSettled(working);
       await admin.query(
@@ -237,10 +259,8 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       );
       await settled;
       expect(await store.job("j1")).toMatchObject({ id: "j1" });
-      expect(await store.begin(...queued("j2"))).toEqual({ begun: true });
+      expect(await store.begin(...queued("j2"), { durable: true })).toEqual({ begun: true });
       await eventually(() => expect(told).toHaveBeenCalledWith(undefined));
-      // Each job that is there has its ticket, and no other has.
-      expect(await tickets()).toBe(await count(".jobs"));
     });
   });
 
@@ -262,19 +282,22 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
 
     it("is waited for by a step, which is taken again when it is cut off meanwhile", async () => {
       const store = open();
-      await store.begin(...queued("j1"));
+      await store.begin(...queued("j1"), { durable: true });
       const letGo = await hold("jobs");
-      const step = store.change({ job: { id: "j1", when: { attempt: 0 }, set: { attempt: 1 } } });
+      const step = store.change({
+        durable: true,
+        job: { id: "j1", when: { claim: undefined }, set: { progress: 1 } },
+      });
       await admin.query("SELECT pg_terminate_backend($1)", [await waiting()]);
       await waiting();
       await letGo();
-      expect(await step).toMatchObject({ job: { attempt: 1 } });
+      expect(await step).toMatchObject({ job: { progress: 1 } });
     });
 
     it("is left out by a sweep, and swept by a later one", async () => {
       const store = open();
       const at = now + HOUR * 48;
-      await store.begin(...queued("j1", { status: "succeeded", expiresAt: 1 }));
+      await store.begin(...queued("j1", { status: "succeeded", expiresAt: 1 }), { durable: true });
       for (const table of ["jobs", "calls"]) {
         const letGo = await hold(table);
         expect(await store.sweep(at, 9)).toBe(0);
@@ -296,7 +319,7 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
     it("let one of many begin that come at once with one payment or one key, and name it to the others", async () => {
       for (const shared of [{ identity: { nonce: "one" } }, { key: "one" }]) {
         const many = times(32, (n) =>
-          either(n).begin(call(`${Object.keys(shared)} ${n}`, shared), undefined),
+          either(n).begin(call(`${Object.keys(shared)} ${n}`, shared), undefined, { durable: true }),
         );
         const outcomes = await Promise.all(many);
         expect(outcomes.filter(({ begun }) => begun)).toHaveLength(1);
@@ -311,28 +334,34 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       const outstanding = await Promise.all(
         times(16, (n) => {
           const bought = call(`o${n}`, { charge: "after", value: 40, jobId: `jo${n}` });
-          return either(n).begin(bought, job(`jo${n}`, `o${n}`), { outstanding: 120 });
+          return either(n).begin(bought, job(`jo${n}`, `o${n}`), { durable: true, outstanding: 120 });
         }),
       );
       expect(outstanding.filter(({ begun }) => begun)).toHaveLength(3);
       const alike = await Promise.all(
         times(16, (n) =>
-          either(n).begin(call(`d${n}`, { fingerprint: "same" }), undefined, { duplicateSince: 0 }),
+          either(n).begin(call(`d${n}`, { fingerprint: "same" }), undefined, {
+            durable: true,
+            duplicateSince: 0,
+          }),
         ),
       );
       expect(alike.filter(({ begun }) => begun)).toHaveLength(1);
       const limits = { queued: { resource: 5, all: 10 } };
       const full = await Promise.all(
-        times(32, (n) => either(n).begin(...queued(`q${n}`, { resource: n < 16 ? "a" : "b" }), limits)),
+        times(32, (n) =>
+          either(n).begin(...queued(`q${n}`, { resource: n < 16 ? "a" : "b" }), { durable: true, ...limits }),
+        ),
       );
       // Three of all were there before.
       expect(full.filter(({ begun }) => begun)).toHaveLength(7);
     });
 
     it("let one of them take each job", async () => {
-      await Promise.all(times(50, (n) => either(n).begin(...queued(`j${n}`))));
+      await Promise.all(times(50, (n) => either(n).begin(...queued(`j${n}`), { durable: true })));
       const claims = times(100, (n) =>
         either(n).change({
+          durable: true,
           call: { id: `call of j${n >> 1}`, set: { tries: 1 } },
           job: { id: `j${n >> 1}`, when: { status: ["queued"] }, set: { status: "running" } },
         }),
@@ -342,21 +371,23 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
 
     it("let one of them write a refund, and what is written with it", async () => {
       await Promise.all(
-        times(16, (n) => either(n).begin(...queued(`j${n}`, { status: "awaiting_payment" }))),
+        times(16, (n) =>
+          either(n).begin(...queued(`j${n}`, { status: "awaiting_payment" }), { durable: true }),
+        ),
       );
       const steps = times(16, (n) =>
         either(n).change({
+          durable: true,
           job: { id: `j${n}`, set: { status: "queued" } },
           refund: { add: refund("r1", `call of j${n}`) },
         }),
       );
       expect((await Promise.all(steps)).filter((step) => step !== undefined)).toHaveLength(1);
-      expect(await tickets()).toBe(1);
-      expect(await one.handOut({ limit: 99 })).toHaveLength(1);
+      expect(await claim(one)).toHaveLength(1);
     });
 
     it("see each other's leases, by the clock of the database", async () => {
-      await one.begin(call("c1", { owner: "s1" }), undefined);
+      await one.begin(call("c1", { owner: "s1" }), undefined, { durable: true });
       await one.attend("s1", 60_000);
       expect(await two.openCalls(9)).toEqual([]);
       await one.attend("s1", 0);
@@ -370,11 +401,14 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
       await eventually(() => {
         for (const told of [here, there]) expect(told.mock.calls).toEqual([[undefined]]);
       });
-      await one.begin(...queued("j 1\u0000"));
-      await one.change({ job: { id: "j 1\u0000", set: { status: "running" } } });
-      await one.change({ job: { id: "j 1\u0000", when: { status: ["queued"] }, set: { progress: 5 } } });
-      await one.begin(call("c2"), undefined);
-      await two.begin(...queued("last"));
+      await one.begin(...queued("j 1\u0000"), { durable: true });
+      await one.change({ durable: true, job: { id: "j 1\u0000", set: { status: "running" } } });
+      await one.change({
+        durable: true,
+        job: { id: "j 1\u0000", when: { status: ["queued"] }, set: { progress: 5 } },
+      });
+      await one.begin(call("c2"), undefined, { durable: true });
+      await two.begin(...queued("last"), { durable: true });
       const news = [
         [undefined],
         [{ id: "j 1\u0000", status: "queued" }],
@@ -385,26 +419,30 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
         for (const told of [here, there]) expect(told.mock.calls).toEqual(news);
       });
       stop();
-      await two.begin(...queued("unheard"));
+      await two.begin(...queued("unheard"), { durable: true });
       await eventually(() => expect(here).toHaveBeenLastCalledWith({ id: "unheard", status: "queued" }));
       expect(there.mock.calls).toEqual(news);
     });
 
-    it("hand each job to one of them", async () => {
-      await Promise.all(times(200, (n) => either(n).begin(...queued(`j${n}`, { resource: `r${n % 3}` }))));
-      const handed: string[] = [];
-      const take = async (store: Store) => {
-        for (;;) {
-          const jobs = await store.handOut({ limit: 7 });
-          handed.push(...ids(jobs));
-          if (jobs.length === 0) return;
-        }
-      };
-      await Promise.all([take(one), take(one), take(two), take(two)]);
-      expect(handed.sort()).toEqual(times(200, (n) => `j${n}`).sort());
-      expect(await tickets()).toBe(0);
-      // Nobody has claimed them.
-      expect(await one.openJobs({ limit: 1000 })).toHaveLength(200);
+    it("give each job to one of them, and leave none, in batches and one at a time", async () => {
+      for (const limit of [7, 1]) {
+        const name = (n: number) => `${limit}: j${n}`;
+        await Promise.all(
+          times(120, (n) =>
+            either(n).begin(...queued(name(n), { resource: `r${n % 3}` }), { durable: true }),
+          ),
+        );
+        const claimed: string[] = [];
+        const work = async (n: number) => {
+          for (;;) {
+            const jobs = await claim(either(n), { owner: `w${n}`, limit });
+            claimed.push(...jobs);
+            if (jobs.length === 0) return;
+          }
+        };
+        await Promise.all(times(6, work));
+        expect(claimed.sort()).toEqual(times(120, name).sort());
+      }
     });
 
     it("sweep together without sweeping anything twice or leaving something", async () => {
@@ -415,6 +453,7 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
           return either(n).begin(
             { ...ended, ...old, identity: { ...ended.identity, validBefore: 1 } },
             itsJob,
+            { durable: true },
           );
         }),
       );
@@ -434,84 +473,128 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
     });
   });
 
-  describe("handing out", () => {
-    it("gives nothing for what was not written", async () => {
-      const store = open();
-      const [begun, waiting] = queued("j1", { status: "awaiting_payment" });
-      await store.begin(begun, waiting);
-      const queue = (attempt: number) =>
-        store.change({
-          call: { id: begun.id, set: { paymentState: "settled" } },
-          job: { id: "j1", when: { attempt }, set: { status: "queued" } },
-        });
-      expect(await queue(7)).toBeUndefined();
-      // Refused, in turn, by a key, by a limit, and by an id that is there already.
-      expect(await store.begin(queued("j2")[0], undefined)).toEqual({ begun: true });
-      expect(await store.begin(...queued("j2"))).toMatchObject({ because: "taken" });
-      expect(await store.begin(...queued("j3"), { queued: { all: 1 } })).toMatchObject({ because: "full" });
-      const other = call("c9", { jobId: "j1" });
-      await expect(store.begin(other, job("j1", "c9"))).rejects.toThrow("j1 is kept already");
-      await expect(store.begin(...queued("j4", { input: 1n }))).rejects.toThrow("BigInt");
-      expect(await tickets()).toBe(0);
-      expect(await queue(0)).toBeDefined();
-      expect(await tickets()).toBe(1);
-      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["j1"]);
-    });
-
-    it("waits for the time of a job, also when it was put off", async () => {
-      const store = open();
-      const soon = Date.now() + 5_000;
-      await store.begin(...queued("later", { runAt: soon }));
-      await store.begin(...queued("put off"));
-      await store.change({ job: { id: "put off", set: { runAt: soon } } });
-      await store.begin(...queued("hurried", { runAt: now + HOUR }));
-      await store.change({ job: { id: "hurried", set: { runAt: now } } });
-      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["hurried"]);
-      // Nobody looks at the tickets of the others before their time.
-      const { rows } = await admin.query(`SELECT 1 FROM ${schema}_boss.job WHERE start_after <= now()`);
-      expect(rows).toEqual([]);
-      const handed: [string, number][] = [];
-      await eventually(async () => {
-        for (const { id } of await store.handOut({ limit: 9 })) handed.push([id, Date.now()]);
-        expect(handed).toHaveLength(2);
-      });
-      expect(handed.map(([id]) => id).sort()).toEqual(["later", "put off"]);
-      for (const [, at] of handed) expect(at).toBeGreaterThanOrEqual(soon);
-      expect(await store.handOut({ limit: 9 })).toEqual([]);
-    });
-
-    it("leaves out what does not wait any more", async () => {
-      const store = open();
-      await Promise.all(["j1", "j2", "j3"].map((id) => store.begin(...queued(id))));
-      await store.change({ job: { id: "j1", set: { status: "running" } } });
-      await store.change({ job: { id: "j2", set: { status: "cancelled" } } });
-      expect(ids(await store.handOut({ limit: 1 }))).toEqual(["j3"]);
-    });
-
-    it("gives the oldest first, also one that waits once more", async () => {
-      const store = open();
-      for (const [id, age] of Object.entries({ young: 1, old: 9, middle: 5 })) {
-        await store.begin(...queued(id, { createdAt: now - age * 1000 }));
+  describe("a claim", () => {
+    /** What is sent to the database while `work` is done. */
+    async function statements(work: () => Promise<unknown>): Promise<string[]> {
+      const query = vi.spyOn(pg.Client.prototype, "query");
+      try {
+        await work();
+        return query.mock.calls.map(([sent]) =>
+          typeof sent === "string" ? sent : (sent as { text: string }).text,
+        );
+      } finally {
+        query.mockRestore();
       }
-      expect(ids(await store.handOut({ limit: 1 }))).toEqual(["old"]);
-      await store.change({ job: { id: "old", set: { status: "running" } } });
-      await store.change({ job: { id: "old", set: { status: "queued" } } });
-      expect(ids(await store.handOut({ limit: 9 }))).toEqual(["old", "middle", "young"]);
+    }
+
+    it("is one statement, however many jobs it claims and of how many resources", async () => {
+      const store = open();
+      await store.attend("s1", 60_000);
+      for (const n of times(12, (n) => n)) {
+        await store.begin(...queued(`j${n}`, { resource: `r${n % 4}` }), { durable: true });
+      }
+      for (const [limit, orphans] of [
+        [1, false],
+        [9, false],
+        [9, true],
+      ] as const) {
+        let jobs: string[] = [];
+        const sent = await statements(async () => {
+          jobs = await claim(store, { limit, orphans });
+        });
+        expect(sent).toEqual([expect.stringContaining("SKIP LOCKED")]);
+        expect(jobs.length).toBe(Math.min(limit, jobs.length));
+        expect(jobs.length).toBeGreaterThan(0);
+      }
     });
 
-    it("lets resources take turns, and gives no more of one than there is room for", async () => {
+    it("waits for the time of a job by the clock of the database, also when it was put off", async () => {
       const store = open();
-      for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) await store.begin(...queued(`a${n}`, { resource: "a" }));
-      for (const n of [1, 2]) await store.begin(...queued(`b${n}`, { resource: "b" }));
-      await store.begin(...queued("c1", { resource: "naïve/…" }));
-      const take = async (limit: number, most = {}) =>
-        (await store.handOut({ limit, most })).map(({ resource }) => resource).sort();
-      expect(await take(2)).toEqual(["a", "b"]);
-      expect(await take(1)).toEqual(["naïve/…"]);
-      expect(await take(9, { a: 2, b: 0 })).toEqual(["a", "a"]);
-      expect(await take(3)).toEqual(["a", "a", "b"]);
-      expect(await take(0)).toEqual([]);
-      expect(await take(9)).toEqual(["a", "a", "a"]);
+      const soon = Date.now() + 3_000;
+      await store.begin(...queued("later", { runAt: soon }), { durable: true });
+      await store.begin(...queued("put off"), { durable: true });
+      await store.change({ durable: true, job: { id: "put off", set: { runAt: soon } } });
+      await store.begin(...queued("hurried", { runAt: now + HOUR }), { durable: true });
+      await store.change({ durable: true, job: { id: "hurried", set: { runAt: now } } });
+      expect(await claim(store)).toEqual(["hurried"]);
+      const claimed: [string, number][] = [];
+      await eventually(async () => {
+        for (const id of await claim(store)) claimed.push([id, Date.now()]);
+        expect(claimed).toHaveLength(2);
+      });
+      expect(claimed.map(([id]) => id).sort()).toEqual(["later", "put off"]);
+      for (const [, at] of claimed) expect(at).toBeGreaterThanOrEqual(soon);
+      expect(await claim(store)).toEqual([]);
+    });
+
+    it("takes what stands behind a job that another transaction has locked, and does not wait for that", async () => {
+      const store = open();
+      for (const n of [1, 2, 3]) await store.begin(...queued(`j${n}`), { durable: true });
+      const holder = await connected();
+      await holder.query(`BEGIN; SELECT 1 FROM ${schema}.jobs WHERE id = 'j1' FOR UPDATE`);
+      expect(await claim(store, { limit: 2 })).toEqual(["j2", "j3"]);
+      expect(await claim(store, { limit: 2 })).toEqual([]);
+      await holder.end();
+      await eventually(async () => expect(await claim(store, { limit: 2 })).toEqual(["j1"]));
+    });
+
+    it("looks at few rows of a long queue", async () => {
+      const store = open();
+      await store.begin(...queued("first"), { durable: true });
+      await admin.query(
+        `INSERT INTO ${schema}.jobs (id, call_id, resource, status, run_at, created_at, rest)
+         SELECT 'n' || n, 'c', 'r' || n % 3, 'queued', 0, n, '{}' FROM generate_series(1, 20000) AS n;
+         ANALYZE ${schema}.jobs`,
+      );
+      const texts = await statements(async () => {
+        await claim(store, { limit: 5 });
+        await claim(store, { limit: 5, orphans: true });
+      });
+      const values = [null, "w2", 5, [], [], [], "", "channel", "origin"];
+      interface Plan {
+        readonly "Node Type": string;
+        readonly "Actual Rows": number;
+        readonly "Actual Loops": number;
+        readonly "Rows Removed by Filter"?: number;
+        readonly Plans?: readonly Plan[];
+      }
+      const read = (plan: Plan): number =>
+        (plan["Node Type"].includes("Scan") && !plan["Node Type"].startsWith("CTE")
+          ? (plan["Actual Rows"] + (plan["Rows Removed by Filter"] ?? 0)) * plan["Actual Loops"]
+          : 0) + (plan.Plans ?? []).reduce((sum, child) => sum + read(child), 0);
+      for (const text of texts) {
+        const { rows } = await admin.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+        expect(read(rows[0]["QUERY PLAN"][0].Plan)).toBeLessThan(500);
+      }
+      expect(texts).toHaveLength(2);
+    });
+  });
+
+  describe("a step that is not durable", () => {
+    it("does not make its transaction wait for the disk, and the next one on the connection does", async () => {
+      const store = open({ maxConnections: 1 });
+      await store.begin(...queued("j1"), { durable: true });
+      const settings: string[] = [];
+      await admin.query(
+        `CREATE FUNCTION ${schema}.note() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN NEW.code := current_setting('synchronous_commit'); RETURN NEW; END $$;
+         CREATE TRIGGER note BEFORE INSERT OR UPDATE ON ${schema}.jobs FOR EACH ROW EXECUTE FUNCTION ${schema}.note()`,
+      );
+      const noted = async (id: string) => {
+        const { rows } = await admin.query(`SELECT code FROM ${schema}.jobs WHERE id = $1`, [id]);
+        settings.push(rows[0].code);
+      };
+      for (const durable of [false, true, false]) {
+        await store.change({ durable, job: { id: "j1", set: { progress: 1 } } });
+        await noted("j1");
+      }
+      await claim(store);
+      await noted("j1");
+      await store.begin(...queued("j2"), { durable: false });
+      await noted("j2");
+      await store.begin(...queued("j3"), { durable: true, outstanding: 1e9 });
+      await noted("j3");
+      expect(settings).toEqual(["off", "on", "off", "on", "off", "on"]);
     });
   });
 
@@ -535,17 +618,17 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
           failure: { code: text, error: text },
           owner: text,
         });
-        expect(await store.begin(whole, itsJob)).toEqual({ begun: true });
+        expect(await store.begin(whole, itsJob, { durable: true })).toEqual({ begun: true });
         expect(await store.call(text)).toStrictEqual(whole);
         expect(await store.job(text)).toStrictEqual(itsJob);
         expect(await store.findCall({ ...whole, identity: { ...whole.identity, nonce: "" } })).toStrictEqual(
           whole,
         );
         const owed = refund(text, text, { resource: text, reason: text, currency: text });
-        expect(await store.change({ refund: { add: owed } })).toStrictEqual({ refund: owed });
+        expect(await store.change({ durable: true, refund: { add: owed } })).toStrictEqual({ refund: owed });
         await store.attend(text, 60_000);
       }
-      expect(ids(await store.handOut({ limit: 99 })).sort()).toEqual([...texts].sort());
+      expect((await claim(store)).sort()).toEqual([...texts].sort());
       expect(await store.openCalls(99)).toEqual([]);
       const { refunds } = await store.tally({ since: 0, bucketMs: HOUR });
       expect(refunds.map(({ resource }) => resource).sort()).toEqual([...texts].sort());
@@ -555,11 +638,11 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
   describe("closing", () => {
     it("finishes what was asked for, and refuses what comes later", async () => {
       const store = open();
-      const writing = times(20, (n) => store.begin(...queued(`j${n}`)));
+      const writing = times(20, (n) => store.begin(...queued(`j${n}`), { durable: true }));
       await store.close();
       expect(await Promise.all(writing)).toHaveLength(20);
       expect(await count(".calls")).toBe(20);
-      await expect(store.begin(...queued("late"))).rejects.toThrow("closed");
+      await expect(store.begin(...queued("late"), { durable: true })).rejects.toThrow("closed");
       await expect(store.call("c1")).rejects.toThrow("closed");
       await store.close();
     });
@@ -574,7 +657,7 @@ describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () 
         const store = postgresStore({ connectionString: "${server.connectionString}", schema: "${schema}" });
         await new Promise((resolve) => store.watch(resolve));
         await store.attend("s1", 1000);
-        await store.handOut({ limit: 1 });
+        await store.claimJobs({ owner: "s1", limit: 1 });
         ${end}
         console.log("done");`;
       const child = spawn(process.execPath, ["--input-type=module", "-e", script], {

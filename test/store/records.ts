@@ -87,6 +87,7 @@ export function job(id: string, callId: string, part: Partial<JobRecord> = {}): 
     receipt: undefined,
     owner: undefined,
     attempt: 0,
+    claim: undefined,
     failures: 0,
     runAt: START,
     startBy: undefined,

@@ -104,7 +104,7 @@ describe("a process that is killed", () => {
       }
       expect(count("calls")).toBe(count("jobs"));
       expect(look((db) => db.prepare("PRAGMA integrity_check").get())).toEqual({ integrity_check: "ok" });
-      expect(await reopened.begin(call("afterwards"), undefined)).toEqual({ begun: true });
+      expect(await reopened.begin(call("afterwards"), undefined, { durable: true })).toEqual({ begun: true });
     },
   );
 });
@@ -126,7 +126,9 @@ describe("several processes on one file", () => {
     const things = 300;
     await Promise.all(
       Array.from({ length: things }, (_, n) =>
-        mine.begin(call(`call of j${n}`, { jobId: `j${n}` }), job(`j${n}`, `call of j${n}`)),
+        mine.begin(call(`call of j${n}`, { jobId: `j${n}` }), job(`j${n}`, `call of j${n}`), {
+          durable: true,
+        }),
       ),
     );
     const children = ["up", "down"].map((direction) =>
@@ -147,13 +149,13 @@ describe("several processes on one file", () => {
   it("may make it while another is at it, though SQLite does not wait for that", async () => {
     const other = start("lock for a moment", path);
     await said(other);
-    expect(await open().begin(call("c1"), undefined)).toEqual({ begun: true });
+    expect(await open().begin(call("c1"), undefined, { durable: true })).toEqual({ begun: true });
   });
 
   it("see each other's leases", async () => {
     const mine = open();
     const theirs = sqliteStore(path);
-    await mine.begin(call("c1", { owner: "s1" }), undefined);
+    await mine.begin(call("c1", { owner: "s1" }), undefined, { durable: true });
     await mine.attend("s1", 60_000);
     expect(await theirs.openCalls(9)).toEqual([]);
     await mine.attend("s1", 0);
@@ -173,7 +175,7 @@ describe("several processes on one file", () => {
 
   it("are refused two calls for one payment or key by the file itself", async () => {
     const mine = open();
-    await mine.begin(call("c1"), undefined);
+    await mine.begin(call("c1"), undefined, { durable: true });
     const copy = (changes: string) =>
       look((db) => {
         db.exec("CREATE TEMP TABLE one AS SELECT * FROM calls");
@@ -193,7 +195,7 @@ describe("several processes on one file", () => {
 describe("a file that another process keeps locked", () => {
   it("rejects writes after a while, goes on reading, never stops the event loop, and is written when it is free", async () => {
     const mine = open({ busyMs: 2_000 });
-    await mine.begin(call("c1"), undefined);
+    await mine.begin(call("c1"), undefined, { durable: true });
     const locker = start("lock", path);
     await said(locker);
 
@@ -201,7 +203,7 @@ describe("a file that another process keeps locked", () => {
     const ticking = setInterval(() => {
       ticks += 1;
     }, 10);
-    const failed = mine.begin(call("c2"), undefined);
+    const failed = mine.begin(call("c2"), undefined, { durable: true });
     const failing = expect(failed).rejects.toThrow(`store ${path}: another process keeps it locked`);
     expect(await mine.call("c1")).toBeDefined();
     await failing;
@@ -212,14 +214,17 @@ describe("a file that another process keeps locked", () => {
     locker.stdin.write("go on\n");
     await once(locker, "exit");
     expect(await mine.call("c2")).toBeUndefined();
-    expect(await mine.begin(call("c2"), undefined)).toEqual({ begun: true });
+    expect(await mine.begin(call("c2"), undefined, { durable: true })).toEqual({ begun: true });
   });
 
   it("is written as soon as it is free, if that is soon enough", async () => {
     const mine = open({ busyMs: 20_000 });
     const locker = start("lock", path);
     await said(locker);
-    const writing = Promise.all([mine.begin(call("c1"), undefined), mine.begin(call("c2"), undefined)]);
+    const writing = Promise.all([
+      mine.begin(call("c1"), undefined, { durable: true }),
+      mine.begin(call("c2"), undefined, { durable: true }),
+    ]);
     setTimeout(() => locker.stdin.write("go on\n"), 100);
     expect(await writing).toEqual([{ begun: true }, { begun: true }]);
   });
@@ -244,7 +249,7 @@ describe("writes of one turn", () => {
       Array.from({ length: 20 }, async (_, n) => {
         // Each in a callback of its own, as requests come.
         await new Promise(setImmediate);
-        await mine.begin(call(`c${n}`), undefined);
+        await mine.begin(call(`c${n}`), undefined, { durable: true });
         return seen.get()?.n;
       }),
     );
@@ -255,11 +260,11 @@ describe("writes of one turn", () => {
   it("that fail undo themselves, and nothing else", async () => {
     const mine = open();
     const [first, broken, held, last] = await Promise.allSettled([
-      mine.begin(call("c1", { jobId: "j1" }), job("j1", "c1")),
+      mine.begin(call("c1", { jobId: "j1" }), job("j1", "c1"), { durable: true }),
       // The call has been written when the job turns out not to be JSON.
-      mine.begin(call("c2", { jobId: "j2" }), job("j2", "c2", { input: 1n })),
-      mine.change({ call: { id: "c1", set: { tries: 5 } }, job: { id: "j9", set: {} } }),
-      mine.begin(call("c3"), undefined),
+      mine.begin(call("c2", { jobId: "j2" }), job("j2", "c2", { input: 1n }), { durable: true }),
+      mine.change({ durable: true, call: { id: "c1", set: { tries: 5 } }, job: { id: "j9", set: {} } }),
+      mine.begin(call("c3"), undefined, { durable: true }),
     ]);
     expect(first).toEqual({ status: "fulfilled", value: { begun: true } });
     expect(broken).toMatchObject({ status: "rejected", reason: { message: /BigInt/ } });
@@ -273,11 +278,13 @@ describe("writes of one turn", () => {
 
   it("are finished by closing; what comes later is refused", async () => {
     const mine = open();
-    const writing = Array.from({ length: 5 }, (_, n) => mine.begin(call(`c${n}`), undefined));
+    const writing = Array.from({ length: 5 }, (_, n) =>
+      mine.begin(call(`c${n}`), undefined, { durable: true }),
+    );
     await mine.close();
     expect(await Promise.all(writing)).toHaveLength(5);
     expect(count("calls")).toBe(5);
-    await expect(mine.begin(call("c9"), undefined)).rejects.toThrow("closed");
+    await expect(mine.begin(call("c9"), undefined, { durable: true })).rejects.toThrow("closed");
     await expect(mine.call("c1")).rejects.toThrow("closed");
     await mine.close();
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Begun, CallRecord, JobRecord, Store } from "../../src/store/store.ts";
+import type { Begun, CallRecord, ClaimOptions, JobRecord, Store } from "../../src/store/store.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   CALL_LIFE_MS,
@@ -22,7 +22,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
   /** Begins what has to be there before the test begins. */
   async function given(record: CallRecord, itsJob?: JobRecord): Promise<void> {
-    expect(await store.begin(record, itsJob)).toEqual({ begun: true });
+    expect(await store.begin(record, itsJob, { durable: true })).toEqual({ begun: true });
   }
   const ids = (records: readonly { id: string }[]): string[] => records.map(({ id }) => id);
 
@@ -48,7 +48,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("is refused when the payment is held, and names the holder", async () => {
       await given(call("c1"));
       const again = call("c2", { identity: { nonce: "nonce of c1" } });
-      expect(await store.begin(again, job("j2", "c2"))).toStrictEqual({
+      expect(await store.begin(again, job("j2", "c2"), { durable: true })).toStrictEqual({
         begun: false,
         because: "taken",
         holder: call("c1"),
@@ -67,7 +67,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("is refused when the payer has used the key for the resource, and for no other payer or resource", async () => {
       const key = "same";
       await given(call("c1", { key }));
-      expect(await store.begin(call("c2", { key }), undefined)).toMatchObject({
+      expect(await store.begin(call("c2", { key }), undefined, { durable: true })).toMatchObject({
         because: "taken",
         holder: { id: "c1" },
       });
@@ -84,24 +84,26 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await given(call("c1"));
       await given(call("c2"));
       const both = call("c3", { key: "key of c1", identity: { nonce: "nonce of c2" } });
-      expect(await store.begin(both, undefined)).toMatchObject({ holder: { id: "c2" } });
+      expect(await store.begin(both, undefined, { durable: true })).toMatchObject({ holder: { id: "c2" } });
       expect((await store.findCall(both))?.id).toBe("c2");
     });
 
     it("lets exactly one of many win that come at once with one payment", async () => {
       const many = Array.from({ length: 20 }, (_, n) =>
-        store.begin(call(`c${n}`, { identity: { nonce: "one" } }), job(`j${n}`, `c${n}`)),
+        store.begin(call(`c${n}`, { identity: { nonce: "one" } }), job(`j${n}`, `c${n}`), { durable: true }),
       );
       const outcomes = await Promise.all(many);
       expect(outcomes.filter(({ begun }) => begun)).toHaveLength(1);
-      expect(await store.openJobs({ limit: 100 })).toHaveLength(1);
+      expect(await store.claimJobs({ owner: "w1", limit: 100 })).toHaveLength(1);
     });
 
     it("fails, and writes nothing, when an id is in use", async () => {
       await given(call("c1", { jobId: "j1" }), job("j1", "c1"));
       const sameId = call("c1", { key: "other", identity: { nonce: "other" } });
-      await expect(store.begin(sameId, undefined)).rejects.toThrow("c1");
-      await expect(store.begin(call("c2", { jobId: "j1" }), job("j1", "c2"))).rejects.toThrow("j1");
+      await expect(store.begin(sameId, undefined, { durable: true })).rejects.toThrow("c1");
+      await expect(
+        store.begin(call("c2", { jobId: "j1" }), job("j1", "c2"), { durable: true }),
+      ).rejects.toThrow("j1");
       expect(await store.call("c2")).toBeUndefined();
       expect(await store.call("c1")).toStrictEqual(call("c1", { jobId: "j1" }));
     });
@@ -127,36 +129,48 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("refuses the same purchase of the same payer since then, and names the last", async () => {
       await given(call("c1", { ...same, createdAt: START }));
       await given(call("c2", { ...same, createdAt: START + 10 }));
-      expect(await store.begin(call("c3", same), undefined, since(START + 10))).toStrictEqual({
+      expect(
+        await store.begin(call("c3", same), undefined, { durable: true, ...since(START + 10) }),
+      ).toStrictEqual({
         begun: false,
         because: "duplicate",
         holder: call("c2", { ...same, createdAt: START + 10 }),
       });
-      expect(await store.begin(call("c3", same), undefined, since(START))).toMatchObject({
+      expect(
+        await store.begin(call("c3", same), undefined, { durable: true, ...since(START) }),
+      ).toMatchObject({
         holder: { id: "c2" },
       });
       expect(await store.call("c3")).toBeUndefined();
-      expect(await store.begin(call("c3", same), undefined, since(START + 11))).toEqual({ begun: true });
+      expect(await store.begin(call("c3", same), undefined, { durable: true, ...since(START + 11) })).toEqual(
+        { begun: true },
+      );
     });
 
     it("looks at nobody else's purchases, nor at other ones", async () => {
       await given(call("c1", same));
       const bobs = call("c2", { ...same, identity: { payer: "0xbob" } });
-      expect(await store.begin(bobs, undefined, since(START))).toEqual({ begun: true });
-      expect(await store.begin(call("c3"), undefined, since(START))).toEqual({ begun: true });
+      expect(await store.begin(bobs, undefined, { durable: true, ...since(START) })).toEqual({ begun: true });
+      expect(await store.begin(call("c3"), undefined, { durable: true, ...since(START) })).toEqual({
+        begun: true,
+      });
     });
 
     it("comes after the question whether the payment is held", async () => {
       await given(call("c1", same));
-      expect(await store.begin(call("c1", same), undefined, since(START))).toMatchObject({
+      expect(
+        await store.begin(call("c1", same), undefined, { durable: true, ...since(START) }),
+      ).toMatchObject({
         because: "taken",
       });
     });
 
     it("forgets what was forgotten", async () => {
       await given(call("c1", same));
-      await store.change({ call: { id: "c1", set: "forget" } });
-      expect(await store.begin(call("c2", same), undefined, since(START))).toEqual({ begun: true });
+      await store.change({ durable: true, call: { id: "c1", set: "forget" } });
+      expect(await store.begin(call("c2", same), undefined, { durable: true, ...since(START) })).toEqual({
+        begun: true,
+      });
     });
   });
 
@@ -164,7 +178,11 @@ describe.each(kinds)("a store %s", (_name, make) => {
     const waiting = job("j1", "c1", { status: "awaiting_payment", createdAt: START });
     await given(call("c1", { jobId: "j1", paymentState: "in_flight" }), waiting);
     const since = (doubtSince: number) =>
-      store.begin(call("c2", { jobId: "j2" }), job("j2", "c2"), { queued: { all: 1 }, doubtSince });
+      store.begin(call("c2", { jobId: "j2" }), job("j2", "c2"), {
+        durable: true,
+        queued: { all: 1 },
+        doubtSince,
+      });
     expect(await since(START)).toEqual({ begun: false, because: "full" });
     expect(await since(START + 1)).toEqual({ begun: true });
   });
@@ -179,7 +197,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
         job(`j${next}`, id, { status }),
       ] as const;
     };
-    const tryWith = (outstanding: number): Promise<Begun> => store.begin(...later(), { outstanding });
+    const tryWith = (outstanding: number): Promise<Begun> =>
+      store.begin(...later(), { durable: true, outstanding });
     const refused = { begun: false, because: "outstanding" };
     beforeEach(() => {
       next = 0;
@@ -205,7 +224,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("does not count what has been in doubt since before the payment could last be settled", async () => {
       const identity = { validBefore: START / 1000 };
       await given(...later({ paymentState: "in_flight", identity }, "awaiting_payment"));
-      const since = (doubtSince: number) => store.begin(...later(), { outstanding: 79, doubtSince });
+      const since = (doubtSince: number) =>
+        store.begin(...later(), { durable: true, outstanding: 79, doubtSince });
       expect(await since(START)).toEqual(refused);
       expect(await since(START + 1)).toEqual({ begun: true });
     });
@@ -215,7 +235,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       async (status) => {
         await given(...later());
         expect(await tryWith(79)).toEqual(refused);
-        await store.change({ job: { id: "j1", set: { status } } });
+        await store.change({ durable: true, job: { id: "j1", set: { status } } });
         expect(await tryWith(40)).toEqual({ begun: true });
       },
     );
@@ -223,17 +243,18 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("counts a job that has ended while its payment is in flight, until that is settled", async () => {
       await given(...later());
       await store.change({
+        durable: true,
         call: { id: "c1", set: { paymentState: "in_flight" } },
         job: { id: "j1", set: { status: "succeeded" } },
       });
       expect(await tryWith(79)).toEqual(refused);
-      await store.change({ call: { id: "c1", set: { paymentState: "settled" } } });
+      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "settled" } } });
       expect(await tryWith(79)).toEqual({ begun: true });
     });
 
     it("does not count what has been forgotten", async () => {
       await given(...later());
-      await store.change({ call: { id: "c1", set: "forget" } });
+      await store.change({ durable: true, call: { id: "c1", set: "forget" } });
       expect(await tryWith(40)).toEqual({ begun: true });
     });
 
@@ -245,12 +266,14 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
   describe("a step", () => {
     beforeEach(async () => {
-      await given(call("c1", { jobId: "j1", owner: "s1" }), job("j1", "c1", { attempt: 1, owner: "s1" }));
+      const claimed = { attempt: 1, claim: "claim 1", owner: "s1" };
+      await given(call("c1", { jobId: "j1", owner: "s1" }), job("j1", "c1", claimed));
     });
 
     it("writes call, job and refund together and tells how they stand", async () => {
       clock += 5;
       const stepped = await store.change({
+        durable: true,
         call: {
           id: "c1",
           set: { paymentState: "settled", receipt, answer, owner: undefined, tries: 2, retryAt: 7 },
@@ -265,6 +288,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
         call: call("c1", { jobId: "j1", paymentState: "settled", receipt, answer, tries: 2, retryAt: 7 }),
         job: job("j1", "c1", {
           attempt: 1,
+          claim: "claim 1",
           status: "failed",
           failure: { code: "boom", error: "Boom" },
           expiresAt: 9,
@@ -280,8 +304,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
 
     it("names in its outcome only what it was about", async () => {
-      expect(Object.keys((await store.change({ call: { id: "c1", set: {} } })) ?? {})).toEqual(["call"]);
-      expect(await store.change({})).toStrictEqual({});
+      expect(Object.keys((await store.change({ durable: true, call: { id: "c1", set: {} } })) ?? {})).toEqual(
+        ["call"],
+      );
+      expect(await store.change({ durable: true })).toStrictEqual({});
     });
 
     const call1 = (when: object) => ({ call: { id: "c1", when, set: { tries: 9 } } });
@@ -299,35 +325,36 @@ describe.each(kinds)("a store %s", (_name, make) => {
         call1({ owner: "s1", paymentState: [] }),
       ],
       ["the status of a job", job1({ status: ["running", "queued"] }), job1({ status: ["running"] })],
-      ["the attempt at a job", job1({ attempt: 1 }), job1({ attempt: 0 })],
+      ["the claim of a job", job1({ claim: "claim 1" }), job1({ claim: "claim 2" })],
+      ["a job that was claimed", job1({ claim: "claim 1" }), job1({ claim: undefined })],
     ])("is guarded by %s", async (_what, holds, fails) => {
       const before = [await store.call("c1"), await store.job("j1")];
-      expect(await store.change(fails)).toBeUndefined();
+      expect(await store.change({ durable: true, ...fails })).toBeUndefined();
       expect([await store.call("c1"), await store.job("j1")]).toStrictEqual(before);
-      expect(await store.change(holds)).toBeDefined();
+      expect(await store.change({ durable: true, ...holds })).toBeDefined();
       expect([await store.call("c1"), await store.job("j1")]).not.toEqual(before);
     });
 
     it("is guarded by the state of a refund", async () => {
-      await store.change({ refund: { add: refund("r1", "c1") } });
+      await store.change({ durable: true, refund: { add: refund("r1", "c1") } });
       const pay = {
         refund: { id: "r1", when: { state: "owed" }, set: { state: "paid", transaction: "0xdef" } },
       } as const;
-      expect(await store.change(pay)).toStrictEqual({
+      expect(await store.change({ durable: true, ...pay })).toStrictEqual({
         refund: refund("r1", "c1", { state: "paid", transaction: "0xdef" }),
       });
-      expect(await store.change(pay)).toBeUndefined();
+      expect(await store.change({ durable: true, ...pay })).toBeUndefined();
     });
 
     it.each([
       ["a guard of the call", { call: { id: "c1", when: { owner: "s2" }, set: { tries: 9 } } }],
       ["the call", { call: { id: "c9", set: { tries: 9 } } }],
-      ["a guard of the job", { job: { id: "j1", when: { attempt: 7 }, set: { progress: 50 } } }],
+      ["a guard of the job", { job: { id: "j1", when: { claim: "claim 7" }, set: { progress: 50 } } }],
       ["the job", { job: { id: "j9", set: { progress: 50 } } }],
       ["the refund", { refund: { id: "r9", set: { tries: 9 } } }],
       ["the room for a refund that is there already", { refund: { add: refund("r0", "c1", { tries: 9 }) } }],
     ])("writes nothing of anything when %s is missing", async (_what, miss) => {
-      await store.change({ refund: { add: refund("r0", "c1") } });
+      await store.change({ durable: true, refund: { add: refund("r0", "c1") } });
       const everything = async () => [
         await store.call("c1"),
         await store.job("j1"),
@@ -339,27 +366,31 @@ describe.each(kinds)("a store %s", (_name, make) => {
         job: { id: "j1", set: { status: "succeeded" } },
         refund: { add: refund("r1", "c1") },
       } as const;
-      expect(await store.change({ ...whole, ...miss })).toBeUndefined();
+      expect(await store.change({ durable: true, ...whole, ...miss })).toBeUndefined();
       expect(await everything()).toStrictEqual(before);
-      expect(await store.change(whole)).toBeDefined();
+      expect(await store.change({ durable: true, ...whole })).toBeDefined();
     });
 
     it("forgets a call: key and payment are free, and the job stays", async () => {
       const gone = call("c1", { jobId: "j1", owner: "s1" });
-      expect(await store.change({ call: { id: "c1", set: "forget" } })).toStrictEqual({ call: gone });
+      expect(await store.change({ durable: true, call: { id: "c1", set: "forget" } })).toStrictEqual({
+        call: gone,
+      });
       expect(await store.call("c1")).toBeUndefined();
       expect(await store.findCall(gone)).toBeUndefined();
       expect(await store.job("j1")).toMatchObject({ id: "j1" });
       await given(call("c2", { key: "key of c1", identity: { nonce: "nonce of c1" } }));
     });
 
-    it("lets exactly one of many take the same job", async () => {
+    it("lets exactly one of many change the same job", async () => {
       const take = {
         id: "j1",
-        when: { status: ["queued"], attempt: 1 },
-        set: { status: "running", attempt: 2 },
+        when: { status: ["queued"], claim: "claim 1" },
+        set: { status: "running" },
       } as const;
-      const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.change({ job: take })));
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () => store.change({ durable: true, job: take })),
+      );
       expect(outcomes.filter((one) => one !== undefined)).toHaveLength(1);
     });
   });
@@ -375,12 +406,11 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
     const orphans = async () => ({
       calls: ids(await store.openCalls(9)),
-      jobs: ids(await store.openJobs({ limit: 9 })),
-      call: (await store.change(takeCall)) !== undefined,
-      job: (await store.change(takeJob)) !== undefined,
+      call: (await store.change({ durable: true, ...takeCall })) !== undefined,
+      job: (await store.change({ durable: true, ...takeJob })) !== undefined,
     });
-    const left = { calls: ["c1"], jobs: ["j1"], call: true, job: true };
-    const kept = { calls: [], jobs: [], call: false, job: false };
+    const left = { calls: ["c1"], call: true, job: true };
+    const kept = { calls: [], call: false, job: false };
 
     it("that has never said that it lives owns nothing", async () => {
       expect(await orphans()).toEqual(left);
@@ -446,6 +476,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("frees what it lets go of", async () => {
       await store.attend("s1", 1000);
       await store.change({
+        durable: true,
         call: { id: "c1", set: { owner: undefined } },
         job: { id: "j1", set: { owner: undefined } },
       });
@@ -467,11 +498,11 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("close and open as they change", async () => {
       await given(call("c1"));
-      await store.change({ call: { id: "c1", set: { answer } } });
+      await store.change({ durable: true, call: { id: "c1", set: { answer } } });
       expect(await store.openCalls(9)).toEqual([]);
-      await store.change({ call: { id: "c1", set: { paymentState: "in_flight" } } });
+      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "in_flight" } } });
       expect(ids(await store.openCalls(9))).toEqual(["c1"]);
-      await store.change({ call: { id: "c1", set: "forget" } });
+      await store.change({ durable: true, call: { id: "c1", set: "forget" } });
       expect(await store.openCalls(9)).toEqual([]);
     });
 
@@ -489,45 +520,195 @@ describe.each(kinds)("a store %s", (_name, make) => {
         { id: "c1" },
       ]);
       expect(ids(await store.openCalls(2))).toEqual(["c2", "c0"]);
-      await store.change({ call: { id: "c2", set: { retryAt: START + 99 } } });
+      await store.change({ durable: true, call: { id: "c2", set: { retryAt: START + 99 } } });
       expect(ids(await store.openCalls(1))).toEqual(["c0"]);
     });
   });
 
-  describe("jobs that are open", () => {
-    it("are those queued, whoever did it, and those running under nobody who lives; oldest first", async () => {
-      await store.attend("alive", 1000);
-      const jobs: [string, Partial<JobRecord>][] = [
-        ["queued last", { createdAt: START + 9 }],
-        ["queued by the living", { createdAt: START + 2, owner: "alive" }],
-        ["running under the living", { status: "running", owner: "alive" }],
-        ["running under the dead", { createdAt: START + 3, status: "running", owner: "dead" }],
-        ["running under nobody", { createdAt: START + 4, status: "running" }],
-        ["not paid yet", { status: "awaiting_payment" }],
-        ["done", { status: "succeeded", owner: "dead" }],
-      ];
+  describe("claiming jobs", () => {
+    async function queue(...jobs: (readonly [id: string, part?: Partial<JobRecord>])[]): Promise<void> {
       for (const [id, part] of jobs)
         await given(call(`call of ${id}`, { jobId: id }), job(id, `call of ${id}`, part));
-      const inOrder = [
-        "queued by the living",
-        "running under the dead",
-        "running under nobody",
-        "queued last",
-      ];
-      expect(ids(await store.openJobs({ limit: 9 }))).toEqual(inOrder);
-      expect(ids(await store.openJobs({ limit: 2 }))).toEqual(inOrder.slice(0, 2));
+    }
+    const claim = async (options: Partial<ClaimOptions> = {}): Promise<string[]> =>
+      (await store.claimJobs({ owner: "w1", limit: 9, ...options })).map(({ job }) => job.id);
+    const kept = async (id: string): Promise<JobRecord> => {
+      const found = await store.job(id);
+      if (found === undefined || found === "gone") throw new Error(`there is no job ${id}`);
+      return found;
+    };
+
+    it("moves a queued job to running under its new owner, with a random claim, and returns it", async () => {
+      await queue(["j1", { attempt: 1, claim: "claim 1", failures: 1, startBy: START + 99, progress: 7 }]);
+      clock += 5;
+      const [claimed, ...others] = await store.claimJobs({ owner: "w1", limit: 9 });
+      expect(others).toEqual([]);
+      expect(claimed).toStrictEqual({
+        orphaned: false,
+        job: job("j1", "call of j1", {
+          ...{ status: "running", owner: "w1", attempt: 2, failures: 1, progress: 7 },
+          ...{ claim: expect.stringMatching(/^[0-9a-f-]{36}$/), startedAt: START + 5, updatedAt: START + 5 },
+        }),
+      });
+      expect(await store.job("j1")).toStrictEqual(claimed?.job);
+      expect(await claim({ owner: "w2" })).toEqual([]);
+    });
+
+    it("rejects the writes of an attempt whose job was claimed again, even with equal numbers", async () => {
+      await queue(["j1"]);
+      const [first] = await store.claimJobs({ owner: "w1", limit: 1 });
+      await store.change({ durable: true, job: { id: "j1", set: { status: "queued", owner: undefined } } });
+      const [second] = await store.claimJobs({ owner: "w2", limit: 1 });
+      expect(first?.job.claim).not.toBe(second?.job.claim);
+      const write = (claim: string | undefined, progress: number) =>
+        store.change({ durable: false, job: { id: "j1", when: { claim }, set: { progress } } });
+      expect(await write(first?.job.claim, 10)).toBeUndefined();
+      expect(await write(undefined, 20)).toBeUndefined();
+      expect(await write(second?.job.claim, 30)).toMatchObject({ job: { progress: 30 } });
+    });
+
+    it("gives each of many jobs its own claim, and each job to one of many that claim at once", async () => {
+      await queue(...Array.from({ length: 30 }, (_, n) => [`j${n}`, { resource: `r${n % 3}` }] as const));
+      const all = await Promise.all(
+        Array.from({ length: 10 }, (_, n) => store.claimJobs({ owner: `w${n}`, limit: 4 })),
+      );
+      const jobs = all.flat().map(({ job }) => job);
+      expect(new Set(jobs.map(({ id }) => id)).size).toBe(jobs.length);
+      expect(new Set(jobs.map(({ claim }) => claim)).size).toBe(jobs.length);
+      expect(jobs).toHaveLength(30);
+      for (const one of all) expect(one.length).toBeLessThanOrEqual(4);
+    });
+
+    it("leaves what is not queued, not due, too late, or excepted", async () => {
+      await queue(
+        ["ready", { createdAt: START + 1 }],
+        ["later", { runAt: START + 1 }],
+        ["too late", { startBy: START }],
+        ["in time", { startBy: START + 1, createdAt: START + 2 }],
+        ["still executed", {}],
+        ["not paid yet", { status: "awaiting_payment" }],
+        ["running", { status: "running", owner: "dead" }],
+        ["done", { status: "succeeded", owner: "dead" }],
+      );
+      const except = ["still executed"];
+      expect(await claim({ except })).toEqual(["ready", "in time"]);
+      clock += 1;
+      expect(await claim({ except })).toEqual(["later"]);
+      expect(ids(await store.lateJobs(9))).toEqual(["too late"]);
+    });
+
+    it("claims the oldest first, no more than asked for, and no more of a resource", async () => {
+      await queue(
+        ["b", { createdAt: START + 2 }],
+        ["c", { createdAt: START + 3 }],
+        ["a", { createdAt: START + 1 }],
+        ["d", { createdAt: START + 4 }],
+        ["other", { createdAt: START + 9, resource: "other" }],
+        ["unwanted", { resource: "unwanted" }],
+      );
+      expect(await claim({ limit: 0 })).toEqual([]);
+      expect(await claim({ most: { upscale: 2, unwanted: 0 } })).toEqual(["a", "b", "other"]);
+      expect(await claim({ limit: 1, most: { unwanted: 0 } })).toEqual(["c"]);
+      expect(await claim({ most: { upscale: 0 } })).toEqual(["unwanted"]);
+      expect(await claim()).toEqual(["d"]);
+    });
+
+    it("lets resources take turns, also across claims of one job each", async () => {
+      const backlog = Array.from({ length: 9 }, (_, n) => `a${n}`);
+      await queue(
+        ...backlog.map((id, n) => [id, { resource: "a", createdAt: START + n }] as const),
+        ["b0", { resource: "b", createdAt: START + 50 }],
+        ["b1", { resource: "b", createdAt: START + 51 }],
+        ["c0", { resource: "c", createdAt: START + 60 }],
+      );
+      const one = async () => (await claim({ limit: 1 }))[0];
+      expect([await one(), await one(), await one(), await one(), await one(), await one()]).toEqual([
+        ...["a0", "b0", "c0", "a1", "b1", "a2"],
+      ]);
+      await queue(["b2", { resource: "b", createdAt: START + 99 }]);
+      expect(await claim({ limit: 3 })).toEqual(["a3", "a4", "b2"]);
+    });
+
+    it("takes over what a dead server left when asked to, and counts a failure", async () => {
+      await store.attend("alive", 1000);
+      await queue(
+        ["queued", { createdAt: START + 4 }],
+        [
+          "of the dead",
+          { createdAt: START + 2, status: "running", owner: "dead", claim: "old", startedAt: 7 },
+        ],
+        ["of nobody", { createdAt: START + 3, status: "running", failures: 2 }],
+        ["of the living", { status: "running", owner: "alive" }],
+        ["done", { status: "failed", owner: "dead" }],
+      );
+      const claimed = await store.claimJobs({ owner: "w1", limit: 9, orphans: true });
+      expect(claimed).toMatchObject([
+        { orphaned: true, job: { id: "of the dead", attempt: 1, failures: 1, startedAt: 7 } },
+        { orphaned: true, job: { id: "of nobody", attempt: 1, failures: 3 } },
+        { orphaned: false, job: { id: "queued", attempt: 1, failures: 0 } },
+      ]);
+      expect(claimed[0]?.job.claim).not.toBe("old");
+      clock += 1000;
+      expect(await claim({ orphans: true, except: ids(claimed.map(({ job }) => job)) })).toEqual([
+        "of the living",
+      ]);
+    });
+
+    it("gives a server back what it has lost track of, without a failure, and not what it executes", async () => {
+      await store.attend("w1", 1000);
+      await queue(["lost"], ["executed"]);
+      await claim();
+      expect(await claim()).toEqual([]);
+      expect(await claim({ owner: "w2", orphans: true })).toEqual([]);
+      const [again, ...others] = await store.claimJobs({
+        ...{ owner: "w1", limit: 9, orphans: true, except: ["executed"] },
+      });
+      expect(others).toEqual([]);
+      expect(again).toMatchObject({ orphaned: true, job: { id: "lost", attempt: 2, failures: 0 } });
+      // Without a lease anybody may take over what it executes, but not itself.
+      clock += 1000;
+      expect(await claim({ orphans: true, except: ["executed", "lost"] })).toEqual([]);
+      expect(await claim({ owner: "w2", orphans: true })).toEqual(["executed", "lost"]);
+      expect(await kept("executed")).toMatchObject({ failures: 1, owner: "w2" });
+    });
+
+    it("limits what it takes over as it does what is queued", async () => {
+      await queue(
+        ["a1", { createdAt: START + 1, status: "running" }],
+        ["a2", { createdAt: START + 2 }],
+        ["a3", { createdAt: START + 3, status: "running" }],
+        ["b1", { createdAt: START + 4, resource: "b", status: "running" }],
+      );
+      expect(await claim({ orphans: true, limit: 3, most: { upscale: 2 } })).toEqual(["a1", "a2", "b1"]);
+    });
+
+    it("tells watchers of each", async () => {
+      await queue(["j1"], ["j2"]);
+      const told: unknown[] = [];
+      const stop = store.watch((news) => void told.push(news));
+      await claim();
+      stop();
+      expect(told.filter((news) => news !== undefined)).toEqual([
+        { id: "j1", status: "running" },
+        { id: "j2", status: "running" },
+      ]);
     });
   });
 
   describe("refunds", () => {
     beforeEach(async () => {
       await store.change({
+        durable: true,
         refund: { add: refund("r3", "c3", { createdAt: START + 3, retryAt: START + 50 }) },
       });
       await store.change({
+        durable: true,
         refund: { add: refund("r1", "c1", { createdAt: START + 1, retryAt: START + 60 }) },
       });
-      await store.change({ refund: { add: refund("r2", "c2", { createdAt: START + 2, state: "paid" }) } });
+      await store.change({
+        durable: true,
+        refund: { add: refund("r2", "c2", { createdAt: START + 2, state: "paid" }) },
+      });
     });
 
     it("are told oldest first, all or of one state, and no more than asked for", async () => {
@@ -543,7 +724,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(ids(await store.refunds({ dueAt: START + 60, limit: 9 }))).toEqual(["r1", "r3"]);
       expect(ids(await store.refunds({ dueAt: START + 60, limit: 1 }))).toEqual(["r1"]);
       expect(await store.refunds({ state: "paid", dueAt: START + 60, limit: 9 })).toEqual([]);
-      await store.change({ refund: { id: "r1", set: { state: "paid" } } });
+      await store.change({ durable: true, refund: { id: "r1", set: { state: "paid" } } });
       expect(ids(await store.refunds({ dueAt: START + 60, limit: 9 }))).toEqual(["r3"]);
     });
   });
@@ -572,14 +753,14 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("keeps a call in flight, however old", async () => {
       await given(call("c1", { paymentState: "in_flight", answer }));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ call: { id: "c1", set: { paymentState: "unused" } } });
+      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "unused" } } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(1);
     });
 
     it("keeps a call whose job is kept", async () => {
       await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1"));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ job: { id: "j1", set: { status: "succeeded", expiresAt: old } } });
+      await store.change({ durable: true, job: { id: "j1", set: { status: "succeeded", expiresAt: old } } });
       expect(await store.sweep(old, 1000)).toBe(2);
       expect(await store.call("c1")).toBeUndefined();
     });
@@ -609,7 +790,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
         job("j1", "c1", { status: "failed", expiresAt: START }),
       );
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ call: { id: "c1", set: { paymentState: "settled" } } });
+      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "settled" } } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
     });
 
@@ -619,18 +800,18 @@ describe.each(kinds)("a store %s", (_name, make) => {
         job("j1", "c1", { status: "failed", expiresAt: START }),
       );
       await given(call("c2", closed));
-      await store.change({ refund: { add: refund("r1", "c1", { jobId: "j1" }) } });
-      await store.change({ refund: { add: refund("r2", "c2") } });
+      await store.change({ durable: true, refund: { add: refund("r1", "c1", { jobId: "j1" }) } });
+      await store.change({ durable: true, refund: { add: refund("r2", "c2") } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ refund: { id: "r1", set: { state: "paid" } } });
+      await store.change({ durable: true, refund: { id: "r1", set: { state: "paid" } } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
       expect(await store.job("j1")).toBe("gone");
       expect(await store.call("c2")).toBeDefined();
     });
 
     it("deletes a refund long after it began, if it has been paid", async () => {
-      await store.change({ refund: { add: refund("r1", "c1", { state: "paid" }) } });
-      await store.change({ refund: { add: refund("r2", "c2") } });
+      await store.change({ durable: true, refund: { add: refund("r1", "c1", { state: "paid" }) } });
+      await store.change({ durable: true, refund: { add: refund("r2", "c2") } });
       expect(await store.sweep(START + REFUND_LIFE_MS - 1, 1000)).toBe(0);
       expect(await store.sweep(START + REFUND_LIFE_MS, 1000)).toBe(1);
       expect(ids(await store.refunds({ limit: 9 }))).toEqual(["r2"]);
@@ -643,7 +824,9 @@ describe.each(kinds)("a store %s", (_name, make) => {
       );
       expect(await store.sweep(old, 1000)).toBe(2);
       const limits = { duplicateSince: START, outstanding: 50_000 };
-      expect(await store.begin(call("c2", { fingerprint: "same" }), undefined, limits)).toEqual({
+      expect(
+        await store.begin(call("c2", { fingerprint: "same" }), undefined, { durable: true, ...limits }),
+      ).toEqual({
         begun: true,
       });
     });

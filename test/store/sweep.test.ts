@@ -25,6 +25,7 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
       await store.begin(
         call(callId, { ...callState, jobId, createdAt: START + n }),
         job(jobId, callId, { status: "succeeded", createdAt: START + n, expiresAt: expiresAt + n }),
+        { durable: true },
       );
     }
   }
@@ -44,7 +45,7 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
     await giveJobs(7, "old", START);
     for (const n of numbers(5)) {
       const paid = { state: "paid", createdAt: START - REFUND_LIFE_MS } as const;
-      await store.change({ refund: { add: refund(`r${n}`, "gone", paid) } });
+      await store.change({ durable: true, refund: { add: refund(`r${n}`, "gone", paid) } });
     }
     // Calls are still needed at that time: 3 jobs and 3 refunds, 3 and 2, then the last job.
     expect(await batches(START + 10, 3)).toEqual([6, 5, 1]);
@@ -81,24 +82,33 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
         createdAt: START - HOUR,
       } as const;
       const ended = { status: "failed", createdAt: START - HOUR, expiresAt: START - HOUR } as const;
-      await store.begin(call(`moving-c${n}`, moving), job(`moving-j${n}`, `moving-c${n}`, ended));
+      await store.begin(call(`moving-c${n}`, moving), job(`moving-j${n}`, `moving-c${n}`, ended), {
+        durable: true,
+      });
       const owing = { ...closed, jobId: `owing-j${n}`, createdAt: START - HOUR };
-      await store.begin(call(`owing-c${n}`, owing), job(`owing-j${n}`, `owing-c${n}`, ended));
+      await store.begin(call(`owing-c${n}`, owing), job(`owing-j${n}`, `owing-c${n}`, ended), {
+        durable: true,
+      });
       const owed = { jobId: `owing-j${n}`, createdAt: START - REFUND_LIFE_MS } as const;
-      await store.change({ refund: { add: refund(`r${n}`, `owing-c${n}`, owed) } });
+      await store.change({ durable: true, refund: { add: refund(`r${n}`, `owing-c${n}`, owed) } });
       // Without a job: the call itself is what must stay.
       await store.begin(
         call(`alone-c${n}`, { paymentState: "in_flight", answer, createdAt: START - HOUR }),
         undefined,
+        { durable: true },
       );
-      await store.begin(call(`back-c${n}`, { ...closed, createdAt: START - HOUR }), undefined);
+      await store.begin(call(`back-c${n}`, { ...closed, createdAt: START - HOUR }), undefined, {
+        durable: true,
+      });
       await store.change({
+        durable: true,
         refund: { add: refund(`b${n}`, `back-c${n}`, { createdAt: START - REFUND_LIFE_MS }) },
       });
       // The job has no end, so its call is held although it is old.
       await store.begin(
         call(`long-c${n}`, { ...closed, jobId: `long-j${n}`, createdAt: START - HOUR }),
         job(`long-j${n}`, `long-c${n}`, { status: "running", createdAt: START - HOUR }),
+        { durable: true },
       );
     }
     await giveJobs(5, "old", START);

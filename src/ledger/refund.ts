@@ -32,7 +32,11 @@ export const REFUND_TABLE: Readonly<
   paid: {},
 };
 
-export type RefundEvent = Exclude<Evidence["evidence"], "unused-yet"> | "sign" | "resolved-paid" | "resolved-unpaid";
+export type RefundEvent =
+  | Exclude<Evidence["evidence"], "unused-yet">
+  | "sign"
+  | "resolved-paid"
+  | "resolved-unpaid";
 
 /** As for calls: after an ambiguous submission a refusal proves nothing. */
 export function nextRefund(
@@ -78,7 +82,14 @@ const LOOK_UP_MS = 10_000;
 export function createRefunds(options: RefundOptions): Refunds {
   const { store, facilitator, account, chain, facts, time, log, faults } = options;
 
-  async function sign({ id, network, asset, domain, to, atomicAmount }: RefundRecord): Promise<SignedPayment> {
+  async function sign({
+    id,
+    network,
+    asset,
+    domain,
+    to,
+    atomicAmount,
+  }: RefundRecord): Promise<SignedPayment> {
     const validBefore = Math.floor(time.now() / 1000) + VALID_SECONDS;
     const requirements: PaymentRequirements = {
       scheme: "exact",
@@ -129,7 +140,8 @@ export function createRefunds(options: RefundOptions): Refunds {
     const step = call && stepOf(call, known, { event: "refund-paid" }, facts());
     const when = { state: refund.state };
     const stepped = await store.change({ ...step, durable: true, refund: { id: refund.id, when, set } });
-    if (stepped) log.info({ ...namesOf(refund), amount: refund.amount, transaction: more.transaction }, "refund paid");
+    if (stepped)
+      log.info({ ...namesOf(refund), amount: refund.amount, transaction: more.transaction }, "refund paid");
     return stepped?.refund ?? refund;
   }
 

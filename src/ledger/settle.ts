@@ -46,7 +46,14 @@ const MAX_TRIES = 5;
 const REFUSED_LOOK_UP_MS = 2_000;
 const LOOK_UP_MS = 10_000;
 /** Events that hold for a call whoever works on it. */
-const HOLDS: readonly EventName[] = ["settled", "cancel", "expired", "resolved-paid", "resolved-unpaid", "refund-paid"];
+const HOLDS: readonly EventName[] = [
+  "settled",
+  "cancel",
+  "expired",
+  "resolved-paid",
+  "resolved-unpaid",
+  "refund-paid",
+];
 
 export function createSettling(options: SettlingOptions): Settling {
   const { store, facilitator, chain, facts, time, log, faults } = options;
@@ -77,7 +84,16 @@ export function createSettling(options: SettlingOptions): Settling {
     return job === "gone" ? undefined : job;
   }
 
-  function logOwed({ id: refund, callId: requestId, jobId, resource, reason, amount, currency, to }: RefundRecord) {
+  function logOwed({
+    id: refund,
+    callId: requestId,
+    jobId,
+    resource,
+    reason,
+    amount,
+    currency,
+    to,
+  }: RefundRecord) {
     log.warn({ requestId, jobId, resource, refund, reason, amount, currency, to }, "a refund is owed");
   }
 
@@ -86,7 +102,8 @@ export function createSettling(options: SettlingOptions): Settling {
     const { payment, resource, ambiguous, tries, createdAt } = call;
     if (!payment || !facilitator) return { evidence: "not-sent", reason: "no_facilitator" };
     const reply = await facilitator.settle(payment, resource);
-    if (reply.evidence === "settled" || (reply.evidence === "not-sent" && tries === 0 && !ambiguous)) return reply;
+    if (reply.evidence === "settled" || (reply.evidence === "not-sent" && tries === 0 && !ambiguous))
+      return reply;
     const isBelieved = reply.evidence === "refused" && !ambiguous;
     const found = await lookUp(chain, payment, {
       ...{ since: createdAt, log, time },
@@ -105,7 +122,13 @@ export function createSettling(options: SettlingOptions): Settling {
       if (faults) await faults.reach("settle.after");
       const { id: requestId, resource, jobId } = call;
       const durationMs = Math.round(time.elapsed() - started);
-      const fields = { requestId, resource, ...(jobId === undefined ? {} : { jobId }), durationMs, ...evidence };
+      const fields = {
+        requestId,
+        resource,
+        ...(jobId === undefined ? {} : { jobId }),
+        durationMs,
+        ...evidence,
+      };
       if (evidence.evidence === "settled") unrecorded.set(call.id, evidence);
       try {
         const { standing } = await apply(call, eventOf(evidence));

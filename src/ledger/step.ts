@@ -83,7 +83,11 @@ export function stepOf(
 ): Step | undefined {
   const from: Current = { ...stateOf(call, job), ambiguous: call.ambiguous };
   const kind = kindOf(call);
-  const constants: Constants = { kind, isJob: call.jobId !== undefined, cancel: facts.cancelPolicy(call.resource) };
+  const constants: Constants = {
+    kind,
+    isJob: call.jobId !== undefined,
+    cancel: facts.cancelPolicy(call.resource),
+  };
   const to = next(constants, from, event.event);
   if (to === undefined) return undefined;
   const durable = isDurable(kind, from, to, facts.hasNode(call.identity.network));
@@ -143,7 +147,11 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
     if (event === "cancel") return {};
     const settleable = now <= expiresAt + AUTHORIZATION_MARGIN_MS;
     const tries = call.tries + 1;
-    const pause = { owner: undefined, tries, retryAt: now + pauseAfter(settleable ? SETTLING : EXPIRED, tries) };
+    const pause = {
+      owner: undefined,
+      tries,
+      retryAt: now + pauseAfter(settleable ? SETTLING : EXPIRED, tries),
+    };
     if (now - call.createdAt > TOMBSTONE_AFTER_MS) return { ...pause, retryAt: undefined, answer: undefined };
     return settleable || !call.payment ? pause : { ...pause, payment: withoutEcho(call.payment) };
   }
@@ -151,13 +159,16 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
   if (works && call.jobId === undefined) {
     if (event === "handed-back") return { owner: undefined, retryAt: now + facts.comeBackMs };
     // The server that settled goes on with the work.
-    return event === "taken-over" || event === "claimed" ? { owner, retryAt: now } : { retryAt: now, tries: 0 };
+    return event === "taken-over" || event === "claimed"
+      ? { owner, retryAt: now }
+      : { retryAt: now, tries: 0 };
   }
   if (to.phase === "void" && call.payment && facts.hasNode(call.identity.network)) {
     // A refusal may have been wrong: the chain is asked once, when the authorization can no longer settle.
     const audit = Math.max(now, expiresAt) + AUDIT_AFTER_MS;
     if (from.phase !== "void") return { owner: undefined, retryAt: audit, tries: 0 };
-    if (event === "unclear") return { tries: call.tries + 1, retryAt: now + pauseAfter(EXPIRED, call.tries + 1) };
+    if (event === "unclear")
+      return { tries: call.tries + 1, retryAt: now + pauseAfter(EXPIRED, call.tries + 1) };
   }
   return { owner: undefined, retryAt: undefined };
 }
@@ -175,7 +186,9 @@ function jobPart(
   const when = {
     work: [from.work],
     // A worker writes only while it holds its claim; a cancellation needs none.
-    ...(event.event === "cancel" || job.claim === undefined || from.work !== "running" ? {} : { claim: job.claim }),
+    ...(event.event === "cancel" || job.claim === undefined || from.work !== "running"
+      ? {}
+      : { claim: job.claim }),
   };
   const isRefusal = to.phase === "void" && from.phase === "submitted";
   // Nobody was told of a job whose first submission was refused at once.
@@ -195,7 +208,9 @@ function jobPart(
     ...(event.runAt === undefined ? {} : { runAt: event.runAt }),
     ...(isEnd && to.phase === "delivered" ? { progress: 100 } : {}),
     ...(isEnd && to.work !== "done" ? { failure, result: undefined } : {}),
-    ...(isEnd ? { expiresAt: facts.now + (isRefusal ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource)) } : {}),
+    ...(isEnd
+      ? { expiresAt: facts.now + (isRefusal ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource)) }
+      : {}),
   };
   return { id, optional: true, when, set };
 }

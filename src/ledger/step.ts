@@ -129,12 +129,13 @@ const CODES: Partial<Record<EventName, string>> = {
   "resolved-paid": "interrupted",
 };
 
-/** Facts about money need no owner: they hold whoever works on the call. */
-const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid"];
+/** These hold whoever works on the call: facts about money, and what the buyer wants. */
+const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid", "cancel"];
+/** These are for calls on which nobody works: its server has died, or has handed it back. */
+const TAKES: readonly EventName[] = ["taken-over", "claimed", "abandoned"];
 
 function guardOf({ owner }: CallRecord, event: EventName, self: string): { owner?: string; orphaned?: true } {
-  const takes = event === "taken-over" || event === "claimed";
-  if (takes) return owner === self ? { owner } : { orphaned: true };
+  if (TAKES.includes(event)) return owner === self ? { owner } : { orphaned: true };
   return owner === undefined || FACTS.includes(event) ? {} : { owner: self };
 }
 

@@ -104,6 +104,8 @@ export function stepOf(
     ambiguous: to.ambiguous,
     ...followUp(call, from, to, event, facts),
     ...(event.answer === undefined ? {} : { answer: event.answer }),
+    // What was not paid for is not given.
+    ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
     ...(event.reason === undefined ? {} : { reason: event.reason }),
     ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
     ...(receipt === undefined || !call.payment ? {} : { receipt, payment: withoutEcho(call.payment) }),

@@ -1,5 +1,5 @@
 import { formatAtomic } from "../../schema/money.ts";
-import type { State } from "../store/state.ts";
+import type { Phase, State } from "../store/state.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallChange,
@@ -90,6 +90,14 @@ export function stepOf(
   };
   const to = next(constants, from, event.event);
   if (to === undefined) return undefined;
+  // The money has moved before: the record says so already, and keeps its first receipt.
+  if (
+    to !== "deleted" &&
+    MOVED.includes(from.phase) &&
+    EVIDENCE.includes(event.event) &&
+    to.phase === from.phase
+  )
+    return undefined;
   const durable = isDurable(kind, from, to, facts.hasNode(call.identity.network));
   // That money has moved is a fact, whoever works on the call. The owner guards everything else that a sync call does.
   const when = { phase: [from.phase], ...guardOf(call, event.event, facts.owner) };
@@ -119,6 +127,9 @@ export function stepOf(
   const changed = job && jobPart(call, job, from, to, event, facts, receipt);
   return { durable, call: { id: call.id, when, set }, ...(changed ? { job: changed } : {}), ...refund };
 }
+
+const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
+const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
 
 const CODES: Partial<Record<EventName, string>> = {
   cancel: "cancelled",

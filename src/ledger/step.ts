@@ -98,7 +98,7 @@ export function stepOf(
     to.phase === from.phase
   )
     return undefined;
-  const durable = isDurable(kind, from, to, facts.hasNode(call.identity.network));
+  const durable = isDurable(kind, from, to, event.event, facts.hasNode(call.identity.network));
   // That money has moved is a fact, whoever works on the call. The owner guards everything else that a sync call does.
   const when = { phase: [from.phase], ...guardOf(call, event.event, facts.owner) };
   if (to === "deleted") return { durable, call: { id: call.id, when, set: "forget" } };
@@ -242,11 +242,18 @@ const FAILURES: Partial<Record<EventName, { readonly code: string; readonly erro
 };
 
 /** DESIGN: what would be lost for good in a power cut is on disk before the next outside effect. */
-function isDurable(kind: Kind, from: State, to: State | "deleted", hasNode: boolean): boolean {
+function isDurable(
+  kind: Kind,
+  from: State,
+  to: State | "deleted",
+  event: EventName,
+  hasNode: boolean,
+): boolean {
   if (kind === "free" || to === "deleted" || to.phase === "open") return false;
-  if (from.phase === "open" && to.phase === "void") return false;
-  // A node can tell again that the money moved.
-  const isRetold = kind.endsWith("after") && from.phase === "submitted" && to.phase === "delivered";
+  // The buyer of a canceled job was told that it will not be charged.
+  if (from.phase === "open" && to.phase === "void") return event === "cancel";
+  // A node can tell again that the money moved. An operator's word is given once.
+  const isRetold = event === "settled" && from.phase === "submitted" && to.phase === "delivered";
   return !(isRetold && hasNode);
 }
 

@@ -51,7 +51,7 @@ export interface Facts {
 const SETTLING = { firstMs: 1_000, maxMs: 60_000 };
 /** An authorization that has expired settles no more, unless it did so unseen. */
 const EXPIRED = { firstMs: 1_000, maxMs: 24 * 3_600_000 };
-/** After this long without evidence a submitted call is for an operator to resolve. */
+/** After this long without evidence a submitted call is for an operator to resolve, and a void one is not looked up again. */
 const TOMBSTONE_AFTER_MS = 90 * 24 * 3_600_000;
 /** A safe block past the expiry of an authorization is mined by then. */
 const AUDIT_AFTER_MS = 3 * 60_000;
@@ -66,7 +66,10 @@ export function kindOf({ payment, jobId, charge }: Pick<CallRecord, "payment" | 
 export function stateOf(call: CallRecord, job: JobRecord | undefined): State {
   const { phase } = call;
   if (job) return { phase, work: job.work };
-  if (phase === "submitted") return { phase, work: call.charge === "after" ? "done" : "waiting" };
+  if (phase === "submitted") {
+    if (call.charge === "before") return { phase, work: "waiting" };
+    return { phase, work: call.answer === undefined ? "failed" : "done" };
+  }
   if (phase === "open" || phase === "charged") return { phase, work: "running" };
   return { phase, work: phase === "delivered" ? "done" : "failed" };
 }
@@ -78,9 +81,10 @@ export function stateOf(call: CallRecord, job: JobRecord | undefined): State {
 export function stepOf(
   call: CallRecord,
   job: JobRecord | undefined,
-  event: Event,
+  given: Event,
   facts: Facts,
 ): Step | undefined {
+  const event = hasAged(call, given, facts.now) ? ({ ...given, event: "aged" } as const) : given;
   const from: Current = { ...stateOf(call, job), ambiguous: call.ambiguous };
   const kind = kindOf(call);
   const constants: Constants = {
@@ -128,6 +132,12 @@ export function stepOf(
   return { durable, call: { id: call.id, when, set }, ...(changed ? { job: changed } : {}), ...refund };
 }
 
+/** Nothing was proven for too long. */
+function hasAged({ phase, createdAt, ambiguous }: CallRecord, { event }: Event, now: number): boolean {
+  const provesNothing = event === "unclear" || event === "not-sent" || (event === "refused" && ambiguous);
+  return phase === "submitted" && provesNothing && now - createdAt > TOMBSTONE_AFTER_MS;
+}
+
 const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
 const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
 
@@ -166,8 +176,8 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
       tries,
       retryAt: now + pauseAfter(settleable ? SETTLING : EXPIRED, tries),
     };
-    if (now - call.createdAt > TOMBSTONE_AFTER_MS) return { ...pause, retryAt: undefined, answer: undefined };
-    return settleable || !call.payment ? pause : { ...pause, payment: withoutEcho(call.payment) };
+    const slim = settleable || !call.payment ? pause : { ...pause, payment: withoutEcho(call.payment) };
+    return event === "aged" ? { ...slim, retryAt: undefined, answer: undefined } : slim;
   }
   const works = to.phase === "open" || to.phase === "charged";
   if (works && call.jobId === undefined) {
@@ -181,7 +191,8 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
     // A refusal may have been wrong: the chain is asked once, when the authorization can no longer settle.
     const audit = Math.max(now, expiresAt) + AUDIT_AFTER_MS;
     if (from.phase !== "void") return { owner: undefined, retryAt: audit, tries: 0 };
-    if (event === "unclear")
+    const isRecent = now - call.createdAt <= TOMBSTONE_AFTER_MS;
+    if (event === "unclear" && isRecent)
       return { tries: call.tries + 1, retryAt: now + pauseAfter(EXPIRED, call.tries + 1) };
   }
   return { owner: undefined, retryAt: undefined };
@@ -218,6 +229,7 @@ function jobPart(
     ...(event.result === undefined ? {} : { result: event.result }),
     // The output is kept: the input is no longer needed.
     ...(event.event === "submit" ? { input: null } : {}),
+    ...(event.event === "aged" ? { input: null, result: undefined } : {}),
     ...(event.event === "attempt-failed" ? { failures: event.failures ?? job.failures + 1 } : {}),
     ...(event.runAt === undefined ? {} : { runAt: event.runAt }),
     ...(isEnd && to.phase === "delivered" ? { progress: 100 } : {}),

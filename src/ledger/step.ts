@@ -111,6 +111,9 @@ export function stepOf(
       ? receiptOf(call, event.transaction, facts.now)
       : undefined;
   const paid = receipt === undefined ? call : { ...call, receipt };
+  // Nobody was told of a job whose first submission was refused at once. Its buyer pays again under the same key.
+  const isFirst = call.charge === "before" && from.work === "waiting" && call.tries === 0;
+  const forgetsJob = job !== undefined && isFirst && from.phase === "submitted" && to.phase === "void";
   const set: CallChange = {
     phase: to.phase,
     ambiguous: to.ambiguous,
@@ -122,14 +125,15 @@ export function stepOf(
     ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
     ...(receipt === undefined || !call.payment ? {} : { receipt, payment: withoutEcho(call.payment) }),
     // A failed sync call frees its key. A job's key stays: a late copy of the request must not start it again.
-    ...(to.phase === "void" && call.jobId === undefined ? { key: undefined } : {}),
+    ...(to.phase === "void" && (call.jobId === undefined || forgetsJob) ? { key: undefined } : {}),
   };
   const late = to.work === "canceled" ? "cancelled" : "settled_late";
   const code = event.failure?.code ?? job?.failure?.code ?? CODES[event.event] ?? late;
   const refund =
     to.phase === "owed" && from.phase !== "owed" ? { refund: { add: refundOf(paid, code, facts.now) } } : {};
   const changed = job && jobPart(call, job, from, to, event, facts, receipt);
-  return { durable, call: { id: call.id, when, set }, ...(changed ? { job: changed } : {}), ...refund };
+  const jobStep = changed && (forgetsJob ? { ...changed, set: "forget" as const } : changed);
+  return { durable, call: { id: call.id, when, set }, ...(jobStep ? { job: jobStep } : {}), ...refund };
 }
 
 /** Nothing was proven for too long. */
@@ -216,8 +220,6 @@ function jobPart(
       : { claim: job.claim }),
   };
   const isRefusal = to.phase === "void" && from.phase === "submitted";
-  // Nobody was told of a job whose first submission was refused at once.
-  if (isRefusal && call.charge === "before" && call.tries === 0) return { id, when, set: "forget" };
   const ended = to.phase !== "submitted" && to.work !== "waiting" && to.work !== "running";
   const isEnd = ended && job.endedAt === undefined;
   const failure = event.failure ?? FAILURES[event.event];

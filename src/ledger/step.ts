@@ -106,11 +106,11 @@ export function stepOf(
   // That money has moved is a fact, whoever works on the call. The owner guards everything else that a sync call does.
   const when = { phase: [from.phase], ...guardOf(call, event.event, facts.owner) };
   if (to === "deleted") return { durable, call: { id: call.id, when, set: "forget" } };
-  const receipt =
-    event.transaction !== undefined && (event.event === "settled" || event.event === "resolved-paid")
-      ? receiptOf(call, event.transaction, facts.now)
-      : undefined;
+  const isPaid = event.event === "settled" || event.event === "resolved-paid";
+  const receipt = isPaid ? receiptOf(call, event.transaction ?? "", facts.now) : undefined;
   const paid = receipt === undefined ? call : { ...call, receipt };
+  // An operator may not know the transaction. Then there is a refund, and no receipt.
+  const kept = event.transaction === undefined ? undefined : receipt;
   // Nobody was told of a job whose first submission was refused at once. Its buyer pays again under the same key.
   const isFirst = call.charge === "before" && from.work === "waiting" && call.tries === 0;
   const forgetsJob = job !== undefined && isFirst && from.phase === "submitted" && to.phase === "void";
@@ -123,15 +123,15 @@ export function stepOf(
     ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
     ...(event.reason === undefined ? {} : { reason: event.reason }),
     ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
-    ...(receipt === undefined || !call.payment ? {} : { receipt, payment: withoutEcho(call.payment) }),
+    ...(kept === undefined || !call.payment ? {} : { receipt: kept, payment: withoutEcho(call.payment) }),
     // A failed sync call frees its key. A job's key stays: a late copy of the request must not start it again.
     ...(to.phase === "void" && (call.jobId === undefined || forgetsJob) ? { key: undefined } : {}),
   };
-  const late = to.work === "canceled" ? "cancelled" : "settled_late";
-  const code = event.failure?.code ?? job?.failure?.code ?? CODES[event.event] ?? late;
+  const failure = event.failure ?? FAILURES[to.work === "canceled" ? "cancel" : event.event];
+  const code = event.failure?.code ?? job?.failure?.code ?? failure?.code ?? LATE.code;
   const refund =
     to.phase === "owed" && from.phase !== "owed" ? { refund: { add: refundOf(paid, code, facts.now) } } : {};
-  const changed = job && jobPart(call, job, from, to, event, facts, receipt);
+  const changed = job && jobPart(call, job, from, to, { ...event, failure }, facts, kept);
   const jobStep = changed && (forgetsJob ? { ...changed, set: "forget" as const } : changed);
   return { durable, call: { id: call.id, when, set }, ...(jobStep ? { job: jobStep } : {}), ...refund };
 }
@@ -144,17 +144,6 @@ function hasAged({ phase, createdAt, ambiguous }: CallRecord, { event }: Event, 
 
 const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
 const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
-
-const CODES: Partial<Record<EventName, string>> = {
-  cancel: "cancelled",
-  expired: "expired",
-  abandoned: "interrupted",
-  refused: "payment_failed",
-  lapsed: "payment_failed",
-  "spent-elsewhere": "payment_failed",
-  "resolved-unpaid": "payment_failed",
-  "resolved-paid": "interrupted",
-};
 
 /** These hold whoever works on the call: facts about money, and what the buyer wants. */
 const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid", "cancel"];
@@ -207,7 +196,7 @@ function jobPart(
   job: JobRecord,
   from: State,
   to: State,
-  event: Event,
+  event: Omit<Event, "failure"> & Pick<JobRecord, "failure">,
   facts: Facts,
   receipt: Receipt | undefined,
 ): Step["job"] {
@@ -222,7 +211,6 @@ function jobPart(
   const isRefusal = to.phase === "void" && from.phase === "submitted";
   const ended = to.phase !== "submitted" && to.work !== "waiting" && to.work !== "running";
   const isEnd = ended && job.endedAt === undefined;
-  const failure = event.failure ?? FAILURES[event.event];
   const set: JobChange = {
     phase: to.phase,
     work: to.work,
@@ -235,7 +223,7 @@ function jobPart(
     ...(event.event === "attempt-failed" ? { failures: event.failures ?? job.failures + 1 } : {}),
     ...(event.runAt === undefined ? {} : { runAt: event.runAt }),
     ...(isEnd && to.phase === "delivered" ? { progress: 100 } : {}),
-    ...(isEnd && to.work !== "done" ? { failure, result: undefined } : {}),
+    ...(isEnd && to.work !== "done" ? { failure: event.failure, result: undefined } : {}),
     ...(isEnd
       ? { expiresAt: facts.now + (isRefusal ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource)) }
       : {}),
@@ -244,15 +232,17 @@ function jobPart(
 }
 
 const UNPAID = { code: "payment_failed", error: "The payment could not be settled." };
+const LATE = { code: "settled_late", error: "The payment was confirmed too late." };
 const FAILURES: Partial<Record<EventName, { readonly code: string; readonly error: string }>> = {
   cancel: { code: "cancelled", error: "The job was canceled." },
-  settled: { code: "cancelled", error: "The job was canceled." },
+  abandoned: { code: "interrupted", error: "The work was lost." },
+  settled: LATE,
   expired: { code: "expired", error: "The job could not be started in time." },
   refused: UNPAID,
   lapsed: UNPAID,
   "spent-elsewhere": UNPAID,
   "resolved-unpaid": UNPAID,
-  "resolved-paid": { code: "interrupted", error: "The job was not run." },
+  "resolved-paid": LATE,
 };
 
 /** DESIGN: what would be lost for good in a power cut is on disk before the next outside effect. */

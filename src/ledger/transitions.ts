@@ -229,7 +229,7 @@ export function next(
   const cell = TABLES[kind][`${phase}.${work}`]?.[heard];
   if (cell === undefined) return undefined;
   const target =
-    typeof cell === "string" ? cell : "sync" in cell ? (isJob ? cell.job : cell.sync) : cell[cancel];
+    typeof cell === "string" ? cell : "refund" in cell ? cell[cancel] : isJob ? cell.job : cell.sync;
   if (target === undefined || target === "deleted") return target;
   const [toPhase, toWork] = target.split(".") as [Phase, Work];
   const unknown = heard === "unclear" || heard === "aged" || heard === "taken-over";

@@ -17,10 +17,10 @@ export const REFUND_TABLE: Readonly<
 > = {
   owed: { sign: "signed", "resolved-paid": "paid" },
   signed: {
-    // Again with the same nonce: the token executes it once.
+    // Again with the same nonce: the token executes it once. How the last submission ended is not recorded.
     sign: "signed",
     settled: "paid",
-    "not-sent": "signed",
+    "not-sent": "owed",
     refused: "owed",
     unclear: "signed",
     lapsed: "owed",
@@ -38,15 +38,16 @@ export type RefundEvent =
   | "resolved-paid"
   | "resolved-unpaid";
 
-/** As for calls: after an ambiguous submission a refusal proves nothing. */
+/** As for calls: after an ambiguous submission neither a refusal nor a failed connection proves anything about it. */
 export function nextRefund(
   { state, ambiguous }: Pick<RefundRecord, "state" | "ambiguous">,
   event: RefundEvent,
 ): Pick<RefundRecord, "state" | "ambiguous"> | undefined {
-  const heard = event === "refused" && ambiguous ? "unclear" : event;
+  const heard = (event === "refused" || event === "not-sent") && ambiguous ? "unclear" : event;
   const to = REFUND_TABLE[state][heard];
   if (to === undefined) return undefined;
-  return { state: to, ambiguous: to === "signed" && (ambiguous || heard === "unclear") };
+  const unknown = heard === "unclear" || (heard === "sign" && state === "signed");
+  return { state: to, ambiguous: to === "signed" && (ambiguous || unknown) };
 }
 
 export interface Refunds {

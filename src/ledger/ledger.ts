@@ -64,9 +64,9 @@ const BATCH = 20;
 export function createLedger(options: LedgerOptions): Ledger {
   const { store, presence, facilitator, chain, account, time, log, faults } = options;
   const { owner } = presence;
-  const { cancelPolicy, retentionMs, comeBackMs } = options;
+  const { retentionMs, comeBackMs } = options;
   const hasNode = (network: string): boolean => chain !== undefined && (chain.covers?.(network) ?? true);
-  const facts = (): Facts => ({ now: time.now(), owner, hasNode, cancelPolicy, retentionMs, comeBackMs });
+  const facts = (): Facts => ({ now: time.now(), owner, hasNode, retentionMs, comeBackMs });
   const refunds =
     account && facilitator && createRefunds({ store, facilitator, account, chain, facts, time, log, faults });
   /** Calls that are being settled here, besides those that the server is working on. */

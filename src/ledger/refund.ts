@@ -17,10 +17,10 @@ export const REFUND_TABLE: Readonly<
 > = {
   owed: { sign: "signed", "resolved-paid": "paid" },
   signed: {
-    // Again with the same nonce: the token executes it once.
+    // Again with the same nonce: the token executes it once. How the last submission ended is not recorded.
     sign: "signed",
     settled: "paid",
-    "not-sent": "signed",
+    "not-sent": "owed",
     refused: "owed",
     unclear: "signed",
     lapsed: "owed",
@@ -38,15 +38,16 @@ export type RefundEvent =
   | "resolved-paid"
   | "resolved-unpaid";
 
-/** As for calls: after an ambiguous submission a refusal proves nothing. */
+/** As for calls: after an ambiguous submission neither a refusal nor a failed connection proves anything about it. */
 export function nextRefund(
   { state, ambiguous }: Pick<RefundRecord, "state" | "ambiguous">,
   event: RefundEvent,
 ): Pick<RefundRecord, "state" | "ambiguous"> | undefined {
-  const heard = event === "refused" && ambiguous ? "unclear" : event;
+  const heard = (event === "refused" || event === "not-sent") && ambiguous ? "unclear" : event;
   const to = REFUND_TABLE[state][heard];
   if (to === undefined) return undefined;
-  return { state: to, ambiguous: to === "signed" && (ambiguous || heard === "unclear") };
+  const unknown = heard === "unclear" || (heard === "sign" && state === "signed");
+  return { state: to, ambiguous: to === "signed" && (ambiguous || unknown) };
 }
 
 export interface Refunds {
@@ -72,6 +73,8 @@ const VALID_SECONDS = 600;
 /** Must be left of it for a submission. */
 const SETTLE_SECONDS = 60;
 const BACKOFF = { firstMs: 2_000, maxMs: 15 * 60_000 };
+/** A submission and a look-up. */
+const TRY_MS = 90_000;
 const REFUSED_LOOK_UP_MS = 2_000;
 const LOOK_UP_MS = 10_000;
 
@@ -129,7 +132,9 @@ export function createRefunds(options: RefundOptions): Refunds {
     if (to.state !== "paid") {
       const problem = more.problem ?? event;
       log.error({ ...namesOf(refund), amount: refund.amount, reason: problem }, "refund not paid yet");
-      const kept = to.state === "owed" ? { payment: undefined } : {};
+      // What an account has signed it alone may send, until it has lapsed.
+      const isOver = event === "lapsed" || event === "resolved-unpaid";
+      const kept = isOver ? { payment: undefined } : {};
       const retryAt = time.now() + pauseAfter(BACKOFF, refund.tries);
       return (await change(refund, { ...to, ...kept, problem, retryAt })) ?? refund;
     }
@@ -181,8 +186,11 @@ export function createRefunds(options: RefundOptions): Refunds {
     const isLive = kept && authorizationOf(kept).validBefore > time.now() / 1000 + SETTLE_SECONDS;
     const payment = isLive ? kept : await sign(owed);
     const to = nextRefund(owed, "sign");
+    const tries = owed.tries + 1;
+    // Another server leaves it alone for as long as this try may take.
+    const retryAt = time.now() + TRY_MS;
     // Kept before it is sent. Whoever has begun a try since may be paying at this moment.
-    const refund = to && (await change(owed, { ...to, payment, tries: owed.tries + 1 }));
+    const refund = to && (await change(owed, { ...to, payment, tries, retryAt }));
     if (!refund) return owed;
     if (faults) await faults.reach("refund.before");
     const evidence = await evidenceOn(refund, payment);

@@ -74,7 +74,9 @@ export function createSettling(options: SettlingOptions): Settling {
       }
       const found = await store.call(call.id);
       if (!found) return { standing: "deleted", job, changed: false };
-      if (!HOLDS.includes(event.event)) return { standing: found, job, changed: false };
+      // Where only the job has moved on (a cancellation was remembered), what the owner has found still holds.
+      const isSame = given === undefined && found.phase === now.phase && found.owner === now.owner;
+      if (!HOLDS.includes(event.event) && !isSame) return { standing: found, job, changed: false };
       now = found;
     }
   }

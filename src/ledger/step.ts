@@ -1,5 +1,5 @@
 import { formatAtomic } from "../../schema/money.ts";
-import type { State } from "../store/state.ts";
+import type { Phase, State } from "../store/state.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallChange,
@@ -41,7 +41,6 @@ export interface Facts {
   readonly owner: string;
   /** Whether the chain of this network can be asked. */
   readonly hasNode: (network: string) => boolean;
-  readonly cancelPolicy: (resource: string) => "refund" | "keep";
   /** How long an ended job of this resource is kept, in milliseconds. */
   readonly retentionMs: (resource: string) => number;
   /** How long the buyer of lost work may come back for it before a refund is owed, in milliseconds. */
@@ -51,7 +50,7 @@ export interface Facts {
 const SETTLING = { firstMs: 1_000, maxMs: 60_000 };
 /** An authorization that has expired settles no more, unless it did so unseen. */
 const EXPIRED = { firstMs: 1_000, maxMs: 24 * 3_600_000 };
-/** After this long without evidence a submitted call is for an operator to resolve. */
+/** After this long without evidence a submitted call is for an operator to resolve, and a void one is not looked up again. */
 const TOMBSTONE_AFTER_MS = 90 * 24 * 3_600_000;
 /** A safe block past the expiry of an authorization is mined by then. */
 const AUDIT_AFTER_MS = 3 * 60_000;
@@ -66,7 +65,10 @@ export function kindOf({ payment, jobId, charge }: Pick<CallRecord, "payment" | 
 export function stateOf(call: CallRecord, job: JobRecord | undefined): State {
   const { phase } = call;
   if (job) return { phase, work: job.work };
-  if (phase === "submitted") return { phase, work: call.charge === "after" ? "done" : "waiting" };
+  if (phase === "submitted") {
+    if (call.charge === "before") return { phase, work: "waiting" };
+    return { phase, work: call.answer === undefined ? "failed" : "done" };
+  }
   if (phase === "open" || phase === "charged") return { phase, work: "running" };
   return { phase, work: phase === "delivered" ? "done" : "failed" };
 }
@@ -78,71 +80,84 @@ export function stateOf(call: CallRecord, job: JobRecord | undefined): State {
 export function stepOf(
   call: CallRecord,
   job: JobRecord | undefined,
-  event: Event,
+  given: Event,
   facts: Facts,
 ): Step | undefined {
+  const event = hasAged(call, given, facts.now) ? ({ ...given, event: "aged" } as const) : given;
   const from: Current = { ...stateOf(call, job), ambiguous: call.ambiguous };
   const kind = kindOf(call);
   const constants: Constants = {
     kind,
     isJob: call.jobId !== undefined,
-    cancel: facts.cancelPolicy(call.resource),
+    cancel: call.cancel,
   };
   const to = next(constants, from, event.event);
   if (to === undefined) return undefined;
-  const durable = isDurable(kind, from, to, facts.hasNode(call.identity.network));
+  // The money has moved before: the record says so already, and keeps its first receipt.
+  if (
+    to !== "deleted" &&
+    MOVED.includes(from.phase) &&
+    EVIDENCE.includes(event.event) &&
+    to.phase === from.phase
+  )
+    return undefined;
+  const durable = isDurable(kind, from, to, event.event, facts.hasNode(call.identity.network));
   // That money has moved is a fact, whoever works on the call. The owner guards everything else that a sync call does.
   const when = { phase: [from.phase], ...guardOf(call, event.event, facts.owner) };
   if (to === "deleted") return { durable, call: { id: call.id, when, set: "forget" } };
-  const receipt =
-    event.transaction !== undefined && (event.event === "settled" || event.event === "resolved-paid")
-      ? receiptOf(call, event.transaction, facts.now)
-      : undefined;
+  const isPaid = event.event === "settled" || event.event === "resolved-paid";
+  const receipt = isPaid ? receiptOf(call, event.transaction ?? "", facts.now) : undefined;
   const paid = receipt === undefined ? call : { ...call, receipt };
+  // An operator may not know the transaction. Then there is a refund, and no receipt.
+  const kept = event.transaction === undefined ? undefined : receipt;
+  // Nobody was told of a job whose first submission was refused at once. Its buyer pays again under the same key.
+  const isFirst = call.charge === "before" && from.work === "waiting" && call.tries === 0;
+  const forgetsJob = job !== undefined && isFirst && from.phase === "submitted" && to.phase === "void";
   const set: CallChange = {
     phase: to.phase,
     ambiguous: to.ambiguous,
     ...followUp(call, from, to, event, facts),
     ...(event.answer === undefined ? {} : { answer: event.answer }),
+    // What was not paid for is not given.
+    ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
     ...(event.reason === undefined ? {} : { reason: event.reason }),
     ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
-    ...(receipt === undefined || !call.payment ? {} : { receipt, payment: withoutEcho(call.payment) }),
-    // An output whose payment was refused is nobody's.
-    ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
+    ...(kept === undefined || !call.payment ? {} : { receipt: kept, payment: withoutEcho(call.payment) }),
     // A failed sync call frees its key. A job's key stays: a late copy of the request must not start it again.
-    ...(to.phase === "void" && call.jobId === undefined ? { key: undefined } : {}),
+    ...(to.phase === "void" && (call.jobId === undefined || forgetsJob) ? { key: undefined } : {}),
+    ...(forgetsJob ? { jobId: undefined } : {}),
   };
-  const late = to.work === "canceled" ? "cancelled" : "settled_late";
-  const code = event.failure?.code ?? job?.failure?.code ?? CODES[event.event] ?? late;
+  const failure = event.failure ?? FAILURES[to.work === "canceled" ? "cancel" : event.event];
+  const code = event.failure?.code ?? job?.failure?.code ?? failure?.code ?? LATE.code;
   const refund =
     to.phase === "owed" && from.phase !== "owed" ? { refund: { add: refundOf(paid, code, facts.now) } } : {};
-  const changed = job && jobPart(call, job, from, to, event, facts, receipt);
-  const isForgotten = changed?.set === "forget";
-  return {
-    durable,
-    call: { id: call.id, when, set: isForgotten ? { ...set, key: undefined, jobId: undefined } : set },
-    ...(changed ? { job: changed } : {}),
-    ...refund,
-  };
+  const changed = job && jobPart(call, job, from, to, { ...event, failure }, facts, kept);
+  const jobStep = changed && (forgetsJob ? { ...changed, set: "forget" as const } : changed);
+  return { durable, call: { id: call.id, when, set }, ...(jobStep ? { job: jobStep } : {}), ...refund };
 }
 
-const CODES: Partial<Record<EventName, string>> = {
-  cancel: "cancelled",
-  expired: "expired",
-  abandoned: "interrupted",
-  refused: "payment_failed",
-  lapsed: "payment_failed",
-  "spent-elsewhere": "payment_failed",
-  "resolved-unpaid": "payment_failed",
-  "resolved-paid": "interrupted",
-};
+/** Nothing was proven for too long. */
+function hasAged({ phase, createdAt, ambiguous }: CallRecord, { event }: Event, now: number): boolean {
+  const provesNothing = event === "unclear" || event === "not-sent" || (event === "refused" && ambiguous);
+  return phase === "submitted" && provesNothing && now - createdAt > TOMBSTONE_AFTER_MS;
+}
 
-/** Facts about money need no owner: they hold whoever works on the call. */
-const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid"];
+const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
+const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
 
-function guardOf({ owner }: CallRecord, event: EventName, self: string): { owner?: string; orphaned?: true } {
-  const takes = event === "taken-over" || event === "claimed";
-  if (takes) return owner === self ? { owner } : { orphaned: true };
+/** These hold whoever works on the call: facts about money, and what the buyer wants. */
+const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid", "cancel"];
+/** These are for calls on which nobody works: its server has died, or has handed it back. */
+const TAKES: readonly EventName[] = ["taken-over", "claimed", "abandoned"];
+
+function guardOf(
+  { owner }: CallRecord,
+  event: EventName,
+  self: string,
+): { owner?: string; unowned?: true; orphaned?: true } {
+  if (TAKES.includes(event)) {
+    return owner === self ? { owner } : owner === undefined ? { unowned: true } : { orphaned: true };
+  }
   return owner === undefined || FACTS.includes(event) ? {} : { owner: self };
 }
 
@@ -160,8 +175,8 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
       tries,
       retryAt: now + pauseAfter(settleable ? SETTLING : EXPIRED, tries),
     };
-    if (now - call.createdAt > TOMBSTONE_AFTER_MS) return { ...pause, retryAt: undefined, answer: undefined };
-    return settleable || !call.payment ? pause : { ...pause, payment: withoutEcho(call.payment) };
+    const slim = settleable || !call.payment ? pause : { ...pause, payment: withoutEcho(call.payment) };
+    return event === "aged" ? { ...slim, retryAt: undefined, answer: undefined } : slim;
   }
   const works = to.phase === "open" || to.phase === "charged";
   if (works && call.jobId === undefined) {
@@ -175,7 +190,8 @@ function followUp(call: CallRecord, from: State, to: State, { event }: Event, fa
     // A refusal may have been wrong: the chain is asked once, when the authorization can no longer settle.
     const audit = Math.max(now, expiresAt) + AUDIT_AFTER_MS;
     if (from.phase !== "void") return { owner: undefined, retryAt: audit, tries: 0 };
-    if (event === "unclear")
+    const isRecent = now - call.createdAt <= TOMBSTONE_AFTER_MS;
+    if (event === "unclear" && isRecent)
       return { tries: call.tries + 1, retryAt: now + pauseAfter(EXPIRED, call.tries + 1) };
   }
   return { owner: undefined, retryAt: undefined };
@@ -186,7 +202,7 @@ function jobPart(
   job: JobRecord,
   from: State,
   to: State,
-  event: Event,
+  event: Omit<Event, "failure"> & Pick<JobRecord, "failure">,
   facts: Facts,
   receipt: Receipt | undefined,
 ): Step["job"] {
@@ -199,11 +215,8 @@ function jobPart(
       : { claim: job.claim }),
   };
   const isRefusal = to.phase === "void" && from.phase === "submitted";
-  // Nobody was told of a job whose first submission was refused at once.
-  if (isRefusal && call.charge === "before" && call.tries === 0) return { id, when, set: "forget" };
   const ended = to.phase !== "submitted" && to.work !== "waiting" && to.work !== "running";
   const isEnd = ended && job.endedAt === undefined;
-  const failure = event.failure ?? FAILURES[event.event];
   const set: JobChange = {
     phase: to.phase,
     work: to.work,
@@ -212,10 +225,11 @@ function jobPart(
     ...(event.result === undefined ? {} : { result: event.result }),
     // The output is kept: the input is no longer needed.
     ...(event.event === "submit" ? { input: null } : {}),
+    ...(event.event === "aged" ? { input: null, result: undefined } : {}),
     ...(event.event === "attempt-failed" ? { failures: event.failures ?? job.failures + 1 } : {}),
     ...(event.runAt === undefined ? {} : { runAt: event.runAt }),
     ...(isEnd && to.phase === "delivered" ? { progress: 100 } : {}),
-    ...(isEnd && to.work !== "done" ? { failure, result: undefined } : {}),
+    ...(isEnd && to.work !== "done" ? { failure: event.failure, result: undefined } : {}),
     ...(isEnd
       ? { expiresAt: facts.now + (isRefusal ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource)) }
       : {}),
@@ -224,23 +238,32 @@ function jobPart(
 }
 
 const UNPAID = { code: "payment_failed", error: "The payment could not be settled." };
+const LATE = { code: "settled_late", error: "The payment was confirmed too late." };
 const FAILURES: Partial<Record<EventName, { readonly code: string; readonly error: string }>> = {
   cancel: { code: "cancelled", error: "The job was canceled." },
-  settled: { code: "cancelled", error: "The job was canceled." },
+  abandoned: { code: "interrupted", error: "The work was lost." },
+  settled: LATE,
   expired: { code: "expired", error: "The job could not be started in time." },
   refused: UNPAID,
   lapsed: UNPAID,
   "spent-elsewhere": UNPAID,
   "resolved-unpaid": UNPAID,
-  "resolved-paid": { code: "interrupted", error: "The job was not run." },
+  "resolved-paid": LATE,
 };
 
 /** DESIGN: what would be lost for good in a power cut is on disk before the next outside effect. */
-function isDurable(kind: Kind, from: State, to: State | "deleted", hasNode: boolean): boolean {
+function isDurable(
+  kind: Kind,
+  from: State,
+  to: State | "deleted",
+  event: EventName,
+  hasNode: boolean,
+): boolean {
   if (kind === "free" || to === "deleted" || to.phase === "open") return false;
-  if (from.phase === "open" && to.phase === "void") return false;
-  // A node can tell again that the money moved.
-  const isRetold = kind.endsWith("after") && from.phase === "submitted" && to.phase === "delivered";
+  // The buyer of a canceled job was told that it will not be charged.
+  if (from.phase === "open" && to.phase === "void") return event === "cancel";
+  // A node can tell again that the money moved. An operator's word is given once.
+  const isRetold = event === "settled" && from.phase === "submitted" && to.phase === "delivered";
   return !(isRetold && hasNode);
 }
 

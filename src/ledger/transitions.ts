@@ -22,6 +22,8 @@ export type EventName =
   | "refused"
   /** No reply, or one that proves nothing. */
   | "unclear"
+  /** The submission is still unclear 90 days after the call began. Its output is dropped; an operator resolves it. */
+  | "aged"
   /** The chain says that the authorization is unused and has expired. */
   | "lapsed"
   /** The chain says that the nonce was used for something else. */
@@ -49,17 +51,24 @@ type Cell =
   | Target
   /** By the published policy for cancellation. */
   | { readonly refund: Target; readonly keep: Target }
-  | { readonly sync: Target; readonly job: Target };
+  | { readonly sync?: Target; readonly job?: Target };
 type Row = Partial<Record<EventName, Cell>>;
 export type Table = Partial<Record<StateName, Row>>;
 
 /** A submission whose outcome is not recorded: `paid` and `unpaid` are where evidence leads. */
-function submitted(self: StateName, paid: Cell, unpaid: StateName, resolvedPaid: Cell = paid): Row {
+function submitted(
+  self: StateName,
+  paid: Cell,
+  unpaid: StateName,
+  resolvedPaid: Cell = paid,
+  aged = self,
+): Row {
   return {
     settled: paid,
     "not-sent": self,
     refused: unpaid,
     unclear: self,
+    aged,
     lapsed: unpaid,
     "spent-elsewhere": unpaid,
     claimed: self,
@@ -79,6 +88,9 @@ const owed = (self: StateName, refunded: StateName): Table => ({
 const unpaid = (self: StateName, owing: StateName): Table => ({
   [self]: { settled: owing, unclear: self, lapsed: self, "spent-elsewhere": self, "resolved-paid": owing },
 });
+
+/** A submission that was unclear for too long. Its input and output are dropped: what was paid is owed back. */
+const AGED: Table = { "submitted.failed": submitted("submitted.failed", "owed.failed", "void.failed") };
 
 const CANCELED = { refund: "owed.canceled", keep: "kept.canceled" } as const;
 
@@ -125,11 +137,12 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
     "open.running": {
       output: "delivered.done",
       failure: { sync: "deleted", job: "void.failed" },
-      "attempt-failed": "open.waiting",
-      "handed-back": "open.waiting",
-      "taken-over": "open.running",
-      abandoned: "deleted",
-      cancel: "void.canceled",
+      // Workers claim jobs in the store.
+      "attempt-failed": { job: "open.waiting" },
+      "handed-back": { job: "open.waiting" },
+      "taken-over": { sync: "open.running" },
+      abandoned: { sync: "deleted" },
+      cancel: { job: "void.canceled" },
     },
     "delivered.done": {},
     "void.failed": {},
@@ -144,7 +157,14 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
       "taken-over": "open.running",
       abandoned: "deleted",
     },
-    "submitted.done": submitted("submitted.done", "delivered.done", "void.failed"),
+    "submitted.done": submitted(
+      "submitted.done",
+      "delivered.done",
+      "void.failed",
+      "delivered.done",
+      "submitted.failed",
+    ),
+    ...AGED,
     ...CHARGED_SYNC,
   },
   "sync-before": {
@@ -162,14 +182,22 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
       "handed-back": "open.waiting",
       cancel: "void.canceled",
     },
-    "submitted.done": submitted("submitted.done", "delivered.done", "void.failed"),
+    "submitted.done": submitted(
+      "submitted.done",
+      "delivered.done",
+      "void.failed",
+      "delivered.done",
+      "submitted.failed",
+    ),
+    ...AGED,
     ...CHARGED_JOB,
   },
   "job-before": {
     "submitted.waiting": {
-      ...submitted("submitted.waiting", "charged.waiting", "void.failed", "owed.failed"),
+      ...submitted("submitted.waiting", "charged.waiting", "void.failed", "owed.failed", "submitted.failed"),
       cancel: "submitted.canceled",
     },
+    ...AGED,
     // The cancellation is remembered: paid work that nobody wants does not start.
     "submitted.canceled": submitted("submitted.canceled", CANCELED, "void.canceled"),
     ...CHARGED_JOB,
@@ -201,10 +229,10 @@ export function next(
   const cell = TABLES[kind][`${phase}.${work}`]?.[heard];
   if (cell === undefined) return undefined;
   const target =
-    typeof cell === "string" ? cell : "sync" in cell ? (isJob ? cell.job : cell.sync) : cell[cancel];
-  if (target === "deleted") return "deleted";
+    typeof cell === "string" ? cell : "refund" in cell ? cell[cancel] : isJob ? cell.job : cell.sync;
+  if (target === undefined || target === "deleted") return target;
   const [toPhase, toWork] = target.split(".") as [Phase, Work];
-  const unknown = toPhase === "submitted" && (heard === "unclear" || heard === "taken-over");
+  const unknown = heard === "unclear" || heard === "aged" || heard === "taken-over";
   return {
     phase: toPhase,
     work: toWork,

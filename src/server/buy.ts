@@ -131,6 +131,7 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
       payment,
       value: payment ? microUsd(amount.value) : 0,
       charge: resource.charge,
+      cancel: resource.cancel === "keep" ? "keep" : "refund",
       // A call that is charged before its work is submitted next: its intent says so.
       phase: isUpfront ? "submitted" : "open",
       ambiguous: false,

@@ -140,6 +140,7 @@ function takeCall(
 ): CallRecord | undefined {
   if (!call) return undefined;
   if (when?.owner !== undefined && call.owner !== when.owner) return undefined;
+  if (when?.unowned && call.owner !== undefined) return undefined;
   if (when?.orphaned && !isOrphaned(call, alive)) return undefined;
   if (when?.phase && !when.phase.includes(call.phase)) return undefined;
   if (set === "forget") return call;

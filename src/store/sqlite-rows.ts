@@ -143,12 +143,22 @@ export type CallRow = {
 type CallRest = Pick<CallRecord, "payment" | "answer" | "receipt" | "reason" | "resolution"> &
   Pick<PaymentIdentity, "bytesHash"> &
   // Records of an earlier release have neither.
-  Partial<Pick<CallRecord, "requestHash" | "ambiguous">>;
+  Partial<Pick<CallRecord, "requestHash" | "ambiguous" | "cancel">>;
 
 export function callRow(call: CallRecord): CallRow {
-  const { identity, payment, answer, receipt, reason, resolution, requestHash, ambiguous } = call;
+  const { identity, payment, answer, receipt, reason, resolution, requestHash, ambiguous, cancel } = call;
   const { bytesHash } = identity;
-  const rest: CallRest = { bytesHash, payment, answer, receipt, reason, resolution, requestHash, ambiguous };
+  const rest: CallRest = {
+    bytesHash,
+    payment,
+    answer,
+    receipt,
+    reason,
+    resolution,
+    requestHash,
+    ambiguous,
+    cancel,
+  };
   return {
     id: call.id,
     resource: call.resource,
@@ -175,7 +185,14 @@ export function callRow(call: CallRecord): CallRow {
 }
 
 export function callOf(row: CallRow): CallRecord {
-  const { bytesHash, payment, requestHash = "", ambiguous, ...rest } = JSON.parse(row.rest) as CallRest;
+  const {
+    bytesHash,
+    payment,
+    requestHash = "",
+    ambiguous,
+    cancel = "refund",
+    ...rest
+  } = JSON.parse(row.rest) as CallRest;
   const { network, payer, nonce, valid_before: validBefore, phase } = row;
   return {
     id: row.id,
@@ -187,6 +204,7 @@ export function callOf(row: CallRow): CallRecord {
     payment: payment && withAsset(payment),
     value: row.value,
     charge: row.charge,
+    cancel,
     phase,
     // An earlier release did not record whether a reply was unclear.
     ambiguous: ambiguous ?? phase === "submitted",

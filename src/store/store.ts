@@ -60,6 +60,8 @@ export interface CallRecord {
   readonly value: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
+  /** What a cancellation after the charge leads to: the policy that was published when the call was bought. */
+  readonly cancel: "refund" | "keep";
   readonly phase: Phase;
   /** True when a submission may have moved the money and nobody knows: from then on no refusal is believed. */
   readonly ambiguous: boolean;
@@ -258,7 +260,9 @@ export interface Step extends Durability {
     readonly id: string;
     readonly when?: {
       readonly owner?: string;
-      /** True: nobody works on it, or a server that does not live any more. */
+      /** No server works on it, dead or alive. */
+      readonly unowned?: true;
+      /** No living server works on it. */
       readonly orphaned?: true;
       readonly phase?: readonly Phase[];
     };

@@ -191,7 +191,6 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
   await checkExamples(path, definition, !inferred.includes("Result"), report);
 
   const { price, description, deprecated, job, cache } = definition;
-  const { cacheIsFree = false, cacheIsPublic = false } = definition;
   for (const name of pricedFields(price).filter((name) => draft.volatile.includes(name))) {
     const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
     report(`${path}.price`, problem, "use a fixed default");
@@ -214,9 +213,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     pricedDefaults: defaultsOf(pricedFields(price), fields ?? [], schemas),
     timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
     charge: chargeOf(definition),
-    ...(cache === undefined
-      ? {}
-      : { cache: { ms: durationMs(cache, DEFAULT_TIMEOUT), isFree: cacheIsFree, isPublic: cacheIsPublic } }),
+    ...(cache === undefined ? {} : { cache: { ms: durationMs(cache, DEFAULT_TIMEOUT) } }),
     ...(job === undefined
       ? {}
       : {

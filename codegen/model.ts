@@ -86,8 +86,8 @@ export interface ResourceModel {
   readonly timeoutMs: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after" | "unknown";
-  /** Present when an answer may be given again, and how old it may be then. */
-  readonly cache?: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean };
+  /** Present when outputs are cached: for how long. */
+  readonly cache?: { readonly ms: number };
   readonly job?: JobModel;
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];

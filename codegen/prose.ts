@@ -112,17 +112,13 @@ export function chargeText({ price, charge, job }: ResourceModel): string {
   return `${when}; when it ends without a result, the price is owed back to the payer.`;
 }
 
-/** Whether an answer may be one that was given before, and what it costs then; empty when each is made anew. */
+/** How old a cached response may be, who shares it and what it costs; empty when nothing is cached. */
 export function cacheText({ price, cache }: ResourceModel): string {
   if (cache === undefined) return "";
-  const same = cache.isPublic ? "the same input" : "the same input from the same payer";
-  const cost =
-    price.kind === "free"
-      ? ""
-      : cache.isFree
-        ? "; such an answer is free, and a payment that comes with the call is not used"
-        : ", at the same price";
-  return `Answers to ${same} may be up to ${durationText(cache.ms)} old${cost}.`;
+  const age = `may be up to ${durationText(cache.ms)} old`;
+  return price.kind === "free"
+    ? `A response is shared by all callers that send the same input, and ${age}.`
+    : `A response to the same input from the same payer ${age}. It is charged like any other, and no other payer gets it.`;
 }
 
 /** For how long a job may run: `for at most 2 minutes`, or how often for so long. */

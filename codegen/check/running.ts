@@ -49,27 +49,11 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
 }
 
 function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
-  const { job, cache, price, cacheIsPublic, cacheIsFree } = definition;
+  const { job, cache } = definition;
   if (cache !== undefined && job !== undefined) {
     const mend = "leave it out; job.retention says how long a result can be fetched";
     report(`${path}.cache`, "is for what is answered in the same request, not for a job", mend);
   }
-  for (const name of ["cacheIsFree", "cacheIsPublic"] as const) {
-    const value: unknown = definition[name];
-    if (value !== undefined && typeof value !== "boolean") {
-      report(`${path}.${name}`, `${JSON.stringify(value)} is neither true nor false`, "write true or false");
-    } else if (value === true && cache === undefined) {
-      const mend = 'say for how long: cache: "1h"';
-      report(`${path}.${name}`, "says how the cache works, and there is none", mend);
-    }
-  }
-  if (cache === undefined || price?.kind !== "free") return;
-  if (cacheIsPublic !== true) {
-    const problem =
-      "is never used: what is free has no payer, and only a payer's own answers are given again";
-    report(`${path}.cache`, problem, "add cacheIsPublic: true, or leave it out");
-  }
-  if (cacheIsFree === true) report(`${path}.cacheIsFree`, "is said of what is free anyway", "leave it out");
 }
 
 /** As it was written: JSON has no word for Infinity. */

@@ -25,8 +25,6 @@ const MEMBERS: readonly string[] = Object.keys({
   deprecated: 0,
   examples: 0,
   cache: 0,
-  cacheIsFree: 0,
-  cacheIsPublic: 0,
   loggable: 0,
 } satisfies Record<keyof ResourceDefinition, 0>);
 

@@ -87,12 +87,6 @@ function compareTimes(
 
 function compareCache(was: ResourceModel, now: ResourceModel, tell: Tell): void {
   const [a, b] = [was.cache, now.cache];
-  const isFree = [a, b].map((cache) => cache?.isFree ?? false);
-  // The same call made again costs what it did not, or the other way round.
-  if (isFree[0] !== isFree[1] && was.price.kind !== "free" && now.price.kind !== "free") {
-    const [before, after] = isFree.map((free) => (free ? "free" : "at the same price"));
-    tell("price", "cache", `a call made again is ${arrow(before ?? "", after ?? "")}`, isFree[0]);
-  }
   if (a === undefined && b === undefined) return;
   if (a === undefined || b === undefined) {
     const text = (isKept: boolean): string =>
@@ -106,10 +100,6 @@ function compareCache(was: ResourceModel, now: ResourceModel, tell: Tell): void 
   }
   if (a.ms !== b.ms)
     tell("note", "cache", `an answer may be ${arrow(durationText(a.ms), durationText(b.ms))} old`);
-  if (a.isPublic !== b.isPublic) {
-    const text = (isPublic: boolean): string => (isPublic ? "by all buyers" : "by none but their payer");
-    tell("note", "cache", `answers are shared ${arrow(text(a.isPublic), text(b.isPublic))}`);
-  }
 }
 
 function compareErrors(was: ResourceModel, now: ResourceModel, tell: Tell): void {

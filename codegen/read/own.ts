@@ -129,15 +129,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     pricedDefaults: sound ? defaultsOf(pricedFields(price), fields ?? [], schemas) : {},
     timeoutMs: number(terms, "timeoutMs"),
     charge: charge === "before" ? "before" : "after",
-    ...(isRecord(cache)
-      ? {
-          cache: {
-            ms: number(cache, "ms"),
-            isFree: cache.isFree === true,
-            isPublic: cache.isPublic === true,
-          },
-        }
-      : {}),
+    ...(isRecord(cache) ? { cache: { ms: number(cache, "ms") } } : {}),
     ...(isRecord(job)
       ? {
           job: {

@@ -24,7 +24,7 @@ export interface Client {
   /**
    * Read a page of a book.
    *
-   * Free of charge. Answers to the same input may be up to 10 minutes old.
+   * Free of charge. A response is shared by all callers that send the same input, and may be up to 10 minutes old.
    */
   readonly lookUp: Resource<LookUpInput, LookUpOutput>;
 

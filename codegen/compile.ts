@@ -7,6 +7,7 @@ import {
   isApiDefinition,
   type ResourceDefinition,
 } from "../schema/api.ts";
+import { DEFAULT_CANCEL } from "../schema/cancel.ts";
 import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
 import { pricedFields } from "../schema/price.ts";
@@ -223,6 +224,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
               ? {}
               : { retries: job.retries, backoffMs: durationMs(job.backoff, DEFAULT_BACKOFF) }),
             retentionMs: durationMs(job.retention, DEFAULT_RETENTION),
+            cancel: definition.cancel ?? DEFAULT_CANCEL,
             ...(job.startWithin === undefined
               ? {}
               : { startWithinMs: durationMs(job.startWithin, DEFAULT_RETENTION) }),

@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "../schema/cancel.ts";
 import type { Price } from "../schema/price.ts";
 
 /** A JSON object. */
@@ -102,6 +103,8 @@ export interface JobModel {
   /** The pause before the first retry. */
   readonly backoffMs?: number;
   readonly retentionMs: number;
+  /** What follows when the buyer cancels a job that was charged. */
+  readonly cancel: CancelPolicy;
   /** How long it may wait to be started before it expires. */
   readonly startWithinMs?: number;
   readonly artifactUrl?: string;

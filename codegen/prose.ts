@@ -1,3 +1,4 @@
+import { cancelSentence, refundCondition } from "../schema/cancel.ts";
 import { durationText } from "../schema/duration.ts";
 import {
   type ApiModel,
@@ -108,8 +109,13 @@ function grouped(value: number): string {
 export function chargeText({ price, charge, job }: ResourceModel): string {
   if (price.kind === "free" || charge === "unknown") return "";
   if (charge === "after") return "Charged only when it succeeds.";
-  const when = job === undefined ? "Charged before the work begins" : "Charged when it is accepted";
-  return `${when}; when it ends without a result, the price is owed back to the payer.`;
+  const when = job === undefined ? "Charged before the work begins." : "Charged when it is accepted.";
+  return `${when} ${refundCondition(job?.cancel)}, a refund of the full price is owed to the payer.`;
+}
+
+/** What follows when the buyer cancels; empty where {@link chargeText} says it, or nothing was charged. */
+export function cancelText({ job }: ResourceModel): string {
+  return job === undefined ? "" : cancelSentence(job.cancel);
 }
 
 /** How old a cached response may be, who shares it and what it costs; empty when nothing is cached. */
@@ -147,8 +153,10 @@ export function startText({ price, charge, job }: ResourceModel): string {
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
   const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
-  const sentences = [priceSentence, answer, startText(resource), chargeText(resource), cacheText(resource)];
-  const about = sentences.filter((sentence) => sentence !== "").join(" ");
+  const sentences = [priceSentence, answer, startText(resource), chargeText(resource)];
+  const about = [...sentences, cancelText(resource), cacheText(resource)]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
   return [...(description === undefined ? [] : [description, ""]), about];
 }
 

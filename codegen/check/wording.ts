@@ -19,6 +19,7 @@ const MEMBERS: readonly string[] = Object.keys({
   timeout: 0,
   job: 0,
   charge: 0,
+  cancel: 0,
   errors: 0,
   costs: 0,
   tags: 0,

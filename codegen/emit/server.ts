@@ -1,7 +1,7 @@
 import { textKind } from "../check/routes.ts";
 import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
-import { insteadOf, runText } from "../prose.ts";
+import { cancelText, insteadOf, runText } from "../prose.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {
@@ -68,7 +68,8 @@ function inferredTypes({ name, typeName, inferred }: ResourceModel): string[] {
   });
 }
 
-function handler({ name, typeName, summary, job, price, charge, errors, deprecated }: ResourceModel): string {
+function handler(resource: ResourceModel): string {
+  const { name, typeName, summary, job, price, charge, errors, deprecated } = resource;
   const codes = errors.map(({ code }) => string(code));
   const paid =
     price.kind === "free"
@@ -76,7 +77,7 @@ function handler({ name, typeName, summary, job, price, charge, errors, deprecat
       : charge === "after"
         ? "Charged only when it returns."
         : "Runs once it has been paid; when it fails, a refund is owed.";
-  const run = job && `Runs as a job, ${runText(job)}. ${paid}`;
+  const run = job && `Runs as a job, ${runText(job)}. ${paid} ${cancelText(resource)}`.trimEnd();
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const type = job === undefined ? "Handler" : "JobHandler";
   const parameters = [

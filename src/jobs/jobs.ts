@@ -25,9 +25,10 @@ export interface Jobs {
   ): Promise<JobRecord | "gone" | undefined>;
   /**
    * Ends a job that has not ended, wherever it runs; `undefined` when it has (one conditional update decides). Its
-   * handler's signal aborts as soon as the store has told the server that runs it.
+   * handler's signal aborts as soon as the store has told the server that runs it. `"forbidden"` when the resource does
+   * not let its jobs be canceled.
    */
-  cancel(jobId: string): Promise<JobRecord | undefined>;
+  cancel(jobId: string): Promise<JobRecord | "forbidden" | undefined>;
   document(job: JobRecord): JobDocument;
   /**
    * Takes no more jobs, waits for running handlers, then aborts them and hands their jobs back. Who waits for the end of
@@ -77,6 +78,8 @@ export function createJobs(options: JobsOptions): Jobs {
       // Again when the job was taken by a server between the look and the write.
       for (let tries = 0; tries < 3; tries += 1) {
         const known = await store.job(jobId);
+        if (known && known !== "gone" && resources.get(known.resource)?.cancel === "forbid")
+          return "forbidden";
         if (!known || known === "gone" || !CANCELLABLE.includes(known.status)) return undefined;
         const cancelled = { ok: false, status: "cancelled", failure } as const;
         const job = await end(known, CANCELLABLE, cancelled, retentionOf(known));

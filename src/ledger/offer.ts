@@ -2,6 +2,7 @@ import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
 import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { LRUCache } from "lru-cache";
+import { type CancelPolicy, cancelSentence, refundCondition } from "../../schema/cancel.ts";
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
 import { amountDescription } from "../../schema/price-prose.ts";
@@ -59,6 +60,8 @@ export interface Priced {
   readonly startWithinMs: number | undefined;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
+  /** What follows when the buyer cancels a job. Without meaning for the others. */
+  readonly cancel: CancelPolicy;
 }
 
 /** The price of one call. */
@@ -91,7 +94,12 @@ export interface Offers {
     error?: string,
   ): Promise<StoredAnswer>;
   /** The offer that a payment accepts, or `undefined` when it fits none. */
-  match(resource: Priced, amount: Amount, url: string, payment: Presented): Promise<SignedPayment | undefined>;
+  match(
+    resource: Priced,
+    amount: Amount,
+    url: string,
+    payment: Presented,
+  ): Promise<SignedPayment | undefined>;
 }
 
 /** How many different amounts, and how many different challenges, are kept ready-made. */
@@ -113,14 +121,17 @@ export interface OfferOptions {
 }
 
 /** What a buyer may rely on when a call ends without a result. Stands beside the price in the 402. */
-function refundPolicy({ charge, isJob }: Priced, refunds: boolean): string {
+function refundPolicy({ charge, isJob, cancel }: Priced, refunds: boolean): string {
+  const canceled = isJob ? cancelSentence(cancel) : "";
   if (charge === "after") {
-    return isJob ? "Charged only when the job succeeds." : "Charged only when the answer is delivered.";
+    const when = isJob ? "Charged only when the job succeeds." : "Charged only when the answer is delivered.";
+    return `${when} ${canceled}`.trimEnd();
   }
   const when = isJob ? "Charged when the job is accepted." : "Charged before the work begins.";
-  return refunds
-    ? `${when} If it ends without a result, the full amount is sent back to the payer.`
-    : `${when} If it ends without a result, the full amount is owed back to the payer, and paid by the seller by hand.`;
+  const refund = refunds
+    ? "the full amount is sent back to the payer."
+    : "the full amount is owed back to the payer, and paid by the seller by hand.";
+  return `${when} ${refundCondition(isJob ? cancel : undefined)}, ${refund} ${canceled}`.trimEnd();
 }
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
@@ -279,7 +290,6 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
         requirements: { ...requirements, resource: url },
       };
     },
-
   };
 
   /** The asset of one of these offers, by which receipts and refunds are written. */

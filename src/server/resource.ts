@@ -5,6 +5,7 @@ import {
   DEFAULT_RETENTION,
   DEFAULT_TIMEOUT,
 } from "../../schema/api.ts";
+import { DEFAULT_CANCEL } from "../../schema/cancel.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
@@ -34,6 +35,8 @@ export type Quote<Input> = (input: Input) => string | Promise<string>;
 /** A resource as it is served: definition, document and handler put together. */
 export interface ServedResource extends Priced, JobResource {
   readonly input: Schema;
+  /** What happens when the buyer cancels a charged job. */
+  readonly cancel: "refund" | "keep" | "forbid";
   readonly document: ResourceDocument;
   readonly maxPrice: Money;
   /** The price where it is the same for every input. */
@@ -74,6 +77,7 @@ export function servedResources(
       retentionMs: milliseconds(job?.retention ?? DEFAULT_RETENTION),
       retries: job?.retries ?? 0,
       backoffMs: milliseconds(job?.backoff ?? DEFAULT_BACKOFF),
+      cancel: definition.cancel ?? DEFAULT_CANCEL,
       startWithinMs: job?.startWithin === undefined ? undefined : milliseconds(job.startWithin),
       concurrency: job?.concurrency,
       maxQueued: job?.maxQueued,

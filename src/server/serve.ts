@@ -131,7 +131,8 @@ export function serve(
   const working = new Map<string, Promise<StoredAnswer>>();
   const retentionMs = (name: string): number =>
     byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
-  const cancelPolicy = (name: string): "refund" | "keep" => byName.get(name)?.cancel ?? "refund";
+  const cancelPolicy = (name: string): "refund" | "keep" =>
+    byName.get(name)?.cancel === "keep" ? "keep" : "refund";
   const comeBackMs = options.recovery?.comeBackMs ?? COME_BACK_MS;
   const ledger = createLedger({
     ...{ store, presence, facilitator, chain, account, time, log, faults },

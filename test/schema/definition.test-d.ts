@@ -114,6 +114,13 @@ describe("a definition that does not hold together does not compile", () => {
     // @ts-expect-error a job keeps its result anyway
     resource({ ...base, price: price.free(), cache: "1h", job: { timeout: "1m" } });
   });
+  it("when a synchronous resource has a policy for cancellation", () => {
+    resource({ ...base, price: price.free(), job: { timeout: "1m" }, cancel: "forbid" });
+    // @ts-expect-error only a job can be canceled
+    resource({ ...base, price: price.free(), cancel: "forbid" });
+    // @ts-expect-error misspelt
+    resource({ ...base, price: price.free(), job: { timeout: "1m" }, cancel: "forbidden" });
+  });
   it("when it makes a cached response of a paid resource free or public", () => {
     // @ts-expect-error a cached response is charged
     resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h", cacheIsFree: true });

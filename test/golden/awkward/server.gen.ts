@@ -53,7 +53,7 @@ export interface Handlers {
   /**
    * Take values of every shape.
    *
-   * Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. Runs once it has been paid; when it fails, a refund is owed.
+   * Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. Runs once it has been paid; when it fails, a refund is owed. The job cannot be canceled.
    */
   readonly shapes: JobHandler<ShapesArgs, ShapesResult, "no_room">;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   type ApiDefinition,
   chargeOf,
@@ -8,6 +9,7 @@ import {
   type ResourceDefinition,
 } from "../schema/api.ts";
 import { DEFAULT_CANCEL } from "../schema/cancel.ts";
+import { definitionText } from "../schema/definition-text.ts";
 import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
 import { pricedFields } from "../schema/price.ts";
@@ -84,7 +86,8 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
     if (resource !== undefined && !wrong) lint(resource, one, schemas, reporter("warning", advice));
   }
   if (mistakes.length > 0) return { mistakes, advice };
-  return { model: { ...head(api, options), resources, schemas, handlerSchemas }, advice };
+  const definitionHash = createHash("sha256").update(definitionText(api)).digest("hex");
+  return { model: { ...head(api, options), resources, schemas, handlerSchemas, definitionHash }, advice };
 }
 
 /** A resource whose schemas have been converted but not looked into. */

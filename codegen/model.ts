@@ -53,6 +53,8 @@ export interface ApiModel {
   readonly servers: readonly { readonly url: string; readonly description?: string }[];
   /** Sorted by name. */
   readonly resources: readonly ResourceModel[];
+  /** SHA-256 of the definition's text, for `server.gen.ts`. Absent from what was read from a document. */
+  readonly definitionHash?: string;
   /** Not made with this library: nothing is known of it but what its document says. */
   readonly isForeign?: true;
   /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */

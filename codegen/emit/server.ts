@@ -39,14 +39,23 @@ export function emitServer(model: ApiModel, definition: string): string {
     ...(quoted.length > 0 ? [quotes(quoted)] : []),
     factory(model, quoted.length > 0, definition),
     `const documents: Documents = {\n${documents}};\n`,
+    ...(model.definitionHash === undefined ? [] : [hash(model.definitionHash)]),
   ].join("\n");
 }
 
-function factory({ title }: ApiModel, hasQuotes: boolean, definition: string): string {
+function hash(definitionHash: string): string {
+  const doc = jsdoc([
+    "Of the definition that this file was generated from. The server does not start with another one.",
+  ]);
+  return `${doc}const definitionHash = ${string(definitionHash)};\n`;
+}
+
+function factory({ title, definitionHash }: ApiModel, hasQuotes: boolean, definition: string): string {
   const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
   const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
+  const published = `() => import(${string(`./published.gen.${definition.slice(-2)}`)})`;
   return `${doc}export function createServer(options: ${options}): Server {
-  return serve(api, documents, options, () => import(${string(`./published.gen.${definition.slice(-2)}`)}));
+  return serve(api, documents, options, ${published}${definitionHash === undefined ? "" : ", definitionHash"});
 }
 `;
 }

@@ -1,5 +1,4 @@
 import { type FacilitatorClient, x402ResourceServer } from "@x402/core/server";
-import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { LRUCache } from "lru-cache";
 import { type CancelPolicy, cancelSentence, refundCondition } from "../../schema/cancel.ts";
@@ -10,7 +9,6 @@ import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import {
   encodeHeader,
   HEADERS,
-  type Network,
   PAYMENT_IDENTIFIER,
   PAYMENT_IDENTIFIER_DECLARATION,
   type PaymentRequired,
@@ -20,34 +18,10 @@ import {
   type PaymentState,
   type Pricing,
 } from "../wire/index.ts";
+import { type Accept, checkedAccept } from "./accept.ts";
 import { type Bazaar, type Description, fitting } from "./bazaar.ts";
 import { nameInV1 } from "./network.ts";
 import type { Presented } from "./payment.ts";
-
-/** One way in which buyers may pay. */
-export interface Accept {
-  /** CAIP-2, such as `eip155:8453` (Base). */
-  readonly network: Network;
-  /** The seller's address. */
-  readonly payTo: string;
-  /** @default the network's default dollar token, as `@x402/evm` knows it (USDC where there is one) */
-  readonly asset?: AcceptedAsset;
-  /**
-   * A JSON-RPC node of the network, asked when the facilitator cannot say what has become of a payment. Without it, a
-   * settlement whose answer was lost may stay in doubt for good: most facilitators only say that the nonce is used.
-   */
-  readonly rpcUrl?: string;
-}
-
-/** A dollar token that transfers by EIP-3009. */
-export interface AcceptedAsset {
-  readonly address: string;
-  readonly symbol: string;
-  readonly decimals: number;
-  /** The token's EIP-712 domain. */
-  readonly name: string;
-  readonly version: string;
-}
 
 /** What an offer needs to know of a resource. */
 export interface Priced {
@@ -141,7 +115,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
   for (const network of new Set(accepts.map((accept) => accept.network))) {
     core.register(network, new ExactEvmScheme());
   }
-  const ways = accepts.map((accept, index) => checked(accept, `payments.accepts[${index}]`));
+  const ways = accepts.map((accept, index) => checkedAccept(accept, `payments.accepts[${index}]`));
   const offers = new LRUCache<string, Promise<Offer>>({ max: KEPT });
   const challenges = new LRUCache<string, StoredAnswer>({ max: KEPT });
 
@@ -185,7 +159,7 @@ export function createOffers({ accepts, facilitator, refunds, requireKey, descri
     const upfront = resource.charge === "before";
     const built = await Promise.all(
       ways.map(async (way) => {
-        const atomic = toAtomic(value, way.asset.decimals).toString();
+        const atomic = toAtomic(value, way.asset.decimals, way.rate).toString();
         const extra = {
           name: way.asset.name,
           version: way.asset.version,
@@ -343,29 +317,6 @@ function inV1(
     asset: v2.asset,
     extra: { ...extra },
   };
-}
-
-/** @throws Error with the place, what is wrong and what to write instead. */
-function checked(accept: Accept, place: string): Accept & { readonly asset: AcceptedAsset } {
-  const { network, payTo } = accept;
-  if (!/^eip155:\d+$/.test(network)) {
-    throw new Error(
-      `${place}.network: "${network}" is no EVM network; write its CAIP-2 id, such as "eip155:8453"`,
-    );
-  }
-  if (!/^0x[0-9a-fA-F]{40}$/.test(payTo)) {
-    throw new Error(`${place}.payTo: "${payTo}" is no address; write 0x and 40 hexadecimal digits`);
-  }
-  return { ...accept, asset: accept.asset ?? defaultAsset(network, place) };
-}
-
-function defaultAsset(network: Network, place: string): AcceptedAsset {
-  const found = DEFAULT_ASSETS[network]?.find(({ assetTransferMethod }) => assetTransferMethod === undefined);
-  if (!found) {
-    throw new Error(`${place}.asset: no dollar token with EIP-3009 is known on ${network}; name one`);
-  }
-  const { asset: address, symbol, decimals, name, version } = found;
-  return { address, symbol, decimals, name, version };
 }
 
 /** What an authorization that is settled after the work must outlive: the work, and the wait that it is promised. */

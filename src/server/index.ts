@@ -7,7 +7,7 @@ export {
   type Step,
 } from "../jobs/handler.ts";
 export type { ChainRecord, Evidence } from "../ledger/chain.ts";
-export type { Accept, AcceptedAsset } from "../ledger/offer.ts";
+export type { Accept, AcceptedAsset } from "../ledger/accept.ts";
 export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
 export type { Logger, LogLevel } from "../observe/log.ts";
 export type { MetricsEndpoint } from "../observe/telemetry.ts";

@@ -1,8 +1,9 @@
 import { type FacilitatorClient, HTTPFacilitatorClient } from "@x402/core/server";
 import type { Duration } from "../../schema/duration.ts";
 import type { Usd } from "../../schema/money.ts";
+import type { Accept } from "../ledger/accept.ts";
+import { addressProblem } from "../ledger/address.ts";
 import { type ChainRecord, rpcRecord } from "../ledger/evidence.ts";
-import type { Accept } from "../ledger/offer.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger, LogLevel } from "../observe/log.ts";
 import type { MetricsEndpoint } from "../observe/telemetry.ts";
@@ -137,7 +138,17 @@ const KNOWN = {
       "admin",
       "maxBodyBytes",
     ],
-    ...["requireKey", "duplicateWindow", "recovery", "role", "jobs", "callbacks", "maxCacheBytes", "time", "faults"],
+    ...[
+      "requireKey",
+      "duplicateWindow",
+      "recovery",
+      "role",
+      "jobs",
+      "callbacks",
+      "maxCacheBytes",
+      "time",
+      "faults",
+    ],
   ],
   payments: ["accepts", "facilitator", "facilitatorTimeout", "refunds", "maxOutstanding", "chain"],
   jobs: ["concurrency", "maxQueued"],
@@ -204,6 +215,12 @@ export function facilitatorOf(payments: PaymentOptions | undefined): Facilitator
   if (refunds && typeof refunds.account?.signTypedData !== "function") {
     throw new Error(
       "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
+    );
+  }
+  const problem = refunds && addressProblem(refunds.account.address);
+  if (problem !== undefined) {
+    throw new Error(
+      `createServer: payments.refunds.account.address "${refunds?.account.address}" ${problem}`,
     );
   }
   if (typeof facilitator !== "string") {

@@ -94,12 +94,11 @@ describe("an answer that may be given again", () => {
       transaction: "",
       network,
     });
-    const rate = { currency: "SEK" };
-    expect((await buy(shop, "/v1/rate", rate)).status).toBe(402);
+    expect((await buy(shop, "/v1/forecast", body)).status).toBe(402);
     shop.facilitator.settle = settle;
-    const paid = await buy(shop, "/v1/rate", rate);
+    const paid = await buy(shop, "/v1/forecast", body);
     expect([paid.status, paid.headers.has("payment-response")]).toEqual([200, true]);
-    expect(shop.runs.rate).toBe(2);
+    expect(shop.runs.forecast).toBe(2);
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   type ApiDefinition,
   chargeOf,
@@ -7,6 +8,8 @@ import {
   isApiDefinition,
   type ResourceDefinition,
 } from "../schema/api.ts";
+import { DEFAULT_CANCEL } from "../schema/cancel.ts";
+import { definitionText } from "../schema/definition-text.ts";
 import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
 import { pricedFields } from "../schema/price.ts";
@@ -83,7 +86,8 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
     if (resource !== undefined && !wrong) lint(resource, one, schemas, reporter("warning", advice));
   }
   if (mistakes.length > 0) return { mistakes, advice };
-  return { model: { ...head(api, options), resources, schemas, handlerSchemas }, advice };
+  const definitionHash = createHash("sha256").update(definitionText(api)).digest("hex");
+  return { model: { ...head(api, options), resources, schemas, handlerSchemas, definitionHash }, advice };
 }
 
 /** A resource whose schemas have been converted but not looked into. */
@@ -191,7 +195,6 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
   await checkExamples(path, definition, !inferred.includes("Result"), report);
 
   const { price, description, deprecated, job, cache } = definition;
-  const { cacheIsFree = false, cacheIsPublic = false } = definition;
   for (const name of pricedFields(price).filter((name) => draft.volatile.includes(name))) {
     const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
     report(`${path}.price`, problem, "use a fixed default");
@@ -214,9 +217,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
     pricedDefaults: defaultsOf(pricedFields(price), fields ?? [], schemas),
     timeoutMs: durationMs(definition.timeout, DEFAULT_TIMEOUT),
     charge: chargeOf(definition),
-    ...(cache === undefined
-      ? {}
-      : { cache: { ms: durationMs(cache, DEFAULT_TIMEOUT), isFree: cacheIsFree, isPublic: cacheIsPublic } }),
+    ...(cache === undefined ? {} : { cache: { ms: durationMs(cache, DEFAULT_TIMEOUT) } }),
     ...(job === undefined
       ? {}
       : {
@@ -226,6 +227,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
               ? {}
               : { retries: job.retries, backoffMs: durationMs(job.backoff, DEFAULT_BACKOFF) }),
             retentionMs: durationMs(job.retention, DEFAULT_RETENTION),
+            cancel: definition.cancel ?? DEFAULT_CANCEL,
             ...(job.startWithin === undefined
               ? {}
               : { startWithinMs: durationMs(job.startWithin, DEFAULT_RETENTION) }),

@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "../schema/cancel.ts";
 import type { Price } from "../schema/price.ts";
 
 /** A JSON object. */
@@ -52,6 +53,8 @@ export interface ApiModel {
   readonly servers: readonly { readonly url: string; readonly description?: string }[];
   /** Sorted by name. */
   readonly resources: readonly ResourceModel[];
+  /** SHA-256 of the definition's text, for `server.gen.ts`. Absent from what was read from a document. */
+  readonly definitionHash?: string;
   /** Not made with this library: nothing is known of it but what its document says. */
   readonly isForeign?: true;
   /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */
@@ -86,8 +89,8 @@ export interface ResourceModel {
   readonly timeoutMs: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after" | "unknown";
-  /** Present when an answer may be given again, and how old it may be then. */
-  readonly cache?: { readonly ms: number; readonly isFree: boolean; readonly isPublic: boolean };
+  /** Present when outputs are cached: for how long. */
+  readonly cache?: { readonly ms: number };
   readonly job?: JobModel;
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];
@@ -102,6 +105,8 @@ export interface JobModel {
   /** The pause before the first retry. */
   readonly backoffMs?: number;
   readonly retentionMs: number;
+  /** What follows when the buyer cancels a job that was charged. */
+  readonly cancel: CancelPolicy;
   /** How long it may wait to be started before it expires. */
   readonly startWithinMs?: number;
   readonly artifactUrl?: string;

@@ -1,3 +1,4 @@
+import { cancelSentence, refundCondition } from "../schema/cancel.ts";
 import { durationText } from "../schema/duration.ts";
 import {
   type ApiModel,
@@ -108,21 +109,22 @@ function grouped(value: number): string {
 export function chargeText({ price, charge, job }: ResourceModel): string {
   if (price.kind === "free" || charge === "unknown") return "";
   if (charge === "after") return "Charged only when it succeeds.";
-  const when = job === undefined ? "Charged before the work begins" : "Charged when it is accepted";
-  return `${when}; when it ends without a result, the price is owed back to the payer.`;
+  const when = job === undefined ? "Charged before the work begins." : "Charged when it is accepted.";
+  return `${when} ${refundCondition(job?.cancel)}, a refund of the full price is owed to the payer.`;
 }
 
-/** Whether an answer may be one that was given before, and what it costs then; empty when each is made anew. */
+/** What follows when the buyer cancels; empty where {@link chargeText} says it, or nothing was charged. */
+export function cancelText({ job }: ResourceModel): string {
+  return job === undefined ? "" : cancelSentence(job.cancel);
+}
+
+/** How old a cached response may be, who shares it and what it costs; empty when nothing is cached. */
 export function cacheText({ price, cache }: ResourceModel): string {
   if (cache === undefined) return "";
-  const same = cache.isPublic ? "the same input" : "the same input from the same payer";
-  const cost =
-    price.kind === "free"
-      ? ""
-      : cache.isFree
-        ? "; such an answer is free, and a payment that comes with the call is not used"
-        : ", at the same price";
-  return `Answers to ${same} may be up to ${durationText(cache.ms)} old${cost}.`;
+  const age = `may be up to ${durationText(cache.ms)} old`;
+  return price.kind === "free"
+    ? `A response is shared by all callers that send the same input, and ${age}.`
+    : `A response to the same input from the same payer ${age}. It is charged like any other, and no other payer gets it.`;
 }
 
 /** For how long a job may run: `for at most 2 minutes`, or how often for so long. */
@@ -151,8 +153,10 @@ export function startText({ price, charge, job }: ResourceModel): string {
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
   const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
-  const sentences = [priceSentence, answer, startText(resource), chargeText(resource), cacheText(resource)];
-  const about = sentences.filter((sentence) => sentence !== "").join(" ");
+  const sentences = [priceSentence, answer, startText(resource), chargeText(resource)];
+  const about = [...sentences, cancelText(resource), cacheText(resource)]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
   return [...(description === undefined ? [] : [description, ""]), about];
 }
 

@@ -6,10 +6,13 @@ import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExample } from "./op
 
 /** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
 
-/** The codes that the library answers with under a status. */
+/** Codes of the request that cancels a job. No call to a resource is answered with them. */
+const OF_CANCELING: readonly ProblemCode[] = ["job_ended", "cancel_forbidden"];
+
+/** The codes that the library answers a call with under a status. */
 export function codesOf(status: number): ProblemCode[] {
   const codes = Object.keys(PROBLEMS) as ProblemCode[];
-  return codes.filter((code) => PROBLEMS[code][0] === status && code !== "job_ended");
+  return codes.filter((code) => PROBLEMS[code][0] === status && !OF_CANCELING.includes(code));
 }
 
 /** The answer to what goes wrong: a line for each of its codes, the library's own and those of `declared`. */
@@ -149,7 +152,7 @@ export const RESPONSES: Json = {
     },
     links: JOB_LINKS,
   },
-  JobEnded: problemResponse(["job_ended"]),
+  NotCanceled: problemResponse(OF_CANCELING),
   NotFound: problemsOf(404),
   PaymentRequired: {
     description: "Not paid. Says how much, to whom, and how.",

@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "./cancel.ts";
 import type { Duration } from "./duration.ts";
 import type { Usd } from "./money.ts";
 import type { Price, PriceFor } from "./price.ts";
@@ -101,6 +102,12 @@ export interface ResourceDefinition<
    * the work, so only for what takes minutes at most. @default "before" for jobs, "after" for the others
    */
   readonly charge?: "before" | "after";
+  /**
+   * For jobs: what follows when the buyer cancels a job that was charged. `"refund"`: the full price is refunded.
+   * `"keep"`: nothing is refunded; only where the buyer is charged before the work. `"forbid"`: the job cannot be
+   * canceled, and `DELETE` is answered 409 `cancel_forbidden`. Published with the price. @default "refund"
+   */
+  readonly cancel?: CancelPolicy | undefined;
   /** Codes with which the handler may fail on purpose, each with the text that buyers read. */
   readonly errors?: { readonly [code in Code]: string };
   readonly costs?: Costs;
@@ -121,10 +128,13 @@ export function chargeOf({ charge, job }: Pick<ResourceDefinition, "charge" | "j
 type ObjectInput<I extends Schema> =
   InputOf<I> extends object ? (InputOf<I> extends readonly unknown[] ? never : I) : never;
 
-/** A job's result is kept as it is, so there is nothing to cache of it; and what is not cached has no such price. */
+/** A job's result is kept anyway, so it has no cache; only a job can be canceled. */
 type Answering<O extends Schema> =
-  | ({ readonly job: JobOptions<OutputOf<O>> } & Uncached)
-  | ({ readonly job?: undefined } & (Uncached | (CacheOptions & { readonly cache: Duration })));
+  | ({ readonly job: JobOptions<OutputOf<O>>; readonly cancel?: CancelPolicy } & Uncached)
+  | ({ readonly job?: undefined; readonly cancel?: undefined } & (
+      | Uncached
+      | (CacheOptions & { readonly cache: Duration })
+    ));
 
 type Uncached = { readonly [Name in keyof CacheOptions]?: undefined };
 
@@ -132,7 +142,7 @@ type Uncached = { readonly [Name in keyof CacheOptions]?: undefined };
 export function resource<const I extends Schema, const O extends Schema, const Code extends string = never>(
   definition: Omit<
     ResourceDefinition<I, O, Code>,
-    "input" | "price" | "job" | "examples" | "loggable" | keyof CacheOptions
+    "input" | "price" | "job" | "cancel" | "examples" | "loggable" | keyof CacheOptions
   > & {
     readonly input: I & ObjectInput<I>;
     readonly price: NoInfer<PriceFor<OutputOf<I>>>;

@@ -7,6 +7,7 @@ export {
   type ResourceDefinition,
   resource,
 } from "./api.ts";
+export type { CancelPolicy } from "./cancel.ts";
 export type { Duration } from "./duration.ts";
 export type { Usd } from "./money.ts";
 export {

@@ -43,11 +43,12 @@ export function formatUsd(amount: Money): string {
   return decimal(amount, SCALE);
 }
 
-/** The asset's smallest units that cover `amount`, rounded up. `decimals` is the asset's own (USDC: 6). */
-export function toAtomic(amount: Money, decimals: number): bigint {
-  if (decimals >= SCALE) return amount * 10n ** BigInt(decimals - SCALE);
-  const unit = 10n ** BigInt(SCALE - decimals);
-  return (amount + unit - 1n) / unit;
+/**
+ * The asset's smallest units that cover `amount`, rounded up. `decimals` is the asset's own (USDC: 6), `rate` what one
+ * whole token is worth (a dollar token: one dollar).
+ */
+export function toAtomic(amount: Money, decimals: number, rate: Money = ONE): bigint {
+  return (amount * 10n ** BigInt(decimals) + rate - 1n) / rate;
 }
 
 /** The value of `atomic` smallest units of an asset with `decimals` places. Exact for up to 18 places. */

@@ -1,6 +1,13 @@
-import { type JobOptions, LONGEST_BACKOFF, MOST_RETRIES, type ResourceDefinition } from "../../schema/api.ts";
+import {
+  chargeOf,
+  type JobOptions,
+  LONGEST_BACKOFF,
+  MOST_RETRIES,
+  type ResourceDefinition,
+} from "../../schema/api.ts";
+import { CANCEL_POLICIES } from "../../schema/cancel.ts";
 import { milliseconds, parseDuration } from "../../schema/duration.ts";
-import type { Report } from "../mistake.ts";
+import { listOf, type Report } from "../mistake.ts";
 
 /** Checks of how a resource is run: how long, how often, how many at a time, and for how long its answers are kept. */
 
@@ -26,6 +33,7 @@ export function checkRunning(path: string, definition: ResourceDefinition, repor
   }
   if (job !== undefined) checkCounts(`${path}.job`, job, report);
   checkCache(path, definition, report);
+  checkCancel(`${path}.cancel`, definition, report);
 }
 
 function checkCounts(path: string, job: JobOptions, report: Report): void {
@@ -49,27 +57,26 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
 }
 
 function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
-  const { job, cache, price, cacheIsPublic, cacheIsFree } = definition;
+  const { job, cache } = definition;
   if (cache !== undefined && job !== undefined) {
     const mend = "leave it out; job.retention says how long a result can be fetched";
     report(`${path}.cache`, "is for what is answered in the same request, not for a job", mend);
   }
-  for (const name of ["cacheIsFree", "cacheIsPublic"] as const) {
-    const value: unknown = definition[name];
-    if (value !== undefined && typeof value !== "boolean") {
-      report(`${path}.${name}`, `${JSON.stringify(value)} is neither true nor false`, "write true or false");
-    } else if (value === true && cache === undefined) {
-      const mend = 'say for how long: cache: "1h"';
-      report(`${path}.${name}`, "says how the cache works, and there is none", mend);
-    }
+}
+
+function checkCancel(path: string, definition: ResourceDefinition, report: Report): void {
+  const { cancel, job, price } = definition;
+  if (cancel === undefined) return;
+  if (!CANCEL_POLICIES.includes(cancel)) {
+    report(path, `${JSON.stringify(cancel)} is not a known policy`, `use one of ${listOf(CANCEL_POLICIES)}`);
+  } else if (job === undefined) {
+    report(path, "is only for jobs: a synchronous call cannot be canceled", "add a job, or remove it");
+  } else if (cancel === "keep" && price?.kind === "free") {
+    report(path, "keeps a price, but the resource is free", 'remove it, or write "forbid"');
+  } else if (cancel === "keep" && chargeOf(definition) === "after") {
+    const fix = 'write charge: "before", or remove it';
+    report(path, "keeps a price that is not charged yet when a job is canceled", fix);
   }
-  if (cache === undefined || price?.kind !== "free") return;
-  if (cacheIsPublic !== true) {
-    const problem =
-      "is never used: what is free has no payer, and only a payer's own answers are given again";
-    report(`${path}.cache`, problem, "add cacheIsPublic: true, or leave it out");
-  }
-  if (cacheIsFree === true) report(`${path}.cacheIsFree`, "is said of what is free anyway", "leave it out");
 }
 
 /** As it was written: JSON has no word for Infinity. */

@@ -19,14 +19,13 @@ const MEMBERS: readonly string[] = Object.keys({
   timeout: 0,
   job: 0,
   charge: 0,
+  cancel: 0,
   errors: 0,
   costs: 0,
   tags: 0,
   deprecated: 0,
   examples: 0,
   cache: 0,
-  cacheIsFree: 0,
-  cacheIsPublic: 0,
   loggable: 0,
 } satisfies Record<keyof ResourceDefinition, 0>);
 

@@ -24,7 +24,7 @@ export interface Outcome {
   readonly usd: string | null;
   /** What was signed for, in this run or before. Null when nothing was. */
   readonly signedUsd: string | null;
-  /** Null for what is free, and for an answer out of a cache that was given for nothing. */
+  /** Null for a free resource, and when the seller sends none. */
   readonly receipt: Receipt | null;
   readonly jobId: string | null;
   readonly idempotencyKey: string | null;
@@ -102,7 +102,7 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed
     receipt === null
       ? signedUsd === null
         ? "Nothing was paid."
-        : `The seller has sent no receipt, and may have charged nothing, as for an answer out of a cache. What was signed ($${signedUsd}) can be taken until it expires.`
+        : `The seller has sent no receipt, and may have charged nothing. What was signed ($${signedUsd}) can be taken until it expires.`
       : `${isResumed ? "Was paid before:" : "Paid"} ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
   sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
   if (problem !== undefined) throw new CommandError(`The output is printed, and not written. ${problem}`);

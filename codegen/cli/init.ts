@@ -203,12 +203,9 @@ async function askSample(ask: (question: string) => Promise<string>): Promise<Sa
 
 /** @throws CommandError */
 async function checkAddress(text: string): Promise<void> {
-  const { isAddress } = await import("viem");
-  if (isAddress(text)) return;
-  const why = isAddress(text, { strict: false })
-    ? "is mistyped: its capital letters do not fit (EIP-55)"
-    : "is no address: write 0x and 40 hexadecimal digits";
-  throw new CommandError(`${text} ${why}.`, 2);
+  const { addressProblem } = await import("../../src/ledger/address.ts");
+  const problem = addressProblem(text);
+  if (problem !== undefined) throw new CommandError(`${text} ${problem}.`, 2);
 }
 
 /** `word-kit` → `Word Kit` */

@@ -4,6 +4,7 @@ import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { privateKeyToAccount } from "viem/accounts";
 import { listen } from "../../src/node/index.ts";
+import { DEV_MARK } from "../../src/server/generated.ts";
 import type { PaymentOptions } from "../../src/server/options.ts";
 import type { Server } from "../../src/server/serve.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
@@ -24,6 +25,7 @@ export async function sell(explain: Explain): Promise<void> {
   process.once("disconnect", () => process.exit());
   const order = await new Promise<SellerOrder>((resolve) => process.once("message", resolve));
   const files = imported();
+  Object.assign(globalThis, { [DEV_MARK]: true });
   const tell = (news: SellerNews): void => void process.send?.(news);
   try {
     const server = await open(order);

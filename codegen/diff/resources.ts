@@ -1,3 +1,4 @@
+import { CANCEL_POLICIES } from "../../schema/cancel.ts";
 import { durationText } from "../../schema/duration.ts";
 import { type JobModel, type ResourceModel, refTo } from "../model.ts";
 import { insteadOf, runText } from "../prose.ts";
@@ -50,6 +51,7 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
   compareTimes("job.timeout", "a job may run for", a.timeoutMs, b.timeoutMs, tell);
   compareRetries(a, b, tell);
   compareTimes("job.retention", "a result is kept for", a.retentionMs, b.retentionMs, tell);
+  compareCancel(a, b, tell);
   compareTimes("job.startWithin", "a job may wait to start for", a.startWithinMs, b.startWithinMs, tell);
   for (const [member, text] of [
     ["artifactUrl", "the result's file is served from"],
@@ -60,6 +62,15 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
     const kind = after === undefined ? "weaker" : before === undefined ? "addition" : "note";
     tell(kind, `job.${member}`, `${text} ${arrow(before ?? "no field", after ?? "no field")}`);
   }
+}
+
+/** What follows when the buyer cancels; each policy leaves the buyer less than the one before it. */
+function compareCancel(was: JobModel, now: JobModel, tell: Tell): void {
+  if (was.cancel === now.cancel) return;
+  const text = { refund: "is refunded", keep: "is not refunded", forbid: "is not possible" } as const;
+  const isWorse = CANCEL_POLICIES.indexOf(now.cancel) > CANCEL_POLICIES.indexOf(was.cancel);
+  const change = arrow(text[was.cancel], text[now.cancel]);
+  tell(isWorse ? "breaking" : "addition", "cancel", `canceling a job ${change}`);
 }
 
 function compareRetries(was: JobModel, now: JobModel, tell: Tell): void {
@@ -87,12 +98,6 @@ function compareTimes(
 
 function compareCache(was: ResourceModel, now: ResourceModel, tell: Tell): void {
   const [a, b] = [was.cache, now.cache];
-  const isFree = [a, b].map((cache) => cache?.isFree ?? false);
-  // The same call made again costs what it did not, or the other way round.
-  if (isFree[0] !== isFree[1] && was.price.kind !== "free" && now.price.kind !== "free") {
-    const [before, after] = isFree.map((free) => (free ? "free" : "at the same price"));
-    tell("price", "cache", `a call made again is ${arrow(before ?? "", after ?? "")}`, isFree[0]);
-  }
   if (a === undefined && b === undefined) return;
   if (a === undefined || b === undefined) {
     const text = (isKept: boolean): string =>
@@ -106,10 +111,6 @@ function compareCache(was: ResourceModel, now: ResourceModel, tell: Tell): void 
   }
   if (a.ms !== b.ms)
     tell("note", "cache", `an answer may be ${arrow(durationText(a.ms), durationText(b.ms))} old`);
-  if (a.isPublic !== b.isPublic) {
-    const text = (isPublic: boolean): string => (isPublic ? "by all buyers" : "by none but their payer");
-    tell("note", "cache", `answers are shared ${arrow(text(a.isPublic), text(b.isPublic))}`);
-  }
 }
 
 function compareErrors(was: ResourceModel, now: ResourceModel, tell: Tell): void {

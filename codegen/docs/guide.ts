@@ -24,8 +24,9 @@ export const RELYING: readonly string[] = [
     "- When an answer is lost, send the same bytes again. While nobody knows whether a payment has been settled, the " +
       "answer is 503 with `Retry-After`, or the status of a job says `paymentState: in_flight`. It is never a new `402`.",
     "- Invalid input costs nothing, and neither does a call that is charged only when it succeeds, and fails.",
-    "- A call that was charged and ends without a result, be it cancelled, is owed back: `paymentState` says " +
-      "`refund_owed`, and, in the status of a job, `refunded` when the amount has been sent to the payer.",
+    "- If a charged call ends without a result, a refund is owed, unless you canceled it and its resource says that " +
+      "nothing is refunded then: `paymentState` says `refund_owed`, and, in the status of a job, `refunded` when the " +
+      "amount has been sent to the payer.",
   ].join("\n"),
   "What you cannot rely on: a call without a key that is signed anew is a new purchase, and charged again. " +
     "A refund is as good as the seller's word: it is written down at once, and paid from the seller's account. An " +
@@ -47,7 +48,11 @@ export const JOB_USES: readonly (readonly [what: string, how: string])[] = [
     "Watch it",
     "`GET eventsUrl`: the same documents as server-sent events, each as soon as there is a new one.",
   ],
-  ["Cancel it", "`DELETE statusUrl`."],
+  [
+    "Cancel it",
+    "`DELETE statusUrl`. Each resource says whether its price is then refunded, or that its jobs cannot be canceled (409 " +
+      "`cancel_forbidden`).",
+  ],
   [
     "Be told of its end",
     "`Callback-Url: https://…` with the call. The job's document is posted there, signed with the `webhookSecret` of " +
@@ -68,7 +73,7 @@ export const JOB_STATUSES: readonly (readonly [
   ["running", "processing", "Is being worked on.", "as `paymentState` says"],
   ["succeeded", "succeeded", "`result` holds the output.", "yes"],
   ["failed", "failed", "`code` and `error` say why.", "no, or owed back"],
-  ["cancelled", "failed", "Somebody has cancelled it.", "no, or owed back"],
+  ["cancelled", "failed", "The buyer has canceled it.", "no, or owed back, or kept as its resource says"],
   ["expired", "failed", "Has not been started in time.", "no, or owed back"],
 ];
 
@@ -91,6 +96,7 @@ export const CHARGED: Readonly<Record<ProblemCode, string>> = {
   possible_duplicate: "no",
   in_progress: "once at most; send the same bytes again",
   job_ended: "as the status of the job says",
+  cancel_forbidden: "as the status of the job says",
   gone: "nothing changes",
   too_large: "no",
   unsupported_media_type: "no",

@@ -232,7 +232,7 @@ function duration(seconds) {
   return seconds >= 120 && seconds % 60 === 0 ? words(seconds / 60, "minute") : words(seconds, "second");
 }
 
-/** What was signed for is not paid for that: a call that fails may cost nothing, and so may an answer out of a cache. */
+/** A signed payment is not always settled: a call that fails may cost nothing. */
 function isPaid({ charged, receipt }) {
   return charged === undefined ? receipt !== undefined : [true, "yes", "refunded"].includes(charged);
 }

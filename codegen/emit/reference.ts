@@ -16,7 +16,7 @@ import { inputTable, outputTable } from "../field-tables.ts";
 import { blocks, fenced, priceRange, priceTables, table } from "../markdown.ts";
 import { type ApiModel, type ResourceModel, refTo } from "../model.ts";
 import { banner, code, literal, shell, string } from "../print.ts";
-import { cacheText, chargeText, insteadOf, jobText, runText, startText } from "../prose.ts";
+import { cacheText, cancelText, chargeText, insteadOf, jobText, runText, startText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
 /** `API.md`: one page for people. */
@@ -120,7 +120,7 @@ function wholePrice(resource: ResourceModel): string {
 
 function running(resource: ResourceModel): string {
   const { job, timeoutMs, charge } = resource;
-  const sentences = [startText(resource), chargeText(resource), cacheText(resource)];
+  const sentences = [startText(resource), chargeText(resource), cancelText(resource), cacheText(resource)];
   const rest = sentences.filter((sentence) => sentence !== "").join(" ");
   if (charge === "unknown") return "Answers in the same request.";
   if (job === undefined)

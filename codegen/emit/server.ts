@@ -1,7 +1,7 @@
 import { textKind } from "../check/routes.ts";
 import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
 import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
-import { insteadOf, runText } from "../prose.ts";
+import { cancelText, insteadOf, runText } from "../prose.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
 export function emitServer(model: ApiModel, definition: string): string {
@@ -39,14 +39,23 @@ export function emitServer(model: ApiModel, definition: string): string {
     ...(quoted.length > 0 ? [quotes(quoted)] : []),
     factory(model, quoted.length > 0, definition),
     `const documents: Documents = {\n${documents}};\n`,
+    ...(model.definitionHash === undefined ? [] : [hash(model.definitionHash)]),
   ].join("\n");
 }
 
-function factory({ title }: ApiModel, hasQuotes: boolean, definition: string): string {
+function hash(definitionHash: string): string {
+  const doc = jsdoc([
+    "Of the definition that this file was generated from. The server does not start with another one.",
+  ]);
+  return `${doc}const definitionHash = ${string(definitionHash)};\n`;
+}
+
+function factory({ title, definitionHash }: ApiModel, hasQuotes: boolean, definition: string): string {
   const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
   const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
+  const published = `() => import(${string(`./published.gen.${definition.slice(-2)}`)})`;
   return `${doc}export function createServer(options: ${options}): Server {
-  return serve(api, documents, options, () => import(${string(`./published.gen.${definition.slice(-2)}`)}));
+  return serve(api, documents, options, ${published}${definitionHash === undefined ? "" : ", definitionHash"});
 }
 `;
 }
@@ -68,7 +77,8 @@ function inferredTypes({ name, typeName, inferred }: ResourceModel): string[] {
   });
 }
 
-function handler({ name, typeName, summary, job, price, charge, errors, deprecated }: ResourceModel): string {
+function handler(resource: ResourceModel): string {
+  const { name, typeName, summary, job, price, charge, errors, deprecated } = resource;
   const codes = errors.map(({ code }) => string(code));
   const paid =
     price.kind === "free"
@@ -76,7 +86,7 @@ function handler({ name, typeName, summary, job, price, charge, errors, deprecat
       : charge === "after"
         ? "Charged only when it returns."
         : "Runs once it has been paid; when it fails, a refund is owed.";
-  const run = job && `Runs as a job, ${runText(job)}. ${paid}`;
+  const run = job && `Runs as a job, ${runText(job)}. ${paid} ${cancelText(resource)}`.trimEnd();
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const type = job === undefined ? "Handler" : "JobHandler";
   const parameters = [

@@ -67,13 +67,14 @@ export function jobOperations(): Json {
       operationId: "cancelJob",
       summary: "Cancel a job.",
       description:
-        "Free of charge. Stops a job that has not ended. What was paid for it is owed back to the payer.",
+        "Free of charge. Stops a job that has not ended. The operation that started it says whether its price is then " +
+        "refunded, or that the job cannot be canceled.",
       tags: [JOB_TAG],
       security: [],
       responses: {
         200: ok("The job, cancelled.", [], { failed: EXAMPLES.failed }),
         ...absent,
-        409: ref("JobEnded"),
+        409: ref("NotCanceled"),
       },
     },
   };

@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from "../../schema/api.ts";
+import { CANCEL_POLICIES, type CancelPolicy, DEFAULT_CANCEL } from "../../schema/cancel.ts";
 import { formatUsd } from "../../schema/money.ts";
 import { type Price, pricedFields } from "../../schema/price.ts";
 import { perWhat, priceSentence } from "../../schema/price-prose.ts";
@@ -6,7 +7,7 @@ import { checkNames, pascalCase } from "../check/names.ts";
 import { checkPrice } from "../check/pricing.ts";
 import { checkRoutes, pathParams } from "../check/routes.ts";
 import { checkErrors } from "../check/wording.ts";
-import { type Mistake, type Report, reporter } from "../mistake.ts";
+import { listOf, type Mistake, type Report, reporter } from "../mistake.ts";
 import {
   type ApiModel,
   compareText,
@@ -97,6 +98,17 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     report(`${at}.${member}`, "is no whole number", "write milliseconds");
     return 0;
   };
+  const policy = (value: unknown): CancelPolicy => {
+    const known = CANCEL_POLICIES.find((one) => one === value);
+    if (known === undefined && value !== undefined) {
+      report(
+        `${at}.job.cancel`,
+        `${JSON.stringify(value)} is not a known policy`,
+        `use one of ${listOf(CANCEL_POLICIES)}`,
+      );
+    }
+    return known ?? DEFAULT_CANCEL;
+  };
   const { cache, job, charge } = terms;
   const errors = recordsOf(terms.errors).map(({ code, text }) => ({
     code: String(code),
@@ -129,15 +141,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     pricedDefaults: sound ? defaultsOf(pricedFields(price), fields ?? [], schemas) : {},
     timeoutMs: number(terms, "timeoutMs"),
     charge: charge === "before" ? "before" : "after",
-    ...(isRecord(cache)
-      ? {
-          cache: {
-            ms: number(cache, "ms"),
-            isFree: cache.isFree === true,
-            isPublic: cache.isPublic === true,
-          },
-        }
-      : {}),
+    ...(isRecord(cache) ? { cache: { ms: number(cache, "ms") } } : {}),
     ...(isRecord(job)
       ? {
           job: {
@@ -146,6 +150,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
               ? {}
               : { retries: number(job, "retries"), backoffMs: number(job, "backoffMs") }),
             retentionMs: number(job, "retentionMs"),
+            cancel: policy(job.cancel),
             ...(job.startWithinMs === undefined ? {} : { startWithinMs: number(job, "startWithinMs") }),
             ...(typeof job.artifactUrl === "string" ? { artifactUrl: job.artifactUrl } : {}),
             ...(typeof job.response === "string" ? { response: job.response } : {}),

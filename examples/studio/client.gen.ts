@@ -32,7 +32,7 @@ export interface Client {
    *
    * The same prompt and palette always give the same image.
    *
-   * Costs $0.02 when `quality` is `draft`, $0.05 when `quality` is `standard`, $0.10 when `quality` is `high` (per image). Runs as a job, for at most 2 minutes. Charged when it is accepted; when it ends without a result, the price is owed back to the payer.
+   * Costs $0.02 when `quality` is `draft`, $0.05 when `quality` is `standard`, $0.10 when `quality` is `high` (per image). Runs as a job, for at most 2 minutes. Charged when it is accepted. If it ends without a result, or the buyer cancels it, a refund of the full price is owed to the payer.
    * Fails with `content_filtered`: The prompt was refused by moderation.
    */
   readonly generateImage: JobResource<GenerateImageInput, GenerateImageOutput>;

@@ -43,7 +43,7 @@ export interface Handlers {
 
 /** Serves Pixel Studio. The options say how it is paid and where calls are kept. */
 export function createServer(options: ServerOptions<Handlers>): Server {
-  return serve(api, documents, options, () => import("./published.gen.ts"));
+  return serve(api, documents, options, () => import("./published.gen.ts"), definitionHash);
 }
 
 const documents: Documents = {
@@ -51,3 +51,6 @@ const documents: Documents = {
   generateImage: { method: "POST", path: "/v1/generate-image", maxPrice: "0.10" },
   palette: { method: "GET", path: "/v1/palettes/:name", maxPrice: "0.00", fields: { name: "string" } },
 };
+
+/** Of the definition that this file was generated from. The server does not start with another one. */
+const definitionHash = "dfaa0becdb93809681b9a4d243065b5575ccbecb8be9131e3f394cc03173908a";

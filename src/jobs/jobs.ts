@@ -28,7 +28,7 @@ export interface Jobs {
    * Cancels a job that has not ended, wherever it runs; `undefined` when it has ended. Its handler's signal aborts as soon
    * as the store has notified the server that runs it. A job that is being settled is canceled once that is confirmed.
    */
-  cancel(jobId: string): Promise<JobRecord | undefined>;
+  cancel(jobId: string): Promise<JobRecord | "forbidden" | undefined>;
   document(job: JobRecord): JobDocument;
   /**
    * Takes no more jobs, waits for running handlers, then aborts them and hands their jobs back. Who waits for the end of
@@ -68,6 +68,7 @@ export function createJobs(options: JobsOptions): Jobs {
     async cancel(jobId) {
       const known = await store.job(jobId);
       if (!known || known === "gone" || hasEnded(known)) return undefined;
+      if (resources.get(known.resource)?.cancel === "forbid") return "forbidden";
       return endEarly(known, "cancel");
     },
 

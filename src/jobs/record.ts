@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "../../schema/cancel.ts";
 import type { Schema } from "../../schema/standard.ts";
 import { paymentStateOf, statusOf } from "../store/state.ts";
 import type { Callback, CallRecord, JobRecord } from "../store/store.ts";
@@ -18,6 +19,8 @@ export interface JobResource extends Runnable {
   readonly startWithinMs: number | undefined;
   /** How many run at a time in one server. */
   readonly concurrency: number | undefined;
+  /** What follows when the buyer cancels a job that was charged. */
+  readonly cancel: CancelPolicy;
   /** Input fields that may appear in the log. */
   readonly loggable: readonly string[];
   /** With so many waiting, no more are taken. */

@@ -1,7 +1,7 @@
 import { x402ResourceServer } from "@x402/core/server";
-import { DEFAULT_ASSETS } from "@x402/evm";
 import { ExactEvmScheme } from "@x402/evm/exact/server";
 import { LRUCache } from "lru-cache";
+import { type CancelPolicy, cancelSentence, refundCondition } from "../../schema/cancel.ts";
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
 import { amountDescription } from "../../schema/price-prose.ts";
@@ -9,7 +9,6 @@ import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import {
   encodeHeader,
   HEADERS,
-  type Network,
   PAYMENT_IDENTIFIER,
   PAYMENT_IDENTIFIER_DECLARATION,
   type PaymentRequired,
@@ -19,35 +18,11 @@ import {
   type PaymentState,
   type Pricing,
 } from "../wire/index.ts";
+import { type Accept, checkedAccept } from "./accept.ts";
 import { type Bazaar, type Description, fitting } from "./bazaar.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nameInV1 } from "./network.ts";
 import type { Presented } from "./payment.ts";
-
-/** One way in which buyers may pay. */
-export interface Accept {
-  /** CAIP-2, such as `eip155:8453` (Base). */
-  readonly network: Network;
-  /** The seller's address. */
-  readonly payTo: string;
-  /** @default the network's default dollar token, as `@x402/evm` knows it (USDC where there is one) */
-  readonly asset?: AcceptedAsset;
-  /**
-   * A JSON-RPC node of the network, asked when the facilitator cannot say what has become of a payment. Without it, a
-   * settlement whose answer was lost may stay in doubt for good: most facilitators only say that the nonce is used.
-   */
-  readonly rpcUrl?: string;
-}
-
-/** A dollar token that transfers by EIP-3009. */
-export interface AcceptedAsset {
-  readonly address: string;
-  readonly symbol: string;
-  readonly decimals: number;
-  /** The token's EIP-712 domain. */
-  readonly name: string;
-  readonly version: string;
-}
 
 /** What an offer needs to know of a resource. */
 export interface Priced {
@@ -60,6 +35,8 @@ export interface Priced {
   readonly startWithinMs: number | undefined;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
+  /** What follows when the buyer cancels a job. Without meaning for the others. */
+  readonly cancel: CancelPolicy;
 }
 
 /** The price of one call. */
@@ -119,14 +96,17 @@ export interface OfferOptions {
 }
 
 /** What a buyer may rely on when a call ends without a result. Stands beside the price in the 402. */
-function refundPolicy({ charge, isJob }: Priced, refunds: boolean): string {
+function refundPolicy({ charge, isJob, cancel }: Priced, refunds: boolean): string {
+  const canceled = isJob ? cancelSentence(cancel) : "";
   if (charge === "after") {
-    return isJob ? "Charged only when the job succeeds." : "Charged only when the answer is delivered.";
+    const when = isJob ? "Charged only when the job succeeds." : "Charged only when the answer is delivered.";
+    return `${when} ${canceled}`.trimEnd();
   }
   const when = isJob ? "Charged when the job is accepted." : "Charged before the work begins.";
-  return refunds
-    ? `${when} If it ends without a result, the full amount is sent back to the payer.`
-    : `${when} If it ends without a result, the full amount is owed back to the payer, and paid by the seller by hand.`;
+  const refund = refunds
+    ? "the full amount is sent back to the payer."
+    : "the full amount is owed back to the payer, and paid by the seller by hand.";
+  return `${when} ${refundCondition(isJob ? cancel : undefined)}, ${refund} ${canceled}`.trimEnd();
 }
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
@@ -136,7 +116,7 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
   for (const network of new Set(accepts.map((accept) => accept.network))) {
     core.register(network, new ExactEvmScheme());
   }
-  const ways = accepts.map((accept, index) => checked(accept, `payments.accepts[${index}]`));
+  const ways = accepts.map((accept, index) => checkedAccept(accept, `payments.accepts[${index}]`));
   const offers = new LRUCache<string, Promise<Offer>>({ max: KEPT });
   const challenges = new LRUCache<string, StoredAnswer>({ max: KEPT });
 
@@ -180,7 +160,7 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
     const upfront = resource.charge === "before";
     const built = await Promise.all(
       ways.map(async (way) => {
-        const atomic = toAtomic(value, way.asset.decimals).toString();
+        const atomic = toAtomic(value, way.asset.decimals, way.rate).toString();
         const extra = {
           name: way.asset.name,
           version: way.asset.version,
@@ -338,29 +318,6 @@ function inV1(
     asset: v2.asset,
     extra: { ...extra },
   };
-}
-
-/** @throws Error with the place, what is wrong and what to write instead. */
-function checked(accept: Accept, place: string): Accept & { readonly asset: AcceptedAsset } {
-  const { network, payTo } = accept;
-  if (!/^eip155:\d+$/.test(network)) {
-    throw new Error(
-      `${place}.network: "${network}" is no EVM network; write its CAIP-2 id, such as "eip155:8453"`,
-    );
-  }
-  if (!/^0x[0-9a-fA-F]{40}$/.test(payTo)) {
-    throw new Error(`${place}.payTo: "${payTo}" is no address; write 0x and 40 hexadecimal digits`);
-  }
-  return { ...accept, asset: accept.asset ?? defaultAsset(network, place) };
-}
-
-function defaultAsset(network: Network, place: string): AcceptedAsset {
-  const found = DEFAULT_ASSETS[network]?.find(({ assetTransferMethod }) => assetTransferMethod === undefined);
-  if (!found) {
-    throw new Error(`${place}.asset: no dollar token with EIP-3009 is known on ${network}; name one`);
-  }
-  const { asset: address, symbol, decimals, name, version } = found;
-  return { address, symbol, decimals, name, version };
 }
 
 /** What an authorization that is settled after the work must outlive: the work, and the wait that it is promised. */

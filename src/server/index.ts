@@ -6,9 +6,9 @@ export {
   notImplemented,
   type Step,
 } from "../jobs/handler.ts";
+export type { Accept, AcceptedAsset } from "../ledger/accept.ts";
 export type { FacilitatorOption } from "../ledger/endpoint.ts";
 export type { ChainRecord, Evidence } from "../ledger/evidence.ts";
-export type { Accept, AcceptedAsset } from "../ledger/offer.ts";
 export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
 export type { Logger, LogLevel } from "../observe/log.ts";
 export type { MetricsEndpoint } from "../observe/telemetry.ts";

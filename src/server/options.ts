@@ -1,8 +1,9 @@
 import type { Duration } from "../../schema/duration.ts";
 import type { Usd } from "../../schema/money.ts";
+import type { Accept } from "../ledger/accept.ts";
+import { addressProblem } from "../ledger/address.ts";
 import { type Endpoint, endpointsOf, type FacilitatorOption, isHttp } from "../ledger/endpoint.ts";
 import { type ChainRecord, rpcRecord } from "../ledger/evidence.ts";
-import type { Accept } from "../ledger/offer.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger, LogLevel } from "../observe/log.ts";
 import type { MetricsEndpoint } from "../observe/telemetry.ts";
@@ -218,6 +219,12 @@ export function facilitatorsOf(payments: PaymentOptions | undefined): readonly E
   if (refunds && typeof refunds.account?.signTypedData !== "function") {
     throw new Error(
       "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
+    );
+  }
+  const problem = refunds && addressProblem(refunds.account.address);
+  if (problem !== undefined) {
+    throw new Error(
+      `createServer: payments.refunds.account.address "${refunds?.account.address}" ${problem}`,
     );
   }
   return endpointsOf(facilitator);

@@ -5,6 +5,7 @@ import {
   DEFAULT_RETENTION,
   DEFAULT_TIMEOUT,
 } from "../../schema/api.ts";
+import { DEFAULT_CANCEL } from "../../schema/cancel.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
@@ -76,7 +77,7 @@ export function servedResources(
       retentionMs: milliseconds(job?.retention ?? DEFAULT_RETENTION),
       retries: job?.retries ?? 0,
       backoffMs: milliseconds(job?.backoff ?? DEFAULT_BACKOFF),
-      cancel: "refund",
+      cancel: definition.cancel ?? DEFAULT_CANCEL,
       startWithinMs: job?.startWithin === undefined ? undefined : milliseconds(job.startWithin),
       concurrency: job?.concurrency,
       maxQueued: job?.maxQueued,

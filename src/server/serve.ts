@@ -22,6 +22,7 @@ import { createAdmin } from "./admin.ts";
 import { preflight, problem, respond } from "./answer.ts";
 import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
+import { checkGenerated } from "./generated.ts";
 import { createHealth } from "./health.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
@@ -79,7 +80,10 @@ export function serve(
   documents: Documents,
   options: ServerOptions<object> & { readonly quotes?: object },
   published?: () => Promise<Published>,
+  /** SHA-256 of the definition that the code was generated from. */
+  generatedFrom?: string,
 ): Server {
+  checkGenerated(api, generatedFrom);
   checkOptions(options);
   const { log: to = "info" } = options;
   const log = childLogger(typeof to === "string" ? pinoLogger(to) : to, {});

@@ -165,7 +165,7 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
 
     async cancel(jobId, request) {
       const cancelled = await jobs.cancel(jobId);
-      if (cancelled) return answerOf(show(cancelled, request));
+      if (cancelled !== undefined && cancelled !== "forbidden") return answerOf(show(cancelled, request));
       const job = await read(jobId);
       if (!found(job)) return absent(job);
       const status = statusOf(job);
@@ -173,6 +173,10 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
       if (TERMINAL.includes(status)) {
         const detail = `The job has already ended: ${status}.`;
         return problem("job_ended", crypto.randomUUID(), { detail, paymentState });
+      }
+      if (cancelled === "forbidden") {
+        const detail = "The seller does not let jobs of this resource be canceled. Wait for its end.";
+        return problem("cancel_forbidden", crypto.randomUUID(), { detail, paymentState });
       }
       const detail = "The job cannot be canceled while its payment is being settled. Try again.";
       return problem("job_ended", crypto.randomUUID(), { detail, paymentState, retryAfterSeconds: 2 });

@@ -38,6 +38,7 @@ export const PROBLEMS = {
   possible_duplicate: [409, "Possibly the same purchase again", false],
   in_progress: [409, "Call in progress", true],
   job_ended: [409, "Job has ended", false],
+  cancel_forbidden: [409, "Job cannot be canceled", false],
   gone: [410, "Gone", false],
   too_large: [413, "Request too large", false],
   unsupported_media_type: [415, "Unsupported media type", false],

@@ -154,6 +154,11 @@ function termMutations({ name, price, timeoutMs, job, cache, charge }: ResourceM
     });
   } else {
     add("no job", "breaking", (resource) => delete resource.job);
+    if (job.cancel !== "forbid") {
+      add("no cancellation", "breaking", (resource) => {
+        resource.job = { ...job, cancel: "forbid" };
+      });
+    }
     for (const time of ["timeoutMs", "retentionMs", "startWithinMs"] as const) {
       add(`a short ${time}`, "weaker", (resource) => {
         resource.job = { ...job, [time]: 1 };

@@ -176,13 +176,14 @@ describe("resource402 init", () => {
 
   it.each<[given: string, words: string[], code: number, text: string]>([
     ["nothing to go by and no terminal", [], 2, "There is no terminal to ask at."],
-    ["an address that is none", ["--pay-to", "0x12"], 2, "0x12 is no address"],
+    ["an address that is none", ["--pay-to", "0x12"], 2, "0x12 is not an address"],
     [
       "a mistyped address",
       ["--pay-to", "0xD8dA6BF26964aF9D7eEd9e03E53415D37aA96045"],
       2,
-      "its capital letters do not fit",
+      "has a wrong checksum (EIP-55)",
     ],
+    ["the zero address", ["--pay-to", `0x${"0".repeat(40)}`], 2, "is the zero address"],
     ["an empty name", ["--name", ""], 2, "--name is empty."],
     ["a blank name", ["--name", "  ", "--yes"], 2, "--name is empty."],
     ["a sample that there is not", ["--sample", "none"], 2, "Allowed choices are answer, job, both"],

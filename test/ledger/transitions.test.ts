@@ -275,7 +275,7 @@ const requirements = {
 } as const;
 
 function factsOf(over: Partial<Facts> = {}): Facts {
-  const given = { hasNode: () => true, cancelPolicy: () => "refund" as const, retentionMs: () => DAY };
+  const given = { hasNode: () => true, retentionMs: () => DAY };
   return { now: NOW, owner: ME, comeBackMs: 60_000, ...given, ...over };
 }
 
@@ -659,7 +659,7 @@ describe("any sequence of events", () => {
         if (job && isClaimable(job)) job = { ...job, work: "running", owner };
         continue;
       }
-      const facts = factsOf({ now, owner, hasNode: () => hasNode, cancelPolicy: () => cancel });
+      const facts = factsOf({ now, owner, hasNode: () => hasNode });
       const found = stepOf(call, job, eventOf(event, job !== undefined), facts);
       if (!found) {
         check(event, call, call, undefined);

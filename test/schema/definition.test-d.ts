@@ -51,9 +51,9 @@ describe("a definition that holds together compiles", () => {
     resource({ summary: "", input: old, output, price: price.byChoice("mode", { x: "1" }, perImage) });
   });
 
-  it("with answers that may be given again, for the price or for nothing", () => {
-    resource({ ...base, price: price.free(), cache: "1h", cacheIsPublic: true });
-    resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h", cacheIsFree: true });
+  it("with a cache, free or paid", () => {
+    resource({ ...base, price: price.free(), cache: "1h" });
+    resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h" });
   });
 
   it("with input fields that may be logged", () => {
@@ -114,9 +114,18 @@ describe("a definition that does not hold together does not compile", () => {
     // @ts-expect-error a job keeps its result anyway
     resource({ ...base, price: price.free(), cache: "1h", job: { timeout: "1m" } });
   });
-  it("when it says how a cache works that is not there", () => {
-    // @ts-expect-error for how long?
-    resource({ ...base, price: price.free(), cacheIsFree: true });
+  it("when a synchronous resource has a policy for cancellation", () => {
+    resource({ ...base, price: price.free(), job: { timeout: "1m" }, cancel: "forbid" });
+    // @ts-expect-error only a job can be canceled
+    resource({ ...base, price: price.free(), cancel: "forbid" });
+    // @ts-expect-error misspelt
+    resource({ ...base, price: price.free(), job: { timeout: "1m" }, cancel: "forbidden" });
+  });
+  it("when it makes a cached response of a paid resource free or public", () => {
+    // @ts-expect-error a cached response is charged
+    resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h", cacheIsFree: true });
+    // @ts-expect-error a cached response is private to its payer
+    resource({ ...base, price: price.fixed("0.01", perImage), cache: "1h", cacheIsPublic: true });
   });
   it("when a field is to be logged that the input does not have", () => {
     // @ts-expect-error misspelt

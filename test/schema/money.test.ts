@@ -54,6 +54,9 @@ describe("money", () => {
       }),
     );
     expect(toAtomic(parseUsd("0.0000001"), 6)).toBe(1n);
+    expect(toAtomic(parseUsd("0.01"), 6, parseUsd("1.08"))).toBe(9_260n);
+    expect(toAtomic(parseUsd("0.01"), 6, parseUsd("0.5"))).toBe(20_000n);
+    expect(toAtomic(parseUsd("0.01"), 18, parseUsd("3000"))).toBe(3_333_333_333_334n);
     expect(toAtomic(parseUsd("0.1") + parseUsd("0.2"), 6)).toBe(300_000n);
   });
 

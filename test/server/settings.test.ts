@@ -39,6 +39,16 @@ describe("settings that cannot work are refused when the server is made", () => 
       /payments\.facilitator is missing; write its URL/,
     ],
     ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is no http URL/],
+    [
+      "the zero address",
+      { accepts: [{ network: "eip155:8453", payTo: `0x${"0".repeat(40)}` }] },
+      /accepts\[0\]\.payTo: "0x0+" is the zero address/,
+    ],
+    [
+      "an account for refunds at the zero address",
+      { refunds: { account: { address: `0x${"0".repeat(40)}`, signTypedData: async () => "0x" } } },
+      /payments\.refunds\.account\.address "0x0+" is the zero address/,
+    ],
     ["an account that cannot sign", { refunds: { account: "0x12" as never } }, /payments\.refunds\.account/],
     [
       "a node without an address",

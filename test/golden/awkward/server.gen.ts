@@ -53,7 +53,7 @@ export interface Handlers {
   /**
    * Take values of every shape.
    *
-   * Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. Runs once it has been paid; when it fails, a refund is owed.
+   * Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. Runs once it has been paid; when it fails, a refund is owed. The job cannot be canceled.
    */
   readonly shapes: JobHandler<ShapesArgs, ShapesResult, "no_room">;
 }
@@ -66,7 +66,7 @@ export interface Quotes {
 
 /** Serves Awkward *\/ `API`. The options say how it is paid and where calls are kept. */
 export function createServer(options: ServerOptions<Handlers> & { readonly quotes: Quotes }): Server {
-  return serve(api, documents, options, () => import("./published.gen.ts"));
+  return serve(api, documents, options, () => import("./published.gen.ts"), definitionHash);
 }
 
 const documents: Documents = {
@@ -80,3 +80,6 @@ const documents: Documents = {
   schedule: { method: "POST", path: "/v1/schedules/:queue", maxPrice: "0.50", fields: { queue: "string" } },
   shapes: { method: "POST", path: "/v1/shapes", maxPrice: "0.052" },
 };
+
+/** Of the definition that this file was generated from. The server does not start with another one. */
+const definitionHash = "4c3977f30c214fffd01978adf577683637db858033899cc4a1e9259af4bdf271";

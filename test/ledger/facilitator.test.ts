@@ -234,7 +234,12 @@ describe("a failed settlement", () => {
 
   it("counts 50 words of a facilitator by name, and the others together", async () => {
     let count = 0;
-    const { settle, asked } = asking(client(() => refusal(`word_${(count += 1)}`)));
+    const { settle, asked } = asking(
+      client(() => {
+        count += 1;
+        return refusal(`word_${count}`);
+      }),
+    );
     const payment = await signed();
     for (let n = 0; n < 60; n += 1) await settle(payment, "echo");
     const words = asked.mock.calls.map(([{ word }]) => word);

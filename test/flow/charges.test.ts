@@ -209,6 +209,16 @@ describe("a job that is charged after its work", () => {
     expect(document).not.toHaveProperty("result");
   });
 
+  it("is not begun with an authorization that no seller should have to remember", async () => {
+    await using shop = await openShop();
+    const body = { text: "for a year" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { seconds: 365 * 86_400 });
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect([answer.status, await answer.json()]).toMatchObject([402, { error: "authorization_too_long" }]);
+    expect(shop.runs.echo).toBeUndefined();
+    expect((await shop.moved()).paid).toBe(0n);
+  });
+
   it("is not begun with an authorization that ends before the work may", async () => {
     await using shop = await openShop();
     const body = { loaf: "short" };

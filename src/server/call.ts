@@ -1,6 +1,6 @@
 import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
-import { isSameRequest, NO_PAYMENT, unrecorded } from "../ledger/idempotency.ts";
+import { isSameRequest, NO_PAYMENT, paymentStateOn, unrecorded } from "../ledger/idempotency.ts";
 import type { Amount } from "../ledger/offer.ts";
 import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
 import { childLogger, loggableOf } from "../observe/log.ts";
@@ -104,6 +104,7 @@ export function createCalls(room: CallRoom): Calls {
       const seen = await see(request, visit.resource.name);
       if (seen === "too_large") {
         const detail = `The body may have at most ${room.maxBodyBytes} bytes.`;
+        paymentState = await paymentStateOn(request.headers, store, time.now());
         return problem("too_large", requestId, { detail, paymentState });
       }
       // From an intent on, only the record says what has become of the payment: nothing here does.

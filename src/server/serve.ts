@@ -228,7 +228,8 @@ export function serve(
       const { method, path } = resource.document;
       const hasParams = path.includes(":");
       app.on(method, path, async (c) => {
-        housekeep();
+        // The request goes first: it may go on with a call that the first round would take.
+        housekeep(RECOVER_EVERY_MS);
         const answer = await calls.call(resource, c.req.raw, hasParams ? c.req.param() : {});
         return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
       });
@@ -280,7 +281,7 @@ export function serve(
   let stops: (() => void)[] = [];
 
   /** Starts the loops, once. They do not keep the process alive. */
-  function housekeep(): void {
+  function housekeep(firstAfterMs: number): void {
     if (stops.length > 0 || stopping) return;
     stops = rounds.map(([what, everyMs, round]) => {
       let failing = false;
@@ -290,11 +291,12 @@ export function serve(
         if (failing) log.info({}, `${what} works again`);
         failing = false;
       };
-      return repeat(time, everyMs, task, (error) => {
+      const failed = (error: unknown): void => {
         // Logged once: while a store is away, the log must not fill with it.
         if (!failing) log.error({ error }, `${what} failed, and is tried again every ${everyMs / 1000} s`);
         failing = true;
-      });
+      };
+      return repeat(time, everyMs, task, failed, Math.min(firstAfterMs, everyMs));
     });
     jobs.start();
     callbacks?.start();
@@ -310,7 +312,7 @@ export function serve(
       await presence.ensure();
       await offers?.ready();
       status.open();
-      housekeep();
+      housekeep(0);
       log.info({ role, resources: resources.length }, "server started");
     },
     stop(graceMs = 10_000, drainMs = 0) {

@@ -36,7 +36,7 @@ export function sleep(time: Time, ms: number, signal?: AbortSignal): Promise<voi
 }
 
 /**
- * Runs `task`, then again `ms` after each end, until the returned function is called. Rounds never overlap, and a round
+ * Runs `task` after `firstAfterMs`, then again `ms` after each end, until the returned function is called. Rounds never overlap, and a round
  * that fails does not stop the next one.
  */
 export function repeat(
@@ -44,6 +44,7 @@ export function repeat(
   ms: number,
   task: () => Promise<void>,
   onError: (error: unknown) => void,
+  firstAfterMs = 0,
 ): () => void {
   let stopped = false;
   let cancel = (): void => {};
@@ -51,7 +52,8 @@ export function repeat(
     await task().catch(onError);
     if (!stopped) cancel = time.after(ms, () => void round());
   };
-  void round();
+  if (firstAfterMs > 0) cancel = time.after(firstAfterMs, () => void round());
+  else void round();
   return () => {
     stopped = true;
     cancel();

@@ -91,7 +91,7 @@ describe("a call that is charged before its work", () => {
       state: "owed",
       reason: "no_beans",
       atomicAmount: "30000",
-      to: shop.world.buyer.address,
+      to: shop.world.buyer.address.toLowerCase(),
     });
     expect(await shop.store.refunds({ limit: 10 })).toHaveLength(1);
   });
@@ -207,6 +207,16 @@ describe("a job that is charged after its work", () => {
     const document = await until(() => statusOf(shop, accepted), ended);
     expect(document).toMatchObject({ state: "failed", code: "payment_failed", paymentState: "unused" });
     expect(document).not.toHaveProperty("result");
+  });
+
+  it("is not begun with an authorization that no seller should have to remember", async () => {
+    await using shop = await openShop();
+    const body = { text: "for a year" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { seconds: 365 * 86_400 });
+    const answer = await shop.fetch("/v1/echo", post(body, headers));
+    expect([answer.status, await answer.json()]).toMatchObject([402, { error: "authorization_too_long" }]);
+    expect(shop.runs.echo).toBeUndefined();
+    expect((await shop.moved()).paid).toBe(0n);
   });
 
   it("is not begun with an authorization that ends before the work may", async () => {

@@ -3,7 +3,9 @@ import { defineApi, type JobOptions, price, resource } from "resource402";
 import { type JobContext, type Server, type ServerOptions, type Store, serve } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import { z } from "zod";
+import { statusOf } from "../../src/store/state.ts";
 import type { JobRecord } from "../../src/store/store.ts";
+import type { JobStatus } from "../../src/wire/index.ts";
 import { BASE_URL, gate, post, type Shop, signedByHand, until } from "./shop.ts";
 
 /** A kind of work: how its jobs are run, and what they do. Each costs 2 cents. */
@@ -29,7 +31,7 @@ export interface Works extends Pick<Shop, "fetch" | "world"> {
   order(work: string, name: string): Promise<string>;
   job(id: string): Promise<JobRecord>;
   /** The job as soon as its status is that. */
-  when(id: string, status: JobRecord["status"]): Promise<JobRecord>;
+  when(id: string, status: JobStatus): Promise<JobRecord>;
   document(id: string): Promise<Record<string, unknown>>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -100,7 +102,7 @@ export async function openWorks({ works, world: shared, store, ...options }: Wor
     when: (id, status) =>
       until(
         () => kept(id),
-        (job) => job.status === status,
+        (job) => statusOf(job) === status,
       ),
     document: async (id) => (await self.fetch(`/v1/jobs/${id}`)).json() as Promise<Record<string, unknown>>,
     async [Symbol.asyncDispose]() {

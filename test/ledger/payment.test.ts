@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint, readPayment } from "../../src/ledger/payment.ts";
+import { endsTooLate, fingerprint, identify, readPayment } from "../../src/ledger/payment.ts";
 import { encodeHeader } from "../../src/wire/index.ts";
 
 const print = (input: unknown): string => fingerprint("upscale", input);
@@ -59,5 +59,77 @@ describe("a payment", () => {
     ])("is malformed whose %s has for its %s %j", (way, member, value) => {
       expect(presented(way, { ...NAMED, [member]: value }, version)).toBe("malformed");
     });
+  });
+});
+
+describe("the identity of a payment", () => {
+  const FROM = `0x${"a".repeat(40)}`;
+  const NONCE = `0x${"b".repeat(64)}`;
+  const read = (payload: object) => {
+    const accepted = { scheme: "exact", network: "eip155:84532", amount: "1", asset: "0x1", payTo: "0x2" };
+    const payment = { x402Version: 2, accepted: { ...accepted, maxTimeoutSeconds: 60, extra: {} }, payload };
+    return readPayment(new Headers({ "payment-signature": encodeHeader(payment) }));
+  };
+  const identityOf = (payload: object) => {
+    const presented = read({ signature: "0x", ...payload });
+    if (presented === undefined || presented === "malformed") throw new Error("expected a payment");
+    return identify(presented);
+  };
+  const eip3009 = (more: object = {}) => ({
+    authorization: { from: FROM, nonce: NONCE, validBefore: "1800000000", ...more },
+  });
+  const permit2 = (more: object = {}) => ({
+    permit2Authorization: { from: FROM, nonce: "7", deadline: "1800000000", ...more },
+  });
+
+  it.each([
+    ["both authorizations", { ...eip3009(), ...permit2() }],
+    ["null beside an authorization", { ...eip3009(), permit2Authorization: null }],
+    ["null beside a Permit2 authorization", { ...permit2(), authorization: null }],
+    ["an empty object beside an authorization", { ...eip3009(), permit2Authorization: {} }],
+    ["no authorization", { transaction: "0x" }],
+    ["null", { authorization: null }],
+    ["a list", { authorization: [eip3009().authorization] }],
+  ])("is not ambiguous: malformed with %s", (_, payload) => {
+    expect(read(payload)).toBe("malformed");
+  });
+
+  it("is one for all spellings of one authorization", () => {
+    const { bytesHash: _, ...one } = identityOf(eip3009());
+    const other = identityOf({ ...eip3009({ from: FROM.toUpperCase(), nonce: NONCE.toUpperCase() }), x: 1 });
+    expect(other).toMatchObject({ ...one, nonce: NONCE.toUpperCase().toLowerCase() });
+    expect(new Set(["7", "07", "0x7", 7].map((nonce) => identityOf(permit2({ nonce })).nonce)).size).toBe(1);
+  });
+
+  it("ends when its own authorization ends, whatever else is named beside it", () => {
+    expect(identityOf(eip3009({ deadline: "1" })).validBefore).toBe(1_800_000_000);
+    expect(identityOf(permit2({ validBefore: "1" })).validBefore).toBe(1_800_000_000);
+  });
+
+  it.each(["9007199254740991", "9007199254740992", String(2n ** 256n - 1n), "soon", "-1", "1.5", undefined])(
+    "with %j for its end has no end, and is refused",
+    (validBefore) => {
+      const identity = identityOf(eip3009({ validBefore }));
+      expect(identity.validBefore).toBe(Number.MAX_SAFE_INTEGER);
+      expect(endsTooLate(identity, 60, Date.now())).toBe(true);
+    },
+  );
+
+  it.each([
+    [60, 86_400, false],
+    [60, 86_401, true],
+    [86_400, 4 * 86_400, false],
+    [86_400, 4 * 86_400 + 1, true],
+  ])("with an offer of %i s may be valid for %i s: too late is %s", (offered, seconds, isTooLate) => {
+    const now = 1_700_000_000;
+    const identity = identityOf(eip3009({ validBefore: String(now + seconds) }));
+    expect(endsTooLate(identity, offered, now * 1_000)).toBe(isTooLate);
+  });
+
+  it.each([1, 60, 3_600, 90 * 86_400])("of an own offer of %i s is never too late", (offered) => {
+    const now = 1_700_000_000;
+    expect(
+      endsTooLate(identityOf(eip3009({ validBefore: String(now + offered) })), offered, now * 1_000),
+    ).toBe(false);
   });
 });

@@ -184,7 +184,8 @@ describe("GET /metrics", () => {
         resource402_resource: "echo",
       });
     expect(settled("refused")).toBe(1);
-    expect(settled("unknown")).toBe(1);
+    expect(settled("unclear")).toBe(1);
+    expect(figure(samples, "resource402_settle_unclear_total", { resource402_reason: "no_reply" })).toBe(1);
     expect(figure(samples, "resource402_settlements_unknown")).toBe(1);
     expect(figure(samples, "resource402_calls_total", { resource402_outcome: "refused" })).toBe(1);
   });

@@ -73,8 +73,6 @@ const VALID_SECONDS = 600;
 /** Must be left of it for a submission. */
 const SETTLE_SECONDS = 60;
 const BACKOFF = { firstMs: 2_000, maxMs: 15 * 60_000 };
-/** A submission and a look-up. */
-const TRY_MS = 90_000;
 const REFUSED_LOOK_UP_MS = 2_000;
 const LOOK_UP_MS = 10_000;
 
@@ -132,9 +130,7 @@ export function createRefunds(options: RefundOptions): Refunds {
     if (to.state !== "paid") {
       const problem = more.problem ?? event;
       log.error({ ...namesOf(refund), amount: refund.amount, reason: problem }, "refund not paid yet");
-      // What an account has signed it alone may send, until it has lapsed.
-      const isOver = event === "lapsed" || event === "resolved-unpaid";
-      const kept = isOver ? { payment: undefined } : {};
+      const kept = to.state === "owed" ? { payment: undefined } : {};
       const retryAt = time.now() + pauseAfter(BACKOFF, refund.tries);
       return (await change(refund, { ...to, ...kept, problem, retryAt })) ?? refund;
     }
@@ -186,11 +182,8 @@ export function createRefunds(options: RefundOptions): Refunds {
     const isLive = kept && authorizationOf(kept).validBefore > time.now() / 1000 + SETTLE_SECONDS;
     const payment = isLive ? kept : await sign(owed);
     const to = nextRefund(owed, "sign");
-    const tries = owed.tries + 1;
-    // Another server leaves it alone for as long as this try may take.
-    const retryAt = time.now() + TRY_MS;
     // Kept before it is sent. Whoever has begun a try since may be paying at this moment.
-    const refund = to && (await change(owed, { ...to, payment, tries, retryAt }));
+    const refund = to && (await change(owed, { ...to, payment, tries: owed.tries + 1 }));
     if (!refund) return owed;
     if (faults) await faults.reach("refund.before");
     const evidence = await evidenceOn(refund, payment);

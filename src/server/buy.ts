@@ -5,8 +5,10 @@ import { newCallback } from "../jobs/callback.ts";
 import { newJob, newJobId } from "../jobs/record.ts";
 import type { Verdict } from "../ledger/facilitator.ts";
 import { NO_PAYMENT, ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
-import { endsTooLate, TOO_LONG } from "../ledger/payment.ts";
+import { anonymous, endsTooLate, TOO_LONG } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
+import { saysUsed } from "../ledger/words.ts";
+import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallRecord,
@@ -17,7 +19,7 @@ import {
 import { problem, replayed, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
 import { type ResponseContext, responseTo } from "./response.ts";
-import { type Asking, type CallRoom, type Purchase, said, type Visit } from "./visit.ts";
+import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
@@ -72,7 +74,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
       const twin = await paymentHolder(purchase);
       if (twin) return again(twin, purchase);
       log.info({ reason: verdict.reason }, "payment invalid");
-      return challenge(purchase, amount, paymentState, verdict.reason);
+      // Where a facilitator says that the nonce is used, somebody has settled it.
+      const state = saysUsed(verdict.reason) ? "unknown" : paymentState;
+      return challenge(purchase, amount, state, verdict.reason);
     }
     if (payment && endsBeforeWork(claim.identity, resource, time.now())) {
       return challenge(purchase, amount, paymentState, TOO_SHORT);
@@ -155,7 +159,8 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     if (job) room.startJobs();
     if (callback) room.callbacks?.start();
     return exclusively(call.id, async () => {
-      const begun = await ledger.begin(call, job, limitsFor(call, purchase, now));
+      const begun = await ledger.begin(call, job, limitsFor(call, purchase, now)).catch(notWritten);
+      if (!("begun" in begun)) return unavailableStore(purchase, begun);
       if (begun.begun) return carryOn(call, job, purchase);
       return "holder" in begun && begun.because === "taken"
         ? again(begun.holder, purchase)
@@ -177,6 +182,21 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
       },
       settleableSince: now - AUTHORIZATION_MARGIN_MS,
     };
+  }
+
+  /** Whether an intent may stand in the store all the same. */
+  function notWritten(error: unknown): { readonly isUncertain: boolean; readonly error: StoreUnavailable } {
+    if (error instanceof StoreUnavailable) return { isUncertain: error instanceof Uncertain, error };
+    throw error;
+  }
+
+  function unavailableStore(
+    { requestId, log, claim, paymentState }: Purchase,
+    { isUncertain, error }: ReturnType<typeof notWritten>,
+  ): StoredAnswer {
+    log.error({ error }, "the store is not available");
+    const state = isUncertain && claim.paid ? "in_flight" : paymentState;
+    return problem("unavailable", requestId, { paymentState: state, retryAfterSeconds: STORE_RETRY_SECONDS });
   }
 
   /** Nothing was written, and nothing was charged. */
@@ -223,6 +243,12 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     if (ruling.ruling === "conflict") {
       // What was bought with a payment is told only to who can prove to have bought it.
       return problem(ruling.code, requestId, { paymentState: isOwn ? "unknown" : paymentState });
+    }
+    // It lapsed or was refused, and what it was for has become free.
+    if (holder.phase === "void" && holder.answer === undefined && amount.value === 0n) {
+      const identity = anonymous(claim.resource, claim.key, requestId);
+      const free = { ...claim, identity, paid: false };
+      return buy({ ...purchase, presented: undefined, holder: undefined, claim: free });
     }
     // Another signature has only proved who asks. It is never settled.
     const isUnused = claim.paid && !isOwn;
@@ -296,13 +322,21 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
         retryAfterSeconds: CONFIRM_RETRY_SECONDS,
       });
     }
-    const now = standing.jobId === undefined ? undefined : await store.job(standing.jobId);
+    const now = standing.jobId === undefined ? undefined : await jobNow(standing.jobId);
+    if (now === "unreadable") return respond(now, purchase, begun, job);
     const response = responseTo(standing, now, contextOf(purchase, purchase.resource));
     if (response) return response;
     const paymentState = "unused";
     const reason = standing.reason ?? "payment_failed";
     if (amount.value > 0n) return challenge(purchase, amount, paymentState, reason);
     return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
+  }
+
+  function jobNow(jobId: string): Promise<JobRecord | "gone" | "unreadable" | undefined> {
+    return store.job(jobId).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return "unreadable" as const;
+    });
   }
 
   function jobResponse(call: CallRecord, job: JobRecord, purchase: Purchase): StoredAnswer {

@@ -91,7 +91,7 @@ describe("a call that is charged before its work", () => {
       state: "owed",
       reason: "no_beans",
       atomicAmount: "30000",
-      to: shop.world.buyer.address.toLowerCase(),
+      to: shop.world.buyer.address,
     });
     expect(await shop.store.refunds({ limit: 10 })).toHaveLength(1);
   });

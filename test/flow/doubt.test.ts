@@ -13,7 +13,7 @@ afterEach(() => void vi.useRealTimers());
 /** A shop whose clock can be turned, without an end of its lease. */
 const openTurned = (options: Parameters<typeof openShop>[0] = {}) =>
   openShop({
-    store: memoryStore({ now: () => Date.now() }),
+    store: memoryStore({ now: () => Date.now(), completeSince: 0 }),
     recovery: { everyMs: 20, leaseMs: 48 * HOUR_MS },
     ...options,
   });
@@ -101,7 +101,7 @@ describe("a payment that was settled, and whose answer was lost,", () => {
     ],
   ])("is not called unused once it has expired, %s", async (_, lookUp) => {
     await using shop = await openShop({
-      store: memoryStore({ now: () => Date.now() }),
+      store: memoryStore({ now: () => Date.now(), completeSince: 0 }),
       // No leap of the clock is to end this server's lease.
       recovery: { everyMs: 20, leaseMs: 48 * HOUR_MS },
       payments: lookUp ? { chain: { lookUp } } : {},
@@ -131,7 +131,7 @@ describe("a payment that was settled, and whose answer was lost,", () => {
   ] as const)(
     "is known as soon as the answer comes after all, although another server has taken the call over that is paid %s",
     async (_, path, body, output, name) => {
-      const store = memoryStore();
+      const store = memoryStore({ completeSince: 0 });
       await using one = await openShop({ store });
       await using two = await openShop({ world: one.world, store });
       const settled = gate();
@@ -160,7 +160,7 @@ describe("a payment that was settled, and whose answer was lost,", () => {
   );
 
   it("is not worked for by the server that has lost the call while another one works for it", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     await using one = await openShop({ store });
     await using two = await openShop({ world: one.world, store });
     const settled = gate();

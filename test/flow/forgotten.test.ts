@@ -12,7 +12,7 @@ const caught = (thrown: unknown) => thrown;
 
 afterEach(() => void vi.useRealTimers());
 
-const openLongLived = () => openShop({ store: memoryStore({ now: () => Date.now() }) });
+const openLongLived = () => openShop({ store: memoryStore({ now: () => Date.now(), completeSince: 0 }) });
 
 /** Lets two days pass, after which the store has nothing left of what was bought. */
 async function forget({ store }: Shop): Promise<void> {
@@ -185,7 +185,7 @@ function sellWord(
 describe("a payment that lapsed before its resource became free", () => {
   it("is not asked for again: the same bytes have the answer for nothing", async () => {
     await using world = await startWorld({ chain: false });
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     const asked = gate();
     const selling = sellWord(
       world,
@@ -228,7 +228,7 @@ describe("a payment that lapsed before its resource became free", () => {
 describe("a payment that was settled before its resource became free", () => {
   it("is not called unused by the release that gives it away", async () => {
     await using world = await startWorld({ chain: false });
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     const selling = sellWord(world, store, price.fixed("0.01", { per: "word" }), (input) => input);
     const giving = sellWord(world, store, price.free(), () => {
       throw new Error("broken");

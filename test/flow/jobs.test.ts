@@ -71,7 +71,7 @@ describe("a job's status", () => {
   });
 
   it("is 410 from the moment at which it expires, before it is swept, unless a refund is owed", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     await using shop = await openShop({ store });
     const { id, result } = await shop.client().render.start({ prompt: "x" });
     await result();
@@ -92,7 +92,7 @@ describe("a job's status", () => {
   });
 
   it("of an unknown job is 404, and of one past its retention 410", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     await using shop = await openShop({ store });
     const { id } = await shop.client().render.start({ prompt: "x" });
     await shop.fetch(`/v1/jobs/${id}`, { headers: { prefer: "wait=5" } });

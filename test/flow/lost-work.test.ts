@@ -53,7 +53,7 @@ describe.each(kinds)("a charged call whose server died over its work, %s,", (_, 
 
 describe("a job whose claim was written, but not reported by the store", () => {
   it("is claimed again by the same server without counting a failure, and not while it runs", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     let lost = false;
     let recoveries = 0;
     const flaky: Store = {

@@ -248,7 +248,7 @@ describe("one signature", () => {
   });
 
   it("is known again after the price has changed: who has paid is not asked to pay the difference", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     await using shop = await openShop({ store });
     const headers = await signedHeaders(shop, (client) => client.estimate({ load: 20 }));
     const first = await shop.fetch("/v1/estimate", post({ load: 20 }, headers));

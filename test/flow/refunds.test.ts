@@ -74,7 +74,7 @@ describe.each([
       () => refundsOf(shop),
       ([refund]) => (evidence ? refund?.state === "paid" : (refund?.tries ?? 0) >= 2),
     );
-    expect((await refundsOf(shop))[0]).toMatchObject({ state: evidence ? "paid" : "owed" });
+    expect((await refundsOf(shop))[0]).toMatchObject({ state: evidence ? "paid" : "signed" });
     expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
   });
 });
@@ -119,7 +119,7 @@ describe.each([
       () => refundsOf(after),
       ([refund]) => (evidence ? refund?.state === "paid" : (refund?.tries ?? 0) > 0),
     );
-    expect(refund?.state).toBe(evidence ? "paid" : "owed");
+    expect(refund?.state).toBe(evidence ? "paid" : "signed");
     expect(await till.world.balanceOf(account.address)).toBe(1_000_000n);
   });
 });
@@ -161,7 +161,7 @@ describe("a refund of which the facilitator does not say whether it was paid", (
       () => refundsOf(after),
       ([refund]) => (refund?.tries ?? 0) > (doubtful?.tries ?? 0),
     );
-    expect(refund).toMatchObject({ state: "owed", problem: expect.stringContaining("may have paid it") });
+    expect(refund).toMatchObject({ state: "signed", problem: expect.stringContaining("may have paid it") });
     expect(await till.world.balanceOf(old.address)).toBe(900_000n);
     expect(await till.world.balanceOf(account.address)).toBe(1_000_000n);
   });

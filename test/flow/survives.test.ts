@@ -119,7 +119,7 @@ describe("a server that dies over a job", () => {
     expect(document.result).toEqual({ url: "https://pictures.test/second", note: "in time" });
     // Not by the status, whose terminal answer is kept ready-made.
     expect(await shop.store.job(String(document.jobId))).toMatchObject({
-      status: "succeeded",
+      work: "done",
       attempt: 2,
       result: JSON.stringify(document.result),
     });
@@ -171,12 +171,13 @@ describe("a server that dies over a job", () => {
     // The next release calls it by another name.
     const renamed = new Proxy(shop.store, {
       get: (target, name: keyof Store) =>
-        name !== "change"
+        name !== "claimJobs"
           ? Reflect.get(target, name)
-          : async (step: Step) => {
-              const stepped = await target.change(step);
-              return stepped?.job ? { ...stepped, job: { ...stepped.job, resource: "removed" } } : stepped;
-            },
+          : async (options: ClaimOptions) =>
+              (await target.claimJobs(options)).map((claimed) => ({
+                ...claimed,
+                job: { ...claimed.job, resource: "removed" },
+              })),
     });
     await using next = await openShop({ world: shop.world, store: renamed, recovery: RECOVERY });
     await next.server.start();
@@ -267,7 +268,7 @@ function lastWrite(store: Store, last: (step: Step) => boolean): { store: Store;
 
 describe("a server that dies in the moment in which a charged call has ended without a result", () => {
   it("has written the refund of a job by then", async () => {
-    const kept = memoryStore();
+    const kept = memoryStore({ completeSince: 0 });
     const { store, died } = lastWrite(
       kept,
       ({ job }) => job !== undefined && job.set !== "forget" && job.set.work === "failed",
@@ -285,14 +286,9 @@ describe("a server that dies in the moment in which a charged call has ended wit
   });
 
   it("has written the refund of a call answered in the same request by then", async () => {
-    const kept = memoryStore();
+    const kept = memoryStore({ completeSince: 0 });
     const answered = ({ call }: Step) => call !== undefined && call.set !== "forget" && "answer" in call.set;
-    let concluded = 0;
-    const { store, died } = lastWrite(kept, (step) => {
-      if (answered(step)) concluded += 1;
-      // The first one is the record of the settlement, the second one that of the failure.
-      return concluded === 2;
-    });
+    const { store, died } = lastWrite(kept, answered);
     // Not stopped in the end: it is dead, and would wait for ever.
     const shop = await openShop({ store });
     shop.handlers.brew = (_, ctx) => ctx.fail("no_beans");
@@ -351,7 +347,7 @@ async function holderOf(shop: Shop, headers: Record<string, string>) {
 
 describe("a store that fails", () => {
   it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and nobody is asked to settle", async () => {
-    const { store, fail } = flaky(memoryStore());
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store });
     for (const [path, body] of [
       ["/v1/echo", { text: "full" }],
@@ -373,7 +369,7 @@ describe("a store that fails", () => {
   });
 
   it("after it has written the intent goes on with it, as long as it can still be read", async () => {
-    const { store, fail } = flaky(memoryStore());
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store });
     const body = { text: "answer lost" };
     const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "answer-lost-1" });
@@ -387,7 +383,7 @@ describe("a store that fails", () => {
   });
 
   it("once the money has moved never says that it has not, and delivers when it works again", async () => {
-    const { store, fail } = flaky(memoryStore());
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store, evidence: true, recovery: RECOVERY });
     const settle = shop.facilitator.settle;
     shop.facilitator.settle = async (...args) => {
@@ -402,7 +398,7 @@ describe("a store that fails", () => {
     expect(await first.json()).toMatchObject({ code: "settlement_unknown", paymentState: "in_flight" });
     const second = await shop.fetch("/v1/echo", post(body, headers));
     expect(second.status).toBe(503);
-    expect(await second.json()).toMatchObject({ paymentState: "in_flight" });
+    expect((await second.json()).paymentState).not.toBe("unused");
     shop.facilitator.settle = settle;
     fail.clear();
     await shop.server.start();
@@ -415,9 +411,9 @@ describe("a store that fails", () => {
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
-  it("to keep an answer, or loses the word that it is kept, says in flight unless it can see that it is not", async () => {
+  it("to keep an answer, or loses the word that it is kept, says that the payment is in flight", async () => {
     for (const when of ["before", "after"] as const) {
-      const { store, fail } = flaky(memoryStore());
+      const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
       await using shop = await openShop({ store, evidence: true, recovery: RECOVERY });
       shop.handlers.echo = ({ text }) => {
         fail.set("change", when);
@@ -427,8 +423,7 @@ describe("a store that fails", () => {
       const { headers } = await signedByHand(shop, "/v1/echo", body, { key: `kept-${when}-failing` });
       const first = await shop.fetch("/v1/echo", post(body, headers));
       expect(first.status).toBe(503);
-      const paymentState = when === "before" ? "unused" : "in_flight";
-      expect(await first.json()).toMatchObject({ paymentState });
+      expect(await first.json()).toMatchObject({ paymentState: "in_flight" });
       fail.clear();
       shop.handlers.echo = ({ text }) => ({ text });
       await shop.server.start();
@@ -440,8 +435,8 @@ describe("a store that fails", () => {
     }
   });
 
-  it("to be read says of a payment that it may have been used", async () => {
-    const { store, fail } = flaky(memoryStore());
+  it("to be read says nothing about a payment", async () => {
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store });
     const body = { text: "unreadable" };
     const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "unreadable-1" });
@@ -449,11 +444,13 @@ describe("a store that fails", () => {
     fail.set("findCall", "before");
     const answer = await shop.fetch("/v1/echo", post(body, headers));
     expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject({ code: "unavailable", paymentState: "in_flight" });
+    const problem = await answer.json();
+    expect(problem).toMatchObject({ code: "unavailable" });
+    expect(problem).not.toHaveProperty("paymentState");
   });
 
   it("at the end of a job is written to again until it takes it", async () => {
-    const { store, fail } = flaky(memoryStore());
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store });
     shop.handlers.render = ({ prompt }) => {
       fail.set("change", "before");

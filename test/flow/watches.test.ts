@@ -342,7 +342,7 @@ describe("the call that starts a job, with Prefer: wait", () => {
   });
 
   it("answers 202 as ever when it does not", async () => {
-    const store = memoryStore();
+    const store = memoryStore({ completeSince: 0 });
     // Nobody is there yet to do the work.
     await using shop = await openShop({ store, role: "api" });
     const buy = await paid(shop);

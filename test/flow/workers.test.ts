@@ -444,7 +444,7 @@ it("a server that runs one job at a time does not run another beside a handler t
     return { name };
   };
   await using works = await openWorks({
-    store: memoryStore(),
+    store: memoryStore({ completeSince: 0 }),
     jobs: { concurrency: 1 },
     works: { deaf: { timeout: "3s", handler: deaf } },
   });

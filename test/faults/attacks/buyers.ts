@@ -14,6 +14,10 @@ const sleep = (ms: number, signal?: AbortSignal) =>
     });
   });
 
+const encode = (document: unknown): string => Buffer.from(JSON.stringify(document)).toString("base64");
+const inVersion1 = ({ payload }: { payload: unknown }) => ({
+  "x-payment": encode({ x402Version: 1, scheme: "exact", network: "base-sepolia", payload }),
+});
 const decode = (header: string | null): Record<string, unknown> =>
   JSON.parse(Buffer.from(header ?? "", "base64").toString("utf8"));
 export const parse = (text: string): Record<string, unknown> => {
@@ -80,10 +84,13 @@ async function byHand(arena: Arena, deal: Deal): Promise<void> {
     if (attempt > 0) await sleep(Math.min(500 * 2 ** attempt, 60_000), signal);
     const told = await send(arena, deal, paid).catch(() => undefined);
     if (!told) continue;
-    if (told.status === 402 && paid["payment-signature"] === undefined) {
+    if (told.status === 402 && Object.keys(paid).length === 0) {
       const required = decode(told.headers.get("payment-required"));
       const payment = await evmPayer(deal.account).createPaymentPayload(required as never);
-      paid = { "payment-signature": Buffer.from(JSON.stringify(payment)).toString("base64") };
+      paid =
+        deal.version === 1
+          ? inVersion1(payment as { payload: unknown })
+          : { "payment-signature": encode(payment) };
       attempt = -1;
       continue;
     }

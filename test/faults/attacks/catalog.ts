@@ -1,26 +1,27 @@
 import {
   FAULT_POINTS,
   type FacilitatorScript,
+  jsonReply,
   ledgerNode,
   type NodeLies,
   RANGE_ERRORS,
   RpcError,
-  type SettleAct,
+  type SettleRequest,
 } from "../../../src/testing/index.ts";
 import type { Dice } from "../simulation.ts";
 import { accountOf } from "../stage.ts";
 import { KINDS, type Kind } from "./api.ts";
-import type { Conduct, Setup } from "./arena.ts";
+import { type Conduct, type Deal, SELLER, type Setup } from "./arena.ts";
 import { actOf, type ReplyKind, SECRET, SETTLE_REPLIES, verifyReply } from "./replies.ts";
 
 /** What one run of an attack is made of. */
 export interface Plan {
   readonly setup: Omit<Setup, "store">;
   readonly script: FacilitatorScript;
-  /** The facilitator lies about a definite word. */
-  readonly lies: boolean;
-  /** In words, for whoever repeats it. */
-  readonly about: string;
+  /** The facilitator lies about a definite word. @default false */
+  readonly lies?: boolean;
+  /** Which deals are poisoned: all others must have come to their end before these are healed. */
+  isBad?(deal: Deal, index: number): boolean;
 }
 
 export interface Attack {
@@ -49,7 +50,7 @@ function scriptOf(random: Dice, kinds: readonly ReplyKind[]): FacilitatorScript 
   return {
     settle(request) {
       // Refunds go the same way; most of them in peace.
-      const isRefund = request.requirements.payTo.toLowerCase() !== SELLER;
+      const isRefund = request.requirements.payTo.toLowerCase() !== SELLER_ADDRESS;
       if (request.times > most || (isRefund && random.chance(0.7))) return undefined;
       const kind = random.one(kinds);
       // A facilitator that refuses by a definite word what it has settled would lie.
@@ -59,7 +60,7 @@ function scriptOf(random: Dice, kinds: readonly ReplyKind[]): FacilitatorScript 
   };
 }
 
-const SELLER = accountOf(0x5e11e5).address.toLowerCase();
+const SELLER_ADDRESS = accountOf(SELLER).address.toLowerCase();
 
 const REPLY_ATTACKS = SETTLE_REPLIES.map(
   (kind): Attack => ({
@@ -70,7 +71,6 @@ const REPLY_ATTACKS = SETTLE_REPLIES.map(
         setup: setupOf(random),
         script: scriptOf(random, [kind]),
         lies: kind.lies === true,
-        about: "",
       };
     },
   }),
@@ -86,8 +86,6 @@ const VERIFY_ATTACK: Attack = {
     const seen = new Map<string, number>();
     return {
       setup: setupOf(random),
-      lies: false,
-      about: "",
       script: {
         verify({ payment }) {
           const name = JSON.stringify(payment.payload);
@@ -106,8 +104,6 @@ const ANY_REPLY: Attack = {
   plan: (random) => ({
     setup: setupOf(random),
     script: scriptOf(random, HONEST_KINDS),
-    lies: false,
-    about: "",
   }),
 };
 
@@ -170,8 +166,6 @@ const NODE_ATTACKS = Object.entries(LIES).map(
     plan: (random) => ({
       setup: setupOf(random, { node: true, lies: lie(random) }),
       script: scriptOf(random, OPEN),
-      lies: false,
-      about: "",
     }),
   }),
 );
@@ -193,74 +187,135 @@ const CLOCK_ATTACKS = Object.entries(CLOCKS).map(
     plan: (random) => ({
       setup: setupOf(random, { skew }),
       script: random.chance(0.3) ? {} : scriptOf(random, OPEN),
-      lies: false,
-      about: "",
     }),
   }),
 );
 
-/** One deal is poisoned; eight others must end as if it was not there. */
 const MANY: readonly Kind[] = [
-  "jobBefore",
-  "syncBefore",
-  "jobAfter",
-  "syncAfter",
-  "jobBefore",
-  "syncBefore",
-  "free",
+  ...(["jobBefore", "syncBefore", "jobAfter", "syncAfter", "jobBefore", "syncBefore", "free"] as const),
 ];
+const isPaid = (kind: Kind): boolean => kind !== "free";
+const nonceOf = ({ payment }: SettleRequest): string =>
+  String((payment.payload.authorization as { nonce?: unknown } | undefined)?.nonce).toLowerCase();
 
+/** Some deals are poisoned; the others must end as if these were not there. */
 const ROW_ATTACKS: readonly Attack[] = [
   {
     part: "iii",
     name: "the schema throws at the stored input of a paid job",
     plan: (random) => ({
       setup: setupOf(random, { kinds: MANY, poisonedInput: 0, conducts: MANY.map(() => "works") }),
-      script: random.chance(0.5) ? {} : scriptOf(random, OPEN),
-      lies: false,
-      about: "",
+      script: {},
+      isBad: (_, index) => index === 0,
+    }),
+  },
+  {
+    part: "iii",
+    name: "the schema throws at a stored input, and the settlement was left open",
+    plan: (random) => ({
+      setup: setupOf(random, { kinds: MANY, poisonedInput: random.between(0, 4) }),
+      script: scriptOf(random, OPEN),
     }),
   },
   {
     part: "iii",
     name: "one refund cannot be signed",
-    plan: (random) => ({
-      setup: setupOf(random, {
-        kinds: MANY,
-        unsignableRefund: random.one([0, 1]),
-        conducts: MANY.map((kind) => (kind === "free" ? "works" : random.one(["fails", "throws"]))),
-      }),
-      script: {},
-      lies: false,
-      about: "",
-    }),
+    plan(random) {
+      const bad = random.one([0, 1]);
+      const conducts = MANY.map(
+        (kind): Conduct => (isPaid(kind) ? random.one(["fails", "throws"]) : "works"),
+      );
+      return {
+        setup: setupOf(random, { kinds: MANY, unsignableRefunds: [bad], conducts }),
+        script: {},
+        isBad: (_, index) => index === bad,
+      };
+    },
+  },
+  {
+    part: "iii",
+    name: "25 refunds cannot be signed, and two can",
+    plan(random) {
+      const kinds = Array.from({ length: 27 }, (): Kind => "syncBefore");
+      return {
+        setup: setupOf(random, {
+          kinds,
+          conducts: kinds.map(() => "fails"),
+          unsignableRefunds: Array.from({ length: 25 }, (_, index) => index),
+          apartMs: 400,
+        }),
+        script: {},
+        isBad: (_, index) => index < 25,
+      };
+    },
+  },
+  {
+    part: "iii",
+    name: "the facilitator names an account that is none as the payer of 25",
+    plan(random) {
+      const kinds = Array.from({ length: 27 }, (): Kind => "syncBefore");
+      const payer = random.one<unknown>(["", "nobody", `0x${"be".repeat(21)}`]);
+      const seen = new Set<string>();
+      return {
+        setup: setupOf(random, { kinds, conducts: kinds.map(() => "fails"), apartMs: 400 }),
+        script: {
+          settle(request) {
+            if (request.requirements.payTo.toLowerCase() !== SELLER_ADDRESS) return undefined;
+            seen.add(nonceOf(request));
+            if (seen.size > 25) return undefined;
+            return { moves: true, reply: (honest) => jsonReply({ ...honest, payer }) };
+          },
+        },
+        isBad: () => false,
+      };
+    },
   },
   {
     part: "iii",
     name: "the store fails at one row",
-    plan: (random) => ({
-      setup: setupOf(random, { kinds: MANY, poisonedRow: random.between(0, 4) }),
-      script: random.chance(0.5) ? {} : scriptOf(random, OPEN),
-      lies: false,
-      about: "",
-    }),
+    plan(random) {
+      const bad = random.between(0, 4);
+      return {
+        setup: setupOf(random, { kinds: MANY, poisonedRow: bad }),
+        script: {},
+        isBad: (_, index) => index === bad,
+      };
+    },
   },
   {
     part: "iii",
-    name: "one settlement never gets a response",
-    plan: (random) => {
+    name: "the store fails at one row, whose settlement was left open",
+    plan(random) {
+      const bad = random.between(0, 4);
+      return { setup: setupOf(random, { kinds: MANY, poisonedRow: bad }), script: scriptOf(random, OPEN) };
+    },
+  },
+  {
+    part: "iii",
+    name: "the settlement of an orphaned call hangs for ten minutes",
+    plan(random) {
+      const kinds: readonly Kind[] = [
+        random.one(["syncAfter", "syncBefore"]),
+        "syncBefore",
+        "jobBefore",
+        "jobAfter",
+      ];
       let hanging: string | undefined;
       return {
-        setup: setupOf(random, { kinds: MANY }),
-        lies: false,
-        about: "",
+        setup: setupOf(random, {
+          kinds,
+          conducts: ["works", "fails", "fails", "works"],
+          facilitatorTimeout: "10m",
+          crashes: [{ point: "settle.before", nth: 1 }],
+          apartMs: 40_000,
+        }),
         script: {
-          settle({ payment }): SettleAct | undefined {
-            const nonce = String((payment.payload.authorization as { nonce: string }).nonce);
-            hanging ??= nonce;
-            return nonce === hanging ? { moves: random.chance(0.5), reply: () => "silence" } : undefined;
+          settle(request) {
+            hanging ??= nonceOf(request);
+            return nonceOf(request) === hanging ? { moves: false, reply: () => "silence" } : undefined;
           },
         },
+        isBad: (_, index) => index === 0,
       };
     },
   },
@@ -283,7 +338,7 @@ const PAIRED: Readonly<
   }),
   input: () => ({ setup: { poisonedInput: 4 } }),
   row: (random) => ({ setup: { poisonedRow: random.between(1, 4) } }),
-  refund: (random) => ({ setup: { unsignableRefund: random.between(1, 4) } }),
+  refund: (random) => ({ setup: { unsignableRefunds: [random.between(1, 4)] } }),
 };
 
 const names = Object.keys(PAIRED);
@@ -299,15 +354,21 @@ const PAIR_ATTACKS = names.flatMap((first, index) =>
         return {
           setup: setupOf(random, { ...one?.setup, ...other?.setup }),
           script: scriptOf(random, replies.length > 0 ? replies : OPEN),
-          lies: false,
-          about: replies.map(({ name }) => name).join(", "),
         };
       },
     }),
   ),
 );
 
+/** Shows that the arena itself is sound. */
+const NOTHING: Attack = {
+  part: "i",
+  name: "nothing goes wrong",
+  plan: (random) => ({ setup: setupOf(random), script: {} }),
+};
+
 export const ATTACKS: readonly Attack[] = [
+  NOTHING,
   ...REPLY_ATTACKS,
   ANY_REPLY,
   VERIFY_ATTACK,

@@ -114,12 +114,12 @@ function judgeDeal(arena: Arena, deal: Deal, listing: Listing): void {
     }
   }
 
+  const last = deal.told.at(-1);
+  if (last && isUndecided(last) && !unconfirmed && !owed)
+    arena.say("stuck", deal, `undecided, and not listed: ${describe(last)}`);
   if (!arena.setup.node) return;
   if (unconfirmed) arena.say("stuck", deal, "is still listed as unconfirmed");
   if (owed) arena.say("stuck", deal, "the refund is still owed");
-  const last = deal.told.at(-1);
-  const open = last !== undefined && isUndecided(last);
-  if (open && !unconfirmed && !owed) arena.say("stuck", deal, describe(last));
 }
 
 function judgeRefunds(arena: Arena): void {

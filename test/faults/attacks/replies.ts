@@ -3,7 +3,6 @@ import {
   FACILITATOR_WORDS,
   type HttpReply,
   jsonReply,
-  memoryLedger,
   type SettleAct,
   type SettleRequest,
 } from "../../../src/testing/index.ts";
@@ -75,27 +74,27 @@ export interface ReplyKind {
 
 type Honest = Parameters<SettleAct["reply"]>[0];
 
-const { network } = memoryLedger();
 const OTHER_ADDRESS = "0x000000000000000000000000000000000000bEEF";
 
 const payerOf = ({ payment }: SettleRequest): string =>
   String((payment.payload.authorization as { from?: unknown } | undefined)?.from);
-const refusal = (errorReason: unknown, more: object = {}) => ({
+const networkOf = ({ requirements }: SettleRequest): string => requirements.network;
+const refusal = (errorReason: unknown, request: SettleRequest, more: object = {}) => ({
   success: false,
   errorReason,
   errorMessage: `The node at https://node.example/v2/${SECRET} says: ${String(errorReason).slice(0, 60)}`,
   transaction: "",
-  network,
+  network: networkOf(request),
   ...more,
 });
 
 /** `words`, with status 200 or a status that facilitators give them. */
 const wordsOf =
   (words: readonly string[], more: (honest: Honest) => object = () => ({})): ReplyKind["reply"] =>
-  (random) => {
+  (random, request) => {
     const word = random.one(words);
     const status = random.one([200, 200, 200, 400, 402, 403, 422]);
-    return (honest) => jsonReply(refusal(word, more(honest)), status);
+    return (honest) => jsonReply(refusal(word, request, more(honest)), status);
   };
 
 const seedOf = (random: Dice): number => random.between(0, 2 ** 31 - 1);
@@ -108,7 +107,7 @@ const MEMBERS = fc.record(
     errorReason: fc.jsonValue(),
     errorMessage: fc.jsonValue(),
     transaction: fc.jsonValue(),
-    network: fc.oneof(fc.jsonValue(), fc.constant(network)),
+    network: fc.oneof(fc.jsonValue(), fc.constant("eip155:84532")),
     payer: fc.jsonValue(),
     amount: fc.jsonValue(),
     extensions: fc.jsonValue(),
@@ -140,9 +139,9 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
   {
     name: "random text as a word",
     moves: "either",
-    reply: (random) => {
+    reply: (random, request) => {
       const word = sample(random, fc.string({ unit: "binary", maxLength: 60 }));
-      return () => jsonReply(refusal(word));
+      return () => jsonReply(refusal(word, request));
     },
   },
   {
@@ -166,7 +165,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
   {
     name: "a word that is not text",
     moves: "either",
-    reply: (random) => {
+    reply: (random, request) => {
       const word = random.one<unknown>([
         { code: "WALLET_EMPTY" },
         [],
@@ -177,16 +176,16 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
         undefined,
       ]);
       const status = random.one([200, 400, 409, 500]);
-      return () => jsonReply(refusal(word), status);
+      return () => jsonReply(refusal(word, request), status);
     },
   },
   {
     name: "a huge text",
     moves: "either",
-    reply: (random) => {
+    reply: (random, request) => {
       const word = `${SECRET} `.repeat(random.between(1_000, 20_000));
       const status = random.one([200, 400, 500]);
-      return () => (random.chance(0.5) ? jsonReply(refusal(word), status) : { status, body: word });
+      return () => (random.chance(0.5) ? jsonReply(refusal(word, request), status) : { status, body: word });
     },
   },
   {
@@ -209,7 +208,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
   {
     name: "a status and an open word",
     moves: "either",
-    reply: (random) => {
+    reply: (random, request) => {
       const status = random.one(STATUSES);
       const word = random.one([
         "settlement_in_progress",
@@ -218,7 +217,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
         "conflict",
         "unauthorized",
       ]);
-      return () => jsonReply(refusal(word), status);
+      return () => jsonReply(refusal(word, request), status);
     },
   },
   {
@@ -244,7 +243,8 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
     moves: "either",
     reply: (random, request) => {
       const transaction = random.one(TRANSACTIONS);
-      return () => jsonReply({ success: true, transaction, network, payer: payerOf(request) });
+      return () =>
+        jsonReply({ success: true, transaction, network: networkOf(request), payer: payerOf(request) });
     },
   },
   {
@@ -271,7 +271,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
   {
     name: "success for another payer",
     moves: "always",
-    reply: (random) => {
+    reply: (random, request) => {
       const payer = random.one<unknown>([
         OTHER_ADDRESS,
         "",
@@ -283,7 +283,12 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
         `${OTHER_ADDRESS}00`,
       ]);
       return (honest) =>
-        jsonReply({ success: true, transaction: honest?.transaction || HASH, network, payer });
+        jsonReply({
+          success: true,
+          transaction: honest?.transaction || HASH,
+          network: networkOf(request),
+          payer,
+        });
     },
   },
   {
@@ -298,7 +303,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
         jsonReply({
           success: true,
           transaction: honest?.transaction || HASH,
-          network,
+          network: networkOf(request),
           payer: payerOf(request),
           ...odd,
         });
@@ -315,7 +320,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
     moves: "never",
     lies: true,
     reply: (_, request) => () =>
-      jsonReply({ success: true, transaction: HASH, network, payer: payerOf(request) }),
+      jsonReply({ success: true, transaction: HASH, network: networkOf(request), payer: payerOf(request) }),
   },
 ];
 

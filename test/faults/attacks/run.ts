@@ -1,16 +1,11 @@
 import { Stuck } from "../clock.ts";
-import { dice } from "../simulation.ts";
+import { dice, seeded } from "../simulation.ts";
 import type { StoreKind } from "../stage.ts";
+import type { Found } from "../tally.ts";
 import { type Arena, openArena } from "./arena.ts";
 import { buy } from "./buyers.ts";
-import type { Attack } from "./catalog.ts";
-import { judge, listingOf, type Rule } from "./judge.ts";
-
-export interface AttackViolation {
-  readonly kind: Rule;
-  readonly item: string;
-  readonly detail: string;
-}
+import type { Attack, Plan } from "./catalog.ts";
+import { judge, listingOf } from "./judge.ts";
 
 /** The buyers have this long while everything is wrong. In milliseconds. */
 const UNREST_MS = 240_000;
@@ -20,25 +15,24 @@ const EXPIRY_MS = 300_000;
 const REST_MS = 3 * 3_600_000;
 
 /** Runs one attack until nothing is left to happen. The same seed takes the same course. */
-export async function attack(
-  { plan }: Attack,
-  seed: number,
-  store: StoreKind,
-): Promise<readonly AttackViolation[]> {
+export async function attack({ plan }: Attack, seed: number, store: StoreKind): Promise<readonly Found[]> {
   const random = dice(seed);
-  const { setup, script, lies } = plan(random);
+  using _ = seeded(dice(seed ^ 0x5eed));
+  const { setup, script, lies = false, isBad } = plan(random);
   const arena = await openArena({ ...setup, store }, random);
   arena.facilitator.script = script;
   try {
     await arena.clock.until(arena.boot());
-    const buying = arena.deals.map((deal) =>
+    const buying = arena.deals.map((deal, index) =>
       arena.clock.skewed(setup.skew?.buyer ?? 0, async () => {
-        await new Promise((resolve) => setTimeout(resolve, random.between(0, 3_000)));
+        await new Promise((resolve) =>
+          setTimeout(resolve, (setup.apartMs ?? 0) * index + random.between(0, setup.apartMs ?? 3_000)),
+        );
         await buy(arena, deal).catch((error: unknown) => arena.say("harness failed", deal, String(error)));
       }),
     );
     await unrest(arena, Promise.all(buying));
-    judgeNeighbours(arena);
+    if (isBad) judgeNeighbours(arena, isBad);
     arena.heal();
     await arena.clock.until(arena.boot());
     await rest(arena);
@@ -62,19 +56,15 @@ async function unrest(arena: Arena, all: Promise<unknown>): Promise<void> {
   });
 }
 
-/** Where one row is poisoned, the others must have come to their end before it is healed. */
-function judgeNeighbours(arena: Arena): void {
-  const { poisonedRow, poisonedInput, unsignableRefund, lies, crashes, skew } = arena.setup;
-  const bad = poisonedRow ?? poisonedInput ?? unsignableRefund;
-  // With another fault beside it, the others may take longer for a cause of their own.
-  if (bad === undefined || lies || crashes || skew || arena.facilitator.script.settle) return;
+/** Where rows are poisoned, all others must have come to their end before these are healed. */
+function judgeNeighbours(arena: Arena, isBad: NonNullable<Plan["isBad"]>): void {
   for (const [index, deal] of arena.deals.entries()) {
-    if (index === bad) continue;
-    const failed = deal.conduct !== "works" && deal.conduct !== "dawdles" && deal.kind.endsWith("Before");
+    if (isBad(deal, index)) continue;
+    const isFailed = ["fails", "throws", "throws oddly", "returns nonsense"].includes(deal.conduct);
     const isRepaid = () => arena.ledger.uses.some(({ transfer }) => transfer?.to === deal.account.address);
     if (!deal.outcome) arena.say("others stopped", deal, "has no end while another row is bad");
-    else if (failed && arena.moved(deal).length > 0 && !isRepaid())
-      arena.say("others stopped", deal, "is not refunded while another refund is bad");
+    else if (isFailed && arena.moved(deal).length > 0 && !isRepaid())
+      arena.say("others stopped", deal, "is not refunded while another row is bad");
   }
 }
 
@@ -121,12 +111,12 @@ async function lastLook(arena: Arena): Promise<void> {
   }
 }
 
-/** Each rule once for each deal. */
-function distinct({ found }: Arena): AttackViolation[] {
-  const seen = new Map<string, AttackViolation>();
-  for (const { rule, item, detail } of found) {
-    const name = `${rule} ${item}`;
-    if (!seen.has(name)) seen.set(name, { kind: rule, item, detail });
-  }
-  return [...seen.values()];
+/** Each rule once, with the first of its deals and the number of all of them. */
+function distinct({ found }: Arena): Found[] {
+  const byRule = Map.groupBy(found, ({ rule }) => rule);
+  return Array.from(byRule, ([kind, all]) => {
+    const [{ item, detail }] = all as [Arena["found"][number]];
+    const items = new Set(all.map((one) => one.item)).size;
+    return { kind, item: items > 1 ? `${item} and ${items - 1} more` : item, detail };
+  });
 }

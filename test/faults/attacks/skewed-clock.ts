@@ -34,9 +34,8 @@ export function skewedClock(): SkewedClock {
     setTimeout: bound(setTimeout),
     setInterval: bound(setInterval as typeof setTimeout),
   });
-  return Object.assign(Object.create(clock) as VirtualClock, {
+  return Object.assign(clock, {
     now: () => Virtual.now(),
     skewed: <T>(byMs: number, work: () => T): T => skew.run(byMs, work),
-    [Symbol.dispose]: () => clock[Symbol.dispose](),
   });
 }

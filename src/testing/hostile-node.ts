@@ -71,7 +71,7 @@ export function hostileNode(truthful: JsonRpc, lies: NodeLies = {}): HostileNode
     if (lies.instead) return lies.instead(method, params);
     const { blocksBehind = 0 } = lies;
     const behind = typeof blocksBehind === "function" ? blocksBehind() : blocksBehind;
-    const head = Number(await truthful("eth_blockNumber", [])) - behind;
+    const head = Math.max(0, Number(await truthful("eth_blockNumber", [])) - behind);
     if (method === "eth_blockNumber") return numberToHex(head);
     if (method === "eth_getBlockByNumber")
       return truthful(method, [named(params[0], head), params[1]]).then(known(head));

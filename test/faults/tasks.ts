@@ -1,4 +1,5 @@
 import { ATTACKS } from "./attacks/catalog.ts";
+import { attackOnChain, CHAIN_LIES } from "./attacks/on-chain.ts";
 import { attack } from "./attacks/run.ts";
 import { type Case, cases, nameOf, run } from "./matrix.ts";
 import { simulate } from "./simulation.ts";
@@ -89,7 +90,16 @@ function attacks({ stores, seed: first, attacks: count, only }: Order): Task[] {
   const local = stores.filter((store) => store !== "postgres");
   const storeOf = (index: number) =>
     local.includes("sqlite") && (index % 4 === 3 || local.length === 1) ? "sqlite" : "memory";
-  return ATTACKS.flatMap((one) => {
+  const onChain = Object.entries(count > 0 && local.includes("memory") ? CHAIN_LIES : {}).map(
+    ([name, lies]): Task => ({
+      table: "attacks",
+      row: "(ii) on a real chain, over real HTTP",
+      name: `attack (ii) on a real chain: ${name}`,
+      mustHold: true,
+      run: () => attackOnChain(lies()),
+    }),
+  );
+  const inMemory = ATTACKS.flatMap((one) => {
     const runs =
       local.length === 0
         ? []
@@ -104,5 +114,6 @@ function attacks({ stores, seed: first, attacks: count, only }: Order): Task[] {
         run: () => attack(one, seed, store),
       }),
     );
-  }).filter(({ name }) => only === undefined || name.includes(only));
+  });
+  return [...inMemory, ...onChain].filter(({ name }) => only === undefined || name.includes(only));
 }

@@ -142,7 +142,7 @@ function judgeText(arena: Arena, deal: Deal, told: Told): void {
 }
 
 /** A response that says that this payment was not charged. */
-function saysNo({ status, body }: Told): boolean {
+export function saysNo({ status, body }: Pick<Told, "status" | "body">): boolean {
   return status === 402 || parse(body).paymentState === "unused";
 }
 

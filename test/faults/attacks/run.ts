@@ -113,10 +113,10 @@ async function lastLook(arena: Arena): Promise<void> {
 
 /** Each rule once, with the first of its deals and the number of all of them. */
 function distinct({ found }: Arena): Found[] {
-  const byRule = Map.groupBy(found, ({ rule }) => rule);
-  return Array.from(byRule, ([kind, all]) => {
-    const [{ item, detail }] = all as [Arena["found"][number]];
-    const items = new Set(all.map((one) => one.item)).size;
+  return [...new Set(found.map(({ rule }) => rule))].map((kind) => {
+    const all = found.filter(({ rule }) => rule === kind);
+    const items = new Set(all.map(({ item }) => item)).size;
+    const { item = "", detail = "" } = all[0] ?? {};
     return { kind, item: items > 1 ? `${item} and ${items - 1} more` : item, detail };
   });
 }

@@ -34,7 +34,7 @@ export type Rule = (typeof RULES)[number];
 
 /** The rules that hold even where a facilitator lies about a definite word. */
 const UNDER_LIES: readonly Rule[] = [
-  ...(["paid, no end", "charged twice", "refund astray", "stuck", "others stopped"] as const),
+  ...(["charged twice", "stuck", "others stopped"] as const),
   ...(["raw error", "secret in a response", "secret in the log", "free refused", "harness failed"] as const),
 ];
 
@@ -63,7 +63,9 @@ export function judge(arena: Arena, listing: Listing, lies: boolean): void {
   }
   judgeRefunds(arena);
   if (!lies) return;
-  const kept = arena.found.filter(({ rule }) => UNDER_LIES.includes(rule));
+  // With a node, even a wrong refusal ends in a refund.
+  const isKept = (rule: Rule) => UNDER_LIES.includes(rule) || (rule === "paid, no end" && arena.setup.node);
+  const kept = arena.found.filter(({ rule }) => isKept(rule));
   arena.found.splice(0, arena.found.length, ...kept);
 }
 

@@ -47,6 +47,7 @@ export interface Deal {
   readonly who: "client" | "hand";
   readonly account: LocalAccount;
   readonly conduct: Conduct;
+  readonly leaves: boolean;
   /** The version of x402 that is spoken by hand. */
   readonly version: 1 | 2;
   readonly told: Told[];
@@ -84,6 +85,8 @@ export interface Setup {
   readonly unsignableRefunds?: readonly number[];
   /** The schema throws at this deal's input, once its money has moved, for good. */
   readonly poisonedInput?: number;
+  /** The buyer of this deal leaves after its first paid request, whatever the response. */
+  readonly leaves?: number;
   /** @default "20s" */
   readonly facilitatorTimeout?: string;
   /** Between the first requests of two deals. @default 0, and up to three seconds by chance */
@@ -265,14 +268,15 @@ export async function openArena(setup: Setup, random: Dice): Promise<Arena> {
   return arena;
 }
 
-function dealsOf({ kinds, conducts }: Setup, random: Dice): Deal[] {
+function dealsOf({ kinds, conducts, leaves }: Setup, random: Dice): Deal[] {
   return kinds.map((kind, index) => {
     const serial = `${index}-${random.between(0, 999_999)}`;
     return {
       item: `item-${serial}`,
       kind,
       key: `attack-key-of-deal-${serial}`,
-      who: random.chance(0.5) ? "client" : "hand",
+      who: random.chance(0.5) && leaves !== index ? "client" : "hand",
+      leaves: leaves === index,
       version: random.chance(0.3) ? 1 : 2,
       account: accountOf(BUYERS + index),
       conduct: conducts?.[index] ?? "works",

@@ -83,6 +83,7 @@ async function byHand(arena: Arena, deal: Deal): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     if (attempt > 0) await sleep(Math.min(500 * 2 ** attempt, 60_000), signal);
     const told = await send(arena, deal, paid).catch(() => undefined);
+    if (deal.leaves && Object.keys(paid).length > 0) return;
     if (!told) continue;
     if (told.status === 402 && Object.keys(paid).length === 0) {
       const required = decode(told.headers.get("payment-required"));

@@ -292,7 +292,7 @@ const ROW_ATTACKS: readonly Attack[] = [
   },
   {
     part: "iii",
-    name: "the settlement of an orphaned call hangs for ten minutes",
+    name: "an unconfirmed settlement hangs for ten minutes, and others need a refund",
     plan(random) {
       const kinds: readonly Kind[] = [
         random.one(["syncAfter", "syncBefore"]),
@@ -306,13 +306,14 @@ const ROW_ATTACKS: readonly Attack[] = [
           kinds,
           conducts: ["works", "fails", "fails", "works"],
           facilitatorTimeout: "10m",
-          crashes: [{ point: "settle.before", nth: 1 }],
+          leaves: 0,
           apartMs: 40_000,
         }),
         script: {
           settle(request) {
             hanging ??= nonceOf(request);
-            return nonceOf(request) === hanging ? { moves: false, reply: () => "silence" } : undefined;
+            if (nonceOf(request) !== hanging) return undefined;
+            return { moves: false, reply: () => (request.times === 1 ? "reset" : "silence") };
           },
         },
         isBad: (_, index) => index === 0,

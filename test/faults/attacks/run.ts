@@ -9,6 +9,8 @@ import { judge, listingOf } from "./judge.ts";
 
 /** The buyers have this long while everything is wrong. In milliseconds. */
 const UNREST_MS = 240_000;
+/** A refund that nothing hinders takes a few rounds of reconciling, and one lease where its server died. */
+const MAX_REFUND_MS = 60_000;
 /** Longer than a payment is valid, with a safe block after it. */
 const EXPIRY_MS = 300_000;
 /** Longer than any pause between two looks at the same row. */
@@ -61,10 +63,13 @@ function judgeNeighbours(arena: Arena, isBad: NonNullable<Plan["isBad"]>): void 
   for (const [index, deal] of arena.deals.entries()) {
     if (isBad(deal, index)) continue;
     const isFailed = ["fails", "throws", "throws oddly", "returns nonsense"].includes(deal.conduct);
-    const isRepaid = () => arena.ledger.uses.some(({ transfer }) => transfer?.to === deal.account.address);
+    const [paid] = arena.moved(deal);
+    const repaid = arena.ledger.uses.find(({ transfer }) => transfer?.to === deal.account.address);
     if (!deal.outcome) arena.say("others stopped", deal, "has no end while another row is bad");
-    else if (isFailed && arena.moved(deal).length > 0 && !isRepaid())
+    else if (isFailed && paid && !repaid)
       arena.say("others stopped", deal, "is not refunded while another row is bad");
+    else if (paid && repaid && repaid.at - paid.at > MAX_REFUND_MS)
+      arena.say("others stopped", deal, `is refunded after ${(repaid.at - paid.at) / 1000} s`);
   }
 }
 

@@ -10,6 +10,7 @@ export {
   type FacilitatorServerOptions,
   serveFacilitator,
 } from "./facilitator.ts";
+export { FACILITATOR_WORDS } from "./facilitator-words.ts";
 export {
   type FacilitatorRule,
   type HostileFacilitator,
@@ -22,7 +23,23 @@ export {
   type SettleFault,
   type VerifyFault,
 } from "./faults.ts";
-export { type ChainRecord, type Ledger, type LedgerOptions, memoryLedger, type Transfer } from "./ledger.ts";
+export { type HostileNode, hostileNode, type NodeLies, RANGE_ERRORS, remoteNode } from "./hostile-node.ts";
+export {
+  fetchFrom,
+  type HttpEndpoint,
+  type HttpHandler,
+  type HttpReply,
+  listenWith,
+} from "./http-endpoint.ts";
+export {
+  type ChainRecord,
+  type Ledger,
+  type LedgerOptions,
+  memoryLedger,
+  type NonceUse,
+  type Transfer,
+} from "./ledger.ts";
+export { type JsonRpc, type LedgerNodeOptions, ledgerNode, RpcError } from "./ledger-node.ts";
 export {
   FAULT_POINTS,
   type FaultPoint,
@@ -32,4 +49,13 @@ export {
   type MortalOptions,
   mortal,
 } from "./mortal.ts";
+export {
+  type FacilitatorScript,
+  jsonReply,
+  type ScriptedFacilitator,
+  type SettleAct,
+  type SettleRequest,
+  scriptedFacilitator,
+  type VerifyRequest,
+} from "./scripted-facilitator.ts";
 export { startWorld, type World, type WorldOptions } from "./world.ts";

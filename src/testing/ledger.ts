@@ -17,6 +17,8 @@ export interface Ledger extends FacilitatorClient, ChainRecord {
   readonly asset: Address;
   /** Every transfer that was executed, oldest first. */
   readonly transfers: readonly Transfer[];
+  /** Every nonce that was used up, oldest first. */
+  readonly uses: readonly NonceUse[];
   balanceOf(address: Address): Promise<bigint>;
   /** Makes new units out of nothing. */
   mint(address: Address, amountAtomic: bigint): Promise<void>;
@@ -31,6 +33,16 @@ export interface Transfer {
   readonly value: bigint;
   readonly nonce: Hex;
   readonly transaction: string;
+}
+
+/** A nonce that was used up, by a transfer or by a cancellation. */
+export interface NonceUse {
+  readonly authorizer: Address;
+  readonly nonce: Hex;
+  /** By the ledger's clock, in milliseconds since the epoch. */
+  readonly at: number;
+  /** `undefined` where the payer canceled the authorization. */
+  readonly transfer: Transfer | undefined;
 }
 
 /** What the chain's own record says of a signed payment, where no facilitator has to be believed. */
@@ -89,6 +101,7 @@ export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Le
   /** By payer and nonce; `undefined` where the nonce was cancelled. */
   const usedNonces = new Map<string, Transfer | undefined>();
   const transfers: Transfer[] = [];
+  const uses: NonceUse[] = [];
   const balance = (address: Address) => balances.get(address.toLowerCase()) ?? 0n;
   const credit = (address: Address, amount: bigint) =>
     balances.set(address.toLowerCase(), balance(address) + amount);
@@ -130,6 +143,7 @@ export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Le
         const transfer = { from: payer, to, value: BigInt(value), nonce: authorization.nonce, transaction };
         usedNonces.set(nonceOf(authorization), transfer);
         transfers.push(transfer);
+        uses.push({ authorizer: payer, nonce: authorization.nonce, at: now(), transfer });
         credit(payer, -transfer.value);
         credit(to, transfer.value);
         return { success: true, transaction, network, payer, amount: value };
@@ -141,12 +155,14 @@ export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Le
     network: NETWORK,
     asset: USDC,
     transfers,
+    uses,
     balanceOf: async (address) => balance(address),
     mint: async (address, amountAtomic) => void credit(address, amountAtomic),
     async cancel(from, nonce) {
       const key = nonceOf({ from, nonce });
       if (usedNonces.has(key)) return false;
       usedNonces.set(key, undefined);
+      uses.push({ authorizer: from, nonce, at: now(), transfer: undefined });
       return true;
     },
     async lookUp(payment) {

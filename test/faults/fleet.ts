@@ -14,7 +14,7 @@ import { startPostgres } from "../store/postgres-server.ts";
 import type { ResourceName } from "./api.ts";
 import { replay } from "./clients.ts";
 import { type Bought, verify } from "./kill.ts";
-import { end, forkServer } from "./process.ts";
+import { againWhilePortIsTaken, end, forkServer } from "./process.ts";
 import type { Note, ServerOrder } from "./server.ts";
 import { type Dice, dice } from "./simulation.ts";
 
@@ -92,7 +92,11 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
   let turn = 0;
 
   /** Starts a process; resolves when it listens, or has died before it did. */
-  async function boot(node: Node, facilitator: string): Promise<void> {
+  function boot(node: Node, facilitator: string): Promise<void> {
+    return againWhilePortIsTaken(() => bootOnce(node, facilitator));
+  }
+
+  async function bootOnce(node: Node, facilitator: string): Promise<void> {
     const order: ServerOrder = {
       store: postgres.connectionString,
       facilitator,

@@ -10,7 +10,7 @@ import type { Store } from "../../src/store/store.ts";
 import { FAULT_POINTS, type FaultPoint, startWorld, type World } from "../../src/testing/index.ts";
 import { atomicPrice, chargeOf, isJob, RESOURCES, type ResourceName } from "./api.ts";
 import { type Outcome, replay } from "./clients.ts";
-import { end, forkServer } from "./process.ts";
+import { againWhilePortIsTaken, end, forkServer } from "./process.ts";
 import type { ServerOrder } from "./server.ts";
 import { dice } from "./simulation.ts";
 
@@ -92,9 +92,11 @@ export async function kill({
       everyMs: EVERY_MS,
       leaseMs: LEASE_MS,
     };
-    const { child: started, listening } = forkServer(order);
-    child = started;
-    port = (await listening) ?? port;
+    await againWhilePortIsTaken(async () => {
+      const { child: started, listening } = forkServer(order);
+      child = started;
+      port = (await listening) ?? port;
+    });
   }
 
   /** Lets one server after the other die, each at the next point, until all is bought. */

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { ATTACKS } from "./attacks/catalog.ts";
+import { RULES } from "./attacks/judge.ts";
 import { FAULTS, NOT_HERE } from "./faults.ts";
 import { fleet } from "./fleet.ts";
 import { kill } from "./kill.ts";
@@ -17,13 +19,15 @@ const HELP = `Breaks servers and says what became of the money.
   --only TEXT      only cases, or seeds, whose name contains TEXT
   --server WHICH   ours, stock, or both                            (both)
   --store WHICH    memory, sqlite, postgres, or all                (all)
+  --attacks N      seeds of each attack on facilitator, node, rows and clocks (20)
   --kill N         purchases of the kill test, 0 to leave it out   (1000; 0 with --only or --server stock)
   --fleet N        jobs of four processes on one Postgres          (2000; 0 with --only or --server stock)
   --workers N      threads                                         (one for each core)
-  --faults         lists the faults, and why others do not occur
+  --faults         lists the faults and attacks, and why others do not occur
   --help
 
-Ends with 1 when our server has broken a promise.`;
+Always runs to its end, and prints every violation and every part that failed once more there.
+Ends with 1 when there is any.`;
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +36,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     server: { type: "string", default: "both" },
     store: { type: "string", default: "all" },
+    attacks: { type: "string", default: "20" },
     kill: { type: "string" },
     fleet: { type: "string" },
     workers: { type: "string" },
@@ -44,6 +49,7 @@ if (values.help) {
   console.log(HELP);
 } else if (values.faults) {
   for (const { number, name } of FAULTS) console.log(number.padEnd(8), name);
+  for (const { part, name } of ATTACKS) console.log(`(${part})`.padEnd(8), name);
   for (const [number, why] of Object.entries(NOT_HERE)) console.log(number.padEnd(8), `not here: ${why}`);
 } else {
   process.exitCode = await main();
@@ -55,6 +61,7 @@ async function main(): Promise<number> {
     stores: oneOf("store", values.store, ["memory", "sqlite", "postgres"]),
     runs: count("runs", values.runs),
     seed: count("seed", values.seed ?? String(Math.floor(Date.now() / 1000) % 1_000_000)),
+    attacks: count("attacks", values.attacks),
     ...(values.only === undefined ? {} : { only: values.only }),
   };
   const whole = order.only === undefined && order.sellers.includes("ours");
@@ -66,80 +73,105 @@ async function main(): Promise<number> {
   process.once("SIGTERM", interrupt);
 
   console.log(`seed ${order.seed}`);
-  const { tally, broken } = await matrix(order, stop.signal);
-  console.log(`\n${tally}`);
-  let failed = broken;
-  if (purchases > 0 && !stop.signal.aborted) {
-    const report = await kill({ purchases, signal: stop.signal, onProgress: progress });
+  const problems: string[] = [];
+  const stray = (error: unknown): void => {
+    problems.push(`an error that nobody caught: ${textOf(error)}`);
+    console.log(problems.at(-1));
+  };
+  process.on("unhandledRejection", stray);
+  process.on("uncaughtException", stray);
+  /** A part that fails does not keep the others from running. */
+  const part = async (name: string, run: () => Promise<string>): Promise<void> => {
+    if (stop.signal.aborted) return;
+    try {
+      console.log(`\n${await run()}`);
+    } catch (error) {
+      problems.push(`${name} has failed: ${textOf(error)}`);
+      console.log(problems.at(-1));
+    }
     progress("");
-    console.log(`\n${report.text}`);
-    if (!report.ok) failed += 1;
-  }
-  if (jobs > 0 && !stop.signal.aborted) {
-    const report = await fleet({
-      jobs,
-      atOnce: 32,
-      killEveryMs: 3_000,
-      signal: stop.signal,
-      onProgress: progress,
+  };
+  await part("the matrix", () => matrix(order, problems, stop.signal));
+  if (purchases > 0)
+    await part("the kill test", async () => {
+      const { text, wrong } = await kill({ purchases, signal: stop.signal, onProgress: progress });
+      problems.push(...wrong.map((one) => `kill -9: ${one}`));
+      return text;
     });
-    progress("");
-    console.log(`\n${report.text}`);
-    if (!report.ok) failed += 1;
-  }
+  if (jobs > 0)
+    await part("the fleet", async () => {
+      const options = { jobs, atOnce: 32, killEveryMs: 3_000 };
+      const { text, wrong } = await fleet({ ...options, signal: stop.signal, onProgress: progress });
+      problems.push(...wrong.map((one) => `fleet: ${one}`));
+      return text;
+    });
   process.off("SIGINT", interrupt);
   process.off("SIGTERM", interrupt);
+  if (problems.length > 0) {
+    console.log(`\n${problems.length} problems with seed ${order.seed}:`);
+    for (const one of problems) console.log(one);
+  }
   if (stop.signal.aborted) {
     console.log("stopped");
     return 130;
   }
-  if (failed > 0) console.log(`\n${failed} broken promises`);
-  return failed > 0 ? 1 : 0;
+  return problems.length > 0 ? 1 : 0;
 }
 
-/** Runs every task on all cores; the mistakes of ours are told as they are found. */
-async function matrix(order: Order, signal: AbortSignal): Promise<{ tally: Tally; broken: number }> {
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+/** Runs every task on all cores, and adds what broke a promise to `problems`. @returns the tables */
+async function matrix(order: Order, problems: string[], signal: AbortSignal): Promise<string> {
   const all = tasks(order);
-  const tally = new Tally();
+  const tables = { faults: new Tally(), attacks: new Tally(RULES) };
   // The order of the table is the order of the tasks, whoever is done first.
-  for (const row of new Set(all.map((task) => task.row))) tally.open(row);
+  for (const { table, row } of all) tables[table].open(row);
   const of = values.workers === undefined ? availableParallelism() : count("workers", values.workers);
   const startedAt = performance.now();
-  let done = 0;
-  let broken = 0;
+  const waiting = new Set(all.keys());
   const workers = Array.from(
     { length: of },
     (_, from) => new Worker(new URL("./worker.ts", import.meta.url), { workerData: { order, from, of } }),
   );
+  const report = ({ index, violations }: Done): void => {
+    const task = all[index] as Task;
+    waiting.delete(index);
+    tables[task.table].add(task.row, violations);
+    for (const { kind, item, detail } of violations) {
+      const line = `seed ${order.seed}: ${task.name}: ${kind}: ${item} ${detail}`.replaceAll(/\s+/g, " ");
+      if (task.mustHold) problems.push(line);
+      if (task.mustHold || order.only !== undefined) {
+        progress("");
+        console.log(line);
+      }
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    const done = all.length - waiting.size;
+    progress(`${done} of ${all.length}, ${Math.round(done / seconds)} a second, ${problems.length} problems`);
+  };
   const stop = () => workers.map((worker) => worker.terminate());
   signal.addEventListener("abort", stop, { once: true });
   await Promise.all(
     workers.map(
-      (worker) =>
-        new Promise<void>((resolve, reject) => {
-          worker.on("message", ({ index, violations }: Done) => {
-            const task = all[index] as Task;
-            done += 1;
-            tally.add(task.row, violations);
-            if (violations.length > 0 && (task.mustHold || order.only !== undefined)) {
-              if (task.mustHold) broken += 1;
-              progress("");
-              console.log(task.name);
-              for (const { kind, item, detail } of violations) console.log(`    ${kind}: ${item} ${detail}`);
-            }
-            const seconds = (performance.now() - startedAt) / 1000;
-            progress(
-              `${done} of ${all.length}, ${Math.round(done / seconds)} a second, ${broken} broken promises`,
-            );
-          });
-          worker.once("error", reject);
+      (worker, number) =>
+        new Promise<void>((resolve) => {
+          worker.on("message", report);
+          worker.on("error", (error) => problems.push(`worker ${number} has died: ${textOf(error)}`));
           worker.once("exit", () => resolve());
         }),
     ),
   );
   signal.removeEventListener("abort", stop);
   progress("");
-  return { tally, broken };
+  if (waiting.size > 0 && !signal.aborted) {
+    const [first = 0] = waiting;
+    problems.push(`${waiting.size} tasks were not run, the first of them: ${all[first]?.name}`);
+  }
+  return Object.values(tables)
+    .filter(({ isEmpty }) => !isEmpty)
+    .map(String)
+    .join("\n\n");
 }
 
 let shownAt = 0;

@@ -30,6 +30,24 @@ export function forkServer(
   return { child, listening };
 }
 
+const MAX_TRIES = 40;
+const TRY_AGAIN_MS = 250;
+
+/**
+ * Starts a server where another one listened, again while its port is taken: between the two, the system may give the port
+ * to any process of the machine.
+ */
+export async function againWhilePortIsTaken(start: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!String(error).includes("EADDRINUSE") || tries === MAX_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
+  }
+}
+
 /** Kills it, and waits until it is gone. */
 export async function end(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;

@@ -215,7 +215,7 @@ async function disturb(stage: Stage, random: Dice): Promise<void> {
 }
 
 /** Keys, nonces and ids come from the dice, too: what is sorted by them would else differ from run to run. */
-function seeded(random: Dice): Disposable {
+export function seeded(random: Dice): Disposable {
   const { crypto } = globalThis;
   const real = { random: Math.random, values: crypto.getRandomValues, uuid: crypto.randomUUID };
   const values = <T extends ArrayBufferView | null>(array: T): T => {

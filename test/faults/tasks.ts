@@ -1,7 +1,10 @@
-import type { Violation } from "./invariants.ts";
+import { ATTACKS } from "./attacks/catalog.ts";
+import { attackOnChain, CHAIN_LIES } from "./attacks/on-chain.ts";
+import { attack } from "./attacks/run.ts";
 import { type Case, cases, nameOf, run } from "./matrix.ts";
 import { simulate } from "./simulation.ts";
 import type { StoreKind } from "./stage.ts";
+import type { Found } from "./tally.ts";
 
 /** What a run is asked to do. */
 export interface Order {
@@ -12,17 +15,20 @@ export interface Order {
   readonly runs: number;
   /** The first seed; the runs that follow count on from it. */
   readonly seed: number;
+  /** Seeds of each attack, in memory and on SQLite. */
+  readonly attacks: number;
 }
 
 /** One case, or one run of the simulation. */
 export interface Task {
+  readonly table: "faults" | "attacks";
   /** The line of the table that it counts for. */
   readonly row: string;
   /** What it is, and how to run it alone. */
   readonly name: string;
   /** Whether a violation is a mistake of ours. */
   readonly mustHold: boolean;
-  run(): Promise<readonly Violation[]>;
+  run(): Promise<readonly Found[]>;
 }
 
 const KEYED = ["replay", "resend", "resign"] as const;
@@ -43,6 +49,7 @@ export function tasks(order: Order): Task[] {
   const found: Task[] = [];
   const add = (one: Case, suffix = "", mustHold = true) =>
     found.push({
+      table: "faults",
       row: `${SELLERS[one.seller]}: ${WHO[one.client]}${suffix}`,
       name: `${one.fault.number} ${nameOf(one)}${suffix}`,
       mustHold: mustHold && one.seller === "ours",
@@ -67,6 +74,7 @@ export function tasks(order: Order): Task[] {
       const name = `simulation of ${seller}, ${store}, seed ${seed}`;
       if (only !== undefined && !name.includes(only)) continue;
       found.push({
+        table: "faults",
         row: `${SELLERS[seller]}: simulation`,
         name,
         mustHold: seller === "ours",
@@ -74,5 +82,38 @@ export function tasks(order: Order): Task[] {
       });
     }
   }
-  return found;
+  return order.sellers.includes("ours") ? [...found, ...attacks(order)] : found;
+}
+
+/** Every fourth seed on SQLite; one on Postgres, where a run takes a hundred times as long. */
+function attacks({ stores, seed: first, attacks: count, only }: Order): Task[] {
+  const local = stores.filter((store) => store !== "postgres");
+  const storeOf = (index: number) =>
+    local.includes("sqlite") && (index % 4 === 3 || local.length === 1) ? "sqlite" : "memory";
+  const onChain = Object.entries(count > 0 && local.includes("memory") ? CHAIN_LIES : {}).map(
+    ([name, lies]): Task => ({
+      table: "attacks",
+      row: "(ii) on a real chain, over real HTTP",
+      name: `attack (ii) on a real chain: ${name}`,
+      mustHold: true,
+      run: () => attackOnChain(lies()),
+    }),
+  );
+  const inMemory = ATTACKS.flatMap((one) => {
+    const runs =
+      local.length === 0
+        ? []
+        : Array.from({ length: count }, (_, index) => [storeOf(index), first + index] as const);
+    const onPostgres = stores.includes("postgres") && count > 0 ? [["postgres", first] as const] : [];
+    return [...runs, ...onPostgres].map(
+      ([store, seed]): Task => ({
+        table: "attacks",
+        row: `(${one.part}) ${one.name}`,
+        name: `attack (${one.part}) ${one.name}, ${store}, seed ${seed}`,
+        mustHold: true,
+        run: () => attack(one, seed, store),
+      }),
+    );
+  });
+  return [...inMemory, ...onChain].filter(({ name }) => only === undefined || name.includes(only));
 }

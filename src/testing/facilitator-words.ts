@@ -1,0 +1,86 @@
+/**
+ * What facilitators say when a settlement does not succeed, by what the word proves about the money. Sources: the EVM
+ * facilitators of `@x402/evm` 2.27 (v1, v2, Permit2, upto), `@x402/core` 2.27, and the API reference of Coinbase's CDP.
+ */
+export const FACILITATOR_WORDS = {
+  /** The facilitator refused before it sent anything: no money moved. */
+  definite: [
+    "invalid_exact_evm_scheme",
+    "invalid_exact_evm_network_mismatch",
+    "invalid_exact_evm_recipient_mismatch",
+    "invalid_exact_evm_authorization_value",
+    "invalid_exact_evm_payload_authorization_value_mismatch",
+    "invalid_exact_evm_payload_authorization_valid_after",
+    "invalid_exact_evm_payload_authorization_valid_before",
+    "invalid_exact_evm_insufficient_balance",
+    "invalid_exact_evm_failed_to_parse_signature",
+    "eip6492_factory_not_allowed",
+    "unsupported_payload_type",
+    "invalid_permit2_spender",
+    "invalid_permit2_recipient_mismatch",
+    "permit2_deadline_expired",
+    "permit2_not_yet_valid",
+    "permit2_amount_mismatch",
+    "permit2_token_mismatch",
+    "permit2_insufficient_balance",
+    "permit2_allowance_required",
+    "permit2_proxy_not_deployed",
+    "upto_facilitator_mismatch",
+    "invalid_upto_evm_payload_settlement_exceeds_amount",
+    "invalid_upto_evm_scheme",
+    "invalid_upto_evm_network_mismatch",
+  ],
+  /** No money moved, and the cause is the facilitator's node or the seller's configuration. */
+  notTheBuyer: [
+    "invalid_exact_evm_signature",
+    "invalid_exact_evm_eip3009_not_supported",
+    "invalid_exact_evm_token_name_mismatch",
+    "invalid_exact_evm_token_version_mismatch",
+    "invalid_exact_evm_missing_eip712_domain",
+    "asset_not_deployed_contract",
+    "smart_wallet_deployment_failed",
+  ],
+  /** The money may have moved. */
+  open: [
+    "invalid_exact_evm_transaction_failed",
+    "invalid_exact_evm_transfer_event_mismatch",
+    "invalid_exact_evm_nonce_already_used",
+    "invalid_exact_evm_transaction_simulation_failed",
+    "settlement_pending",
+    "invalid_transaction_state",
+    "permit2_invalid_nonce",
+    "permit2_simulation_failed",
+    "invalid_permit2_signature",
+    "erc20_approval_broadcast_failed",
+    "invalid_upto_evm_transaction_failed",
+    "unexpected_settle_error",
+    "unexpected_verify_error",
+    "Settlement aborted",
+    "Verification failed",
+    "No facilitator registered for scheme: exact and network: eip155:84532",
+  ],
+  /** Coinbase's own definite words. */
+  cdpDefinite: [
+    "insufficient_funds",
+    "invalid_scheme",
+    "invalid_network",
+    "invalid_amount",
+    "amount_too_low",
+    "self_send_not_allowed",
+    "kyt_risk_detected",
+    "request_blocked_by_location",
+    "permit2_disabled",
+    "invalid_exact_evm_payload_signature",
+    "invalid_exact_evm_payload_undeployed_smart_wallet",
+  ],
+  /** Coinbase's words that leave it open; `invalid_payload` also stands for a nonce that was used. */
+  cdpOpen: [
+    "invalid_payload",
+    "invalid_exact_evm_verification_failed",
+    "settle_exact_failed_onchain",
+    "settle_exact_node_failure",
+    "settle_exact_evm_transaction_confirmation_timed_out",
+    "unknown_error",
+    "preflight_validation_failed",
+  ],
+} as const satisfies Record<string, readonly string[]>;

@@ -19,7 +19,7 @@ const FLAGS = [
 /** The package's own file names folders of AWS Lambda. */
 const FONTS = `<fontconfig>
   <dir prefix="relative">fonts</dir>
-  <cachedir prefix="relative">fonts-cache</cachedir>
+  <cachedir prefix="xdg">fonts</cachedir>
 </fontconfig>
 `;
 
@@ -37,6 +37,7 @@ export async function openBrowser(): Promise<Browser> {
       ...process.env,
       LD_LIBRARY_PATH: join(folder, "lib"),
       FONTCONFIG_FILE: join(folder, "fonts.conf"),
+      XDG_CACHE_HOME: join(folder, "cache"),
     },
   });
 }

@@ -40,6 +40,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: at("test/set-up.ts"),
     sequence: { sequencer: LongestFirst },
     // Much of it is waiting, for chains, databases and clocks: leaving one core free, as is the default, wastes it.
     maxWorkers: 2,

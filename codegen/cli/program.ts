@@ -4,7 +4,6 @@ import { Command, CommanderError } from "commander";
 import { CommandError, type Context, Interrupted, type Register } from "./command.ts";
 import { addCall } from "./commands/call.ts";
 import { addCalls } from "./commands/calls.ts";
-import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addDocs } from "./commands/docs.ts";
@@ -28,7 +27,6 @@ const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
   "Publish it:": [addDocs, addSdk, addDiff],
   "Buy and examine:": [addCall, addCalls, addMcp, addDoctor],
   "Look after the money:": [addRefunds, addStats, addSweep],
-  "Besides:": [addCompletion],
 };
 
 /** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */

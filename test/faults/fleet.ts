@@ -176,12 +176,12 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
       if (answer.status !== 202 || cancelled) return answer;
       cancelled = true;
       const { statusUrl } = (await answer.clone().json()) as { statusUrl: string };
-      setTimeout(async () => {
+      void pause(afterMs).then(async () => {
         for (let tries = 0; tries < 20; tries += 1) {
           if (await network(statusUrl, { method: "DELETE" }).then(isAnswered, () => false)) return;
           await pause(200);
         }
-      }, afterMs);
+      });
       return answer;
     };
   }

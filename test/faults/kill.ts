@@ -175,7 +175,12 @@ export async function kill({
 
     await boot("");
     const store = sqliteStore(join(folder, "calls.db"));
-    const wrong = await verify(world, store, seller.address, before, all).finally(() => store.close());
+    let wrong: string[];
+    try {
+      wrong = await verify(world, store, seller.address, before, all);
+    } finally {
+      await store.close();
+    }
     const never = FAULT_POINTS.filter((point) => !points.has(point));
     if (never.length > 0) wrong.push(`no server was killed at ${never.join(", ")}`);
     const delivered = all.filter(({ outcome }) => outcome?.state === "delivered").length;

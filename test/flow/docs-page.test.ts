@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import type { Listening } from "resource402/node";
 import { startWorld, type World } from "resource402/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,15 +10,12 @@ import { emitDocs } from "../../codegen/emit/docs.ts";
 import { emitReference } from "../../codegen/emit/reference.ts";
 import studioApi from "../../examples/studio/resources.ts";
 import { openStudio } from "../../examples/studio/server.ts";
+import { openBrowser } from "../browser.ts";
 import { modelOf } from "../codegen/definitions.ts";
 import awkwardApi from "../fixtures/awkward/resources.ts";
 import shopApi from "../fixtures/shop/resources.ts";
+import { isMissing } from "../missing.ts";
 
-const BROWSER = "/usr/bin/chromium";
-const FLAGS = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  ...["--disable-component-update", "--disable-sync"],
-];
 const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
 const DESK: BrowserContextOptions = { viewport: { width: 1440, height: 900 }, colorScheme: "light" };
@@ -34,7 +31,7 @@ async function pageOf(api: unknown): Promise<string> {
   return emitDocs(model, emitReference(model));
 }
 
-describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", () => {
+describe.skipIf(isMissing("browser"))("the page of documentation in a browser", () => {
   let browser: Browser;
   let world: World;
   let studio: Listening;
@@ -45,7 +42,7 @@ describe.skipIf(!existsSync(BROWSER))("the page of documentation in a browser", 
     const { network, seller, facilitator } = world;
     const payments = { accepts: [{ network, payTo: seller.address }], facilitator };
     studio = await openStudio({ ...payments, refunds: { account: seller } }, join(folder, "ledger.db"));
-    browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+    browser = await openBrowser();
   });
   afterAll(async () => {
     await browser.close();

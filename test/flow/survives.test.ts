@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryStore, type StoreStep as Step, type Store } from "resource402/server";
+import type { ClaimOptions } from "../../src/store/store.ts";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { decodeHeader } from "../../src/wire/index.ts";

@@ -85,10 +85,11 @@ describe.each(kinds)("a job %s", (_kind, make) => {
 
     it("never goes back in its progress from one attempt to the next", async () => {
       const progress: number[] = [];
-      const stop = store.watch(async (news) => {
-        const job = news && (await store.job(news.id));
+      const note = async (id: string): Promise<void> => {
+        const job = await store.job(id);
         if (job && job !== "gone") progress.push(job.progress);
-      });
+      };
+      const stop = store.watch((news) => void (news && note(news.id)));
       const reached = (percent: number) =>
         until(
           async () => progress,

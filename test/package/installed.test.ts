@@ -94,6 +94,18 @@ describeCommands(async () => {
   return join(project, name);
 });
 
+it("init generates in a folder where nothing is installed yet", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "resource402-init-"));
+  try {
+    const cli = join(project, "node_modules/resource402/dist/cli.js");
+    const { stderr } = await run("node", [cli, "init", ".", "--yes"], { cwd: folder });
+    expect(stderr).toBe("");
+    expect(await readdir(folder)).toContain("client.gen.ts");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 describe("an API written from scratch with the installed package", () => {
   it("is generated, filled in, type-checked under the strictest settings, and bought from on a chain", async () => {
     await emptyProject();

@@ -1,29 +1,19 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { listen } from "resource402/node";
 import { memoryStore } from "resource402/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBrowser } from "../browser.ts";
 import { openShop, type Shop } from "../flow/shop.ts";
+import { isMissing } from "../missing.ts";
 import { answer, call, job, refund } from "../store/records.ts";
 
-const BROWSER = "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-];
 const TOKEN = "an-operator-token-of-32-letters!";
 const MARKUP = "<img src=x onerror=alert(1)>";
 
-describe.skipIf(!existsSync(BROWSER))("the operator page in a browser", () => {
+describe.skipIf(isMissing("browser"))("the operator page in a browser", () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: BROWSER,
-      args: [...FLAGS, "--disable-component-update", "--disable-sync"],
-    });
+    browser = await openBrowser();
   });
   afterAll(() => browser.close());
 

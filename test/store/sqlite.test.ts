@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
 import { MIGRATIONS } from "../../src/store/sqlite-rows.ts";
 import type { Store } from "../../src/store/store.ts";
+import { IN_OWN_MOUNTS, isMissing } from "../missing.ts";
 import { call, job } from "./records.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
@@ -298,13 +299,10 @@ describe("writes of one turn", () => {
   });
 });
 
-/** A way to run a command where it may mount: in a namespace of its own, which takes the mount with it. */
-const APART = ["unshare", "--mount", "--map-root-user", "sh", "-c"] as const;
-const canMount = spawnSync(APART[0], [...APART.slice(1), "mount -t tmpfs none /tmp"]).status === 0;
-const apart = (script: string): Child => launch(APART[0], [...APART.slice(1), script]);
+const apart = (script: string): Child => launch(IN_OWN_MOUNTS[0], [...IN_OWN_MOUNTS.slice(1), script]);
 
 describe("a disk", () => {
-  it.skipIf(!canMount)(
+  it.skipIf(isMissing("mounts"))(
     "that is full rejects writes, loses none that was acknowledged, and goes on when there is room",
     async () => {
       const child = apart(
@@ -323,7 +321,7 @@ describe("a disk", () => {
     },
   );
 
-  it.skipIf(process.platform === "win32")(
+  it.skipIf(isMissing("signals"))(
     "that fails rejects writes, and what was acknowledged is there",
     async () => {
       const limited = `ulimit -f 2000; exec "$0" ${CHILD} "write to the limit" ${path}`;
@@ -338,7 +336,7 @@ describe("a disk", () => {
     },
   );
 
-  it.skipIf(!canMount)("that is read-only is found out when the store is opened", async () => {
+  it.skipIf(isMissing("mounts"))("that is read-only is found out when the store is opened", async () => {
     await open().close();
     const child = apart(
       `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder} && ` +

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { findAnvil } from "../../src/testing/anvil.ts";
 import { startChain } from "../../src/testing/index.ts";
+import { isMissing } from "../missing.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -33,7 +34,7 @@ describe("a chain", () => {
     await chain.stop();
   });
 
-  it.skipIf(process.platform === "win32")("ends with its process, even if that is killed", async () => {
+  it.skipIf(isMissing("signals"))("ends with its process, even if that is killed", async () => {
     const parent = spawn(
       process.execPath,
       [

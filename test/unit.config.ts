@@ -1,0 +1,40 @@
+import { defineConfig, mergeConfig } from "vitest/config";
+import full from "./vitest.config.ts";
+
+/**
+ * The fast lane, under 60 s: no chain, no process, no database, no browser, and no other compiler than ours.
+ * no-processes.ts refuses the first four. Add a file when it takes less than 3 s by itself.
+ */
+const UNIT = [
+  "test/{schema,time,wire,ledger,jobs,observe}/**/*.test.ts",
+  "test/architecture.test.ts",
+  "test/client/abort.test.ts",
+  "test/client/event-stream.test.ts",
+  "test/client/overspent.test.ts",
+  "test/client/reserved.test.ts",
+  "test/client/version-1.test.ts",
+  "test/codegen/advice.test.ts",
+  "test/codegen/call-input.test.ts",
+  "test/codegen/diff-finds.test.ts",
+  "test/codegen/diff.test.ts",
+  "test/codegen/docs.test.ts",
+  "test/codegen/listed-fields.test.ts",
+  "test/codegen/mistakes.test.ts",
+  "test/codegen/prices.test.ts",
+  "test/codegen/print.test.ts",
+  "test/codegen/prose.test.ts",
+  "test/codegen/read.test.ts",
+  "test/codegen/wire-schemas.test.ts",
+  "test/doctor/fit.test.ts",
+  "test/language.test.ts",
+  "test/mcp/progress.test.ts",
+  "test/node/listen.test.ts",
+  "test/server/status.test.ts",
+  "test/store/figures.test.ts",
+];
+
+const { test = {}, ...rest } = full;
+export default mergeConfig(
+  { ...rest, test: { ...test, include: [] } },
+  defineConfig({ test: { include: UNIT, setupFiles: ["test/no-processes.ts"] } }),
+);

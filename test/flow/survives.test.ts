@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryStore, type StoreStep as Step, type Store } from "resource402/server";
-import type { ClaimOptions } from "../../src/store/store.ts";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
+import type { ClaimOptions } from "../../src/store/store.ts";
 import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
@@ -24,6 +24,7 @@ function flaky(store: Store): { store: Store; fail: Map<keyof Store, "before" | 
   const fail = new Map<keyof Store, "before" | "after">();
   const wrapped = new Proxy(store, {
     get(target, name: keyof Store) {
+      if (typeof target[name] !== "function") return target[name];
       if (name === "watch") return target.watch;
       return async (...args: unknown[]) => {
         const when = fail.get(name);
@@ -253,6 +254,7 @@ function lastWrite(store: Store, last: (step: Step) => boolean): { store: Store;
   let over = false;
   const wrapped = new Proxy(store, {
     get(target, name: keyof Store) {
+      if (typeof target[name] !== "function") return target[name];
       if (name === "watch") return target.watch;
       return async (...args: unknown[]) => {
         if (over) return new Promise<never>(() => {});

@@ -184,6 +184,7 @@ export function spied(
     });
   return new Proxy(store, {
     get(target, name: keyof Store) {
+      if (typeof target[name] !== "function") return target[name];
       if (name === "watch") return watch;
       return async (...args: unknown[]) => {
         tell(name, args);

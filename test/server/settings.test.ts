@@ -36,9 +36,9 @@ describe("settings that cannot work are refused when the server is made", () => 
     [
       "no facilitator",
       { facilitator: undefined as never },
-      /payments\.facilitator is missing; write its URL/,
+      /payments\.facilitator: expected the URL of a facilitator, got none; add its URL/,
     ],
-    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is no http URL/],
+    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is not an http URL/],
     [
       "the zero address",
       { accepts: [{ network: "eip155:8453", payTo: `0x${"0".repeat(40)}` }] },
@@ -114,7 +114,7 @@ describe("a facilitator that cannot serve is found out at start", () => {
 
   it("when it cannot be reached, by its address", async () => {
     const server = await serverWith({ facilitator: "http://127.0.0.1:9" });
-    await expect(server.start()).rejects.toThrow(/facilitator at http:\/\/127\.0\.0\.1:9/);
+    await expect(server.start()).rejects.toThrow(/facilitator 127\.0\.0\.1:9 does not say/);
     await server.stop(0);
   });
 

@@ -11,6 +11,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInit } from "./commands/init.ts";
 import { addMcp } from "./commands/mcp.ts";
+import { addPayments } from "./commands/payments.ts";
 import { addRefunds } from "./commands/refunds.ts";
 import { addSdk } from "./commands/sdk.ts";
 import { addStats } from "./commands/stats.ts";
@@ -26,7 +27,12 @@ const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
   "Make an API:": [addInit, addGenerate, addDev],
   "Publish it:": [addDocs, addSdk, addDiff],
   "Buy and examine:": [addCall, addCalls, addMcp, addDoctor],
+<<<<<<< HEAD
   "Look after the money:": [addRefunds, addStats, addSweep],
+=======
+  "Look after the money:": [addPayments, addRefunds, addStats, addSweep],
+  "Besides:": [addCompletion],
+>>>>>>> cli
 };
 
 /** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */

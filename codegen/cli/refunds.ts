@@ -1,12 +1,14 @@
 import { formatUsd, parseUsd } from "../../schema/money.ts";
 import { endpointsOf } from "../../src/ledger/endpoint.ts";
-import { rpcRecord } from "../../src/ledger/evidence.ts";
 import { createFacilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
+import { type Decision, factsOfCommand, resolveRefund } from "../../src/ledger/resolve.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import type { RefundRecord } from "../../src/store/store.ts";
-import type { Network } from "../../src/wire/index.ts";
+import { systemTime } from "../../src/time/time.ts";
 import { confirmed, needSomebody } from "./ask.ts";
+import { chainOf } from "./nodes.ts";
+import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
@@ -14,8 +16,10 @@ import { tableOf } from "./table.ts";
 /** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
 const REFUND_KEY = "RESOURCE402_REFUND_KEY";
 
-/** More refunds than any person reads. */
-const MOST = 10_000;
+/** More refunds than a person reads. */
+const MAX_LISTED = 10_000;
+/** Owed or signed. */
+const UNPAID = { dueAt: Number.MAX_SAFE_INTEGER, limit: MAX_LISTED } as const;
 
 export interface ListOptions {
   /** Path of a SQLite file, or URL of a Postgres database. */
@@ -36,8 +40,7 @@ export interface PayOptions {
 /** Lists refunds. Returns the exit code: 0, or 1 when the store cannot be read. */
 export async function listRefunds(options: ListOptions): Promise<number> {
   return withStore(options.store, async (store) => {
-    const by = options.all ? { limit: MOST } : ({ state: "owed", limit: MOST } as const);
-    const refunds = await store.refunds(by);
+    const refunds = await store.refunds(options.all ? { limit: MAX_LISTED } : UNPAID);
     if (options.json) {
       console.log(JSON.stringify(refunds.map(published), undefined, 2));
       return 0;
@@ -71,19 +74,11 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     sayError(`--facilitator "${facilitator}" is no URL. Write it in whole: https://facilitator.example.com`);
     return 2;
   }
-  const urls = new Map<Network, string>();
-  for (const pair of options.rpc ?? []) {
-    const [, network, url] = /^(eip155:\d+)=(https?:\/\/.+)$/.exec(pair) ?? [];
-    if (network === undefined || url === undefined) {
-      sayError(`--rpc "${pair}" is no node. Write network=URL: --rpc eip155:8453=https://node.example.com`);
-      return 2;
-    }
-    urls.set(network as Network, url);
-  }
+  const chain = chainOf(options.rpc);
   const { privateKeyToAccount } = await import("viem/accounts");
   const account = privateKeyToAccount(key as `0x${string}`);
   return withStore(options.store, async (store) => {
-    const owed = await store.refunds({ state: "owed", limit: MOST });
+    const owed = await store.refunds(UNPAID);
     const unknown = ids.filter((id) => !owed.some((refund) => refund.id === id));
     if (unknown.length > 0) {
       sayError(`No refund is owed under ${unknown.join(", ")}. See: resource402 refunds list`);
@@ -104,21 +99,42 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
       store,
       facilitator: createFacilitator(endpointsOf(facilitator), { log: reasons }),
       account,
-      chain: rpcRecord(urls),
+      chain,
+      facts: () => factsOfCommand(systemTime),
+      time: systemTime,
       log: reasons,
       faults: undefined,
     });
     let open = 0;
     for (const [index, refund] of chosen.entries()) {
       const { state, transaction } = await refunds.pay(refund);
-      if (state === "owed") open += 1;
-      const end = state === "paid" ? (transaction ?? "paid before") : "still owed";
+      if (state !== "paid") open += 1;
+      const end = state === "paid" ? (transaction ?? "paid before") : STILL[state];
       console.log(`${index + 1}/${chosen.length}  ${refund.id}  ${refund.amount} ${refund.currency}  ${end}`);
     }
     if (open === 0) sayDone(`Paid ${counted(chosen.length, "refund")}.`);
     else sayError(`${counted(open, "refund")} could not be paid. Run the command again later.`);
     return open === 0 ? 0 : 1;
   });
+}
+
+const STILL = { owed: "still owed", signed: "signed, and not confirmed yet" } as const;
+
+/** Closes a refund by hand. Returns the exit code: 0, or 1 when the decision is refused. */
+export async function resolveOneRefund(
+  id: string,
+  outcome: Decision["outcome"],
+  flags: ResolveFlags,
+): Promise<number> {
+  return resolveByHand(
+    outcome,
+    flags,
+    (decision, options) => resolveRefund(id, decision, options),
+    () =>
+      outcome === "paid"
+        ? `Refund ${id} is resolved as paid.`
+        : `Refund ${id} is resolved as unpaid. It is owed again, and any account can pay it.`,
+  );
 }
 
 /** Tells why a refund could not be paid; the rest is in what the command prints itself. */
@@ -137,7 +153,13 @@ function reasonOf(fields: object): string {
 /** What may be seen of a refund: not its signed transfer. */
 function published({ payment: _, domain: __, ...refund }: RefundRecord): object {
   const time = (ms: number): string => new Date(ms).toISOString();
-  return { ...refund, createdAt: time(refund.createdAt), retryAt: time(refund.retryAt) };
+  const { resolution } = refund;
+  return {
+    ...refund,
+    createdAt: time(refund.createdAt),
+    retryAt: time(refund.retryAt),
+    ...(resolution ? { resolution: { ...resolution, at: time(resolution.at) } } : {}),
+  };
 }
 
 function listed(refunds: readonly RefundRecord[]): string {
@@ -150,9 +172,13 @@ function listed(refunds: readonly RefundRecord[]): string {
     `${refund.amount} ${refund.currency}`,
     refund.network,
     refund.to,
-    refund.state === "owed"
-      ? ["owed", ...(refund.tries > 0 ? [`tried ${refund.tries}×`, refund.problem ?? ""] : [])].join(", ")
-      : `paid ${refund.transaction ?? ""}`,
+    refund.state === "paid"
+      ? `paid ${refund.transaction ?? ""}`.trimEnd()
+      : [
+          refund.state,
+          ...(refund.tries > 0 ? [`tried ${refund.tries}×`] : []),
+          ...(refund.problem === undefined ? [] : [refund.problem]),
+        ].join(", "),
   ]);
   return tableOf(head, rows);
 }

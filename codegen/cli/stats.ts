@@ -81,7 +81,7 @@ function page(figures: Figures, ms: number, store: string): () => void {
     }
     if (figures.unknown > 0) {
       sayWarning(
-        `\n${counted(figures.unknown, "settlement")} in doubt. A running server looks for ${figures.unknown === 1 ? "it" : "them"} again.`,
+        `\n${counted(figures.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${quoted(store)}`,
       );
     }
   };

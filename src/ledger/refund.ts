@@ -1,7 +1,7 @@
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import { StoreUnavailable } from "../store/steady.ts";
-import type { RefundChange, RefundRecord, SignedPayment, Store } from "../store/store.ts";
+import type { RefundChange, RefundRecord, SignedPayment, Step, Store } from "../store/store.ts";
 import { pauseAfter } from "../time/retry.ts";
 import type { Time } from "../time/time.ts";
 import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
@@ -15,7 +15,15 @@ import { type Facts, stepOf } from "./step.ts";
 export const REFUND_TABLE: Readonly<
   Record<RefundRecord["state"], Partial<Record<RefundEvent, RefundRecord["state"]>>>
 > = {
-  owed: { sign: "signed", "resolved-paid": "paid" },
+  owed: {
+    sign: "signed",
+    // Of a transfer that was signed and refused before. The refusal may have been wrong.
+    settled: "paid",
+    unclear: "owed",
+    lapsed: "owed",
+    "resolved-paid": "paid",
+    "resolved-unpaid": "owed",
+  },
   signed: {
     // Again with the same nonce: the token executes it once. How the last submission ended is not recorded.
     sign: "signed",
@@ -135,12 +143,7 @@ export function createRefunds(options: RefundOptions): Refunds {
       return (await change(refund, { ...to, ...kept, problem, retryAt })) ?? refund;
     }
     const set = { ...to, transaction: more.transaction, problem: undefined, retryAt: 0 };
-    const call = await store.call(refund.callId);
-    const job = refund.jobId === undefined ? undefined : await store.job(refund.jobId);
-    const known = job === "gone" ? undefined : job;
-    const step = call && stepOf(call, known, { event: "refund-paid" }, facts());
-    const when = { state: refund.state };
-    const stepped = await store.change({ ...step, durable: true, refund: { id: refund.id, when, set } });
+    const stepped = await store.change(await paidStep(store, refund, set, facts()));
     if (stepped)
       log.info({ ...namesOf(refund), amount: refund.amount, transaction: more.transaction }, "refund paid");
     return stepped?.refund ?? refund;
@@ -155,7 +158,10 @@ export function createRefunds(options: RefundOptions): Refunds {
     return found && found.evidence !== "unused-yet" ? found : reply;
   }
 
-  /** The nonce protects one account only: a transfer that another one has signed must be known not to have been paid. */
+  /**
+   * The nonce protects one account only: a transfer that another one has signed must be proven not to have been paid, even
+   * when it was refused. Then the returned refund has no payment.
+   */
   async function afterAnother(refund: RefundRecord, payment: SignedPayment): Promise<RefundRecord> {
     const { from, validBefore } = authorizationOf(payment);
     const tried = await change(refund, { tries: refund.tries + 1 });
@@ -176,7 +182,7 @@ export function createRefunds(options: RefundOptions): Refunds {
       authorizationOf(payment).from.toLowerCase() !== account.address.toLowerCase();
     if (owed.payment && isAnothers(owed.payment)) {
       owed = await afterAnother(owed, owed.payment);
-      if (owed.state !== "owed") return owed;
+      if (owed.state === "paid" || owed.payment !== undefined) return owed;
     }
     const kept = owed.payment;
     const isLive = kept && authorizationOf(kept).validBefore > time.now() / 1000 + SETTLE_SECONDS;
@@ -209,12 +215,28 @@ export function createRefunds(options: RefundOptions): Refunds {
   };
 }
 
+/** The step that ends a refund as paid, and its call with it. */
+export async function paidStep(
+  store: Store,
+  refund: RefundRecord,
+  set: RefundChange,
+  facts: Facts,
+): Promise<Step> {
+  const call = await store.call(refund.callId);
+  const job = refund.jobId === undefined ? undefined : await store.job(refund.jobId);
+  const step = call && stepOf(call, job === "gone" ? undefined : job, { event: "refund-paid" }, facts);
+  return { ...step, durable: true, refund: { id: refund.id, when: { state: refund.state }, set } };
+}
+
 /** By what a refund is found in the log. */
-function namesOf({ id, callId, jobId, resource }: RefundRecord): object {
+export function namesOf({ id, callId, jobId, resource }: RefundRecord): object {
   return { requestId: callId, resource, ...(jobId === undefined ? {} : { jobId }), refund: id };
 }
 
-function authorizationOf(payment: SignedPayment): { readonly from: string; readonly validBefore: number } {
+export function authorizationOf(payment: SignedPayment): {
+  readonly from: string;
+  readonly validBefore: number;
+} {
   const { authorization } = payment.payload.payload;
   const signed = isRecord(authorization) ? authorization : {};
   return { from: String(signed.from), validBefore: Number(signed.validBefore) };

@@ -1,8 +1,11 @@
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { sqliteStore } from "resource402/sqlite";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterEach, describe, expect, it } from "vitest";
+import type { SignedPayment } from "../../src/store/store.ts";
 import { openShop, post, signedByHand, until } from "../flow/shop.ts";
+import { call, refund } from "../store/records.ts";
 import { createProject } from "./project.ts";
 
 const KEY = "RESOURCE402_REFUND_KEY";
@@ -25,6 +28,22 @@ async function indebted(folder: string, pictures: number) {
     (refunds) => refunds.length === pictures,
   );
   return shop;
+}
+
+/** A payment whose authorization ended long ago. */
+function expired(payment: SignedPayment | undefined): SignedPayment {
+  if (payment?.version !== 2) throw new Error("expected a v2 payment");
+  const authorization = { from: "0x00000000000000000000000000000000000000aa", validBefore: "1" };
+  return { ...payment, payload: { ...payment.payload, payload: { authorization } } };
+}
+
+/** A port on which nothing listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 describe("resource402 refunds", () => {
@@ -78,11 +97,20 @@ describe("resource402 refunds", () => {
     using project = createProject({});
     await using shop = await indebted(project.folder, 1);
     process.env[KEY] = generatePrivateKey();
+<<<<<<< HEAD
     const words = ["--yes", "-s", "shop.db", "-f", "http://127.0.0.1:1/x402?key=secret"];
     const result = await project.run("refunds", "pay", ...words);
     expect(result.code).toBe(1);
     expect(result.err).toContain("127.0.0.1:1: ");
     expect(result.err).toContain("refund not paid yet: ");
+=======
+    const port = await closedPort();
+    const words = ["--yes", "-s", "shop.db", "-f", `http://localhost:${port}/x402?key=secret`];
+    const result = await project.run("refunds", "pay", ...words);
+    expect(result.code).toBe(1);
+    expect(result.err).toContain(`localhost:${port}: connection_failed: `);
+    expect(result.err).toContain("refund not paid yet: connection_failed");
+>>>>>>> cli
     expect(result.err).not.toContain("secret");
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
   });
@@ -136,5 +164,37 @@ describe("resource402 refunds", () => {
     });
     const [refund] = await shop.store.refunds({ limit: 9 });
     expect(refund?.tries).toBe(0);
+  });
+
+  it("shows signed refunds, and records by hand that one was paid, or was not and can be paid again", async () => {
+    using project = createProject({});
+    const store = sqliteStore(join(project.folder, "shop.db"));
+    const { payment } = call("any");
+    for (const id of ["one", "two"]) {
+      await store.begin(call(id, { phase: "owed", createdAt: Date.now() }), undefined, { durable: true });
+      const signed = { state: "signed", payment: expired(payment), tries: 2, problem: "timeout" } as const;
+      await store.change({ durable: true, refund: { add: refund(`ref_${id}`, id, signed) } });
+    }
+    const list = ["refunds", "list", "--store", "shop.db"];
+    expect((await project.run(...list)).out).toMatch(/^ref_one .* signed, tried 2×, timeout$/m);
+    const decided = ["--store", "shop.db", "--by", "Jo Doe", "--why", "seen by hand"];
+    const transaction = `0x${"7".repeat(64)}`;
+    const words = ["refunds", "resolve"];
+    const paid = await project.run(...words, "ref_one", "paid", ...decided, "--transaction", transaction);
+    expect(paid).toMatchObject({ code: 0, out: "Refund ref_one is resolved as paid.\n" });
+    expect(JSON.parse(paid.err)).toMatchObject({ refund: "ref_one", by: "Jo Doe", why: "seen by hand" });
+    const unpaid = await project.run(...words, "ref_two", "unpaid", ...decided);
+    expect(unpaid).toMatchObject({ code: 0, out: expect.stringContaining("It is owed again") });
+    expect(await store.call("one")).toMatchObject({ phase: "refunded" });
+    expect(await store.call("two")).toMatchObject({ phase: "owed" });
+    const all = JSON.parse((await project.run(...list, "--all", "--json")).out);
+    const resolution = { by: "Jo Doe", why: "seen by hand", at: expect.stringMatching(/Z$/) };
+    expect(all).toMatchObject([
+      { id: "ref_one", state: "paid", transaction, resolution },
+      { id: "ref_two", state: "owed", resolution },
+    ]);
+    const again = await project.run(...words, "ref_one", "unpaid", ...decided);
+    expect(again).toMatchObject({ code: 1, err: "Refund ref_one is paid. Nothing needs to be resolved.\n" });
+    await store.close();
   });
 });

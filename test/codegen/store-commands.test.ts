@@ -83,14 +83,16 @@ describe("resource402 stats", () => {
     expect(echo.callsOverTime.reduce((sum: number, calls: number) => sum + calls)).toBe(2);
   });
 
-  it("says of an empty store that nothing happened, and of what is in doubt that it is", async () => {
+  it("says of an empty store that nothing happened, and names the command that lists unconfirmed payments", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
     const empty = await project.run("stats", "--store", "shop.db", "--since", "7d");
     expect(empty.out).toBe("Nothing was called in the last 7 days, and nothing waits.\n");
-    const now = { createdAt: Date.now(), paymentState: "in_flight", tries: 1 } as const;
+    const now = { createdAt: Date.now(), phase: "submitted", tries: 1 } as const;
     await store.begin(call("c1", now), undefined, { durable: true });
-    expect((await project.run("stats", "--store", "shop.db")).out).toContain("1 settlement in doubt.");
+    expect((await project.run("stats", "--store", "shop.db")).out).toContain(
+      "1 unconfirmed payment. See: resource402 payments list --store shop.db",
+    );
     await store.close();
   });
 
@@ -139,11 +141,13 @@ describe("resource402 sweep", () => {
   async function aged(store: Store, jobs: number): Promise<void> {
     const old = Date.now() - 100 * HOUR;
     const identity = { validBefore: 1 };
+    const done = { phase: "delivered", work: "done" } as const;
     for (let n = 0; n < jobs; n += 1) {
-      const kept = { createdAt: old, identity, jobId: `j${n}`, answer, paymentState: "settled" } as const;
+      const ended = { answer, phase: "delivered", retryAt: undefined } as const;
+      const kept = { createdAt: old, identity, jobId: `j${n}`, ...ended };
       await store.begin(
         call(`c${n}`, kept),
-        job(`j${n}`, `c${n}`, { createdAt: old, expiresAt: old, status: "succeeded" }),
+        job(`j${n}`, `c${n}`, { createdAt: old, expiresAt: old, ...done }),
         { durable: true },
       );
     }

@@ -104,10 +104,11 @@ function callbacksOf(store: Store, options: Partial<CallbackOptions> = {}) {
 /** A job that has just succeeded, and whose buyer wants to be told at `url`. */
 async function ended(store: Store, url: string): Promise<Callback> {
   const callback = newCallback(url);
-  await store.begin(call("one", { jobId: ID }), job(ID, "one", { status: "running", callback }), {
+  await store.begin(call("one", { jobId: ID }), job(ID, "one", { work: "running", callback }), {
     durable: true,
   });
-  const set = { status: "succeeded", result: '{"n":"ü"}', expiresAt: Date.now() + 3_600_000 } as const;
+  const done = { phase: "delivered", work: "done" } as const;
+  const set = { ...done, result: '{"n":"ü"}', expiresAt: Date.now() + 3_600_000 };
   await store.change({ durable: true, job: { id: ID, set } });
   return callback;
 }
@@ -290,10 +291,13 @@ describe("the end of a job", () => {
     const url = `http://127.0.0.1:${quick.port}/`;
     await store.begin(
       call("two", { jobId: "job_two" }),
-      job("job_two", "two", { status: "running", callback: newCallback(url) }),
+      job("job_two", "two", { work: "running", callback: newCallback(url) }),
       { durable: true },
     );
-    await store.change({ durable: true, job: { id: "job_two", set: { status: "succeeded", result: "{}" } } });
+    await store.change({
+      durable: true,
+      job: { id: "job_two", set: { phase: "delivered", work: "done", result: "{}" } },
+    });
     await deliver();
     expect(quick.received).toHaveLength(1);
   });

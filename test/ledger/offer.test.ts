@@ -2,6 +2,7 @@ import { type CancelPolicy, price } from "resource402";
 import type { Accept, AcceptedAsset } from "resource402/server";
 import { describe, expect, it } from "vitest";
 import { formatAtomic, parseUsd } from "../../schema/money.ts";
+import { endpointsOf } from "../../src/ledger/endpoint.ts";
 import { createOffers, type Priced } from "../../src/ledger/offer.ts";
 import type { PaymentRequiredV1 } from "../../src/wire/index.ts";
 
@@ -36,7 +37,7 @@ const resource: Priced = {
 const offersOf = (accept: Accept, refunds = true) =>
   createOffers({
     accepts: [accept],
-    facilitator: {
+    facilitators: endpointsOf({
       getSupported: async () => ({
         kinds: [{ x402Version: 2, scheme: "exact", network: accept.network }],
         extensions: [],
@@ -44,7 +45,7 @@ const offersOf = (accept: Accept, refunds = true) =>
       }),
       verify: () => Promise.reject(new Error("not asked")),
       settle: () => Promise.reject(new Error("not asked")),
-    },
+    }),
     refunds,
     requireKey: false,
     describe: async () => undefined,

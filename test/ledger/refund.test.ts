@@ -5,6 +5,7 @@ import type { ChainRecord } from "../../src/ledger/evidence.ts";
 import type { Facilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
 import type { SignedPayment } from "../../src/store/store.ts";
+import { systemTime } from "../../src/time/time.ts";
 import { gate } from "../flow/shop.ts";
 import { refund } from "../store/records.ts";
 
@@ -33,6 +34,14 @@ describe("a refund", () => {
       facilitator: { verify, settle },
       account: by,
       chain,
+      facts: () => ({
+        now: Date.now(),
+        owner: "s1",
+        hasNode: () => false,
+        retentionMs: () => 0,
+        comeBackMs: 0,
+      }),
+      time: systemTime,
       log,
       faults: undefined,
     });
@@ -40,7 +49,7 @@ describe("a refund", () => {
 
   it("that another account has signed and never paid is not called paid by a word about another nonce", async () => {
     const lost = async () => ({ evidence: "unclear", reason: "no_reply" }) as const;
-    expect(await payer(account(), lost).pay(await owed())).toMatchObject({ state: "owed", tries: 1 });
+    expect(await payer(account(), lost).pay(await owed())).toMatchObject({ state: "signed", tries: 1 });
     // The node says that the first transfer has lapsed, and cannot be reached after that.
     let looks = 0;
     const lookUp = async () => {
@@ -51,7 +60,7 @@ describe("a refund", () => {
     // What is said of an account of the facilitator's own.
     const busy = async () => ({ evidence: "unclear", reason: "nonce_already_used" }) as const;
     const second = await payer(account(), busy, { lookUp }).pay(await owed());
-    expect(second).toMatchObject({ state: "owed", tries: 2 });
+    expect(second).toMatchObject({ state: "signed", tries: 3, transaction: undefined });
   });
 
   it("is not paid by another account while a copy of the first one's transfer is on its way", async () => {
@@ -87,10 +96,30 @@ describe("a refund", () => {
     expect([...moved]).toEqual([old.address]);
   });
 
-  it("that is refused for want of money may be paid by another account at once", async () => {
-    const poor = async () => ({ evidence: "refused", reason: "insufficient_funds" }) as const;
-    await payer(account(), poor).pay(await owed());
-    expect(await payer(account(), async () => settled).pay(await owed())).toMatchObject({ state: "paid" });
+  it("that one account could not pay is not paid by another before the refused transfer has lapsed", async () => {
+    const [poor, rich] = [account(), account()];
+    const broke = async () => ({ evidence: "refused", reason: "insufficient_funds" }) as const;
+    await payer(poor, broke).pay(await owed());
+    const sent: unknown[] = [];
+    const settle = async ({ payload }: SignedPayment) => {
+      sent.push((payload.payload.authorization as { from: string }).from);
+      return settled;
+    };
+    const waiting = await payer(rich, settle).pay(await owed());
+    expect(waiting).toMatchObject({ state: "owed", problem: expect.stringContaining(poor.address) });
+    expect(sent).toEqual([]);
+    const lapsed = { lookUp: async () => ({ evidence: "lapsed" }) as const };
+    expect(await payer(rich, settle, lapsed).pay(await owed())).toMatchObject({ state: "paid" });
+    expect(sent).toEqual([rich.address]);
+  });
+
+  it("whose refused transfer the chain shows is paid, and no other account pays it again", async () => {
+    const broke = async () => ({ evidence: "refused", reason: "insufficient_funds" }) as const;
+    await payer(account(), broke).pay(await owed());
+    const shown = { evidence: "settled", transaction: `0x${"2".repeat(64)}` } as const;
+    const settle = () => Promise.reject(new Error("paid twice"));
+    const paid = await payer(account(), settle, { lookUp: async () => shown }).pay(await owed());
+    expect(paid).toMatchObject({ state: "paid", transaction: shown.transaction });
   });
 
   it("that is refused at the second try is not paid by another account: the first may have been heard", async () => {
@@ -100,7 +129,7 @@ describe("a refund", () => {
     await payer(by, lost).pay(await owed());
     await payer(by, refused).pay(await owed());
     const other = await payer(account(), async () => settled).pay(await owed());
-    expect(other).toMatchObject({ state: "owed", problem: expect.stringContaining(by.address) });
+    expect(other).toMatchObject({ state: "signed", problem: expect.stringContaining(by.address) });
   });
 
   it("is sent by one of two servers that have read it at the same time", async () => {

@@ -113,7 +113,7 @@ const EXPECTED: Readonly<Record<Kind, string>> = {
 };
 
 const EXPECTED_REFUND = `
-  owed: sign > signed, resolved-paid > paid
+  owed: sign > signed, settled > paid, unclear > =, lapsed > =, resolved-paid > paid, resolved-unpaid > =
   signed: sign > =, settled > paid, not-sent > owed, refused > owed, unclear > =, lapsed > owed, spent-elsewhere > =,
     resolved-paid > paid, resolved-unpaid > owed
   paid:`;

@@ -94,7 +94,7 @@ describe("a process that is told to end", () => {
       );
       server.process.send("go on");
       expect(await server.ended).toEqual([null, signal]);
-      expect(await kept(server.store, jobId)).toMatchObject({ status: "succeeded", attempt: 1 });
+      expect(await kept(server.store, jobId)).toMatchObject({ work: "done", attempt: 1 });
     },
   );
 
@@ -116,7 +116,7 @@ describe("a process that is told to end", () => {
     expect(await ready()).toBe(503);
     expect(await server.ended).toEqual([null, "SIGTERM"]);
     expect(performance.now() - toldAt).toBeGreaterThan(5_900);
-    expect(await kept(server.store, late)).toMatchObject({ status: "queued", attempt: 0 });
+    expect(await kept(server.store, late)).toMatchObject({ work: "waiting", attempt: 0 });
   });
 
   it("by SIGINT does not wait for load balancers, and by SIGTERM no longer than for all else", async () => {
@@ -134,7 +134,7 @@ describe("a process that is told to end", () => {
     server.process.kill("SIGTERM");
     expect(await server.ended).toEqual([null, "SIGTERM"]);
     expect(await kept(server.store, jobId)).toMatchObject({
-      status: "queued",
+      work: "waiting",
       owner: undefined,
       failures: 0,
     });
@@ -143,7 +143,7 @@ describe("a process that is told to end", () => {
     next.process.send("go on");
     await until(
       () => kept(server.store, jobId),
-      (job) => typeof job === "object" && job.status === "succeeded",
+      (job) => typeof job === "object" && job.work === "done",
     );
     next.process.kill("SIGTERM");
     await next.ended;
@@ -163,7 +163,7 @@ describe("a process that is told to end", () => {
     );
     server.process.kill("SIGINT");
     expect(await server.ended).toEqual([null, "SIGINT"]);
-    expect(await kept(server.store, jobId)).toMatchObject({ status: "running" });
+    expect(await kept(server.store, jobId)).toMatchObject({ work: "running" });
   });
 });
 

@@ -23,16 +23,19 @@ describe.skipIf(isMissing("browser"))("the operator page in a browser", () => {
     const now = { createdAt: Date.now(), resource: "render" };
     for (const id of ["runs", "waits", "failed"]) {
       await store.begin(
-        call(`call-${id}`, { ...now, jobId: `job-${id}`, answer, paymentState: "settled" }),
-        job(`job-${id}`, `call-${id}`, { ...now, runAt: Number.MAX_SAFE_INTEGER }),
+        call(`call-${id}`, { ...now, jobId: `job-${id}`, answer, phase: "charged" }),
+        job(`job-${id}`, `call-${id}`, { ...now, phase: "charged", runAt: Number.MAX_SAFE_INTEGER }),
         { durable: true },
       );
     }
     await store.attend("elsewhere", 3_600_000);
-    const running = { status: "running", owner: "elsewhere", attempt: 1 } as const;
+    const running = { work: "running", owner: "elsewhere", attempt: 1 } as const;
     await store.change({ durable: true, job: { id: "job-runs", set: { ...running, progress: 40 } } });
     const failure = { code: "refused", error: MARKUP };
-    await store.change({ durable: true, job: { id: "job-failed", set: { status: "failed", failure } } });
+    await store.change({
+      durable: true,
+      job: { id: "job-failed", set: { phase: "owed", work: "failed", failure } },
+    });
     const owed = refund("ref-1", "call-failed", {
       ...now,
       problem: MARKUP,
@@ -89,7 +92,10 @@ describe.skipIf(isMissing("browser"))("the operator page in a browser", () => {
     const row = await going.first().elementHandle();
     await shop.store.change({ durable: true, job: { id: "job-runs", set: { progress: 75 } } });
     await expect.poll(() => row?.textContent()).toContain("75 %");
-    await shop.store.change({ durable: true, job: { id: "job-runs", set: { status: "succeeded" } } });
+    await shop.store.change({
+      durable: true,
+      job: { id: "job-runs", set: { phase: "delivered", work: "done" } },
+    });
     await page.locator("#ended").getByText("succeeded").waitFor();
     await expect.poll(() => going.count()).toBe(1);
     expect(complaints).toEqual([]);

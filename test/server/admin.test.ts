@@ -125,7 +125,7 @@ describe("its figures", () => {
     await shop.store.begin(
       call("doubtful", {
         resource: "echo",
-        paymentState: "in_flight",
+        phase: "submitted",
         tries: 2,
         createdAt: Date.now(),
         answer,

@@ -13,6 +13,7 @@ export {
   memoryCalls,
   type SavedCall,
   type SavedPayment,
+  type SavedRequest,
   type StorageLike,
   storageCalls,
 } from "./calls.ts";

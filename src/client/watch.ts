@@ -1,7 +1,7 @@
-import { sleep, systemTime, type Time } from "../time/time.ts";
+import { sleep } from "../time/time.ts";
 import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../wire/index.ts";
 import { createEventReader } from "./event-stream.ts";
-import { type Http, type HttpAnswer, onHostOf } from "./http.ts";
+import { type Http, type HttpAnswer, onHostOf, timers } from "./http.ts";
 
 export interface WatchOptions {
   readonly http: Http;
@@ -38,16 +38,6 @@ const LONGEST_SILENCE_MS = 35_000;
 const MOST_FAILURES = 3;
 /** Statuses of a stream that may be there the next time. */
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
-
-/** Timers that keep the process alive: its caller waits for the job. */
-const timers: Time = {
-  ...systemTime,
-  after(ms, task) {
-    // A longer delay would be over at once.
-    const timer = setTimeout(task, Math.min(ms, 2 ** 31 - 1));
-    return () => clearTimeout(timer);
-  },
-};
 
 export function createWatch(options: WatchOptions): Watch {
   const { http, statusUrl, onDocument, onOther } = options;

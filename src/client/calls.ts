@@ -1,7 +1,6 @@
 import { isUsd } from "../../schema/money.ts";
 import { isRecord, type PaymentRequirements, type Receipt } from "../wire/index.ts";
 import type { Charged } from "./errors.ts";
-import type { SavedJob } from "./job.ts";
 
 /** What tells one call from another. */
 export interface CallName {
@@ -34,6 +33,19 @@ export interface SavedRequest {
   readonly body?: string | undefined;
 }
 
+/** What has to be kept to come back to a job: plain JSON. */
+export interface SavedJob {
+  readonly resource: string;
+  readonly jobId: string;
+  readonly statusUrl: string;
+  /** Where the job's changes are streamed. Without it, the job's status is asked. */
+  readonly eventsUrl?: string | undefined;
+  readonly idempotencyKey: string;
+  readonly receipt?: Receipt | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly webhookSecret?: string | undefined;
+}
+
 /** A call whose payment was signed and may still settle: plain JSON. */
 export interface SavedCall extends CallName {
   readonly version: 1;
@@ -61,6 +73,14 @@ export interface SavedCall extends CallName {
 /** Every payment that was signed for a call and may still settle, the last one first. */
 export function paymentsOf({ payment, earlier = [] }: SavedCall): readonly SavedPayment[] {
   return [payment, ...earlier];
+}
+
+/** How long after its authorization's end a payment may still turn up in a block. */
+const EXPIRY_MARGIN_MS = 60_000;
+
+/** When the payments of a call can no longer settle, in milliseconds since the epoch. */
+export function expiryOf(call: SavedCall): number {
+  return Math.max(...paymentsOf(call).map(({ validBefore }) => validBefore)) * 1000 + EXPIRY_MARGIN_MS;
 }
 
 /**

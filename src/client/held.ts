@@ -2,12 +2,10 @@ import { pauseAfter } from "../time/retry.ts";
 import type { Time } from "../time/time.ts";
 import { decodeHeader, type PaymentPayload, type Receipt } from "../wire/index.ts";
 import type { Budget, Counted } from "./budget.ts";
-import { type Calls, nameOf, paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
+import { type Calls, expiryOf, nameOf, paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import type { Charged } from "./errors.ts";
 import type { Payer } from "./pay.ts";
 
-/** How long after its authorization's end a payment may still turn up in a block. */
-const EXPIRY_MARGIN_MS = 60_000;
 /** How long a failed call is kept whose payment the seller has not called unused: a proof may still free it. */
 const KEPT_FAILURE_MS = 90 * 24 * 3_600_000;
 /** Pauses between two looks at one call, or at all of them. */
@@ -42,11 +40,6 @@ interface Entry {
   readonly payments: readonly Counted[];
   nextMs: number;
   looks: number;
-}
-
-/** When the payments of a call can no longer settle, in milliseconds since the epoch. */
-export function expiryOf(call: SavedCall): number {
-  return Math.max(...paymentsOf(call).map(({ validBefore }) => validBefore)) * 1000 + EXPIRY_MARGIN_MS;
 }
 
 export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefined, time: Time): Held {

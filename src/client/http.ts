@@ -1,6 +1,6 @@
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
-import { HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../wire/index.ts";
+import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../wire/index.ts";
 import { readProblem } from "./errors.ts";
 
 export interface HttpOptions {
@@ -218,4 +218,13 @@ function parse(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** No header that means something is longer: 64 KiB. */
+const LONGEST_HEADER = 64 * 1024;
+
+/** The document in a header; `undefined` when there is none to be read. */
+export function readHeader(headers: Headers, name: string): unknown {
+  const text = headers.get(name) ?? "";
+  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
 }

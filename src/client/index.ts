@@ -12,6 +12,7 @@ export {
   type Calls,
   memoryCalls,
   type SavedCall,
+  type SavedJob,
   type SavedPayment,
   type SavedRequest,
   type StorageLike,
@@ -33,5 +34,5 @@ export {
   ResourceError,
 } from "./errors.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
-export type { Job, JobUpdate, SavedJob, WaitOptions } from "./job.ts";
+export type { Job, JobUpdate, WaitOptions } from "./job.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

@@ -6,7 +6,7 @@ import {
   type PaymentState,
   type Receipt,
 } from "../wire/index.ts";
-import type { SavedCall } from "./calls.ts";
+import type { SavedCall, SavedJob } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
@@ -42,19 +42,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** What it throws is ignored. */
   readonly onProgress?: (update: JobUpdate) => void;
-}
-
-/** What has to be kept to come back to a job: plain JSON. */
-export interface SavedJob {
-  readonly resource: string;
-  readonly jobId: string;
-  readonly statusUrl: string;
-  /** Where the job's changes are streamed. Without it, the job's status is asked. */
-  readonly eventsUrl?: string | undefined;
-  readonly idempotencyKey: string;
-  readonly receipt?: Receipt | undefined;
-  readonly expiresAt?: string | undefined;
-  readonly webhookSecret?: string | undefined;
 }
 
 /** A job that has been accepted, and paid where it has a price. Iterate it to see its progress. */

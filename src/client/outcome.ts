@@ -1,5 +1,5 @@
-import { decodeHeader, HEADERS, isRecord, type Receipt } from "../wire/index.ts";
-import type { CallName, SavedCall } from "./calls.ts";
+import { HEADERS, isRecord, type Receipt } from "../wire/index.ts";
+import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
@@ -8,8 +8,7 @@ import {
   readProblem,
   withRefund,
 } from "./errors.ts";
-import { expiryOf } from "./held.ts";
-import type { HttpAnswer } from "./http.ts";
+import { type HttpAnswer, readHeader } from "./http.ts";
 
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
@@ -84,15 +83,6 @@ export function rejectionOf(answer: Pick<HttpAnswer, "headers">): string | undef
 export function isSpared({ status, headers }: HttpAnswer): boolean {
   if (status !== 200 || !headers.has(HEADERS.age)) return false;
   return !headers.has(HEADERS.paymentResponse) && !headers.has(HEADERS.xPaymentResponse);
-}
-
-/** No header that means something is longer: 64 KiB. */
-const LONGEST_HEADER = 64 * 1024;
-
-/** The document in a header; `undefined` when there is none to be read. */
-export function readHeader(headers: Headers, name: string): unknown {
-  const text = headers.get(name) ?? "";
-  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
 }
 
 /** The lack of an answer as an error; the caller's own abort reason stays what it is. */

@@ -15,7 +15,7 @@ import {
 import type { Budget } from "./budget.ts";
 import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
-import { readHeader } from "./outcome.ts";
+import { readHeader } from "./http.ts";
 
 /** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
 export interface Payer {

@@ -9,8 +9,7 @@ import {
   sameAddress,
 } from "../wire/index.ts";
 import type { SavedPayment } from "./calls.ts";
-import type { HttpAnswer } from "./http.ts";
-import { readHeader } from "./outcome.ts";
+import { type HttpAnswer, readHeader } from "./http.ts";
 
 /** What a transaction looks like, by the family of its network; of others only that it is a short word. */
 const TRANSACTIONS: Readonly<Record<string, RegExp>> = {

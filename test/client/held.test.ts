@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Calls, memoryCalls, storageCalls } from "resource402/client";
+import { type Calls, memoryCalls, type Payer, storageCalls } from "resource402/client";
 import { fileCalls } from "resource402/node";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { BASE_URL, type Hostile, offerOf, openHostile, problem, receipt } from "../flow/hostile.ts";
@@ -189,11 +189,20 @@ describe("the ceiling of a signature's validity", () => {
       accepts: [{ ...offerOf(hostile.ledger), maxTimeoutSeconds: seconds }],
     });
     let seconds: number = refused;
-    const echo = hostile.connect(more).resource<object, unknown>({ ...definition, ...published });
+    let asked = 0;
+    const payer: Payer = {
+      createPaymentPayload(required) {
+        asked += 1;
+        return hostile.payer.createPaymentPayload(required);
+      },
+    };
+    const echo = hostile
+      .connect({ payer, ...more })
+      .resource<object, unknown>({ ...definition, ...published });
     const error = await echo({}).catch(caught);
     expect(error).toMatchObject({ code: "payment_refused", reason: "too_long", charged: "no" });
     expect((error as Error).message).toMatch(/maxValidity, \d+/);
-    expect(hostile.payments()).toEqual([]);
+    expect(asked).toBe(0);
     seconds = allowed;
     expect(await echo({})).toEqual({ done: true });
   });

@@ -206,6 +206,20 @@ describe("the ceiling of a signature's validity", () => {
     seconds = allowed;
     expect(await echo({})).toEqual({ done: true });
   });
+
+  it("holds for what the payer has signed, whatever the seller asked for", async () => {
+    const hostile = await openHostile(() => Response.json({ done: true }));
+    const payer: Payer = {
+      async createPaymentPayload(required) {
+        const accepts = [{ ...required.accepts[0], maxTimeoutSeconds: 7_200 }];
+        const signed = (await hostile.payer.createPaymentPayload({ ...required, accepts })) as object;
+        return { ...signed, accepted: required.accepts[0] };
+      },
+    };
+    const error = await hostile.echo({ payer })({}).catch(caught);
+    expect(error).toMatchObject({ code: "payment_refused", reason: "too_long", charged: "no" });
+    expect(hostile.payments()).toEqual([]);
+  });
 });
 
 describe("two tabs on one storage", () => {

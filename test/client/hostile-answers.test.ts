@@ -131,7 +131,7 @@ const headers = fc.record(
 
 const answer = (statuses: readonly number[]): fc.Arbitrary<Answer> =>
   fc.record({ status: fc.constantFrom(...statuses), headers, body });
-const ANY = [200, 200, 201, 202, 202, 204, 301, 400, 402, 404, 409, 410, 418, 422, 429, 500, 503];
+const ANY = [0, 200, 200, 201, 202, 202, 204, 301, 400, 402, 404, 409, 410, 418, 422, 429, 500, 503];
 
 interface Plan {
   readonly first: Answer | undefined;
@@ -149,7 +149,9 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   cancel: answer(ANY),
 });
 
+/** Status 0: the connection breaks. */
 function respond({ status, headers: own, body: value }: Answer): Response {
+  if (status === 0) throw new TypeError("fetch failed");
   const isEmpty = [204, 301].includes(status);
   return new Response(isEmpty ? null : textOf(value), { status, headers: own });
 }
@@ -239,4 +241,27 @@ describe("whatever a server answers at each step", () => {
       );
     },
   );
+
+  it("a job document that is nested too deeply to be compared is delivered", async () => {
+    const result = DEEP;
+    const hostile = await openHostile((request) =>
+      request.method === "GET"
+        ? respond({ status: 200, headers: {}, body: { state: "succeeded", result } })
+        : Response.json(
+            { jobId: "job_1", statusUrl: `${BASE_URL}/v1/jobs/1`, state: "processing" },
+            { status: 202, headers: receipt() },
+          ),
+    );
+    expect(await hostile.render()({})).toBeInstanceOf(Array);
+  });
+
+  it("a cancellation that is not answered ends in a ResourceError", async () => {
+    const hostile = await openHostile((request) => {
+      if (request.method === "DELETE") throw new TypeError("fetch failed");
+      const job = { jobId: "job_1", statusUrl: `${BASE_URL}/v1/jobs/1`, state: "processing" };
+      return Response.json(job, { status: 202, headers: receipt() });
+    });
+    const job = await hostile.render({ retries: 0 }).start({});
+    expect(await job.cancel().catch(caught)).toMatchObject({ code: "network", charged: "yes" });
+  });
 });

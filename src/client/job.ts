@@ -71,18 +71,12 @@ const UNKNOWN_GRACE_MS = 60_000;
 const LONGEST_WAIT_MS = 24 * 3_600_000;
 
 /** Reads a 202; `undefined` when it names no job. Its receipt is not checked here. */
-export function readAccepted(
-  body: unknown,
-): (Partial<JobAccepted> & Pick<JobAccepted, "jobId" | "statusUrl">) | undefined {
+export function readAccepted(body: unknown): JobAccepted | undefined {
   if (!isRecord(body)) return undefined;
-  const { jobId, statusUrl, eventsUrl, expiresAt, webhookSecret, receipt } = body;
+  const { jobId, statusUrl } = body;
   if (!isText(jobId) || !/^[\x21-\x7e]{1,255}$/.test(jobId) || !isText(statusUrl)) return undefined;
-  return {
-    ...{ jobId, statusUrl, receipt: receipt as Receipt },
-    ...(isText(eventsUrl) ? { eventsUrl } : {}),
-    ...(isText(expiresAt) ? { expiresAt } : {}),
-    ...(isText(webhookSecret) ? { webhookSecret } : {}),
-  };
+  const links = ["eventsUrl", "expiresAt", "webhookSecret"].filter((name) => !isText(body[name]));
+  return { ...body, ...Object.fromEntries(links.map((name) => [name, undefined])) } as unknown as JobAccepted;
 }
 
 export interface JobHooks {

@@ -6,7 +6,6 @@ const SHARED = [
   "@x402/core",
   "@x402/evm",
   "hono",
-  "ky",
   "openapi-typescript",
   "typescript",
   "viem",

@@ -10,9 +10,18 @@ export interface CallModel {
   readonly price: Price;
   /** Defaults of the fields that the price looks at. Absent when none has one. */
   readonly defaults?: Readonly<Record<string, unknown>>;
+  /** Milliseconds that the work may take, its wait for a start included. Absent where it is free, or not published. */
+  readonly timeoutMs?: number;
 }
 
-export function callDefinition({ name, method, path, price, pricedDefaults }: ResourceModel): CallModel {
+export function callDefinition(resource: ResourceModel): CallModel {
+  const { name, method, path, price, pricedDefaults, charge, job } = resource;
   const hasDefaults = Object.keys(pricedDefaults).length > 0;
-  return { name, method, path, price, ...(hasDefaults ? { defaults: pricedDefaults } : {}) };
+  const isPublished = price.kind !== "free" && charge !== "unknown";
+  const timeoutMs = (job?.startWithinMs ?? 0) + (job?.timeoutMs ?? resource.timeoutMs);
+  return {
+    ...{ name, method, path, price },
+    ...(hasDefaults ? { defaults: pricedDefaults } : {}),
+    ...(isPublished ? { timeoutMs } : {}),
+  };
 }

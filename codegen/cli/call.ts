@@ -135,8 +135,8 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
       account && offer && isShort(error)
         ? await shortText(error, account.address, offer, flags.rpc)
         : undefined;
-    const isKept = open !== undefined && (await calls.find(open)) !== undefined;
-    const forget = isKept ? forgetText(open, flags) : undefined;
+    const stored = open && (await calls.find(open));
+    const forget = stored && !stored.ended ? forgetText(stored, flags) : undefined;
     return sayFailure(error, { ...told, model, resource, short, forget });
   }
 }
@@ -185,7 +185,7 @@ function openCall(
 ): SavedCall | undefined {
   try {
     const { url, body } = requestOf(baseUrl, definition, input, "");
-    return kept.find(({ request }) => request.url === url && request.body === body);
+    return kept.find(({ request }) => request?.url === url && request.body === body);
   } catch {
     // No request can be made of this input, so none was. The call itself says why.
     return undefined;

@@ -27,12 +27,7 @@ const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
   "Make an API:": [addInit, addGenerate, addDev],
   "Publish it:": [addDocs, addSdk, addDiff],
   "Buy and examine:": [addCall, addCalls, addMcp, addDoctor],
-<<<<<<< HEAD
-  "Look after the money:": [addRefunds, addStats, addSweep],
-=======
   "Look after the money:": [addPayments, addRefunds, addStats, addSweep],
-  "Besides:": [addCompletion],
->>>>>>> cli
 };
 
 /** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */

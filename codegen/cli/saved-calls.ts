@@ -21,7 +21,7 @@ export async function keptCalls(folder: string = defaultFolder()): Promise<KeptC
   const { fileCalls } = await import("../../src/node/calls.ts");
   const calls = fileCalls(folder);
   try {
-    return { calls, list: await calls.list() };
+    return { calls, list: (await calls.list()).filter(({ ended }) => !ended) };
   } catch (error) {
     throw new CommandError(`The saved calls cannot be read. ${diskText(error, folder)}`);
   }

@@ -57,6 +57,7 @@ export function createClient(options: ClientOptions): Client {
       method: "POST",
       path: "/v1/caption",
       price: { kind: "fixed", usd: "0.01", per: "caption" },
+      timeoutMs: 20000,
     }),
     generateImage: jobResource({
       name: "generateImage",
@@ -69,6 +70,7 @@ export function createClient(options: ClientOptions): Client {
         per: "image",
       },
       defaults: { quality: "standard" },
+      timeoutMs: 120000,
     }),
     palette: resource({
       name: "palette",

@@ -1,75 +1,91 @@
 import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
-import { nameOf, type SavedCall } from "./calls.ts";
+import type { SavedPayment } from "./calls.ts";
 
 export interface BudgetOptions {
   /** The most that one call may cost, in US dollars. */
   readonly perCall?: Usd;
   /**
-   * The most that this client may spend in its life, in US dollars. What has been signed counts, by this client or by
-   * an earlier one that left it in `calls`. A payment that the seller says it has not used is given back a minute
-   * after it can no longer be settled; a refund is not given back.
+   * The most that this client may spend in its life, in US dollars. Every signed payment counts: those of this client, and
+   * those that an earlier one left in `calls`. It is spent, or held while it may still settle (see `Connection.budget`).
    */
   readonly total?: Usd;
+  /**
+   * True: a held payment returns only when the payer proves that it lapsed unused (`evmPayer` with an `rpcUrl`), never
+   * because the seller said no and the authorization expired. @default false
+   */
+  readonly strict?: boolean;
+}
+
+/** What a budget needs to know of a payment. */
+export type Counted = Pick<SavedPayment, "id" | "usd">;
+
+/** Where the money of a client is. Each signed payment is in one place. */
+export interface BudgetAmounts {
+  /** Payments that have settled, as a receipt or the seller says. */
+  readonly spent: Money;
+  /** Payments that may still settle, and what is set aside for those that are being signed. */
+  readonly held: Money;
+  /** What is left of the total; negative when earlier clients left more than it; `undefined` without a total. */
+  readonly free: Money | undefined;
 }
 
 export interface Budget {
   readonly perCall: Money | undefined;
-  /** What may still be signed of the total; `undefined` without one. */
-  left(): Money | undefined;
+  readonly strict: boolean;
+  amounts(): BudgetAmounts;
   /** Sets `amount` aside before anything is signed, so that concurrent calls cannot overspend. False: too much. */
   reserve(amount: Money): boolean;
-  /** Gives back what was set aside, when nothing has been sent. */
+  /** Undoes {@link reserve}. */
   release(amount: Money): void;
-  /** Counts a payment that has been signed, once and unchecked: it cannot be undone. */
-  count(call: SavedCall): void;
-  /** Says how a payment ended: by what is known it has been made, or it has not been used. */
-  close(call: SavedCall, end: "made" | "unused"): void;
+  /** Holds a signed payment, once and unchecked: it cannot be undone. */
+  hold(payment: Counted): void;
+  /** A payment that was held has settled. */
+  spend(payment: Counted): void;
+  /** A payment can no longer settle, and never did. */
+  free(payment: Counted): void;
+  /** A payment can no longer settle or be counted again. Its amount stays where it is. */
+  forget(payment: Counted): void;
 }
 
-/** How long after its authorization's end a payment may still turn up in a block. */
-export const EXPIRY_MARGIN_SECONDS = 60;
-
 /** @throws RangeError when an amount is not a decimal. */
-export function createBudget({ perCall, total }: BudgetOptions = {}): Budget {
+export function createBudget({ perCall, total, strict = false }: BudgetOptions = {}): Budget {
   const most = total === undefined ? undefined : parseUsd(total);
-  /** Payments that are open (`until` is infinite) or can still be settled, each counted in `taken`. */
-  const counted = new Map<string, { amount: Money; until: number; unused: boolean }>();
-  let taken: Money = 0n;
-  const id = (call: SavedCall): string => nameOf(call) + call.payment.validBefore;
-  function left(): Money | undefined {
-    for (const [key, { amount, until, unused }] of counted) {
-      if (until * 1000 > Date.now()) continue;
-      counted.delete(key);
-      if (unused) taken -= amount;
-    }
-    return most === undefined ? undefined : most - taken;
-  }
-
+  /** Payments that may be counted again, by id. */
+  const counted = new Map<string, "held" | "spent">();
+  const sums = { spent: 0n, held: 0n };
+  const amounts = (): BudgetAmounts => ({
+    ...sums,
+    free: most === undefined ? undefined : most - sums.spent - sums.held,
+  });
   return {
     perCall: perCall === undefined ? undefined : parseUsd(perCall),
-    left,
+    strict,
+    amounts,
     reserve(amount) {
-      const free = left();
+      const { free } = amounts();
       if (free !== undefined && amount > free) return false;
-      taken += amount;
+      sums.held += amount;
       return true;
     },
     release(amount) {
-      taken -= amount;
+      sums.held -= amount;
     },
-    count(call) {
-      if (most === undefined) return;
-      const known = counted.get(id(call));
-      const amount = parseUsd(call.payment.usd);
-      if (!known) taken += amount;
-      counted.set(id(call), { amount, until: Number.POSITIVE_INFINITY, unused: false });
+    hold({ id, usd }) {
+      if (counted.has(id)) return;
+      counted.set(id, "held");
+      sums.held += parseUsd(usd);
     },
-    close(call, end) {
-      const entry = counted.get(id(call));
-      // What has been closed stays so, until it is sent again.
-      if (entry?.until !== Number.POSITIVE_INFINITY) return;
-      entry.until = call.payment.validBefore + EXPIRY_MARGIN_SECONDS;
-      entry.unused = end === "unused";
+    spend({ id, usd }) {
+      if (counted.get(id) !== "held") return;
+      counted.set(id, "spent");
+      sums.held -= parseUsd(usd);
+      sums.spent += parseUsd(usd);
     },
+    free({ id, usd }) {
+      const place = counted.get(id);
+      if (place) sums[place] -= parseUsd(usd);
+      counted.delete(id);
+    },
+    forget: ({ id }) => void counted.delete(id),
   };
 }

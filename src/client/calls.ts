@@ -1,6 +1,6 @@
 import { isUsd } from "../../schema/money.ts";
-import { isRecord, type PaymentRequirements } from "../wire/index.ts";
-import type { SavedJob } from "./job.ts";
+import { isRecord, type PaymentRequirements, type Receipt } from "../wire/index.ts";
+import type { Charged } from "./errors.ts";
 
 /** What tells one call from another. */
 export interface CallName {
@@ -11,6 +11,8 @@ export interface CallName {
 
 /** A payment that has been signed. Its bytes never change. */
 export interface SavedPayment {
+  /** Random: tells two payments under one key apart. */
+  readonly id: string;
   /** The `PAYMENT-SIGNATURE` header. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
   readonly header: string;
   readonly offer: PaymentRequirements;
@@ -19,23 +21,66 @@ export interface SavedPayment {
   readonly currency: string;
   /** When it can no longer be settled. Seconds since the epoch. */
   readonly validBefore: number;
+  /** True once the seller has said that it did not charge it. */
+  readonly isUnused?: true;
 }
 
-/** A call whose payment was signed and whose end is not known yet: plain JSON. */
+/** Everything of a request but the payment. */
+export interface SavedRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+/** What has to be kept to come back to a job: plain JSON. */
+export interface SavedJob {
+  readonly resource: string;
+  readonly jobId: string;
+  readonly statusUrl: string;
+  /** Where the job's changes are streamed. Without it, the job's status is asked. */
+  readonly eventsUrl?: string | undefined;
+  readonly idempotencyKey: string;
+  readonly receipt?: Receipt | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly webhookSecret?: string | undefined;
+}
+
+/** A call whose payment was signed and may still settle: plain JSON. */
 export interface SavedCall extends CallName {
   readonly version: 1;
-  /** Everything of the request but the payment. */
-  readonly request: {
-    readonly method: "GET" | "POST";
-    readonly url: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body?: string | undefined;
-  };
+  /** Absent once the call has ended. */
+  readonly request?: SavedRequest | undefined;
+  /** SHA-256 of the request's address and body, in hexadecimal. */
+  readonly fingerprint: string;
+  /** True when the client made the key: no later call is expected to use it. */
+  readonly isKeyRandom: boolean;
   readonly payment: SavedPayment;
+  /** Payments that were signed before under the same key (`renew`) and may still settle. */
+  readonly earlier?: readonly SavedPayment[] | undefined;
+  readonly receipt?: Receipt | undefined;
   /** Present once the server has accepted the call as a job. */
   readonly job?: SavedJob | undefined;
+  /**
+   * Present once the call has ended: it is not pending any more. It stays stored while its payment may still settle, so
+   * that no process signs again under its key.
+   */
+  readonly ended?: { readonly charged: Charged; readonly isDelivered: boolean } | undefined;
   /** RFC 3339. */
   readonly createdAt: string;
+}
+
+/** Every payment that was signed for a call and may still settle, the last one first. */
+export function paymentsOf({ payment, earlier = [] }: SavedCall): readonly SavedPayment[] {
+  return [payment, ...earlier];
+}
+
+/** How long after its authorization's end a payment may still turn up in a block. */
+const EXPIRY_MARGIN_MS = 60_000;
+
+/** When the payments of a call can no longer settle, in milliseconds since the epoch. */
+export function expiryOf(call: SavedCall): number {
+  return Math.max(...paymentsOf(call).map(({ validBefore }) => validBefore)) * 1000 + EXPIRY_MARGIN_MS;
 }
 
 /**
@@ -65,21 +110,29 @@ export function nameOf({ baseUrl, resource, idempotencyKey }: CallName): string 
 export function readSavedCall(text: string | null): SavedCall | undefined {
   try {
     const call: unknown = JSON.parse(text ?? "");
-    if (!isRecord(call) || call.version !== 1 || !isRecord(call.request) || !isRecord(call.payment))
-      return undefined;
-    const { header, usd, validBefore, offer } = call.payment;
-    const texts = [call.baseUrl, call.resource, call.idempotencyKey, call.request.url, header];
-    const whole = texts.every((one) => typeof one === "string") && isUsd(usd) && isRecord(offer);
-    return whole && typeof validBefore === "number" ? (call as unknown as SavedCall) : undefined;
+    if (!isRecord(call) || call.version !== 1 || !Array.isArray(call.earlier ?? [])) return undefined;
+    const { baseUrl, resource, idempotencyKey, fingerprint, request, ended, payment } = call;
+    const texts = [baseUrl, resource, idempotencyKey, fingerprint, isRecord(request) ? request.url : ""];
+    const payments = [payment, ...((call.earlier ?? []) as unknown[])];
+    const isWhole = isRecord(request ?? ended) && payments.every(isPayment);
+    return isWhole && texts.every(isText) ? (call as unknown as SavedCall) : undefined;
   } catch {
     return undefined;
   }
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+function isPayment(value: unknown): boolean {
+  if (!isRecord(value) || !isText(value.id) || !isText(value.header) || !isRecord(value.offer)) return false;
+  return isUsd(value.usd) && typeof value.validBefore === "number";
 }
 
 /** Keeps calls as long as this process lives. */
 export function memoryCalls(): Calls {
   const kept = new Map<string, SavedCall>();
   return callsIn({
+    alone: async (_, work) => work(),
     get: (name) => kept.get(name),
     set: (name, call) => kept.set(name, call),
     delete: (name) => kept.delete(name),
@@ -98,12 +151,15 @@ export interface StorageLike {
 
 /**
  * Keeps calls in the `localStorage` of a browser, or in anything like it. They outlive the page. Scripts of the same
- * origin can read them; what cannot be read as a saved call is left alone.
+ * origin can read them; what cannot be read as a saved call is left alone. Tabs may share it: the Web Locks API, where the
+ * platform has it (browsers have it on https and on localhost), keeps two of them from storing the same call at once.
  *
  * @param prefix of the items' keys. Default `"resource402:"`.
  */
 export function storageCalls(storage: StorageLike, prefix = "resource402:"): Calls {
+  const locks = globalThis.navigator?.locks as LockManager | undefined;
   return callsIn({
+    alone: async (name, work) => (locks ? locks.request(prefix + name, async () => work()) : work()),
     get: (name) => readSavedCall(storage.getItem(prefix + name)),
     set: (name, call) => storage.setItem(prefix + name, JSON.stringify(call)),
     delete: (name) => storage.removeItem(prefix + name),
@@ -114,27 +170,30 @@ export function storageCalls(storage: StorageLike, prefix = "resource402:"): Cal
   });
 }
 
-/** Calls in a place that answers at once, so that no other can come between looking and storing. */
+/** Calls in a place that answers at once. */
 function callsIn(place: {
+  /** Runs `work` while no other client changes the call of that name. */
+  alone<T>(name: string, work: () => T): Promise<T>;
   get(name: string): SavedCall | undefined;
   set(name: string, call: SavedCall): unknown;
   delete(name: string): unknown;
   names(): string[];
 }): Calls {
   const find = (name: CallName): SavedCall | undefined => place.get(nameOf(name));
-  const store = (call: SavedCall, holder: SavedCall | undefined): SavedCall => {
-    if (holder) return holder;
-    place.set(nameOf(call), call);
-    return call;
-  };
+  const store = (call: SavedCall, other: () => SavedCall | undefined): Promise<SavedCall> =>
+    place.alone(nameOf(call), () => {
+      const holder = other();
+      if (!holder) place.set(nameOf(call), call);
+      return holder ?? call;
+    });
   const other = (call: SavedCall): SavedCall | undefined => {
     const holder = find(call);
     return holder?.payment.header === call.payment.header ? undefined : holder;
   };
   return {
-    add: async (call) => store(call, find(call)),
-    replace: async (was, call) => store(call, other(was)),
-    remove: async (call) => void (other(call) ?? place.delete(nameOf(call))),
+    add: (call) => store(call, () => find(call)),
+    replace: (was, call) => store(call, () => other(was)),
+    remove: (call) => place.alone(nameOf(call), () => void (other(call) ?? place.delete(nameOf(call)))),
     find: async (name) => find(name),
     list: async () => place.names().flatMap((name) => place.get(name) ?? []),
   };

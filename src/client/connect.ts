@@ -1,13 +1,16 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { formatUsd } from "../../schema/money.ts";
+import { systemTime } from "../time/time.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
-import { type Calls, memoryCalls, type SavedCall } from "./calls.ts";
+import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
 import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
+import { createHeld } from "./held.ts";
 import { createHttp, onHostOf } from "./http.ts";
-import { createJob, type Job, readAccepted, type SavedJob, tell, type WaitOptions } from "./job.ts";
+import { createJob, type Job, readAccepted, tell, type WaitOptions } from "./job.ts";
 import { type Exchanged, refusal } from "./outcome.ts";
 import type { Payer, TrustedAsset } from "./pay.ts";
+import { readReceipt } from "./receipt.ts";
 
 export interface ClientOptions {
   /** Where the API is served: `https://api.example.com`. */
@@ -22,6 +25,11 @@ export interface ClientOptions {
    * @default memoryCalls()
    */
   readonly calls?: Calls;
+  /**
+   * For how long a signature may be valid: a seller that asks for more is refused (`too_long`).
+   * @default the published timeout of the call and 10 minutes; 1 hour where none is published
+   */
+  readonly maxValidity?: Duration;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
   /** Told of every step that has to do with money or waiting. What it throws is ignored: it must not lose a purchase. */
@@ -93,8 +101,18 @@ export interface Connection {
    * being made, here or by whoever shares `calls`. To resume one of these as well does no harm. @throws what `calls` throws
    */
   pending(): Promise<readonly PendingCall[]>;
-  /** What may still be signed of `budget.total`, in US dollars, not below 0; `undefined` without such a ceiling. */
-  left(): string | undefined;
+  /** Where the money of this client is. Each amount in US dollars, as a decimal. */
+  budget(): {
+    /** Settled, as receipts and sellers say. A refund does not return. */
+    readonly spent: string;
+    /**
+     * Signed, and may still settle. It returns when the payer proves that it lapsed unused. With a payer that cannot
+     * prove it, what a seller says it did not charge returns a minute after it expires, except with `budget.strict`.
+     */
+    readonly held: string;
+    /** What may still be signed of `budget.total`, not below 0; `undefined` without such a ceiling. */
+    readonly free: string | undefined;
+  };
 }
 
 /**
@@ -115,12 +133,16 @@ export function connect(options: ClientOptions): Connection {
   });
   const calls = options.calls ?? memoryCalls();
   const budget = createBudget(options.budget);
+  const held = createHeld(calls, budget, options.payer, systemTime);
+  const maxValidityMs = options.maxValidity === undefined ? undefined : milliseconds(options.maxValidity);
   const emit = (event: ClientEvent): void => tell(options.onEvent, event);
   const exchange = createExchange({
     baseUrl,
     send: http.send,
     calls,
     budget,
+    held,
+    maxValidityMs,
     payer: options.payer,
     trusted: options.assets ?? [],
     emit,
@@ -137,27 +159,29 @@ export function connect(options: ClientOptions): Connection {
     const accepted = answer.status === 202 ? readAccepted(answer.body) : undefined;
     if (!accepted) throw refusal(exchanged);
     const { jobId, eventsUrl, expiresAt, webhookSecret } = accepted;
-    const receipt = accepted.receipt ?? exchanged.receipt;
+    const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
     const statusUrl = onHostOf(accepted.statusUrl, baseUrl);
     if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
     const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret };
     const job: SavedJob = { resource, jobId, idempotencyKey, ...links };
+    const call = saved && { ...saved, job, receipt: saved.payment.isUnused ? undefined : receipt };
     // Not stored, it would be asked for again by the same bytes.
-    if (saved) await calls.replace(saved, { ...saved, job }).catch(() => {});
+    if (call) await calls.replace(call, call).catch(() => {});
     emit({ type: "accepted", resource, jobId, statusUrl });
-    return handle(job, saved);
+    return handle(job, async () => call, call !== undefined);
   }
 
-  function handle<Output>(job: SavedJob, saved: SavedCall | undefined): Job<Output> {
-    const { resource, jobId, idempotencyKey } = job;
+  function handle<Output>(
+    job: SavedJob,
+    find: () => Promise<SavedCall | undefined>,
+    isSigned: boolean,
+  ): Job<Output> {
+    const { resource, jobId } = job;
     return createJob(http, job, {
-      paid: saved !== undefined,
+      isSigned,
+      find,
       onUpdate: (update) => emit({ type: "progress", resource, jobId, update }),
-      async onEnd(paymentState) {
-        const known =
-          saved ?? (await calls.find({ baseUrl, resource, idempotencyKey }).catch(() => undefined));
-        if (known) await exchange.end(known, paymentState === "unused" ? "unused" : "made");
-      },
+      onEnd: (call, outcome) => held.end(call, outcome),
     });
   }
 
@@ -189,8 +213,13 @@ export function connect(options: ClientOptions): Connection {
       return Object.assign(run, {
         quote: (input: Input) => quote(definition, input),
         start,
-        resume: (saved: string | SavedJob) =>
-          handle<Output>(typeof saved === "string" ? savedById(definition.name, saved) : saved, undefined),
+        resume: (saved: string | SavedJob) => {
+          const job = typeof saved === "string" ? savedById(definition.name, saved) : saved;
+          const { resource, idempotencyKey } = job;
+          const find = () => calls.find({ baseUrl, resource, idempotencyKey }).catch(() => undefined);
+          // Another process may have signed for it.
+          return handle<Output>(job, find, definition.price.kind !== "free");
+        },
       });
     },
 
@@ -201,7 +230,7 @@ export function connect(options: ClientOptions): Connection {
           ...{ resource, idempotencyKey, createdAt, usd: payment.usd, currency: payment.currency },
           jobId: job?.jobId,
           async resume(wait = {}) {
-            if (job) return handle(job, saved).result(wait);
+            if (job) return handle(job, async () => saved, true).result(wait);
             const exchanged = await exchange.deliver(saved, wait.signal);
             return exchanged.answer.status === 202
               ? (await jobOf(exchanged)).result(wait)
@@ -212,9 +241,13 @@ export function connect(options: ClientOptions): Connection {
       });
     },
 
-    left() {
-      const left = budget.left();
-      return left === undefined ? undefined : formatUsd(left > 0n ? left : 0n);
+    budget() {
+      const { spent, held, free } = budget.amounts();
+      return {
+        spent: formatUsd(spent),
+        held: formatUsd(held),
+        free: free === undefined ? undefined : formatUsd(free > 0n ? free : 0n),
+      };
     },
   };
 

@@ -1,5 +1,6 @@
 import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
+import type { SavedRequest } from "./calls.ts";
 import { ResourceError } from "./errors.ts";
 
 /** What the generated client says of a resource. */
@@ -11,6 +12,8 @@ export interface CallDefinition {
   readonly price: Price;
   /** Defaults of the fields that the price looks at. */
   readonly defaults?: Readonly<Record<string, unknown>>;
+  /** Milliseconds that the work may take, its wait for a start included, as the seller publishes it. */
+  readonly timeoutMs?: number;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */
@@ -36,13 +39,23 @@ export function priceCeiling(definition: CallDefinition, input: object): Money |
   }
 }
 
+/** What a buyer may take around the work: from the 402 to the payment, and to the settlement after it. */
+const AROUND_WORK_MS = 600_000;
+/** For how long a signature may be valid where the seller publishes no timeout. */
+export const DEFAULT_VALIDITY_MS = 3_600_000;
+
+/** For how many milliseconds a signature for this call may be valid, unless the buyer says otherwise. */
+export function validityCeiling({ timeoutMs }: CallDefinition): number {
+  return timeoutMs === undefined ? DEFAULT_VALIDITY_MS : timeoutMs + AROUND_WORK_MS;
+}
+
 /** The call as an HTTP request: path parameters filled in, the rest as query or JSON body. */
 export function requestOf(
   baseUrl: string,
   { name: resource, method, path }: CallDefinition,
   input: object,
   idempotencyKey: string,
-): { url: string; headers: Record<string, string>; body: string | undefined } {
+): SavedRequest {
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
     const text = String(rest[name] ?? "");
@@ -63,7 +76,12 @@ export function requestOf(
   const headers = { accept: "application/json" };
   if (method === "POST") {
     const body = JSON.stringify(rest);
-    return { url: baseUrl + filled, headers: { ...headers, "content-type": "application/json" }, body };
+    return {
+      method,
+      url: baseUrl + filled,
+      headers: { ...headers, "content-type": "application/json" },
+      body,
+    };
   }
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(rest)) {
@@ -72,5 +90,5 @@ export function requestOf(
     }
   }
   const text = query.toString();
-  return { url: baseUrl + filled + (text === "" ? "" : `?${text}`), headers, body: undefined };
+  return { method, url: baseUrl + filled + (text === "" ? "" : `?${text}`), headers, body: undefined };
 }

@@ -36,6 +36,8 @@ export type RefusalReason =
   | "over_ceiling"
   /** The challenge asks for more than is left of `budget.total`. */
   | "over_budget"
+  /** The challenge asks for a signature that stays valid for longer than `maxValidity`. */
+  | "too_long"
   /** The challenge is for another resource than the one called. */
   | "other_resource"
   /** After our payment the server asks for another one: of more, to another payee, or in another token. */
@@ -68,6 +70,12 @@ export interface ErrorFacts {
   /** Quote it to the seller. */
   readonly requestId?: string | undefined;
   readonly receipt?: Receipt | undefined;
+  /**
+   * RFC 3339. Present when the seller says that it did not charge what was signed (`charged: "no"`): until then the
+   * signature may still settle, and a call under the same key sends it again. Afterwards the key signs again, or before
+   * then with `renew: true`, or as soon as the payer proves that the signature lapsed unused.
+   */
+  readonly retryAt?: string | undefined;
 }
 
 const BRAND = Symbol.for("resource402.error");
@@ -87,6 +95,7 @@ export class ResourceError extends Error implements ErrorFacts {
   declare readonly jobId: string | undefined;
   declare readonly requestId: string | undefined;
   declare readonly receipt: Receipt | undefined;
+  declare readonly retryAt: string | undefined;
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts, cause?: unknown) {
     super(`${facts.resource}: ${message}`, cause === undefined ? undefined : { cause });
@@ -123,12 +132,32 @@ export function readProblem(body: unknown): ReadProblem {
     paymentState: text("paymentState") as PaymentState | undefined,
     issues: (Array.isArray(problem.details) ? problem.details : [])
       .filter(isRecord)
-      .map(({ path, message }) => ({ path: String(path ?? ""), message: String(message ?? "") })),
+      .map(({ path, message }) => ({ path: plain(path), message: plain(message) })),
   };
 }
 
-/** What has become of the money of a call for which a payment was signed. */
-export function chargedBy(state: PaymentState | undefined, receipt: Receipt | undefined): Charged {
+/** A text or number as text. Not `String`, which calls what the server sent as `toString`. */
+function plain(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? `${value}` : "";
+}
+
+/**
+ * What happened to the money of a call. The first line that applies:
+ *
+ * | known | charged |
+ * |---|---|
+ * | nothing was signed for the call, or the payer proved that what was signed lapsed unused | no |
+ * | the seller says `refunded` | refunded |
+ * | a well-formed receipt is held, or the seller says `settled` or `refund_owed` | yes |
+ * | the seller says `unused`: its word, so that the signature is held (`retryAt`) | no |
+ * | anything else | unknown |
+ */
+export function chargedBy(
+  isSigned: boolean,
+  state: PaymentState | undefined,
+  receipt: Receipt | undefined,
+): Charged {
+  if (!isSigned) return "no";
   if (state === "refunded") return "refunded";
   if (receipt || state === "settled" || state === "refund_owed") return "yes";
   return state === "unused" ? "no" : "unknown";

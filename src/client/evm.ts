@@ -6,8 +6,8 @@ export type { EvmAccount } from "../wire/transfer.ts";
 
 export interface EvmPayerOptions {
   /**
-   * JSON-RPC of the network that is paid on, over HTTP. With it the client can prove that a payment has expired unused,
-   * and sign once more for the same call; without it, it never does. You trust it not to lie about that.
+   * JSON-RPC of the network that is paid on, over HTTP. With it the payer can prove that a payment lapsed unused, which
+   * frees its key and its share of the budget. You trust the node not to lie about that.
    */
   readonly rpcUrl?: string;
 }
@@ -24,10 +24,12 @@ const AUTHORIZATION_STATE = "0xe94a0102";
  */
 export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}): Payer {
   return {
-    async lapsed({ accepted, payload }: PaymentPayload) {
-      if (rpcUrl === undefined) return false;
-      return isExpiredUnused(rpcUrl, accepted, (payload as Partial<Signed>).authorization);
-    },
+    ...(rpcUrl === undefined
+      ? {}
+      : {
+          lapsed: ({ accepted, payload }: PaymentPayload) =>
+            isExpiredUnused(rpcUrl, accepted, (payload as Partial<Signed>).authorization),
+        }),
 
     async createPaymentPayload(required: PaymentRequired) {
       const accepted = required.accepts.find(
@@ -70,7 +72,10 @@ interface Signed {
   readonly authorization: { readonly from: string; readonly nonce: string; readonly validBefore: string };
 }
 
-/** True when the newest block is past the authorization's end, and the token knew its nonce as unused then. */
+/** How far the newest block must be past an authorization's end, in seconds: an earlier one may still be replaced. */
+const SETTLED_SECONDS = 60n;
+
+/** True when the newest block is a minute past the authorization's end, and the nonce was unused in it. */
 async function isExpiredUnused(
   rpcUrl: string,
   { network, asset }: PaymentPayload["accepted"],
@@ -80,11 +85,12 @@ async function isExpiredUnused(
   const chainId = await rpc(rpcUrl, "eth_chainId", []);
   if (typeof chainId !== "string" || `eip155:${BigInt(chainId)}` !== network) return false;
   const block = await rpc(rpcUrl, "eth_getBlockByNumber", ["latest", false]);
-  if (!isRecord(block) || typeof block.timestamp !== "string") return false;
-  if (BigInt(block.timestamp) <= BigInt(authorization.validBefore)) return false;
+  if (!isRecord(block) || typeof block.timestamp !== "string" || typeof block.hash !== "string") return false;
+  if (BigInt(block.timestamp) < BigInt(authorization.validBefore) + SETTLED_SECONDS) return false;
   const data = AUTHORIZATION_STATE + word(authorization.from) + word(authorization.nonce);
-  // Of that very block: another node that answers may be behind it.
-  const used = await rpc(rpcUrl, "eth_call", [{ to: asset, data }, block.number]);
+  // At the hash of that block (EIP-1898): another node may be behind it, or have another block at its height.
+  const at = { blockHash: block.hash, requireCanonical: true };
+  const used = await rpc(rpcUrl, "eth_call", [{ to: asset, data }, at]);
   return typeof used === "string" && /^0x0{64}$/.test(used);
 }
 

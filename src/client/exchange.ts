@@ -1,20 +1,21 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
+import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../wire/index.ts";
+import type { Budget } from "./budget.ts";
+import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
 import {
-  decodeHeader,
-  HEADERS,
-  type PaymentPayload,
-  type PaymentRequirements,
-  quoteKey,
-  type Receipt,
-} from "../wire/index.ts";
-import { type Budget, EXPIRY_MARGIN_SECONDS } from "./budget.ts";
-import { type CallName, type Calls, nameOf, type SavedCall, type SavedPayment } from "./calls.ts";
-import { type CallDefinition, priceCeiling, requestOf } from "./definition.ts";
+  type CallDefinition,
+  DEFAULT_VALIDITY_MS,
+  priceCeiling,
+  requestOf,
+  validityCeiling,
+} from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
+import type { Held } from "./held.ts";
 import type { HttpAnswer, Send } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
-import { type Exchanged, isSpared, lost, receiptOf } from "./outcome.ts";
+import { type Exchanged, isSpared, lost } from "./outcome.ts";
 import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
+import { receiptOf } from "./receipt.ts";
 
 export interface CallOptions {
   /** Stops the call. It does not undo a payment, and a job goes on; `pending()` lists a call that was paid for. */
@@ -23,6 +24,11 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** The most that this call may cost, in US dollars. */
   readonly maxPrice?: Usd;
+  /**
+   * True: signs again under `idempotencyKey` on purpose, although an earlier payment may still settle. Both count in the
+   * budget, and both may be taken. @default false
+   */
+  readonly renew?: boolean;
 }
 
 export interface JobCallOptions extends CallOptions {
@@ -77,8 +83,11 @@ export interface ExchangeRoom {
   readonly send: Send;
   readonly calls: Calls;
   readonly budget: Budget;
+  readonly held: Held;
   readonly payer: Payer | undefined;
   readonly trusted: readonly TrustedAsset[];
+  /** For how many milliseconds a signature may be valid. @default by what the seller publishes */
+  readonly maxValidityMs: number | undefined;
   readonly emit: (event: ClientEvent) => void;
 }
 
@@ -87,18 +96,17 @@ export interface Exchange {
   call(definition: CallDefinition, input: object, options: JobCallOptions): Promise<Exchanged>;
   /** Sends a payment that is stored, the same bytes until they are answered. */
   deliver(saved: SavedCall, signal: AbortSignal | undefined): Promise<Exchanged>;
-  /** The end of a call is known: it is not pending any more, and its payment was made, or is not used. */
-  end(saved: SavedCall, how: "made" | "unused"): Promise<void>;
   /** Calls of this API that were paid for and have not ended. */
   pending(): Promise<readonly SavedCall[]>;
 }
 
+type Limits = Pick<PayOptions, "price" | "maxPrice" | "maxValidityMs" | "agreed">;
+type New = Pick<SavedCall, "request" | "fingerprint" | "isKeyRandom" | "earlier"> & CallName;
+
 /** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
 export function createExchange(room: ExchangeRoom): Exchange {
-  const { baseUrl, send, calls, budget, payer, trusted, emit } = room;
-  /** What was paid under keys that callers have chosen, and may choose again, until it has expired. */
-  const past = new Map<string, SavedCall>();
-  /** The last call under such a key: the next one waits for its end. */
+  const { baseUrl, send, calls, budget, held, payer, trusted, emit } = room;
+  /** The last call under a key that its caller has chosen: the next one waits for its end. */
   const turns = new Map<string, Promise<unknown>>();
   /** What earlier runs have left behind counts before anything is signed. */
   let counted: Promise<unknown> | undefined;
@@ -111,44 +119,46 @@ export function createExchange(room: ExchangeRoom): Exchange {
     const { idempotencyKey = newKey(), signal, callbackUrl } = options;
     const name = { baseUrl, resource: definition.name, idempotencyKey };
     const maxPrice = options.maxPrice === undefined ? undefined : parseUsd(options.maxPrice);
-    const { headers, ...written } = requestOf(baseUrl, definition, input, idempotencyKey);
-    const request: SavedCall["request"] = {
-      method: definition.method,
-      ...written,
+    const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
+    const request: SavedRequest = {
+      ...rest,
       headers: {
         ...headers,
         [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
         ...(callbackUrl === undefined ? {} : { [HEADERS.callbackUrl]: new URL(callbackUrl).href }),
       },
     };
+    const isKeyRandom = options.idempotencyKey === undefined;
+    const call = { ...name, request, isKeyRandom, fingerprint: await fingerprintOf(request) };
 
-    const buy = async (): Promise<Exchanged> => {
+    /** Signs for a call. `known` is an earlier one under its key that may still settle. */
+    const buy = async (known?: SavedCall): Promise<Exchanged> => {
+      const charged = known ? (known.ended?.charged ?? "unknown") : "no";
       const answer = await send({ ...request, signal }).catch((cause: unknown) => {
-        throw lost(cause, signal, factsOf(name, "no"));
+        throw lost(cause, signal, factsOf(name, charged));
       });
-      if (answer.status !== 402) return { ...name, answer, saved: undefined, receipt: undefined };
+      if (answer.status !== 402) return { ...name, answer, saved: known, receipt: known?.receipt };
       counted ??= pending();
       await readable(name, counted).catch((error) => {
         counted = undefined;
         throw error;
       });
-      const limits = { price: priceCeiling(definition, input), maxPrice };
-      const { saved, fresh } = await sign(name, request, answer, limits, calls.add);
-      return deliver(saved, signal, fresh ? "new" : "known");
+      const maxValidityMs = room.maxValidityMs ?? validityCeiling(definition);
+      const limits = { price: priceCeiling(definition, input), maxPrice, maxValidityMs };
+      const own = known ? { ...call, earlier: paymentsOf(known) } : call;
+      const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
+      const { saved, fresh } = await sign(own, answer, limits, charged, store);
+      return deliver({ ...saved, request }, signal, fresh ? "new" : "known");
     };
-    if (options.idempotencyKey === undefined) return buy();
+    if (isKeyRandom) return buy();
 
     return inTurn(nameOf(name), signal, async () => {
-      const known = await readable(name, recall(name));
-      if (known && (known.request.url !== request.url || known.request.body !== request.body)) {
-        const message = "the idempotency key names another call, with another input";
-        const reason = "key_mismatch";
-        throw new ResourceError("payment_refused", message, { ...factsOf(name, "unknown"), reason });
-      }
-      // It is stored again before it is sent again.
-      const exchanged = await (known ? deliver(await readable(name, calls.add(known)), signal) : buy());
-      remember(exchanged.saved);
-      return exchanged;
+      const known = await readable(name, calls.find(name));
+      if (!known || (await held.release(known))) return buy();
+      mustMatch(known, call);
+      if (options.renew) return buy(known);
+      const open = await readable(name, reopen(known, request));
+      return deliver({ ...open, request, isKeyRandom }, signal);
     });
   }
 
@@ -157,104 +167,118 @@ export function createExchange(room: ExchangeRoom): Exchange {
     signal: AbortSignal | undefined,
     payment: "new" | "known" | "renewed" = "known",
   ): Promise<Exchanged> {
-    const { resource, idempotencyKey, request } = saved;
+    const { baseUrl, resource, idempotencyKey, request } = saved;
+    if (!request)
+      throw new ResourceError("protocol", "the saved call has no request", factsOf(saved, "unknown"));
     const headers = { ...request.headers, [HEADERS.paymentSignature]: saved.payment.header };
-    budget.count(saved);
-    const answer = await send({ ...request, headers, signal }).catch((cause: unknown) => {
-      throw lost(cause, signal, factsOf(saved, "unknown"));
+    for (const one of paymentsOf(saved)) budget.hold(one);
+    const answer = await send({ ...request, headers, signal }).catch(async (cause: unknown) => {
+      await stayOpen(saved, request);
+      throw lost(cause, signal, factsOf(saved, chargedBy(true, undefined, saved.receipt)));
     });
-    if (answer.status === 402 && payment !== "renewed" && (await hasLapsed(saved.payment))) {
+    if (answer.status === 402 && payment !== "renewed" && (await held.hasLapsed(saved.payment))) {
       return deliver(await renew(saved, answer), signal, "renewed");
     }
 
-    const receipt = receiptOf(answer, saved.payment);
-    if (receipt) emit({ type: "settled", resource, receipt, idempotencyKey });
-    const { paymentState } = readProblem(answer.body);
+    const told = receiptOf(answer, saved.payment);
+    if (told) emit({ type: "settled", resource, receipt: told, idempotencyKey });
     // The answer to an earlier call under this key, and not to a copy of this one.
-    const isUnused = answer.headers.get(HEADERS.paymentUnused) === "true";
-    if (isUnused && payment === "new" && answer.attempts === 1) budget.close(saved, "unused");
-    if (answer.status >= 400 && chargedBy(paymentState, undefined) !== "unknown") {
-      await end(saved, chargedBy(paymentState, receipt) === "no" ? "unused" : "made");
-    } else if (isSpared(answer)) {
-      await end(saved, "unused");
-    } else if (answer.status === 200 && !answer.tooLarge) {
-      await end(saved, "made");
+    const isUnused =
+      payment === "new" && answer.attempts === 1 && answer.headers.get(HEADERS.paymentUnused) === "true";
+    const receipt = isUnused ? undefined : (told ?? saved.receipt);
+    const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
+    const charged = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const isDelivered = answer.status === 200 && !answer.tooLarge;
+    if (isDelivered || chargedBy(true, state, undefined) !== "unknown") {
+      await held.end(saved, { charged, isDelivered, receipt });
+    } else {
+      await stayOpen(saved, request);
     }
-    return { baseUrl, resource, idempotencyKey, answer, saved, receipt };
+    const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
+    return { baseUrl, resource, idempotencyKey, answer, saved: sent, receipt: told ?? saved.receipt };
   }
 
-  /** Signs once more under the same key, for no more and for nobody else, after proof that the first has expired. */
+  /** Stores a call as open that another attempt has ended. */
+  async function reopen(stored: SavedCall, request: SavedRequest): Promise<SavedCall> {
+    if (!stored.ended) return stored;
+    held.reopen(stored);
+    const { isUnused: _, ...payment } = stored.payment;
+    return calls.replace(stored, { ...stored, payment, request, ended: undefined });
+  }
+
+  /** After an outcome that is not known: another process may have ended the call in the meantime. */
+  async function stayOpen(saved: SavedCall, request: SavedRequest): Promise<void> {
+    const stored = await calls.find(saved).catch(() => undefined);
+    if (stored?.payment.header === saved.payment.header) await reopen(stored, request).catch(() => {});
+  }
+
+  /** Signs again under the same key, for no more and for the same payee, after proof that the first payment lapsed unused. */
   async function renew(saved: SavedCall, answer: HttpAnswer): Promise<SavedCall> {
+    const { payment } = saved;
+    const maxValidityMs =
+      room.maxValidityMs ?? Math.max(DEFAULT_VALIDITY_MS, payment.offer.maxTimeoutSeconds * 1000);
     try {
-      const limits = { agreed: saved.payment.offer };
-      const next = await sign(saved, saved.request, answer, limits, (next) => calls.replace(saved, next));
-      // Not before the new one is counted: what it is to cost has been set aside by the old one.
-      budget.close(saved, "unused");
-      return next.saved;
+      const limits = { agreed: payment.offer, maxValidityMs };
+      const next = await sign(saved, answer, limits, "no", (next) => calls.replace(saved, next));
+      return { ...next.saved, request: saved.request };
     } catch (error) {
-      await end(saved, "unused");
+      await calls.remove(saved).catch(() => {});
       throw error;
+    } finally {
+      // Not before the new one is counted: what it is to cost has been set aside by the old one.
+      budget.free(payment);
     }
   }
 
   /** Signs and stores. Not `fresh`: another process has come first with this key, and its payment is the one to send. */
   async function sign(
-    { resource, idempotencyKey }: CallName,
-    request: SavedCall["request"],
+    call: New,
     { headers, body }: HttpAnswer,
-    limits: Pick<PayOptions, "price" | "maxPrice" | "agreed">,
+    limits: Limits,
+    charged: Charged,
     store: (call: SavedCall) => Promise<SavedCall>,
   ): Promise<{ saved: SavedCall; fresh: boolean }> {
+    const { resource, idempotencyKey, request, fingerprint, isKeyRandom, earlier } = call;
     let fresh = false;
     const saved = await pay({
       ...limits,
-      ...{ resource, idempotencyKey, url: request.url, headers, body, payer, budget, trusted },
+      ...{
+        resource,
+        idempotencyKey,
+        url: request?.url ?? "",
+        headers,
+        body,
+        payer,
+        budget,
+        trusted,
+        charged,
+      },
+      review: held.review,
       onChallenge: (offer, usd, currency) => emit({ type: "challenged", resource, offer, usd, currency }),
       async keep(payment) {
         const createdAt = new Date().toISOString();
-        const own = { version: 1, baseUrl, resource, idempotencyKey, request, payment, createdAt } as const;
-        const stored = await store(own);
+        const name = { baseUrl, resource, idempotencyKey };
+        const own = { ...name, request, fingerprint, isKeyRandom, payment, createdAt, version: 1 } as const;
+        const stored = await store(earlier ? { ...own, earlier } : own);
         fresh = stored.payment.header === payment.header;
         const { usd, currency } = payment;
         if (fresh) emit({ type: "signed", resource, usd, currency, idempotencyKey });
         return stored;
       },
     });
+    mustMatch(saved, call);
     return { saved, fresh };
   }
 
-  async function hasLapsed({ header }: SavedPayment): Promise<boolean> {
-    try {
-      return (await payer?.lapsed?.(decodeHeader(header) as PaymentPayload)) === true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** What was paid under this key. */
-  async function recall(name: CallName): Promise<SavedCall | undefined> {
-    const known = past.get(nameOf(name));
-    return known && canSettle(known) ? known : calls.find(name);
-  }
-
-  function remember(saved: SavedCall | undefined): void {
-    for (const [id, call] of past) {
-      if (canSettle(call)) break;
-      past.delete(id);
-    }
-    if (saved) past.set(nameOf(saved), saved);
-  }
-
-  async function end(saved: SavedCall, how: "made" | "unused"): Promise<void> {
-    budget.close(saved, how);
-    // What stays behind is asked for once more, and answered as before: it costs nothing.
-    await calls.remove(saved).catch(() => {});
-  }
-
+  /** Reads what is stored. What may still settle counts in the budget, whoever signed it. */
   async function pending(): Promise<readonly SavedCall[]> {
     const own = (await calls.list()).filter((one) => one.baseUrl === baseUrl);
-    for (const one of own) budget.count(one);
-    return own;
+    for (const one of own) {
+      if (one.ended) held.adopt(one);
+      const isSpent = one.ended?.charged === "yes" || one.ended?.charged === "refunded";
+      if (!isSpent) for (const payment of paymentsOf(one)) budget.hold(payment);
+    }
+    return own.filter(({ ended }) => !ended);
   }
 
   /** Calls under one key go one after the other. */
@@ -279,11 +303,21 @@ export function createExchange(room: ExchangeRoom): Exchange {
     return Promise.race([turn, aborted]);
   }
 
-  return { call, deliver, end, pending };
+  return { call, deliver, pending };
 }
 
-function canSettle({ payment }: SavedCall): boolean {
-  return (payment.validBefore + EXPIRY_MARGIN_SECONDS) * 1000 > Date.now();
+/** @throws ResourceError when the key names a call with another input */
+function mustMatch(known: SavedCall, { fingerprint }: Pick<SavedCall, "fingerprint">): void {
+  if (known.fingerprint === fingerprint) return;
+  const message = "the idempotency key names another call, with another input";
+  const reason = "key_mismatch";
+  throw new ResourceError("payment_refused", message, { ...factsOf(known, "unknown"), reason });
+}
+
+async function fingerprintOf({ url, body = "" }: SavedRequest): Promise<string> {
+  const text = new TextEncoder().encode(`${url}\n${body}`);
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function factsOf({ resource, idempotencyKey }: CallName, charged: Charged): ErrorFacts {

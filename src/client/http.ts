@@ -1,5 +1,6 @@
-import ky, { isHTTPError } from "ky";
-import { HEADERS, PROBLEM_MEDIA_TYPE } from "../wire/index.ts";
+import { pauseAfter } from "../time/retry.ts";
+import { sleep, systemTime, type Time } from "../time/time.ts";
+import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../wire/index.ts";
 import { readProblem } from "./errors.ts";
 
 export interface HttpOptions {
@@ -39,7 +40,9 @@ export interface HttpAnswer {
 
 /** Statuses after which the same bytes may be sent again: the same key and signature cannot charge twice. */
 const RETRIED = [408, 409, 425, 429, 500, 502, 503, 504];
-const LONGEST_DELAY_MS = 15_000;
+const BACKOFF = { firstMs: 300, maxMs: 15_000 };
+/** Between two attempts, whatever the server asks for. */
+const MIN_PAUSE_MS = 100;
 const LARGEST_PROBLEM_BYTES = 1024 * 1024;
 
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
@@ -51,7 +54,16 @@ interface HttpStream {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** The only importer of ky. */
+/** Timers that keep the process alive: a caller waits for what they end. */
+export const timers: Time = {
+  ...systemTime,
+  after(ms, task) {
+    // A longer delay would be over at once.
+    const timer = setTimeout(task, Math.min(ms, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+};
+
 export interface Http {
   /**
    * Sends a request until it is answered. An answer of any status is returned; what is thrown is the lack of one, or
@@ -65,7 +77,7 @@ export interface Http {
 }
 
 export function createHttp(options: HttpOptions): Http {
-  const { maxAnswerBytes } = options;
+  const { maxAnswerBytes, patienceMs } = options;
 
   async function open(
     url: string,
@@ -76,95 +88,92 @@ export function createHttp(options: HttpOptions): Http {
     return { status: response.status, headers: response.headers, chunks: chunksOf(response, signal) };
   }
 
-  const send: Send = async (request) => {
-    const answers = new WeakMap<Response, HttpAnswer>();
-    const patientUntil = performance.now() + options.patienceMs;
-    let left = request.once ? 0 : options.retries;
-    let attempts = 0;
-
-    /** One attempt. The body belongs to it: when it breaks off or drips, the attempt has failed. */
-    const attempt: typeof globalThis.fetch = async (input, init) => {
-      attempts += 1;
-      const mine = attempts;
-      // ky sends a clone again, and what a clone was made of may be collected, and with it the way of an abort to it.
-      const own = request.signal && { signal: AbortSignal.any([request.signal, (input as Request).signal]) };
-      const response = await (options.fetch ?? globalThis.fetch)(input, { ...init, ...own });
-      const { status, headers, ok } = response;
-      const text = await textOf(
-        response,
-        ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES),
-      );
-      const tooLarge = text === undefined;
-      answers.set(response, { status, headers, body: parse(text ?? ""), tooLarge, attempts: mine });
-      return response;
-    };
-
-    /** `undefined` leaves it to ky, which obeys Retry-After. */
-    const mayRetry = (error: Error): boolean | undefined => {
-      const response = isHTTPError(error) ? error.response : undefined;
-      if (response && inProgress(answers.get(response)) && !request.once) {
-        return performance.now() < patientUntil ? undefined : false;
-      }
-      if (response && isFinal(response)) return false;
-      left -= 1;
-      if (left < 0) return false;
-      return response ? undefined : true;
-    };
-
-    let response: Response;
+  /** One attempt. The body belongs to it: when it breaks off or drips, the attempt has failed. */
+  async function attempt(request: HttpRequest): Promise<Omit<HttpAnswer, "attempts">> {
+    const { method, url, headers, body = null, attemptMs = options.attemptMs } = request;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort(request.signal?.reason);
+    const cancel = timers.after(attemptMs, () => {
+      stop.abort(new DOMException(`no answer within ${attemptMs} ms`, "TimeoutError"));
+    });
+    request.signal?.addEventListener("abort", abort);
+    const { signal } = stop;
     try {
-      response = await ky(request.url, {
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal: request.signal ?? null,
-        fetch: attempt,
-        timeout: request.attemptMs ?? options.attemptMs,
-        // A redirect would carry the signature to wherever it points.
-        redirect: "manual",
-        throwHttpErrors: (status) => RETRIED.includes(status),
-        retry: {
-          limit: Number.MAX_SAFE_INTEGER,
-          methods: ["get", "post", "delete"],
-          statusCodes: RETRIED,
-          afterStatusCodes: RETRIED,
-          maxRetryAfter: LONGEST_DELAY_MS,
-          backoffLimit: LONGEST_DELAY_MS,
-          retryOnTimeout: true,
-          jitter: (delay) => delay * (0.75 + Math.random() * 0.5),
-          shouldRetry: ({ error }) => mayRetry(error),
-        },
-      });
-    } catch (error) {
-      if (request.signal?.aborted) throw request.signal.reason;
-      if (!isHTTPError(error)) throw error;
-      response = error.response;
+      // A redirect would carry the signature to wherever it points.
+      const init: RequestInit = { method, headers, body, signal, redirect: "manual" };
+      const response = await orAborted(signal, (options.fetch ?? globalThis.fetch)(url, init));
+      const { status, ok } = response;
+      const most = ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES);
+      const text = await textOf(response, most, signal);
+      signal.throwIfAborted();
+      return { status, headers: response.headers, body: parse(text ?? ""), tooLarge: text === undefined };
+    } finally {
+      cancel();
+      request.signal?.removeEventListener("abort", abort);
     }
-    return answers.get(response) as HttpAnswer;
+  }
+
+  const send: Send = async (request) => {
+    const { signal, once = false } = request;
+    const startedMs = timers.elapsed();
+    for (let attempts = 1; ; attempts += 1) {
+      signal?.throwIfAborted();
+      let answer: HttpAnswer | undefined;
+      let cause: unknown;
+      try {
+        answer = { ...(await attempt(request)), attempts };
+      } catch (error) {
+        signal?.throwIfAborted();
+        cause = error;
+      }
+      const askedMs = answer && parseRetryAfter(answer.headers.get(HEADERS.retryAfter), timers.now());
+      const leftMs = patienceMs - (timers.elapsed() - startedMs);
+      const isPatient = !once && isTemporary(answer);
+      const mayRetry = isPatient
+        ? leftMs > (askedMs ?? 0)
+        : attempts <= (once ? 0 : options.retries) && (askedMs ?? 0) <= Math.max(leftMs, BACKOFF.maxMs);
+      if (!answer) {
+        if (!mayRetry) throw cause;
+      } else if (!RETRIED.includes(answer.status) || !mayRetry || (!isPatient && isFinal(answer))) {
+        return answer;
+      }
+      const pauseMs = askedMs ?? pauseAfter(BACKOFF, attempts) * (0.75 + Math.random() * 0.5);
+      await sleep(timers, Math.max(pauseMs, MIN_PAUSE_MS), signal);
+    }
   };
 
   return { send, open, maxAnswerBytes };
 }
 
-/** Another attempt, or another server, is at work on the same call, or at the evidence of its payment. */
-function inProgress(answer: HttpAnswer | undefined): boolean {
+/**
+ * Another attempt, or another server, is at work on the same call, or at the evidence of its payment; or the buyer's other
+ * calls must end first.
+ */
+function isTemporary(answer: HttpAnswer | undefined): boolean {
   const { code, paymentState } = readProblem(answer?.body);
-  return code === "in_progress" || paymentState === "in_flight";
+  return code === "in_progress" || code === "too_much_outstanding" || paymentState === "in_flight";
 }
 
 /** A server that knows what it says marks what may be sent again by `Retry-After`; of others 409 is final. */
-function isFinal({ headers, status }: Response): boolean {
+function isFinal({ headers, status }: HttpAnswer): boolean {
   if (headers.has(HEADERS.retryAfter)) return false;
   return status === 409 || (headers.get("content-type")?.startsWith(PROBLEM_MEDIA_TYPE) ?? false);
 }
 
+/** The result of `work`, unless `signal` aborts first: not every fetch respects it. */
+function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    work.then(resolve, reject);
+  });
+}
+
 /** The body's text, or `undefined` as soon as it is larger than `most` bytes. */
-async function textOf(response: Response, most: number): Promise<string | undefined> {
-  if (!response.body) return response.text();
+async function textOf(response: Response, most: number, signal: AbortSignal): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let size = 0;
   let text = "";
-  for await (const chunk of chunksOf(response)) {
+  for await (const chunk of chunksOf(response, signal)) {
     size += chunk.byteLength;
     if (size > most) return undefined;
     text += decoder.decode(chunk, { stream: true });
@@ -209,4 +218,13 @@ function parse(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** No header that means something is longer: 64 KiB. */
+const LONGEST_HEADER = 64 * 1024;
+
+/** The document in a header; `undefined` when there is none to be read. */
+export function readHeader(headers: Headers, name: string): unknown {
+  const text = headers.get(name) ?? "";
+  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
 }

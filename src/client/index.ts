@@ -12,7 +12,9 @@ export {
   type Calls,
   memoryCalls,
   type SavedCall,
+  type SavedJob,
   type SavedPayment,
+  type SavedRequest,
   type StorageLike,
   storageCalls,
 } from "./calls.ts";
@@ -32,5 +34,5 @@ export {
   ResourceError,
 } from "./errors.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
-export type { Job, JobUpdate, SavedJob, WaitOptions } from "./job.ts";
+export type { Job, JobUpdate, WaitOptions } from "./job.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

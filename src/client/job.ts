@@ -6,8 +6,19 @@ import {
   type PaymentState,
   type Receipt,
 } from "../wire/index.ts";
-import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
-import type { Http } from "./http.ts";
+import type { SavedCall, SavedJob } from "./calls.ts";
+import {
+  type Charged,
+  chargedBy,
+  type ErrorFacts,
+  ResourceError,
+  readProblem,
+  withRefund,
+} from "./errors.ts";
+import type { Outcome } from "./held.ts";
+import type { Http, HttpAnswer } from "./http.ts";
+import { lost, retryAtOf } from "./outcome.ts";
+import { readReceipt } from "./receipt.ts";
 import { createWatch, isEnd, readDocument } from "./watch.ts";
 
 /** What a job says of itself. `status` may be a word that this version does not know: it means keep waiting. */
@@ -31,19 +42,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** What it throws is ignored. */
   readonly onProgress?: (update: JobUpdate) => void;
-}
-
-/** What has to be kept to come back to a job: plain JSON. */
-export interface SavedJob {
-  readonly resource: string;
-  readonly jobId: string;
-  readonly statusUrl: string;
-  /** Where the job's changes are streamed. Without it, the job's status is asked. */
-  readonly eventsUrl?: string | undefined;
-  readonly idempotencyKey: string;
-  readonly receipt?: Receipt | undefined;
-  readonly expiresAt?: string | undefined;
-  readonly webhookSecret?: string | undefined;
 }
 
 /** A job that has been accepted, and paid where it has a price. Iterate it to see its progress. */
@@ -72,45 +70,60 @@ const UNKNOWN_GRACE_MS = 60_000;
 /** The wait for a job whose server does not say until when it lives. */
 const LONGEST_WAIT_MS = 24 * 3_600_000;
 
-/** Reads a 202; `undefined` when it names no job. */
+/** Reads a 202; `undefined` when it names no job. Its receipt is not checked here. */
 export function readAccepted(body: unknown): JobAccepted | undefined {
-  if (!isRecord(body) || typeof body.jobId !== "string" || typeof body.statusUrl !== "string")
-    return undefined;
-  return body as unknown as JobAccepted;
+  if (!isRecord(body)) return undefined;
+  const { jobId, statusUrl } = body;
+  if (!isText(jobId) || !/^[\x21-\x7e]{1,255}$/.test(jobId) || !isText(statusUrl)) return undefined;
+  const links = ["eventsUrl", "expiresAt", "webhookSecret"].filter((name) => !isText(body[name]));
+  return { ...body, ...Object.fromEntries(links.map((name) => [name, undefined])) } as unknown as JobAccepted;
 }
 
 export interface JobHooks {
-  /** True when a payment was signed for it. */
-  readonly paid: boolean;
+  /** False when it is certain that no payment was signed for the job. */
+  readonly isSigned: boolean;
+  /** The call that started the job, where it is stored. */
+  readonly find: () => Promise<SavedCall | undefined>;
   readonly onUpdate: (update: JobUpdate) => void;
-  /** Called when the end has been seen, before it is told. */
-  readonly onEnd: (paymentState: PaymentState | undefined) => Promise<void>;
+  /** Called when the end of a stored call has been seen, before it is told. */
+  readonly onEnd: (call: SavedCall, outcome: Outcome) => Promise<void>;
 }
 
 export function createJob<Output>(
   http: Http,
   saved: SavedJob,
-  { paid, onUpdate, onEnd }: JobHooks,
+  { isSigned, find, onUpdate, onEnd }: JobHooks,
 ): Job<Output> {
   let receipt = saved.receipt;
+  let call: SavedCall | undefined;
+
+  const chargedIn = (state: PaymentState | undefined): Charged => chargedBy(isSigned, state, receipt);
+
   const facts = (paymentState: PaymentState | undefined): ErrorFacts => ({
     resource: saved.resource,
-    charged: chargedBy(paymentState, receipt),
+    charged: chargedIn(paymentState),
+    retryAt: call && retryAtOf(call, chargedIn(paymentState)),
     paymentState,
     jobId: saved.jobId,
     idempotencyKey: saved.idempotencyKey,
     receipt,
   });
 
+  async function ended(paymentState: PaymentState | undefined, isDelivered: boolean): Promise<void> {
+    if (call) await onEnd(call, { charged: chargedIn(paymentState), isDelivered, receipt });
+  }
+
+  async function onDocument(document: JobDocument): Promise<void> {
+    call ??= await find();
+    receipt = readReceipt(document.receipt, call?.payment) ?? receipt;
+    if (isEnd(document)) await ended(document.paymentState, document.state === "succeeded");
+  }
+
   const { look, documents } = createWatch({
     http,
     statusUrl: saved.statusUrl,
     eventsUrl: saved.eventsUrl,
-
-    async onDocument(document) {
-      receipt = document.receipt ?? receipt;
-      if (isEnd(document)) await onEnd(document.paymentState);
-    },
+    onDocument,
 
     async onOther({ status, body, tooLarge }, waitedMs) {
       const { detail, code, paymentState } = readProblem(body);
@@ -121,8 +134,9 @@ export function createJob<Output>(
         throw new ResourceError("protocol", message, { ...facts(undefined), reason: "too_large" });
       }
       if (!unknown && status !== 410) return;
+      call ??= await find();
       // Its result has been deleted: there is nothing left to come back for.
-      if (status === 410) await onEnd(paymentState);
+      if (status === 410) await ended(paymentState, false);
       throw new ResourceError("http", detail ?? "the server does not know the job", {
         // Who does not know a job does not know what became of its payment.
         ...facts(status === 410 ? paymentState : undefined),
@@ -130,11 +144,6 @@ export function createJob<Output>(
       });
     },
   });
-
-  /** A server that says nothing of a payment for a job that was not paid for has taken none. */
-  function stateOf(document: JobDocument | undefined): PaymentState | undefined {
-    return document?.paymentState ?? (paid ? undefined : "unused");
-  }
 
   async function* updates(signal?: AbortSignal): AsyncGenerator<JobUpdate> {
     for await (const document of documents(signal, true)) {
@@ -170,12 +179,12 @@ export function createJob<Output>(
         if (options.signal?.aborted) throw options.signal.reason;
         if (!timer.signal.aborted) throw error;
         const message = "stopped waiting; the job goes on, come back to it by resume(jobId)";
-        throw new ResourceError("wait_timeout", message, facts(stateOf(last)));
+        throw new ResourceError("wait_timeout", message, facts(last?.paymentState));
       } finally {
         clearTimeout(timeout);
       }
       if (last?.state === "succeeded") return last.result as Output;
-      const state = stateOf(last);
+      const state = last?.paymentState;
       throw new ResourceError("failed", withRefund(last?.error ?? "the job failed", state), {
         ...facts(state),
         failure: last?.code,
@@ -191,11 +200,15 @@ export function createJob<Output>(
 
     async cancel() {
       const url = saved.statusUrl;
-      const { status, body } = await http.send({ method: "DELETE", url, headers: {} });
+      const { status, body } = await http
+        .send({ method: "DELETE", url, headers: {} })
+        .catch((cause: unknown): HttpAnswer => {
+          throw lost(cause, undefined, facts(undefined));
+        });
       if (status === 409) return false;
       if (status >= 200 && status < 300) {
         const document = readDocument(body);
-        if (document && isEnd(document)) await onEnd(document.paymentState);
+        if (document) await onDocument(document);
         return true;
       }
       const { detail, paymentState } = readProblem(body);
@@ -210,6 +223,8 @@ export function createJob<Output>(
     [Symbol.asyncIterator]: () => updates(),
   };
 }
+
+const isText = (value: unknown): value is string => typeof value === "string";
 
 function updateOf({ state, status, progress, message, error, code, paymentState }: JobDocument): JobUpdate {
   return { state, status, progress, message, error, code, paymentState };

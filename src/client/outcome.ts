@@ -1,8 +1,14 @@
-import { formatUsd, parseUsd } from "../../schema/money.ts";
-import { decodeHeader, HEADERS, isRecord, type Receipt, readSettleResponse } from "../wire/index.ts";
-import type { CallName, SavedCall, SavedPayment } from "./calls.ts";
-import { chargedBy, type ErrorFacts, ResourceError, readProblem, withRefund } from "./errors.ts";
-import type { HttpAnswer } from "./http.ts";
+import { HEADERS, isRecord, type Receipt } from "../wire/index.ts";
+import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
+import {
+  type Charged,
+  chargedBy,
+  type ErrorFacts,
+  ResourceError,
+  readProblem,
+  withRefund,
+} from "./errors.ts";
+import { type HttpAnswer, readHeader } from "./http.ts";
 
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
@@ -22,9 +28,11 @@ export function refusal(
 ): ResourceError {
   const { status } = answer;
   const { code, paymentState, requestId, issues, ...problem } = readProblem(answer.body);
+  const charged = chargedBy(saved !== undefined && !isSpared(answer), paymentState, receipt);
   const facts: ErrorFacts = {
     resource,
-    charged: saved && !isSpared(answer) ? chargedBy(paymentState, receipt) : "no",
+    charged,
+    retryAt: saved && retryAtOf(saved, charged),
     idempotencyKey,
     status,
     paymentState,
@@ -52,6 +60,11 @@ export function refusal(
   return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: code });
 }
 
+/** Until when a payment is held that the seller has not charged, as it says. */
+export function retryAtOf(saved: SavedCall, charged: Charged): string | undefined {
+  return charged === "no" ? new Date(expiryOf(saved)).toISOString() : undefined;
+}
+
 /** The word with which a payment was turned down: from the v2 challenge, the receipt header, or the body. */
 export function rejectionOf(answer: Pick<HttpAnswer, "headers">): string | undefined {
   for (const name of [HEADERS.paymentRequired, HEADERS.paymentResponse]) {
@@ -70,39 +83,6 @@ export function rejectionOf(answer: Pick<HttpAnswer, "headers">): string | undef
 export function isSpared({ status, headers }: HttpAnswer): boolean {
   if (status !== 200 || !headers.has(HEADERS.age)) return false;
   return !headers.has(HEADERS.paymentResponse) && !headers.has(HEADERS.xPaymentResponse);
-}
-
-/** The receipt in the answer to a paid request, checked to say success. */
-export function receiptOf(
-  { headers }: HttpAnswer,
-  { offer, usd, currency }: SavedPayment,
-): Receipt | undefined {
-  const settled = readSettleResponse(readHeader(headers, HEADERS.paymentResponse));
-  if (!settled?.success) return undefined;
-  // With an answer that was bought before comes what was paid then.
-  const earlier = headers.get(HEADERS.paymentUnused) === "true" ? settled.amount : undefined;
-  const atomic = earlier !== undefined && /^\d{1,30}$/.test(earlier) ? earlier : offer.amount;
-  return {
-    amount:
-      atomic === offer.amount ? usd : formatUsd((parseUsd(usd) * BigInt(atomic)) / BigInt(offer.amount)),
-    currency,
-    atomicAmount: atomic,
-    asset: offer.asset,
-    network: offer.network,
-    transaction: settled.transaction,
-    payer: settled.payer ?? "",
-    payTo: offer.payTo,
-    settledAt: new Date().toISOString(),
-  };
-}
-
-/** No header that means something is longer: 64 KiB. */
-const LONGEST_HEADER = 64 * 1024;
-
-/** The document in a header; `undefined` when there is none to be read. */
-export function readHeader(headers: Headers, name: string): unknown {
-  const text = headers.get(name) ?? "";
-  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
 }
 
 /** The lack of an answer as an error; the caller's own abort reason stays what it is. */

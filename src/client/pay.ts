@@ -1,3 +1,4 @@
+import { durationText } from "../../schema/duration.ts";
 import { formatAtomic, formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
 import {
   encodeHeader,
@@ -12,21 +13,22 @@ import {
   sameAddress,
 } from "../wire/index.ts";
 import type { Budget } from "./budget.ts";
-import type { SavedCall, SavedPayment } from "./calls.ts";
-import { type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
-import { readHeader } from "./outcome.ts";
+import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
+import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
+import { readHeader } from "./http.ts";
 
 /** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
 export interface Payer {
   /**
-   * Signs one of the offers in `accepts`. Called once per call, after every check that could refuse; once more only
-   * after `lapsed` has proven that what was signed cannot be used.
+   * Signs one of the offers in `accepts`. Called once per key, after every check that could refuse; again only when what
+   * was signed can no longer settle, or on purpose (`renew: true`).
    */
   // biome-ignore lint/suspicious/noExplicitAny: `x402Client` has its own, structurally equal type of a challenge
   createPaymentPayload(required: any): Promise<unknown>;
   /**
-   * True only when it is proven that this payment has not been settled and never can be: it has expired. The client
-   * signs again for a call on no other ground. What it throws is no proof. @default never
+   * True only when it is proven that this payment has not settled and never can. A payer that has this function is asked
+   * before a held payment is released; what it throws proves nothing. Without it, an expired payment is released that the
+   * seller says it did not charge.
    */
   lapsed?(payment: PaymentPayload): Promise<boolean>;
 }
@@ -53,6 +55,12 @@ export interface PayOptions {
   readonly price?: Money | undefined;
   /** The call's own ceiling. */
   readonly maxPrice?: Money | undefined;
+  /** For how many milliseconds a signature may be valid. */
+  readonly maxValidityMs: number;
+  /** What happened to the payments that were signed before under this key. */
+  readonly charged: Charged;
+  /** Releases what the budget holds and can release. */
+  readonly review: () => Promise<void>;
   /** What was agreed to before, when this payment takes the place of one that has expired unused. */
   readonly agreed?: PaymentRequirements;
   readonly trusted: readonly TrustedAsset[];
@@ -64,8 +72,7 @@ export interface PayOptions {
 /** The only place that spends: every rule that could refuse comes first, then one signature. */
 export async function pay(options: PayOptions): Promise<SavedCall> {
   const { resource, idempotencyKey, budget, payer } = options;
-  // What was signed before under this key has been proven unused.
-  const facts: ErrorFacts = { resource, charged: "no", idempotencyKey };
+  const facts: ErrorFacts = { resource, charged: options.charged, idempotencyKey };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
@@ -97,21 +104,30 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
     ? 0n
     : offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
   if (!budget.reserve(dearest)) {
-    throw refuse("over_budget", `costs $${formatUsd(dearest)}, which is more than is left of budget.total`);
+    await options.review();
+    if (!budget.reserve(dearest)) {
+      const held = formatUsd(budget.amounts().held);
+      const message = `costs $${formatUsd(dearest)}, which is more than is left of budget.total ($${held} is held)`;
+      throw refuse("over_budget", message);
+    }
   }
   let saved: SavedCall;
   try {
     const payment = await sign(payer, required, offers, idempotencyKey).catch((cause: unknown) => {
       throw refuse("payer_failed", "the payer could not sign as it was asked to", cause);
     });
+    const seconds = payment.validBefore - Date.now() / 1000;
+    if (!(seconds * 1000 <= options.maxValidityMs)) {
+      throw refuse("too_long", `the payer signed for longer than ${validityText(options)}; it was not sent`);
+    }
     saved = await options.keep(payment).catch((cause: unknown) => {
       throw refuse("not_saved", "the signed payment could not be stored, so it was not sent", cause);
     });
   } finally {
     budget.release(dearest);
   }
-  // In the same breath: nobody can reserve in between.
-  budget.count(saved);
+  // Synchronous with the release, so that no other call can reserve in between.
+  for (const payment of paymentsOf(saved)) budget.hold(payment);
   return saved;
 }
 
@@ -126,6 +142,7 @@ async function sign(
   const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
   if (!payload || !chosen) throw new Error("signed something else");
   return {
+    id: crypto.randomUUID(),
     header: encodeHeader(withIdentifier(payload, required, idempotencyKey)),
     offer: chosen.offer,
     usd: formatUsd(chosen.amount),
@@ -136,8 +153,13 @@ async function sign(
 
 /** Until when the payment can be settled: as it says, else as the seller has asked. */
 function validBefore({ payload, accepted }: PaymentPayload): number {
-  const said = isRecord(payload.authorization) ? Number(payload.authorization.validBefore) : Number.NaN;
-  return said > 0 ? said : Math.ceil(Date.now() / 1000) + accepted.maxTimeoutSeconds;
+  const { authorization, permit2Authorization: permit } = payload;
+  const said = isRecord(authorization) ? authorization.validBefore : isRecord(permit) ? permit.deadline : 0;
+  return Number(said) > 0 ? Number(said) : Math.ceil(Date.now() / 1000) + accepted.maxTimeoutSeconds;
+}
+
+function validityText({ maxValidityMs }: PayOptions): string {
+  return `maxValidity, ${durationText(maxValidityMs)}`;
 }
 
 interface Payable {
@@ -152,7 +174,7 @@ function payable(
   refuse: (reason: RefusalReason, message: string) => ResourceError,
 ): Payable[] {
   const known = required.accepts
-    .filter((offer) => offer.scheme === "exact")
+    .filter(({ scheme, maxTimeoutSeconds }) => scheme === "exact" && maxTimeoutSeconds > 0)
     .map((offer) => ({ offer, asset: assetOf(offer, options.trusted) }));
   const dollars = known.flatMap(({ offer, asset }) =>
     asset ? [{ offer, amount: fromAtomic(BigInt(offer.amount), asset.decimals), asset }] : [],
@@ -171,10 +193,16 @@ function payable(
     ["over_ceiling", options.maxPrice, "maxPrice"],
     ["over_ceiling", options.budget.perCall, "budget.perCall"],
   ];
-  const { agreed } = options;
+  const { agreed, maxValidityMs } = options;
   let left = agreed ? dollars.filter(({ offer }) => isAgreed(offer, agreed)) : dollars;
   if (agreed && left.length === 0) {
     throw refuse("changed_terms", "asks for another payment than the one that was agreed to");
+  }
+  const seconds = left.map(({ offer }) => offer.maxTimeoutSeconds);
+  left = left.filter(({ offer }) => offer.maxTimeoutSeconds * 1000 <= maxValidityMs);
+  if (left.length === 0 && seconds.length > 0) {
+    const asked = `asks for a signature that is valid for ${Math.min(...seconds)} seconds`;
+    throw refuse("too_long", `${asked}, which is above ${validityText(options)}`);
   }
   for (const [reason, limit, name] of rules) {
     if (limit === undefined || left.length === 0) continue;

@@ -1,6 +1,7 @@
+import { sleep } from "../time/time.ts";
 import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../wire/index.ts";
 import { createEventReader } from "./event-stream.ts";
-import { type Http, type HttpAnswer, onHostOf } from "./http.ts";
+import { type Http, type HttpAnswer, onHostOf, timers } from "./http.ts";
 
 export interface WatchOptions {
   readonly http: Http;
@@ -88,7 +89,12 @@ export function createWatch(options: WatchOptions): Watch {
 
     function isNew(document: JobDocument): boolean {
       const before = last;
-      last = JSON.stringify(document);
+      try {
+        last = JSON.stringify(document);
+      } catch {
+        // Nested too deeply to be compared.
+        return true;
+      }
       return last !== before;
     }
 
@@ -123,7 +129,7 @@ export function createWatch(options: WatchOptions): Watch {
             const document = readDocument(JSON.parse(event.data));
             if (!document) return undefined;
             size = 0;
-            etag = event.id === undefined ? undefined : `"${event.id}"`;
+            etag = /^[\x21-\x7e]+$/.test(event.id ?? "") ? `"${event.id}"` : undefined;
             await onDocument(document);
             if (isNew(document)) {
               told = document;
@@ -154,10 +160,10 @@ export function createWatch(options: WatchOptions): Watch {
         } else if (told) {
           failures = 0;
           backoff = FIRST_DELAY_MS;
-          await sleep(jittered(retryMs), signal);
+          await sleep(timers, jittered(retryMs), signal);
           continue;
         }
-        await sleep(askedMs, signal);
+        await sleep(timers, askedMs, signal);
         askedMs = 0;
       }
       // To be told of a change one must have seen a state; the end can be waited for at once.
@@ -179,10 +185,10 @@ export function createWatch(options: WatchOptions): Watch {
       }
       const held = seen?.headers.has("preference-applied") || (!hold && etag !== undefined);
       if (seen && held && eventsUrl === undefined) {
-        await sleep(LEAST_DELAY_MS, signal);
+        await sleep(timers, LEAST_DELAY_MS, signal);
       } else {
         // Never before the server has asked for it.
-        await sleep(Math.max(askedBy(seen?.headers), jittered(backoff)), signal);
+        await sleep(timers, Math.max(askedBy(seen?.headers), jittered(backoff)), signal);
         backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
       }
     }
@@ -194,11 +200,24 @@ export function createWatch(options: WatchOptions): Watch {
   };
 }
 
+/** Reads a job's document; `undefined` when it is none. Its receipt and result are not checked here. */
 export function readDocument(body: unknown): JobDocument | undefined {
   if (!isRecord(body) || typeof body.state !== "string") return undefined;
-  const progress = typeof body.progress === "number" ? body.progress : 0;
-  const status = typeof body.status === "string" ? body.status : body.state;
-  return { ...body, progress, status } as unknown as JobDocument;
+  const { state } = body;
+  const text = (name: string): string | undefined => {
+    const value = body[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  return {
+    ...body,
+    state,
+    progress: typeof body.progress === "number" ? body.progress : 0,
+    status: text("status") ?? state,
+    message: text("message"),
+    error: text("error"),
+    code: text("code"),
+    paymentState: text("paymentState"),
+  } as unknown as JobDocument;
 }
 
 export function isEnd({ state }: JobDocument): boolean {
@@ -212,19 +231,4 @@ function askedBy(headers: Headers | undefined): number {
 
 function jittered(ms: number): number {
   return ms * (0.75 + Math.random() * 0.5);
-}
-
-/** Ends early when `signal` is aborted. */
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    // A longer one would be over at once.
-    const timer = setTimeout(end, Math.min(ms, 2 ** 31 - 1));
-    signal?.addEventListener("abort", end);
-  });
 }

@@ -121,7 +121,7 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
       return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
     }
     note(error);
-    return errorResult(textOf(error, connection.left(), mends), {
+    return errorResult(textOf(error, connection.budget().free, mends), {
       [META.idempotencyKey]: idempotencyKey,
       [META.code]: error.code,
       [META.charged]: error.charged,
@@ -162,7 +162,7 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
 
     payments: ledger.entries,
     pending: connection.pending,
-    left: connection.left,
+    left: () => connection.budget().free,
   };
 }
 

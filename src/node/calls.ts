@@ -47,14 +47,15 @@ export function fileCalls(directory: string, options: FileCallsOptions = {}): Ca
       .sort((a, b) => a.turn - b.turn);
   }
 
-  async function read({ path, hash }: Turn): Promise<SavedCall | undefined> {
+  /** `"gone"`: another process has written a later turn, or has removed the call. */
+  async function read({ path, hash }: Turn): Promise<SavedCall | "gone" | undefined> {
     try {
       const call = readSavedCall(await readFile(path, "utf8"));
       if (call && hashOf(call) === hash) return call;
       onUnreadable(path, "it is damaged, or of a later version");
     } catch (cause) {
-      // Another process has seen the end of the call in the meantime.
-      if (!hasCode(cause, "ENOENT")) onUnreadable(path, cause);
+      if (hasCode(cause, "ENOENT")) return "gone";
+      onUnreadable(path, cause);
     }
     return undefined;
   }
@@ -63,6 +64,7 @@ export function fileCalls(directory: string, options: FileCallsOptions = {}): Ca
   async function last(known: readonly Turn[]): Promise<SavedCall | undefined> {
     for (const turn of known.toReversed()) {
       const call = await read(turn);
+      if (call === "gone") return last(await turns(turn.hash));
       if (call) return call;
     }
     return undefined;
@@ -95,8 +97,15 @@ export function fileCalls(directory: string, options: FileCallsOptions = {}): Ca
       const known = await turns(hashOf(call));
       const holder = await last(known);
       if (holder && !mayFollow(holder)) return holder;
-      if (await write(call, (known.at(-1)?.turn ?? -1) + 1)) return call;
+      if (!(await write(call, (known.at(-1)?.turn ?? -1) + 1))) continue;
+      await drop(known);
+      return call;
     }
+  }
+
+  /** Deletes turns. The last one goes last: after a crash in between it still counts. What cannot be read stays. */
+  async function drop(known: readonly Turn[]): Promise<void> {
+    for (const turn of known) if (await read(turn)) await rm(turn.path, { force: true });
   }
 
   return {
@@ -106,8 +115,7 @@ export function fileCalls(directory: string, options: FileCallsOptions = {}): Ca
       const known = await turns(hashOf(call));
       const holder = await last(known);
       if (holder?.payment.header !== call.payment.header) return;
-      // The last one goes last: after a crash in between it still counts. What cannot be read stays.
-      for (const turn of known) if (await read(turn)) await rm(turn.path, { force: true });
+      await drop(known);
     },
     find: async (name) => last(await turns(hashOf(name))),
     async list() {

@@ -13,7 +13,10 @@ export function savedCall(n: number, payment = `payment ${n}`, more: Partial<Sav
       headers: { "content-type": "application/json", "idempotency-key": `"key-${n}"` },
       body: JSON.stringify({ text: `ü ${n}` }),
     },
+    fingerprint: `fingerprint-${n}`,
+    isKeyRandom: false,
     payment: {
+      id: `id of ${payment}`,
       header: payment,
       offer: {
         scheme: "exact",

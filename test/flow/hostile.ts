@@ -162,6 +162,6 @@ export function stream(
   });
 }
 
-export const receipt = (transaction = "0xabc"): Record<string, string> => ({
+export const receipt = (transaction = `0x${"ab".repeat(32)}`): Record<string, string> => ({
   "payment-response": encodeHeader({ success: true, transaction, network: "eip155:84532" }),
 });

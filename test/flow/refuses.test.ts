@@ -299,7 +299,7 @@ describe("budget.total", () => {
         return { ...signed, accepted: required.accepts[0] };
       },
     };
-    const client = shop.client({ payer, budget: { total: "0.01" } });
+    const client = shop.client({ payer, budget: { total: "0.01" }, maxValidity: "3h" });
     shop.handlers.echo = (_, ctx) => ctx.fail("refused");
     const failed = await client.echo({ text: "x" }).catch((thrown: unknown) => thrown);
     expect(failed).toMatchObject({ failure: "refused", paymentState: "unused" });

@@ -185,10 +185,7 @@ describe("GET /metrics", () => {
       });
     expect(settled("refused")).toBe(1);
     expect(settled("unclear")).toBe(1);
-<<<<<<< HEAD
     expect(figure(samples, "resource402_settle_unclear_total", { resource402_reason: "no_reply" })).toBe(1);
-=======
->>>>>>> cli
     expect(figure(samples, "resource402_settlements_unknown")).toBe(1);
     expect(figure(samples, "resource402_calls_total", { resource402_outcome: "refused" })).toBe(1);
   });

@@ -36,9 +36,6 @@ describe("settings that cannot work are refused when the server is made", () => 
     [
       "no facilitator",
       { facilitator: undefined as never },
-<<<<<<< HEAD
-      /payments\.facilitator: expected the URL of a facilitator, got none/,
-=======
       /payments\.facilitator: expected the URL of a facilitator, got none; add its URL/,
     ],
     ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is not an http URL/],
@@ -51,9 +48,7 @@ describe("settings that cannot work are refused when the server is made", () => 
       "an account for refunds at the zero address",
       { refunds: { account: { address: `0x${"0".repeat(40)}`, signTypedData: async () => "0x" } } },
       /payments\.refunds\.account\.address "0x0+" is the zero address/,
->>>>>>> cli
     ],
-    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is not an http URL/],
     ["an account that cannot sign", { refunds: { account: "0x12" as never } }, /payments\.refunds\.account/],
     [
       "a node without an address",
@@ -119,11 +114,7 @@ describe("a facilitator that cannot serve is found out at start", () => {
 
   it("when it cannot be reached, by its address", async () => {
     const server = await serverWith({ facilitator: "http://127.0.0.1:9" });
-<<<<<<< HEAD
-    await expect(server.start()).rejects.toThrow(/the facilitator 127\.0\.0\.1:9 does not say/);
-=======
     await expect(server.start()).rejects.toThrow(/facilitator 127\.0\.0\.1:9 does not say/);
->>>>>>> cli
     await server.stop(0);
   });
 

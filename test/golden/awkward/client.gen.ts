@@ -76,12 +76,14 @@ export function createClient(options: ClientOptions): Client {
         per: "name",
       },
       defaults: { "content-type": "a\"b" },
+      timeoutMs: 20000,
     }),
     schedule: resource({
       name: "schedule",
       method: "POST",
       path: "/v1/schedules/:queue",
       price: { kind: "quoted", min: "0.01", max: "0.50", per: "task" },
+      timeoutMs: 5000,
     }),
     shapes: jobResource({
       name: "shapes",
@@ -94,6 +96,7 @@ export function createClient(options: ClientOptions): Client {
           { kind: "perUnit", field: "labels", usd: "0.001", unit: 2, per: "pair of labels", max: "0.002" },
         ],
       },
+      timeoutMs: 390000,
     }),
     pending,
   };

@@ -66,7 +66,13 @@ export const MIGRATIONS = [
    CREATE INDEX jobs_waiting ON jobs (resource, created_at, id) WHERE status = 'queued';
    CREATE INDEX jobs_running ON jobs (resource, created_at, id) WHERE status = 'running';`,
   // One column for the money of a call (phase) and one for the work of a job replace payment_state, open and status; status
-  // stays as an index. Each old state becomes the phase that asks for evidence again where the old one had none.
+  // stays as an index. Whatever an old record leaves open is asked for again:
+  // - A refund was written only for a settled payment, together with the failure, and deleted only long after it was paid.
+  //   So a settled call that failed and has no refund was refunded.
+  // - in_flight: submitted, and (see callOf) ambiguous. So is what should have been in_flight before its work began.
+  // - unused and ended: void. An old refusal may have been wrong, so the chain is asked once, not before a day has passed,
+  //   so that these calls do not all come at once.
+  // - A signed refund may have been sent.
   `ALTER TABLE calls RENAME COLUMN payment_state TO phase;
    ALTER TABLE jobs ADD COLUMN phase TEXT NOT NULL DEFAULT 'void';
    ALTER TABLE jobs ADD COLUMN work TEXT NOT NULL DEFAULT 'failed';
@@ -75,27 +81,53 @@ export const MIGRATIONS = [
    CREATE INDEX quotes_until ON quotes (until);
    CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
    UPDATE calls SET phase = CASE
-     WHEN phase = 'in_flight' THEN 'submitted'
-     WHEN phase = 'settled' THEN CASE
-       WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
-       WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id) THEN 'refunded'
-       WHEN job_id IS NULL AND open = 1 THEN 'charged'
-       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) THEN 'charged'
+     WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
+     WHEN EXISTS (SELECT 1 FROM refunds WHERE call_id = calls.id) THEN 'refunded'
+     WHEN network = '' THEN CASE
+       WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' ELSE 'delivered' END
+       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL) THEN 'open'
+       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
        ELSE 'delivered' END
-     WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' WHEN network = '' THEN 'delivered' ELSE 'void' END
-     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND ended_at IS NULL) THEN 'open'
-     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
-     WHEN network = '' THEN 'delivered' ELSE 'void' END;
-   UPDATE calls SET retry_at = 8.64e15
-     WHERE NOT (phase = 'submitted' OR (job_id IS NULL AND phase IN ('open', 'charged')));
+     WHEN calls.phase = 'in_flight' THEN 'submitted'
+     WHEN calls.phase = 'settled' THEN CASE
+       WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'charged' WHEN failed = 1 THEN 'refunded' ELSE 'delivered' END
+       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL
+         AND NOT (charge = 'after' AND status = 'awaiting_payment')) THEN 'charged'
+       WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status IN ('failed', 'cancelled', 'expired')) THEN 'refunded'
+       ELSE 'delivered' END
+     WHEN job_id IS NULL THEN CASE WHEN open = 0 THEN 'void' WHEN charge = 'after' THEN 'open' ELSE 'submitted' END
+     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) AND charge = 'after' THEN 'open'
+     WHEN EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL) THEN 'submitted'
+     ELSE 'void' END;
+   UPDATE calls SET retry_at = CASE
+     WHEN calls.phase = 'submitted' OR (job_id IS NULL AND calls.phase IN ('open', 'charged')) THEN retry_at
+     WHEN calls.phase = 'void' AND network <> '' AND valid_before < 1e12
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND status = 'succeeded')
+       THEN max(valid_before * 1000 + 180000, created_at + 86400000)
+     ELSE 8.64e15 END;
    UPDATE jobs SET
      paid = CASE WHEN EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id AND network <> '') THEN 1 ELSE 0 END,
-     phase = coalesce((SELECT phase FROM calls WHERE calls.id = call_id),
-       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END),
-     work = CASE status WHEN 'queued' THEN 'waiting' WHEN 'running' THEN 'running' WHEN 'succeeded' THEN 'done'
-       WHEN 'cancelled' THEN 'canceled' WHEN 'awaiting_payment' THEN
-         CASE WHEN EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id AND charge = 'before') THEN 'waiting' ELSE 'done' END
-       ELSE status END;
+     phase = coalesce((SELECT calls.phase FROM calls WHERE calls.id = call_id),
+       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END);
+   UPDATE jobs SET work = CASE
+     WHEN phase = 'submitted' AND EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id AND charge = 'before')
+       THEN CASE WHEN status = 'cancelled' THEN 'canceled' WHEN ended_at IS NULL THEN 'waiting' ELSE 'failed' END
+     WHEN phase = 'submitted' THEN CASE WHEN status IN ('awaiting_payment', 'succeeded') THEN 'done' ELSE 'failed' END
+     WHEN status = 'cancelled' THEN 'canceled'
+     WHEN status = 'expired' THEN 'expired'
+     WHEN status = 'failed' OR phase IN ('owed', 'refunded') THEN 'failed'
+     WHEN status = 'succeeded' OR phase = 'delivered' THEN 'done'
+     WHEN phase = 'void' THEN 'failed'
+     WHEN status = 'running' THEN 'running' ELSE 'waiting' END;
+   UPDATE jobs SET
+     status = CASE WHEN phase = 'submitted' THEN 'awaiting_payment' ELSE CASE work WHEN 'waiting' THEN 'queued'
+       WHEN 'done' THEN 'succeeded' WHEN 'canceled' THEN 'cancelled' ELSE work END END,
+     owner = CASE WHEN phase <> 'submitted' AND work = 'running' THEN owner END,
+     ended_at = CASE WHEN phase = 'submitted' OR work IN ('waiting', 'running') THEN NULL
+       ELSE coalesce(ended_at, updated_at) END,
+     expires_at = CASE WHEN phase = 'submitted' OR work IN ('waiting', 'running') THEN NULL
+       ELSE coalesce(expires_at, updated_at + 604800000) END;
+   UPDATE refunds SET state = 'signed' WHERE state = 'owed' AND rest LIKE '%"payment":{%';
    DROP INDEX calls_unpaid; DROP INDEX calls_open; DROP INDEX calls_old; DROP INDEX calls_doubtful;
    DROP INDEX refunds_owed; DROP INDEX refunds_due;
    DROP INDEX calls_tally;
@@ -364,8 +396,9 @@ export type RefundRow = {
 
 type RefundRest = Omit<
   RefundRecord,
-  "id" | "callId" | "resource" | "state" | "currency" | "retryAt" | "createdAt"
->;
+  "id" | "callId" | "resource" | "state" | "ambiguous" | "currency" | "retryAt" | "createdAt"
+> &
+  Partial<Pick<RefundRecord, "ambiguous">>;
 
 export function refundRow(refund: RefundRecord): RefundRow {
   const { id, callId, resource, state, currency, retryAt, createdAt, ...others } = refund;
@@ -385,19 +418,18 @@ export function refundRow(refund: RefundRecord): RefundRow {
 
 export function refundOf(row: RefundRow): RefundRecord {
   const rest = JSON.parse(row.rest) as RefundRest;
-  // An earlier release kept a signed transfer in state `owed`, and may have sent it.
-  const isOld = (rest as Partial<RefundRest>).ambiguous === undefined;
-  const isSigned = isOld && row.state === "owed" && rest.payment !== undefined;
   return {
     ...rest,
-    ...(isOld ? { ambiguous: isSigned, resolution: undefined } : {}),
+    // An earlier release did not record whether a transfer was sent.
+    ambiguous: rest.ambiguous ?? row.state === "signed",
+    resolution: rest.resolution,
     id: row.id,
     callId: row.call_id,
     jobId: rest.jobId,
     resource: row.resource,
-    state: isSigned ? "signed" : row.state,
+    state: row.state,
     currency: row.currency,
-    payment: rest.payment,
+    payment: rest.payment && withAsset(rest.payment),
     transaction: rest.transaction,
     problem: rest.problem,
     retryAt: row.retry_at,

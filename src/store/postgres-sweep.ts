@@ -24,7 +24,7 @@ export async function sweepPostgres(
        WHERE expires_at <= $1::float8 AND phase <> 'submitted' AND NOT ${owed("jobs.call_id")}
        ORDER BY expires_at LIMIT $2::int8 FOR UPDATE OF jobs SKIP LOCKED
      ), held AS MATERIALIZED (
-       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old) AND phase <> 'submitted'
+       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old)
        FOR UPDATE SKIP LOCKED
      ), gone AS (
        DELETE FROM ${schema}.jobs WHERE id IN (

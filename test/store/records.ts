@@ -32,7 +32,7 @@ export const answer = {
   body: '{"zoë":"\\u0000"}',
 };
 
-/** A call by Alice whose payment and key are named after its id, begun now and valid for ten minutes. */
+/** A paid call by Alice whose payment and key are named after its id, begun now and valid for ten minutes. */
 export function call(
   id: string,
   part: Partial<Omit<CallRecord, "identity">> & { identity?: Partial<PaymentIdentity> } = {},
@@ -42,17 +42,23 @@ export function call(
     resource: "upscale",
     key: `key of ${id}`,
     fingerprint: `input of ${id}`,
+    requestHash: `request of ${id}`,
     payment: {
       network: "eip155:84532",
+      asset: { symbol: "USDC", decimals: 6 },
       version: 2,
       payload: { x402Version: 2, accepted: requirements, payload: { signature: "0x01" } },
       requirements,
     },
     value: 50_000,
-    charge: "before",
-    paymentState: "unused",
+    charge: "after",
+    cancel: "refund",
+    phase: "open",
+    ambiguous: false,
     answer: undefined,
     receipt: undefined,
+    reason: undefined,
+    resolution: undefined,
     jobId: undefined,
     owner: undefined,
     tries: 0,
@@ -71,6 +77,13 @@ export function call(
   };
 }
 
+/** A free call with a key. */
+export function freeCall(id: string, part: Parameters<typeof call>[1] = {}): CallRecord {
+  const nobody = { network: "", payer: "", nonce: `call ${id}`, bytesHash: "", validBefore: 0 };
+  return call(id, { payment: undefined, value: 0, ...part, identity: { ...nobody, ...part.identity } });
+}
+
+/** A job that waits for a worker. */
 export function job(id: string, callId: string, part: Partial<JobRecord> = {}): JobRecord {
   return {
     id,
@@ -78,12 +91,12 @@ export function job(id: string, callId: string, part: Partial<JobRecord> = {}): 
     callId,
     payer: "0xalice",
     input: { imageUrl: "https://example.test/cat.png", scale: 4 },
-    status: "queued",
+    phase: "open",
+    work: "waiting",
     progress: 0,
     message: undefined,
     result: undefined,
     failure: undefined,
-    paymentState: "unused",
     receipt: undefined,
     owner: undefined,
     attempt: 0,
@@ -117,9 +130,11 @@ export function refund(id: string, callId: string, part: Partial<RefundRecord> =
     currency: "USDC",
     domain: { name: "USDC", version: "2" },
     state: "owed",
+    ambiguous: false,
     payment: undefined,
     transaction: undefined,
     problem: undefined,
+    resolution: undefined,
     tries: 0,
     retryAt: START,
     createdAt: START,

@@ -8,7 +8,7 @@ import { Unusable } from "./postgres-connection.ts";
  * That is kept as text, since Postgres' own JSON refuses U+0000. Ids sort by their bytes, whatever the database's
  * collation.
  */
-const MIGRATIONS = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE $.calls (
      id text COLLATE "C" PRIMARY KEY, resource text NOT NULL, key text, fingerprint text NOT NULL,
      network text NOT NULL, payer text NOT NULL, nonce text NOT NULL, valid_before float8 NOT NULL,
@@ -132,7 +132,7 @@ const MIGRATIONS = [
    ALTER TABLE $.calls DROP COLUMN open;
    CREATE INDEX calls_tally ON $.calls (created_at) INCLUDE (resource, phase, network, value, job_id, ended_at, failed);
    CREATE INDEX calls_unsettled ON $.calls (payer) WHERE phase IN ('open', 'submitted');
-   CREATE INDEX calls_due ON $.calls (retry_at) WHERE retry_at < 8.64e15;
+   CREATE INDEX calls_due ON $.calls (retry_at, created_at, id) WHERE retry_at < 8.64e15;
    CREATE INDEX calls_old ON $.calls (sweep_at) WHERE held = 0 AND phase <> 'submitted';
    CREATE INDEX calls_unconfirmed ON $.calls (created_at, id) WHERE phase = 'submitted' AND tries > 0;
    CREATE INDEX calls_free ON $.calls (id) WHERE network = '' AND job_id IS NULL;

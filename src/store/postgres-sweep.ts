@@ -1,5 +1,5 @@
 import type { Opened } from "./postgres-open.ts";
-import { NEVER } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-rows.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**
@@ -46,7 +46,7 @@ export async function sweepPostgres(
   const calls = await removed(
     next(
       "calls",
-      `held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
+      `held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER_SQL} AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
       "sweep_at",
     ),
     [at, limit],

@@ -7,7 +7,7 @@ import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
 import { postgresTally } from "./postgres-tally.ts";
-import { NEVER } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { State } from "./state.ts";
 import { type JobListener, type JobRecord, MAX_QUOTES, newSecret, newsOf, type Store } from "./store.ts";
 
@@ -140,7 +140,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
     dueCalls({ limit, own = "" }) {
       return readCalls(
-        `retry_at < ${NEVER} AND retry_at <= ${NOW} AND (owner = $3::text OR ${orphaned("calls")})
+        `retry_at < ${NEVER_SQL} AND retry_at <= ${NOW} AND (owner = $3::text OR ${orphaned("calls")})
          ORDER BY retry_at, created_at, id LIMIT $2::int8`,
         [time(), limit, toText(own)],
       );

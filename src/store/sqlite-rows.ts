@@ -134,7 +134,7 @@ export const MIGRATIONS = [
    ALTER TABLE calls DROP COLUMN open;
    CREATE INDEX calls_tally ON calls (created_at, resource, phase, network, value, job_id, ended_at, failed);
    CREATE INDEX calls_unsettled ON calls (payer) WHERE phase IN ('open', 'submitted');
-   CREATE INDEX calls_due ON calls (retry_at) WHERE retry_at < 8.64e15;
+   CREATE INDEX calls_due ON calls (retry_at, created_at, id) WHERE retry_at < 8.64e15;
    CREATE INDEX calls_old ON calls (sweep_at) WHERE held = 0 AND phase <> 'submitted';
    CREATE INDEX calls_unconfirmed ON calls (created_at, id) WHERE phase = 'submitted' AND tries > 0;
    CREATE INDEX calls_free ON calls (id) WHERE network = '' AND job_id IS NULL;
@@ -144,6 +144,8 @@ export const MIGRATIONS = [
 
 /** In the column of a call that nobody has to look at: the last moment of JavaScript's calendar. */
 export const NEVER = 8.64e15;
+/** The same in SQL. SQLite uses an index only for a query that writes its condition in the same way. */
+export const NEVER_SQL = "8.64e15";
 
 // Aliases, not interfaces: those would not be taken for named parameters.
 export type CallRow = {

@@ -9,6 +9,7 @@ import {
   jobRow,
   MIGRATIONS,
   NEVER,
+  NEVER_SQL,
   type RefundRow,
   refundOf,
   refundRow,
@@ -86,15 +87,16 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
        WHERE payer = ? AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= ?`,
     ),
     due: prepare<CallRow>(
-      `SELECT * FROM calls WHERE retry_at < ${NEVER} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
+      `SELECT * FROM calls WHERE retry_at < ${NEVER_SQL} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
        ORDER BY retry_at, created_at, id LIMIT :limit`,
     ),
     /** How many free calls are kept, counted up to a limit. */
     free: prepare<{ calls: number }>(
-      "SELECT count(*) AS calls FROM (SELECT 1 FROM calls WHERE network = '' AND job_id IS NULL LIMIT ?)",
+      `SELECT count(*) AS calls FROM (
+         SELECT 1 FROM calls INDEXED BY calls_free WHERE network = '' AND job_id IS NULL LIMIT ?)`,
     ),
     old: prepare<Pick<CallRow, "id">>(
-      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= :at
+      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER_SQL} AND sweep_at <= :at
          AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
     ),
     letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),

@@ -1,5 +1,6 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
+import { MIGRATIONS } from "./sqlite-migrations.ts";
 import {
   type CallRow,
   callOf,
@@ -7,7 +8,6 @@ import {
   type JobRow,
   jobOf,
   jobRow,
-  MIGRATIONS,
   NEVER,
   NEVER_SQL,
   type RefundRow,

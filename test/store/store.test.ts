@@ -1,8 +1,10 @@
+import { memoryStore } from "resource402/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Begun, CallRecord, ClaimOptions, JobRecord, Limits, Store } from "../../src/store/store.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   CALL_LIFE_MS,
+  MAX_QUOTES,
   REFUND_LIFE_MS,
   TOMBSTONE_LIFE_MS,
 } from "../../src/store/store.ts";
@@ -189,9 +191,14 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("counts a void job, and no free call that was delivered", async () => {
       const voided = { phase: "void" } as const;
-      await given(call("c1", { ...same, ...voided, jobId: "j1" }), job("j1", "c1", { ...voided, work: "failed" }));
+      await given(
+        call("c1", { ...same, ...voided, jobId: "j1" }),
+        job("j1", "c1", { ...voided, work: "failed" }),
+      );
       await given(freeCall("c2", { fingerprint: "free", phase: "delivered", answer }));
-      expect(await store.begin(call("c3", same), undefined, { durable: true, ...since(START) })).toMatchObject({
+      expect(
+        await store.begin(call("c3", same), undefined, { durable: true, ...since(START) }),
+      ).toMatchObject({
         because: "duplicate",
       });
       const free = freeCall("c4", { fingerprint: "free" });
@@ -416,7 +423,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
 
     it("is guarded by a call that no server owns, dead or alive", async () => {
-      const take = { durable: true, call: { id: "c1", when: { unowned: true }, set: { owner: "s2" } } } as const;
+      const take = {
+        durable: true,
+        call: { id: "c1", when: { unowned: true }, set: { owner: "s2" } },
+      } as const;
       expect(await store.change(take)).toBeUndefined();
       await store.change({ durable: true, call: { id: "c1", set: { owner: undefined } } });
       expect(await store.change(take)).toMatchObject({ call: { owner: "s2" } });
@@ -819,10 +829,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await store.attend("alive", 1000);
       await queue(
         ["queued", { createdAt: START + 4 }],
-        [
-          "of the dead",
-          { createdAt: START + 2, work: "running", owner: "dead", claim: "old", startedAt: 7 },
-        ],
+        ["of the dead", { createdAt: START + 2, work: "running", owner: "dead", claim: "old", startedAt: 7 }],
         ["of nobody", { createdAt: START + 3, work: "running", failures: 2 }],
         ["of the living", { work: "running", owner: "alive" }],
         ["done", { phase: "void", work: "failed", owner: "dead" }],
@@ -976,7 +983,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("keeps a call whose job is kept", async () => {
       await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1"));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ durable: true, job: { id: "j1", set: { phase: "delivered", work: "done", expiresAt: old } } });
+      await store.change({
+        durable: true,
+        job: { id: "j1", set: { phase: "delivered", work: "done", expiresAt: old } },
+      });
       expect(await store.sweep(old, 1000)).toBe(2);
       expect(await store.call("c1")).toBeUndefined();
     });
@@ -1052,4 +1062,19 @@ describe.each(kinds)("a store %s", (_name, make) => {
       });
     });
   });
+});
+
+it("a store in memory keeps a bounded number of quotes: the oldest go first", async () => {
+  const store = memoryStore({ now: () => START });
+  for (let n = 0; n <= MAX_QUOTES; n += 1) {
+    await store.keepQuote({ id: `q${n}`, value: `${n}`, until: START + 1 });
+  }
+  expect(await store.quote("q0")).toBeUndefined();
+  expect(await store.quote("q1")).toBe("1");
+  expect(await store.quote(`q${MAX_QUOTES}`)).toBe(`${MAX_QUOTES}`);
+});
+
+it("a store in memory is complete since it was made, or since it is said to be", () => {
+  expect(memoryStore({ now: () => START }).completeSince).toBe(START);
+  expect(memoryStore({ completeSince: 0 }).completeSince).toBe(0);
 });

@@ -84,13 +84,21 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
         createdAt: START - HOUR,
       } as const;
       const ended = { work: "failed", createdAt: START - HOUR, expiresAt: START - HOUR } as const;
-      await store.begin(call(`moving-c${n}`, moving), job(`moving-j${n}`, `moving-c${n}`, { ...ended, phase: "submitted" }), {
-        durable: true,
-      });
+      await store.begin(
+        call(`moving-c${n}`, moving),
+        job(`moving-j${n}`, `moving-c${n}`, { ...ended, phase: "submitted" }),
+        {
+          durable: true,
+        },
+      );
       const owing = { ...closed, phase: "owed", jobId: `owing-j${n}`, createdAt: START - HOUR } as const;
-      await store.begin(call(`owing-c${n}`, owing), job(`owing-j${n}`, `owing-c${n}`, { ...ended, phase: "owed" }), {
-        durable: true,
-      });
+      await store.begin(
+        call(`owing-c${n}`, owing),
+        job(`owing-j${n}`, `owing-c${n}`, { ...ended, phase: "owed" }),
+        {
+          durable: true,
+        },
+      );
       const owed = { jobId: `owing-j${n}`, createdAt: START - REFUND_LIFE_MS } as const;
       await store.change({ durable: true, refund: { add: refund(`r${n}`, `owing-c${n}`, owed) } });
       // Without a job: the call itself is what must stay.
@@ -99,9 +107,13 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
         undefined,
         { durable: true },
       );
-      await store.begin(call(`back-c${n}`, { ...closed, phase: "owed", createdAt: START - HOUR }), undefined, {
-        durable: true,
-      });
+      await store.begin(
+        call(`back-c${n}`, { ...closed, phase: "owed", createdAt: START - HOUR }),
+        undefined,
+        {
+          durable: true,
+        },
+      );
       await store.change({
         durable: true,
         refund: {

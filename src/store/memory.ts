@@ -14,7 +14,7 @@ import {
   maySweepRefund,
   take,
 } from "./rules.ts";
-import { isClaimable } from "./state.ts";
+import { isClaimable, statusOf } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
 import { MAX_QUOTES, newSecret, newsOf, TOMBSTONE_LIFE_MS } from "./store.ts";
 import { tallyOf } from "./tally.ts";
@@ -120,7 +120,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
         }
       }
       if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
-      if (!job && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
+      const isFree = !job && call.payment === undefined;
+      if (isFree && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) putJob(job);
@@ -216,7 +217,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       for (const { id } of oldRefunds) refunds.delete(id);
       const forgotten = first(limit, tombstones, ([, until]) => until <= at);
       for (const [id] of forgotten) tombstones.delete(id);
-      for (const [id, { until }] of quotes) if (until <= at) quotes.delete(id);
+      for (const [id, { until }] of quotes) if (until <= now()) quotes.delete(id);
       for (const owner of livesUntil.keys()) {
         if (alive(owner)) continue;
         livesUntil.delete(owner);
@@ -231,7 +232,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
     async recentJobs({ ended, limit }) {
       const time = (job: JobRecord): number => (ended ? job.endedAt : undefined) ?? job.createdAt;
-      const waits = (job: JobRecord): number => (ended || job.work === "running" ? 0 : 1);
+      const waits = (job: JobRecord): number => (ended || statusOf(job) === "running" ? 0 : 1);
       const found = ended
         ? [...jobs.values()].filter(({ id }) => !unfinished.has(id))
         : those(unfinished, jobs);

@@ -121,7 +121,7 @@ async function refusal(
            WHERE payer = $1 AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= $2::float8`,
           [payer, settleableSince],
         ),
-    isFull(query, schema, job, limits),
+    isFull(query, schema, call, job, limits),
   ]);
   if (holder) return { begun: false, because: "taken", holder };
   if (duplicate[0]) return { begun: false, because: "duplicate", holder: callTable.record(duplicate[0]) };
@@ -134,11 +134,12 @@ async function refusal(
 async function isFull(
   query: Transaction["query"],
   schema: string,
+  call: CallRecord,
   job: JobRecord | undefined,
   { queued = {}, freeCalls }: Limits,
 ): Promise<boolean> {
   if (!job) {
-    if (freeCalls === undefined) return false;
+    if (freeCalls === undefined || call.payment !== undefined) return false;
     const rows = await query<{ calls: number }>(
       `SELECT count(*)::int AS calls FROM (
          SELECT 1 FROM ${schema}.calls WHERE network = '' AND job_id IS NULL LIMIT $1::int8

@@ -61,6 +61,10 @@ async function changeWithin(
 
   const write = writing(schema, step, next, newsOf);
   if (write) transaction.query(write.text, write.values);
+  if (next.job && step.job?.set === "forget") {
+    // Its call goes when its own time has come. A statement of its own: one must not change a row twice.
+    transaction.query(`UPDATE ${schema}.calls SET held = 0 WHERE id = $1`, [toText(next.job.callId)]);
+  }
   return next;
 }
 
@@ -94,9 +98,6 @@ function writing(
   if (next.job) {
     if (step.job?.set === "forget") {
       parts.push(`DELETE FROM ${schema}.jobs WHERE id = $${add([toText(next.job.id)])}`);
-      // Its call goes when its own time has come.
-      if (!next.call)
-        parts.push(`UPDATE ${schema}.calls SET held = 0 WHERE id = $${add([toText(next.job.callId)])}`);
     } else update(jobTable, "jobs", next.job);
     const channel = add(newsOf(next.job));
     told = `SELECT pg_notify($${channel}, $${channel + 1})`;

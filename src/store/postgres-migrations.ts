@@ -8,7 +8,7 @@ import { Unusable } from "./postgres-connection.ts";
  * That is kept as text, since Postgres' own JSON refuses U+0000. Ids sort by their bytes, whatever the database's
  * collation.
  */
-const MIGRATIONS = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE $.calls (
      id text COLLATE "C" PRIMARY KEY, resource text NOT NULL, key text, fingerprint text NOT NULL,
      network text NOT NULL, payer text NOT NULL, nonce text NOT NULL, valid_before float8 NOT NULL,
@@ -65,7 +65,13 @@ const MIGRATIONS = [
    CREATE INDEX jobs_waiting ON $.jobs (resource, created_at, id) WHERE status = 'queued';
    CREATE INDEX jobs_running ON $.jobs (resource, created_at, id) WHERE status = 'running';`,
   // One column for the money of a call (phase) and one for the work of a job replace payment_state, open and status; status
-  // stays as an index. Each old state becomes the phase that asks for evidence again where the old one had none.
+  // stays as an index. Whatever an old record leaves open is asked for again:
+  // - A refund was written only for a settled payment, together with the failure, and deleted only long after it was paid.
+  //   So a settled call that failed and has no refund was refunded.
+  // - in_flight: submitted, and (see callOf) ambiguous. So is what should have been in_flight before its work began.
+  // - unused and ended: void. An old refusal may have been wrong, so the chain is asked once, not before a day has passed,
+  //   so that these calls do not all come at once.
+  // - A signed refund may have been sent.
   `ALTER TABLE $.calls RENAME COLUMN payment_state TO phase;
    ALTER TABLE $.jobs ADD COLUMN phase text NOT NULL DEFAULT 'void',
      ADD COLUMN work text NOT NULL DEFAULT 'failed', ADD COLUMN paid int2 NOT NULL DEFAULT 0;
@@ -73,34 +79,60 @@ const MIGRATIONS = [
    CREATE INDEX quotes_until ON $.quotes (until);
    CREATE TABLE $.secrets (name text PRIMARY KEY, value text NOT NULL);
    UPDATE $.calls AS calls SET phase = CASE
-     WHEN phase = 'in_flight' THEN 'submitted'
-     WHEN phase = 'settled' THEN CASE
-       WHEN EXISTS (SELECT 1 FROM $.refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
-       WHEN EXISTS (SELECT 1 FROM $.refunds WHERE call_id = calls.id) THEN 'refunded'
-       WHEN job_id IS NULL AND open = 1 THEN 'charged'
-       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) THEN 'charged'
+     WHEN EXISTS (SELECT 1 FROM $.refunds AS refunds WHERE call_id = calls.id AND state <> 'paid') THEN 'owed'
+     WHEN EXISTS (SELECT 1 FROM $.refunds AS refunds WHERE call_id = calls.id) THEN 'refunded'
+     WHEN network = '' THEN CASE
+       WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' ELSE 'delivered' END
+       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL) THEN 'open'
+       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
        ELSE 'delivered' END
-     WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'open' WHEN network = '' THEN 'delivered' ELSE 'void' END
-     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND ended_at IS NULL) THEN 'open'
-     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status <> 'succeeded') THEN 'void'
-     WHEN network = '' THEN 'delivered' ELSE 'void' END;
-   UPDATE $.calls SET retry_at = 8.64e15
-     WHERE NOT (phase = 'submitted' OR (job_id IS NULL AND phase IN ('open', 'charged')));
+     WHEN calls.phase = 'in_flight' THEN 'submitted'
+     WHEN calls.phase = 'settled' THEN CASE
+       WHEN job_id IS NULL THEN CASE WHEN open = 1 THEN 'charged' WHEN failed = 1 THEN 'refunded' ELSE 'delivered' END
+       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL
+         AND NOT (charge = 'after' AND status = 'awaiting_payment')) THEN 'charged'
+       WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status IN ('failed', 'cancelled', 'expired')) THEN 'refunded'
+       ELSE 'delivered' END
+     WHEN job_id IS NULL THEN CASE WHEN open = 0 THEN 'void' WHEN charge = 'after' THEN 'open' ELSE 'submitted' END
+     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status IN ('queued', 'running')) AND charge = 'after' THEN 'open'
+     WHEN EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND jobs.ended_at IS NULL) THEN 'submitted'
+     ELSE 'void' END;
+   UPDATE $.calls AS calls SET retry_at = CASE
+     WHEN calls.phase = 'submitted' OR (job_id IS NULL AND calls.phase IN ('open', 'charged')) THEN retry_at
+     WHEN calls.phase = 'void' AND network <> '' AND valid_before < 1e12
+       AND NOT EXISTS (SELECT 1 FROM $.jobs AS jobs WHERE jobs.id = job_id AND status = 'succeeded')
+       THEN greatest(valid_before * 1000 + 180000, created_at + 86400000)
+     ELSE 8.64e15 END;
    UPDATE $.jobs AS jobs SET
      paid = CASE WHEN EXISTS (SELECT 1 FROM $.calls AS calls WHERE calls.id = call_id AND network <> '') THEN 1 ELSE 0 END,
-     phase = coalesce((SELECT phase FROM $.calls AS calls WHERE calls.id = call_id),
-       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END),
-     work = CASE status WHEN 'queued' THEN 'waiting' WHEN 'running' THEN 'running' WHEN 'succeeded' THEN 'done'
-       WHEN 'cancelled' THEN 'canceled' WHEN 'awaiting_payment' THEN
-         CASE WHEN EXISTS (SELECT 1 FROM $.calls AS calls WHERE calls.id = call_id AND charge = 'before') THEN 'waiting' ELSE 'done' END
-       ELSE status END;
+     phase = coalesce((SELECT calls.phase FROM $.calls AS calls WHERE calls.id = call_id),
+       CASE WHEN status = 'succeeded' THEN 'delivered' ELSE 'void' END);
+   UPDATE $.jobs AS jobs SET work = CASE
+     WHEN phase = 'submitted' AND EXISTS (SELECT 1 FROM $.calls AS calls WHERE calls.id = call_id AND charge = 'before')
+       THEN CASE WHEN status = 'cancelled' THEN 'canceled' WHEN ended_at IS NULL THEN 'waiting' ELSE 'failed' END
+     WHEN phase = 'submitted' THEN CASE WHEN status IN ('awaiting_payment', 'succeeded') THEN 'done' ELSE 'failed' END
+     WHEN status = 'cancelled' THEN 'canceled'
+     WHEN status = 'expired' THEN 'expired'
+     WHEN status = 'failed' OR phase IN ('owed', 'refunded') THEN 'failed'
+     WHEN status = 'succeeded' OR phase = 'delivered' THEN 'done'
+     WHEN phase = 'void' THEN 'failed'
+     WHEN status = 'running' THEN 'running' ELSE 'waiting' END;
+   UPDATE $.jobs AS jobs SET
+     status = CASE WHEN phase = 'submitted' THEN 'awaiting_payment' ELSE CASE work WHEN 'waiting' THEN 'queued'
+       WHEN 'done' THEN 'succeeded' WHEN 'canceled' THEN 'cancelled' ELSE work END END,
+     owner = CASE WHEN phase <> 'submitted' AND work = 'running' THEN owner END,
+     ended_at = CASE WHEN phase = 'submitted' OR work IN ('waiting', 'running') THEN NULL
+       ELSE coalesce(ended_at, updated_at) END,
+     expires_at = CASE WHEN phase = 'submitted' OR work IN ('waiting', 'running') THEN NULL
+       ELSE coalesce(expires_at, updated_at + 604800000) END;
+   UPDATE $.refunds SET state = 'signed' WHERE state = 'owed' AND rest LIKE '%"payment":{%';
    DROP INDEX $.calls_unpaid; DROP INDEX $.calls_open; DROP INDEX $.calls_old; DROP INDEX $.calls_doubtful;
    DROP INDEX $.refunds_owed; DROP INDEX $.refunds_due;
    DROP INDEX $.calls_tally;
    ALTER TABLE $.calls DROP COLUMN open;
    CREATE INDEX calls_tally ON $.calls (created_at) INCLUDE (resource, phase, network, value, job_id, ended_at, failed);
    CREATE INDEX calls_unsettled ON $.calls (payer) WHERE phase IN ('open', 'submitted');
-   CREATE INDEX calls_due ON $.calls (retry_at) WHERE retry_at < 8.64e15;
+   CREATE INDEX calls_due ON $.calls (retry_at, created_at, id) WHERE retry_at < 8.64e15;
    CREATE INDEX calls_old ON $.calls (sweep_at) WHERE held = 0 AND phase <> 'submitted';
    CREATE INDEX calls_unconfirmed ON $.calls (created_at, id) WHERE phase = 'submitted' AND tries > 0;
    CREATE INDEX calls_free ON $.calls (id) WHERE network = '' AND job_id IS NULL;

@@ -1,5 +1,5 @@
 import type { Opened } from "./postgres-open.ts";
-import { NEVER } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-rows.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**
@@ -24,7 +24,7 @@ export async function sweepPostgres(
        WHERE expires_at <= $1::float8 AND phase <> 'submitted' AND NOT ${owed("jobs.call_id")}
        ORDER BY expires_at LIMIT $2::int8 FOR UPDATE OF jobs SKIP LOCKED
      ), held AS MATERIALIZED (
-       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old) AND phase <> 'submitted'
+       SELECT calls.id FROM ${schema}.calls WHERE id IN (SELECT call_id FROM old)
        FOR UPDATE SKIP LOCKED
      ), gone AS (
        DELETE FROM ${schema}.jobs WHERE id IN (
@@ -46,7 +46,7 @@ export async function sweepPostgres(
   const calls = await removed(
     next(
       "calls",
-      `held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
+      `held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER_SQL} AND sweep_at <= $1::float8 AND NOT ${owed("calls.id")}`,
       "sweep_at",
     ),
     [at, limit],

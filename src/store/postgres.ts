@@ -7,7 +7,7 @@ import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
 import { postgresTally } from "./postgres-tally.ts";
-import { NEVER } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { State } from "./state.ts";
 import { type JobListener, type JobRecord, MAX_QUOTES, newSecret, newsOf, type Store } from "./store.ts";
 
@@ -140,7 +140,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
     dueCalls({ limit, own = "" }) {
       return readCalls(
-        `retry_at < ${NEVER} AND retry_at <= ${NOW} AND (owner = $3::text OR ${orphaned("calls")})
+        `retry_at < ${NEVER_SQL} AND retry_at <= ${NOW} AND (owner = $3::text OR ${orphaned("calls")})
          ORDER BY retry_at, created_at, id LIMIT $2::int8`,
         [time(), limit, toText(own)],
       );
@@ -183,12 +183,9 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     },
 
     async refunds({ state, dueAt, limit }) {
-      if (dueAt === undefined) {
-        return readRefunds(state === undefined ? "true" : `state = '${state}'`, [limit]);
-      }
-      return state === "paid"
-        ? []
-        : readRefunds("state <> 'paid' AND retry_at <= $2::float8", [limit, dueAt]);
+      const ofState = state === undefined ? "true" : `state = '${state}'`;
+      if (dueAt === undefined) return readRefunds(ofState, [limit]);
+      return readRefunds(`state <> 'paid' AND retry_at <= $2::float8 AND ${ofState}`, [limit, dueAt]);
     },
 
     sweep(at, limit) {
@@ -219,7 +216,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
           query(
             `INSERT INTO ${quotes} VALUES ($1, $2, $3::float8)
              ON CONFLICT (id) DO UPDATE SET value = excluded.value, until = excluded.until`,
-            [toText(id), value, until],
+            [toText(id), toText(value), until],
           );
           if (!isChecked) return;
           query(
@@ -235,7 +232,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
         `SELECT value FROM ${schema}.quotes WHERE id = $2 AND until > ${NOW}`,
         [time(), toText(id)],
       );
-      return rows[0]?.value;
+      return rows[0] && fromText(rows[0].value);
     },
 
     completeSince: 0,

@@ -1,4 +1,4 @@
-import { hasEnded, isClaimable, type State, UNSETTLED } from "./state.ts";
+import { hasEnded, isClaimable, MOVED, type State, statusOf, UNSETTLED } from "./state.ts";
 import type {
   CallRecord,
   ClaimedJob,
@@ -38,7 +38,7 @@ export function mayClaim(
   now: number,
 ): boolean {
   if (except.includes(job.id)) return false;
-  if (job.work === "running") return orphans && (job.owner === owner || isOrphaned(job, alive));
+  if (statusOf(job) === "running") return orphans && (job.owner === owner || isOrphaned(job, alive));
   return isClaimable(job) && job.runAt <= now && !isLate(job, now);
 }
 
@@ -104,6 +104,11 @@ export function isOutstanding(
 ): boolean {
   if (call.payment === undefined || !UNSETTLED.includes(call.phase)) return false;
   return call.identity.validBefore * 1000 >= settleableSince;
+}
+
+/** The money of the call has moved, whatever became of it since. */
+export function isPaid({ phase, payment }: Pick<CallRecord, "phase" | "payment">): boolean {
+  return payment !== undefined && MOVED.includes(phase);
 }
 
 /** Its settlement was tried without an outcome. */

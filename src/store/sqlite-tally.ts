@@ -59,7 +59,7 @@ export function sqliteTally(
      FROM refunds ${where} GROUP BY 1, 2, 3`;
   // Left to itself, SQLite goes through every refund for those of the last hour.
   const refunds = prepare<Tally["refunds"][number]>(
-    `${refunded("WHERE state <> 'paid'")} UNION ALL
+    `${refunded("INDEXED BY refunds_due WHERE state <> 'paid'")} UNION ALL
      ${refunded("INDEXED BY refunds_age WHERE state = 'paid' AND created_at >= :since")}`,
   );
 

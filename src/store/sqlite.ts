@@ -1,5 +1,6 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
+import { MIGRATIONS } from "./sqlite-migrations.ts";
 import {
   type CallRow,
   callOf,
@@ -7,8 +8,8 @@ import {
   type JobRow,
   jobOf,
   jobRow,
-  MIGRATIONS,
   NEVER,
+  NEVER_SQL,
   type RefundRow,
   refundOf,
   refundRow,
@@ -86,15 +87,16 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
        WHERE payer = ? AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= ?`,
     ),
     due: prepare<CallRow>(
-      `SELECT * FROM calls WHERE retry_at < ${NEVER} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
+      `SELECT * FROM calls WHERE retry_at < ${NEVER_SQL} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
        ORDER BY retry_at, created_at, id LIMIT :limit`,
     ),
     /** How many free calls are kept, counted up to a limit. */
     free: prepare<{ calls: number }>(
-      "SELECT count(*) AS calls FROM (SELECT 1 FROM calls WHERE network = '' AND job_id IS NULL LIMIT ?)",
+      `SELECT count(*) AS calls FROM (
+         SELECT 1 FROM calls INDEXED BY calls_free WHERE network = '' AND job_id IS NULL LIMIT ?)`,
     ),
     old: prepare<Pick<CallRow, "id">>(
-      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER} AND sweep_at <= :at
+      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER_SQL} AND sweep_at <= :at
          AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
     ),
     letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),
@@ -176,7 +178,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       `SELECT * FROM refunds WHERE :state IS NULL OR state = :state ORDER BY created_at, id LIMIT :limit`,
     ),
     due: prepare<RefundRow>(
-      `SELECT * FROM refunds WHERE state <> 'paid' AND retry_at <= :dueAt ORDER BY created_at, id LIMIT :limit`,
+      `SELECT * FROM refunds WHERE state <> 'paid' AND retry_at <= :dueAt
+         AND (:state IS NULL OR state = :state) ORDER BY created_at, id LIMIT :limit`,
     ),
     old: prepare<Pick<RefundRow, "id">>(
       "SELECT id FROM refunds WHERE state = 'paid' AND created_at <= :at ORDER BY created_at LIMIT :limit",
@@ -239,8 +242,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     return reached(most.resource, resource) || reached(most.all, null);
   }
 
-  function isFullOfFree({ freeCalls }: Limits): boolean {
-    return freeCalls !== undefined && (calls.free.get(freeCalls)?.calls ?? 0) >= freeCalls;
+  function isFullOfFree({ payment }: CallRecord, { freeCalls }: Limits): boolean {
+    if (payment !== undefined || freeCalls === undefined) return false;
+    return (calls.free.get(freeCalls)?.calls ?? 0) >= freeCalls;
   }
 
   return {
@@ -276,8 +280,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (most !== undefined && outstanding(payer, limits.settleableSince) + call.value > most) {
           return { begun: false, because: "outstanding" };
         }
-        const isRoomless = job ? isFull(job, limits) : isFullOfFree(limits);
-        if (isRoomless) return { begun: false, because: "full" };
+        if (job ? isFull(job, limits) : isFullOfFree(call, limits)) return { begun: false, because: "full" };
         if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
         calls.put.run(callRow(call));
@@ -298,8 +301,10 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (!next) return undefined;
         if (next.call && step.call?.set === "forget") calls.delete.run(next.call.id);
         else if (next.call) calls.put.run(callRow(next.call));
-        if (next.job && step.job?.set === "forget") jobs.delete.run(next.job.id);
-        else if (next.job) jobs.put.run(jobRow(next.job));
+        if (next.job && step.job?.set === "forget") {
+          jobs.delete.run(next.job.id);
+          calls.letGo.run(next.job.callId);
+        } else if (next.job) jobs.put.run(jobRow(next.job));
         if (next.refund) refunds.put.run(refundRow(next.refund));
         return next;
       });
@@ -354,8 +359,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
     refunds({ state, dueAt, limit }) {
       return file.read(() => {
-        if (dueAt === undefined) return refunds.list.all({ state: state ?? null, limit }).map(refundOf);
-        return state === "paid" ? [] : refunds.due.all({ dueAt, limit }).map(refundOf);
+        const by = { state: state ?? null, limit };
+        return (dueAt === undefined ? refunds.list.all(by) : refunds.due.all({ ...by, dueAt })).map(refundOf);
       });
     },
 

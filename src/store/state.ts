@@ -72,5 +72,8 @@ export function isClaimable({ phase, work }: State): boolean {
   return work === "waiting" && phase !== "submitted";
 }
 
+/** The payment is settled. */
+export const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
+
 /** How far the money may still move without this store asking for it. */
 export const UNSETTLED: readonly Phase[] = ["open", "submitted"];

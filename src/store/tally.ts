@@ -1,4 +1,4 @@
-import { hasFailed, isUnconfirmed } from "./rules.ts";
+import { hasFailed, isPaid, isUnconfirmed } from "./rules.ts";
 import { statusOf } from "./state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Tally } from "./store.ts";
 
@@ -28,7 +28,7 @@ export function tallyOf(
     const { resource, createdAt, endedAt } = call;
     if (createdAt < since) continue;
     const at = bucketOf(createdAt, bucketMs);
-    const paid = call.receipt !== undefined;
+    const paid = isPaid(call);
     const answered = call.jobId === undefined && endedAt !== undefined;
     calls.add({ resource, at }, { calls: 0, paid: 0, revenue: 0, answered: 0, failed: 0, ms: 0 }, (sum) => ({
       ...sum,

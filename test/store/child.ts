@@ -33,14 +33,17 @@ const tasks: Record<string, () => Promise<void>> = {
       for (;;) {
         next += 1;
         const [callId, jobId] = [`c${next}`, `j${next}`];
-        await store.begin(call(callId, { jobId }), job(jobId, callId, { status: "awaiting_payment" }), {
-          durable: true,
-        });
+        const submitted = { phase: "submitted" } as const;
+        await store.begin(
+          call(callId, { jobId, charge: "before", ...submitted }),
+          job(jobId, callId, submitted),
+          { durable: true },
+        );
         say({ begun: callId });
         await store.change({
           durable: true,
-          call: { id: callId, set: { paymentState: "settled", answer } },
-          job: { id: jobId, set: { status: "queued" } },
+          call: { id: callId, set: { phase: "charged", answer } },
+          job: { id: jobId, set: { phase: "charged" } },
         });
         say({ settled: callId });
       }
@@ -76,8 +79,8 @@ const tasks: Record<string, () => Promise<void>> = {
       if (key.begun) won.push(`key ${n}`);
       const claim = {
         id: `j${n}`,
-        when: { status: ["queued"] },
-        set: { status: "running", owner: name },
+        when: { work: ["waiting"] },
+        set: { work: "running", owner: name },
       } as const;
       if (await store.change({ durable: true, job: claim })) won.push(`job ${n}`);
     };

@@ -44,11 +44,11 @@ it("a resource has a place for every step of the time, the first and the last be
 it("what was cancelled is neither a success nor a failure, and takes no time; what expired has failed", async () => {
   const failure = (code: string) => ({ code, error: "no" });
   const store = await withJobs(
-    { status: "succeeded" },
-    { status: "failed", failure: failure("refused") },
-    { status: "failed", failure: failure("refused") },
-    { status: "expired", failure: failure("expired") },
-    { status: "cancelled", failure: failure("cancelled") },
+    { phase: "delivered", work: "done" },
+    { phase: "void", work: "failed", failure: failure("refused") },
+    { phase: "void", work: "failed", failure: failure("refused") },
+    { phase: "void", work: "expired", failure: failure("expired") },
+    { phase: "void", work: "canceled", failure: failure("cancelled") },
   );
   const { resources, failures } = await readFigures(store, [], BY, NOW);
   expect(resources).toMatchObject([
@@ -61,7 +61,7 @@ it("what was cancelled is neither a success nor a failure, and takes no time; wh
 });
 
 it("what has not ended is counted by what it waits for, with the age of the oldest", async () => {
-  const store = await withJobs({ status: "running" }, {}, {}, { status: "awaiting_payment" });
+  const store = await withJobs({ work: "running" }, {}, {}, { phase: "submitted", work: "done" });
   const { resources } = await readFigures(store, [], BY, NOW);
   expect(resources).toMatchObject([{ running: 1, queued: 2, unpaid: 1, since: NOW - 600_000 }]);
 });

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { memoryStore } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { expect, it } from "vitest";
-import type { CallRecord, ClaimedJob, Limits, RefundRecord, Step, Store } from "../../src/store/store.ts";
-import { TERMINAL } from "../../src/wire/index.ts";
+import type { Phase, Work } from "../../src/store/state.ts";
+import type { ClaimedJob, Limits, RefundRecord, Step, Store } from "../../src/store/store.ts";
 import { kinds, type Made } from "./kinds.ts";
-import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
+import { answer, call, freeCall, HOUR, job, receipt, refund, START } from "./records.ts";
 
 /** What is done to a store. `told` says it in short, for the report of a failure. */
 interface Command {
@@ -21,9 +21,11 @@ const CALLS = ["c0", "c1", "c2", "c3", "c4", "c5"];
 const callId = fc.constantFrom(...CALLS);
 const refundId = fc.constantFrom("r0", "r1");
 const owner = fc.constantFrom("s0", "s1");
-const paymentState = fc.constantFrom<CallRecord["paymentState"]>("unused", "in_flight", "settled");
-const refundState = fc.constantFrom<RefundRecord["state"]>("owed", "paid");
-const status = fc.constantFrom("awaiting_payment", "queued", "running", ...TERMINAL);
+const PHASES = ["open", "submitted", "charged", "delivered", "owed", "refunded", "kept", "void"] as const;
+const phase = fc.constantFrom<Phase>(...PHASES);
+const ENDS = ["done", "failed", "canceled", "expired"] as const;
+const work = fc.constantFrom<Work>("waiting", "running", ...ENDS);
+const refundState = fc.constantFrom<RefundRecord["state"]>("owed", "signed", "paid");
 const soon = fc.constantFrom(0, 1, 500, 1000, 26 * HOUR);
 const time = soon.map((ms) => START + ms);
 const few = fc.constantFrom(0, 1, 3);
@@ -39,12 +41,15 @@ const begin = fc.record({
   fingerprint: fc.constantFrom("f0", "f1"),
   value: fc.constantFrom(0, 30, 50),
   charge: fc.constantFrom("before" as const, "after" as const),
-  paymentState,
+  isFree: fc.boolean(),
+  phase,
+  tries: fc.nat(1),
   owner: maybe(owner),
   answered: fc.boolean(),
   job: maybe(
     fc.record({
-      status,
+      phase,
+      work,
       owner: maybe(owner),
       input: fc.json().map((text) => JSON.parse(text)),
       resource: fc.constantFrom("upscale", "other"),
@@ -55,11 +60,12 @@ const begin = fc.record({
       ),
     }),
   ),
-  retryIn: soon,
+  retryIn: maybe(soon),
   validFor: soon,
   duplicateFor: maybe(soon),
   outstanding: maybe(fc.constantFrom(30, 60, 100)),
-  doubtFor: maybe(soon),
+  settleableFor: maybe(soon),
+  freeCalls: maybe(few),
   queued: maybe(fc.record({ resource: few, all: few }, { requiredKeys: [] })),
 });
 
@@ -72,56 +78,78 @@ const guard = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
 
 const stepCall = fc.record({
   id: callId,
-  when: guard({ owner, orphaned: fc.constant(true as const), paymentState: some(paymentState) }),
+  when: guard({
+    owner,
+    unowned: fc.constant(true as const),
+    orphaned: fc.constant(true as const),
+    phase: some(phase),
+  }),
   set: fc.oneof(
     { weight: 1, arbitrary: fc.constant("forget" as const) },
     {
       weight: 5,
       arbitrary: fc.record(
         {
-          paymentState,
+          phase,
+          ambiguous: fc.boolean(),
+          reason: maybe(fc.constant("timeout")),
           answer: fc.constantFrom(answer, undefined),
           receipt: fc.constantFrom(receipt, undefined),
           owner: maybe(owner),
           tries: fc.nat(3),
-          retryAt: time,
+          retryAt: maybe(time),
+          key: fc.constant(undefined),
+          jobId: fc.constant(undefined),
         },
         { requiredKeys: [] },
       ),
     },
   ),
 });
-const GOING = ["awaiting_payment", "queued", "running"] as const;
+const jobWhen = guard({
+  work: some(work),
+  phase: some(phase),
+  claim: fc.constantFrom(CURRENT, "an older claim", undefined),
+  owner,
+  orphaned: fc.constant(true as const),
+});
 const stepJob = fc
-  .record({
-    id: callId.map((id) => `job of ${id}`),
-    when: guard({
-      status: some(status),
-      claim: fc.constantFrom(CURRENT, "an older claim", undefined),
-      orphaned: fc.constant(true as const),
-    }),
-    set: fc.record(
-      {
-        status,
-        progress: fc.nat(100),
-        message: maybe(fc.string()),
-        result: maybe(fc.json()),
-        owner: maybe(owner),
-        failures: fc.nat(1),
-        runAt: time,
-        startBy: maybe(time),
-        // Postgres' texts do not know U+0000.
-        failure: maybe(fc.constantFrom("a", "\u0000\\u0000").map((code) => ({ code, error: code }))),
-        expiresAt: maybe(time),
-      },
-      { requiredKeys: [] },
-    ),
-  })
-  // What has ended stays so: whoever ends a job sees to that.
-  .map(({ when, ...change }) => ({
-    ...change,
-    when: change.set.status === undefined ? when : { ...when, status: GOING },
-  }));
+  .record(
+    {
+      id: callId.map((id) => `job of ${id}`),
+      optional: fc.constant(true as const),
+      when: jobWhen,
+      set: fc.oneof(
+        { weight: 1, arbitrary: fc.constant("forget" as const) },
+        {
+          weight: 6,
+          arbitrary: fc.record(
+            {
+              phase,
+              work,
+              progress: fc.nat(100),
+              message: maybe(fc.string()),
+              result: maybe(fc.json()),
+              owner: maybe(owner),
+              failures: fc.nat(1),
+              runAt: time,
+              startBy: maybe(time),
+              // Postgres' texts do not know U+0000.
+              failure: maybe(fc.constantFrom("a", "\u0000\\u0000").map((code) => ({ code, error: code }))),
+              expiresAt: maybe(time),
+            },
+            { requiredKeys: [] },
+          ),
+        },
+      ),
+    },
+    { requiredKeys: ["id", "set"] },
+  )
+  // What has ended stays so: the ledger sees to that.
+  .map(({ set, when = {}, ...change }) => {
+    const isMove = set !== "forget" && (set.work !== undefined || set.phase !== undefined);
+    return { ...change, set, when: isMove ? { ...when, work: ["waiting", "running"] as const } : when };
+  });
 const stepRefund = fc.oneof(
   fc
     .record({ id: refundId, callId, retryIn: soon })
@@ -130,7 +158,12 @@ const stepRefund = fc.oneof(
     id: refundId,
     when: guard({ state: refundState }),
     set: fc.record(
-      { state: refundState, transaction: maybe(fc.constant("0x1")), retryAt: soon.map((ms) => START + ms) },
+      {
+        state: refundState,
+        ambiguous: fc.boolean(),
+        transaction: maybe(fc.constant("0x1")),
+        retryAt: soon.map((ms) => START + ms),
+      },
       { requiredKeys: [] },
     ),
   }),
@@ -155,7 +188,19 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       .map((args) => told("attend", args, (store) => store.attend(...args))),
   },
   { weight: 1, arbitrary: fc.constant(told("workers", [], (store) => store.workers())) },
-  { weight: 1, arbitrary: limit.map((n) => told("openCalls", n, (store) => store.openCalls(n))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ limit, own: owner }, { requiredKeys: ["limit"] })
+      .map((by) => told("dueCalls", by, (store) => store.dueCalls(by))),
+  },
+  { weight: 1, arbitrary: limit.map((n) => told("unconfirmed", n, (store) => store.unconfirmedCalls(n))) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ id: fc.constantFrom("q0", "q1"), value: fc.string(), until: time })
+      .map((quote) => told("keepQuote", quote, (store) => store.keepQuote(quote))),
+  },
   {
     weight: 4,
     arbitrary: fc
@@ -223,26 +268,30 @@ function beginning(made: typeof begin extends fc.Arbitrary<infer T> ? T : never)
       job: itsJob,
       duplicateFor,
       outstanding,
-      doubtFor,
+      settleableFor,
+      freeCalls,
       queued,
+      isFree,
       ...part
     } = made;
     const jobId = itsJob && `job of ${made.id}`;
-    const record = call(made.id, {
+    const record = (isFree ? freeCall : call)(made.id, {
       ...part,
       jobId,
       answer: answered ? answer : undefined,
-      retryAt: now + retryIn,
+      retryAt: retryIn === undefined ? undefined : now + retryIn,
       createdAt: now,
       identity: { payer, nonce, validBefore: Math.floor((now + validFor) / 1000) },
     });
+    const jobPart = { ...itsJob, payer: isFree ? undefined : payer, createdAt: now };
     const limits: Limits = {
       ...(duplicateFor !== undefined && { duplicateSince: now - duplicateFor }),
       ...(outstanding !== undefined && { outstanding }),
       ...(queued !== undefined && { queued }),
-      ...(doubtFor !== undefined && { doubtSince: now - doubtFor }),
+      ...(settleableFor !== undefined && { settleableSince: now - settleableFor }),
+      ...(freeCalls !== undefined && { freeCalls }),
     };
-    return store.begin(record, itsJob && job(`job of ${made.id}`, made.id, { ...itsJob, createdAt: now }), {
+    return store.begin(record, itsJob && job(`job of ${made.id}`, made.id, jobPart), {
       durable: true,
       ...limits,
     });
@@ -260,7 +309,10 @@ async function everything(store: Store): Promise<unknown> {
       }),
     ),
     refunds: await store.refunds({ limit: 9 }),
-    openCalls: await store.openCalls(9),
+    dueRefunds: await store.refunds({ dueAt: START + 1000, state: "signed", limit: 9 }),
+    dueCalls: await store.dueCalls({ limit: 9 }),
+    unconfirmed: await store.unconfirmedCalls(9),
+    quotes: [await store.quote("q0"), await store.quote("q1")],
     lateJobs: byId(await store.lateJobs(9)).map(unclaimed),
     dueCallbacks: byId(await store.dueCallbacks(9)).map(unclaimed),
     tally: Object.entries(await store.tally({ since: START, bucketMs: HOUR })).map(([name, rows]) => [

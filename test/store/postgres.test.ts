@@ -5,8 +5,8 @@ import pg from "pg";
 import { postgresStore } from "resource402/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { connectPostgres } from "../../src/store/postgres-connection.ts";
-import { migrate } from "../../src/store/postgres-migrations.ts";
-import type { ClaimOptions, JobRecord, Store } from "../../src/store/store.ts";
+import { MIGRATIONS, migrate } from "../../src/store/postgres-migrations.ts";
+import { type ClaimOptions, type JobRecord, MAX_QUOTES, type Store } from "../../src/store/store.ts";
 import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
 import { answer, call, HOUR, job, refund } from "./records.ts";
 
@@ -57,7 +57,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
   /** A job that waits since now, with its call. */
   const queued = (id: string, part: Partial<JobRecord> = {}) =>
     [
-      call(`call of ${id}`, { jobId: id, answer }),
+      call(`call of ${id}`, { jobId: id, answer, retryAt: undefined }),
       job(id, `call of ${id}`, { createdAt: now, runAt: now, ...part }),
     ] as const;
   const ids = (records: readonly { id: string }[]): string[] => records.map(({ id }) => id);
@@ -81,10 +81,10 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       await open().attend("s1", 1000);
       await admin.query(`UPDATE ${schema}.version SET version = 99`);
       const store = open();
-      const refused = `the schema ${schema} has version 99, this resource402 knows up to 3; install the release that wrote it, or a later one`;
+      const refused = `the schema ${schema} has version 99, this resource402 knows up to ${MIGRATIONS.length}; install the release that wrote it, or a later one`;
       await expect(store.call("c1")).rejects.toThrow(refused);
       await expect(store.attend("s1", 1000)).rejects.toThrow(refused);
-      await admin.query(`UPDATE ${schema}.version SET version = 3`);
+      await admin.query(`UPDATE ${schema}.version SET version = ${MIGRATIONS.length}`);
       expect(await store.call("c1")).toBeUndefined();
     });
 
@@ -109,27 +109,6 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       await expect(grow(step, `${step}; INSERT INTO $.missing VALUES (1)`)).rejects.toThrow("missing");
       expect(await count(".calls")).toBe(1);
       expect((await admin.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 2 }]);
-    });
-
-    it("of an earlier release keeps its jobs with their numbers, and its queue in the schema beside it", async () => {
-      const old = [
-        `CREATE TABLE $.calls (id text); CREATE TABLE $.tombstones (id text); CREATE TABLE $.servers (id text);
-         CREATE TABLE $.jobs (id text PRIMARY KEY, resource text, status text, created_at float8, run_at float8, rest text);
-         CREATE INDEX jobs_queued ON $.jobs (resource, status, run_at)`,
-        "ALTER TABLE $.servers ADD COLUMN runs_jobs int2",
-      ];
-      const config = { connectionString: server.connectionString };
-      await migrate(config, schema, old);
-      await admin.query(`CREATE SCHEMA ${schema}_boss; CREATE TABLE ${schema}_boss.job (id text)`);
-      const text = '"attempt":5,"failures":6,"updatedAt":7\u0000';
-      const input = { attempt: 8, failures: 9, updatedAt: 3, text };
-      const callback = { url: `https://buyer.test/${text}`, tries: 0 };
-      const rest = { payer: "0x1", input, attempt: 3, failures: 2, callback, trace: text, updatedAt: 1.7e12 };
-      await admin.query(`INSERT INTO ${schema}.jobs (id, rest) VALUES ('j1', $1)`, [JSON.stringify(rest)]);
-      await migrate(config, schema);
-      const { rows } = await admin.query(`SELECT attempt, failures, updated_at, claim FROM ${schema}.jobs`);
-      expect(rows).toEqual([{ attempt: 3, failures: 2, updated_at: 1.7e12, claim: null }]);
-      expect(await count("_boss.job")).toBe(0);
     });
 
     it("that the user may not make is asked for, and used once it is there", async () => {
@@ -297,7 +276,9 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
     it("is left out by a sweep, and swept by a later one", async () => {
       const store = open();
       const at = now + HOUR * 48;
-      await store.begin(...queued("j1", { status: "succeeded", expiresAt: 1 }), { durable: true });
+      await store.begin(...queued("j1", { phase: "delivered", work: "done", expiresAt: 1 }), {
+        durable: true,
+      });
       for (const table of ["jobs", "calls"]) {
         const letGo = await hold(table);
         expect(await store.sweep(at, 9)).toBe(0);
@@ -363,7 +344,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
         either(n).change({
           durable: true,
           call: { id: `call of j${n >> 1}`, set: { tries: 1 } },
-          job: { id: `j${n >> 1}`, when: { status: ["queued"] }, set: { status: "running" } },
+          job: { id: `j${n >> 1}`, when: { work: ["waiting"] }, set: { work: "running" } },
         }),
       );
       expect((await Promise.all(claims)).filter((claim) => claim !== undefined)).toHaveLength(50);
@@ -371,14 +352,12 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
 
     it("let one of them write a refund, and what is written with it", async () => {
       await Promise.all(
-        times(16, (n) =>
-          either(n).begin(...queued(`j${n}`, { status: "awaiting_payment" }), { durable: true }),
-        ),
+        times(16, (n) => either(n).begin(...queued(`j${n}`, { phase: "submitted" }), { durable: true })),
       );
       const steps = times(16, (n) =>
         either(n).change({
           durable: true,
-          job: { id: `j${n}`, set: { status: "queued" } },
+          job: { id: `j${n}`, set: { phase: "charged" } },
           refund: { add: refund("r1", `call of j${n}`) },
         }),
       );
@@ -389,9 +368,9 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
     it("see each other's leases, by the clock of the database", async () => {
       await one.begin(call("c1", { owner: "s1" }), undefined, { durable: true });
       await one.attend("s1", 60_000);
-      expect(await two.openCalls(9)).toEqual([]);
+      expect(await two.dueCalls({ limit: 9 })).toEqual([]);
       await one.attend("s1", 0);
-      expect(ids(await two.openCalls(9))).toEqual(["c1"]);
+      expect(ids(await two.dueCalls({ limit: 9 }))).toEqual(["c1"]);
     });
 
     it("tell each other of jobs that are begun and changed, and each its own watchers once", async () => {
@@ -402,26 +381,52 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
         for (const told of [here, there]) expect(told.mock.calls).toEqual([[undefined]]);
       });
       await one.begin(...queued("j 1\u0000"), { durable: true });
-      await one.change({ durable: true, job: { id: "j 1\u0000", set: { status: "running" } } });
+      await one.change({ durable: true, job: { id: "j 1\u0000", set: { work: "running" } } });
       await one.change({
         durable: true,
-        job: { id: "j 1\u0000", when: { status: ["queued"] }, set: { progress: 5 } },
+        job: { id: "j 1\u0000", when: { work: ["waiting"] }, set: { progress: 5 } },
       });
       await one.begin(call("c2"), undefined, { durable: true });
       await two.begin(...queued("last"), { durable: true });
       const news = [
         [undefined],
-        [{ id: "j 1\u0000", status: "queued" }],
-        [{ id: "j 1\u0000", status: "running" }],
-        [{ id: "last", status: "queued" }],
+        [{ id: "j 1\u0000", phase: "open", work: "waiting" }],
+        [{ id: "j 1\u0000", phase: "open", work: "running" }],
+        [{ id: "last", phase: "open", work: "waiting" }],
       ];
       await eventually(() => {
         for (const told of [here, there]) expect(told.mock.calls).toEqual(news);
       });
       stop();
       await two.begin(...queued("unheard"), { durable: true });
-      await eventually(() => expect(here).toHaveBeenLastCalledWith({ id: "unheard", status: "queued" }));
+      await eventually(() =>
+        expect(here).toHaveBeenLastCalledWith({ id: "unheard", phase: "open", work: "waiting" }),
+      );
       expect(there.mock.calls).toEqual(news);
+    });
+
+    it("have one secret and the same quotes", async () => {
+      const secrets = await Promise.all(times(8, (n) => either(n).secret()));
+      expect(new Set(secrets).size).toBe(1);
+      await one.keepQuote({ id: "q1", value: "1", until: Date.now() + HOUR });
+      expect(await two.quote("q1")).toBe("1");
+      expect(one.completeSince).toBe(0);
+    });
+
+    it("keep a bounded number of quotes: the oldest go first", async () => {
+      await one.secret();
+      const until = Date.now() + HOUR;
+      await admin.query(
+        `INSERT INTO ${schema}.quotes SELECT 'old ' || n, '', ${until} + n FROM generate_series(1, ${MAX_QUOTES}) AS n`,
+      );
+      await Promise.all(times(1000, (n) => one.keepQuote({ id: `new ${n}`, value: "", until: until * 2 })));
+      // Others of the thousand may be written while the number is looked at.
+      const kept = await count(".quotes");
+      expect(kept).toBeGreaterThanOrEqual(MAX_QUOTES);
+      expect(kept).toBeLessThan(MAX_QUOTES + 100);
+      expect(await two.quote("old 1")).toBeUndefined();
+      expect(await two.quote("old 2000")).toBe("");
+      expect(await two.quote("new 0")).toBe("");
     });
 
     it("give each job to one of them, and leave none, in batches and one at a time", async () => {
@@ -449,7 +454,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       const old = { createdAt: 0, identity: { validBefore: 1 } };
       await Promise.all(
         times(60, (n) => {
-          const [ended, itsJob] = queued(`j${n}`, { status: "succeeded", expiresAt: 1 });
+          const [ended, itsJob] = queued(`j${n}`, { phase: "delivered", work: "done", expiresAt: 1 });
           return either(n).begin(
             { ...ended, ...old, identity: { ...ended.identity, validBefore: 1 } },
             itsJob,
@@ -542,8 +547,8 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       const store = open();
       await store.begin(...queued("first"), { durable: true });
       await admin.query(
-        `INSERT INTO ${schema}.jobs (id, call_id, resource, status, run_at, created_at, rest)
-         SELECT 'n' || n, 'c', 'r' || n % 3, 'queued', 0, n, '{}' FROM generate_series(1, 20000) AS n;
+        `INSERT INTO ${schema}.jobs (id, call_id, resource, status, phase, work, run_at, created_at, rest)
+         SELECT 'n' || n, 'c', 'r' || n % 3, 'queued', 'open', 'waiting', 0, n, '{}' FROM generate_series(1, 20000) AS n;
          ANALYZE ${schema}.jobs`,
       );
       const texts = await statements(async () => {
@@ -629,7 +634,9 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
         await store.attend(text, 60_000);
       }
       expect((await claim(store)).sort()).toEqual([...texts].sort());
-      expect(await store.openCalls(99)).toEqual([]);
+      // Each owner lives, and only its own call is its own.
+      expect(await store.dueCalls({ limit: 99 })).toEqual([]);
+      for (const text of texts) expect(ids(await store.dueCalls({ limit: 99, own: text }))).toEqual([text]);
       const { refunds } = await store.tally({ since: 0, bucketMs: HOUR });
       expect(refunds.map(({ resource }) => resource).sort()).toEqual([...texts].sort());
     });

@@ -32,7 +32,7 @@ export const answer = {
   body: '{"zoë":"\\u0000"}',
 };
 
-/** A call by Alice whose payment and key are named after its id, begun now and valid for ten minutes. */
+/** A paid call by Alice whose payment and key are named after its id, begun now and valid for ten minutes. */
 export function call(
   id: string,
   part: Partial<Omit<CallRecord, "identity">> & { identity?: Partial<PaymentIdentity> } = {},
@@ -51,7 +51,7 @@ export function call(
       requirements,
     },
     value: 50_000,
-    charge: "before",
+    charge: "after",
     cancel: "refund",
     phase: "open",
     ambiguous: false,
@@ -77,6 +77,13 @@ export function call(
   };
 }
 
+/** A free call with a key. */
+export function freeCall(id: string, part: Parameters<typeof call>[1] = {}): CallRecord {
+  const nobody = { network: "", payer: "", nonce: `call ${id}`, bytesHash: "", validBefore: 0 };
+  return call(id, { payment: undefined, value: 0, ...part, identity: { ...nobody, ...part.identity } });
+}
+
+/** A job that waits for a worker. */
 export function job(id: string, callId: string, part: Partial<JobRecord> = {}): JobRecord {
   return {
     id,

@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,11 +8,10 @@ import { DatabaseSync } from "node:sqlite";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { sqliteStore } from "resource402/sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
-import { MIGRATIONS } from "../../src/store/sqlite-rows.ts";
-import type { Store } from "../../src/store/store.ts";
-import { IN_OWN_MOUNTS, isMissing } from "../missing.ts";
+import { MIGRATIONS } from "../../src/store/sqlite-migrations.ts";
+import { MAX_QUOTES, type Store } from "../../src/store/store.ts";
 import { call, job } from "./records.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
@@ -99,8 +98,8 @@ describe("a process that is killed", () => {
         const [found, itsJob] = [await reopened.call(id), await reopened.job(id.replace("c", "j"))];
         expect(found, id).toBeDefined();
         // Both or neither, also of what was not acknowledged any more.
-        const isSettled = found?.paymentState === "settled";
-        expect(itsJob, id).toMatchObject({ status: isSettled ? "queued" : "awaiting_payment" });
+        const isSettled = found?.phase === "charged";
+        expect(itsJob, id).toMatchObject({ phase: isSettled ? "charged" : "submitted" });
         if (settled) expect(isSettled, id).toBe(true);
       }
       expect(count("calls")).toBe(count("jobs"));
@@ -144,7 +143,7 @@ describe("several processes on one file", () => {
     // They did compete.
     for (const list of won) expect(list.length).toBeGreaterThan(0);
     expect(count("calls")).toBe(things * 3);
-    expect(await mine.openCalls(10_000)).toHaveLength(things * 3);
+    expect(await mine.dueCalls({ limit: 10_000 })).toHaveLength(things * 3);
   });
 
   it("may make it while another is at it, though SQLite does not wait for that", async () => {
@@ -158,10 +157,25 @@ describe("several processes on one file", () => {
     const theirs = sqliteStore(path);
     await mine.begin(call("c1", { owner: "s1" }), undefined, { durable: true });
     await mine.attend("s1", 60_000);
-    expect(await theirs.openCalls(9)).toEqual([]);
+    expect(await theirs.dueCalls({ limit: 9 })).toEqual([]);
     await mine.attend("s1", 0);
-    expect(await theirs.openCalls(9)).toHaveLength(1);
+    expect(await theirs.dueCalls({ limit: 9 })).toHaveLength(1);
     await theirs.close();
+  });
+
+  it("have one secret and the same quotes", async () => {
+    const mine = open();
+    const theirs = sqliteStore(path);
+    const [secret] = await Promise.all([mine.secret(), theirs.secret()]);
+    expect([await mine.secret(), await theirs.secret()]).toEqual([secret, secret]);
+    await mine.keepQuote({ id: "q1", value: "1", until: Date.now() + 60_000 });
+    expect(await theirs.quote("q1")).toBe("1");
+    await theirs.close();
+    await mine.close();
+    expect(await open().secret()).toBe(secret);
+    const other = sqliteStore(join(folder, "other.db"));
+    expect(await other.secret()).not.toBe(secret);
+    await other.close();
   });
 
   it("do not leave their leases behind for ever", async () => {
@@ -290,19 +304,98 @@ describe("writes of one turn", () => {
     await mine.close();
   });
 
-  it("wait for the disk", () => {
+  it("flush the disk when one of them is durable, and only then", async () => {
     const file = openSqliteFile(path, 1000, []);
-    // What a test cannot see without cutting the power: 2 is FULL, a sync at each commit.
-    expect(file.db.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
     expect(file.db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-    return file.close();
+    // What a test cannot see without cutting the power: 2 is FULL, a sync at each commit; 1 is NORMAL, none.
+    // Prepared each time: a prepared PRAGMA returns the value of the time at which it was prepared.
+    const pragma = () => file.db.prepare("PRAGMA synchronous").get()?.synchronous;
+    const write = (durable: boolean) => file.write(durable, pragma);
+    expect(await write(false)).toBe(1);
+    expect(await write(true)).toBe(2);
+    expect(await Promise.all([write(false), write(true), write(false)])).toEqual([2, 2, 2]);
+    expect(await Promise.all([write(false), write(false)])).toEqual([1, 1]);
+    await file.close();
+  });
+
+  it("are durable when they say so, and when they claim jobs or make the secret", async () => {
+    const mine = open();
+    const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+    const mode = async (work: Promise<unknown>) => {
+      await work;
+      return exec.mock.calls.at(-1)?.[0];
+    };
+    const [relaxed, durable] = ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"];
+    try {
+      const begin = (id: string, durable: boolean) =>
+        mine.begin(call(`call of ${id}`, { jobId: id }), job(id, `call of ${id}`), { durable });
+      const change = (durable: boolean) => mine.change({ durable, job: { id: "j1", set: { progress: 1 } } });
+      expect(await mode(begin("j1", false))).toBe(relaxed);
+      expect(await mode(begin("j2", true))).toBe(durable);
+      expect(await mode(change(false))).toBe(relaxed);
+      expect(await mode(change(true))).toBe(durable);
+      expect(await mode(mine.attend("s1", 1000))).toBe(relaxed);
+      expect(await mode(mine.claimJobs({ owner: "s1", limit: 1 }))).toBe(durable);
+      expect(await mode(mine.keepQuote({ id: "q", value: "", until: 1 }))).toBe(relaxed);
+      expect(await mode(mine.secret())).toBe(durable);
+    } finally {
+      exec.mockRestore();
+    }
   });
 });
 
-const apart = (script: string): Child => launch(IN_OWN_MOUNTS[0], [...IN_OWN_MOUNTS.slice(1), script]);
+it("keeps a bounded number of quotes: the oldest go first", async () => {
+  const mine = open();
+  const until = Date.now() + 1e9;
+  look((db) =>
+    db.exec(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${MAX_QUOTES})
+       INSERT INTO quotes SELECT 'old ' || n, '', ${until} + n FROM numbers`,
+    ),
+  );
+  await Promise.all(
+    Array.from({ length: 1000 }, (_, n) => mine.keepQuote({ id: `new ${n}`, value: "", until: until * 2 })),
+  );
+  expect(count("quotes")).toBe(MAX_QUOTES);
+  expect(await mine.quote("old 1000")).toBeUndefined();
+  expect(await mine.quote("old 1001")).toBe("");
+  expect(await mine.quote("new 0")).toBe("");
+});
+
+it("reads no table from end to end", async () => {
+  const prepare = vi.spyOn(DatabaseSync.prototype, "prepare");
+  open();
+  const statements = prepare.mock.calls
+    .map(([sql]) => sql)
+    .filter((sql) => !/^(PRAGMA|[A-Z]+( \w+)?$)/.test(sql));
+  prepare.mockRestore();
+  expect(statements.length).toBeGreaterThan(40);
+  const scans = look((db) =>
+    statements.flatMap((sql) =>
+      db
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all()
+        .filter(({ detail }) => /^SCAN (calls|jobs|refunds|quotes|tombstones)$/.test(String(detail)))
+        .map(() => sql),
+    ),
+  );
+  expect(scans).toEqual([]);
+});
+
+it("is complete since it was made when it is in memory, and always when it is a file", async () => {
+  const mine = sqliteStore(":memory:", { now: () => 7 });
+  expect(mine.completeSince).toBe(7);
+  await mine.close();
+  expect(open().completeSince).toBe(0);
+});
+
+/** A way to run a command where it may mount: in a namespace of its own, which takes the mount with it. */
+const APART = ["unshare", "--mount", "--map-root-user", "sh", "-c"] as const;
+const canMount = spawnSync(APART[0], [...APART.slice(1), "mount -t tmpfs none /tmp"]).status === 0;
+const apart = (script: string): Child => launch(APART[0], [...APART.slice(1), script]);
 
 describe("a disk", () => {
-  it.skipIf(isMissing("mounts"))(
+  it.skipIf(!canMount)(
     "that is full rejects writes, loses none that was acknowledged, and goes on when there is room",
     async () => {
       const child = apart(
@@ -321,7 +414,7 @@ describe("a disk", () => {
     },
   );
 
-  it.skipIf(isMissing("signals"))(
+  it.skipIf(process.platform === "win32")(
     "that fails rejects writes, and what was acknowledged is there",
     async () => {
       const limited = `ulimit -f 2000; exec "$0" ${CHILD} "write to the limit" ${path}`;
@@ -336,7 +429,7 @@ describe("a disk", () => {
     },
   );
 
-  it.skipIf(isMissing("mounts"))("that is read-only is found out when the store is opened", async () => {
+  it.skipIf(!canMount)("that is read-only is found out when the store is opened", async () => {
     await open().close();
     const child = apart(
       `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder} && ` +
@@ -362,8 +455,10 @@ describe("a file", () => {
   it("of a newer version is refused and left as it is", async () => {
     await open().close();
     look((db) => db.exec("PRAGMA user_version = 99"));
-    expect(() => open()).toThrow(/has version 99, .* knows up to 2; install the release that wrote it/);
-    look((db) => db.exec("PRAGMA user_version = 2"));
+    expect(() => open()).toThrow(
+      `has version 99, this resource402 knows up to ${MIGRATIONS.length}; install the release that wrote it`,
+    );
+    look((db) => db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`));
     open();
   });
 

@@ -1,13 +1,15 @@
+import { memoryStore } from "resource402/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Begun, CallRecord, ClaimOptions, JobRecord, Store } from "../../src/store/store.ts";
+import type { Begun, CallRecord, ClaimOptions, JobRecord, Limits, Store } from "../../src/store/store.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   CALL_LIFE_MS,
+  MAX_QUOTES,
   REFUND_LIFE_MS,
   TOMBSTONE_LIFE_MS,
 } from "../../src/store/store.ts";
 import { kinds } from "./kinds.ts";
-import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
+import { answer, call, freeCall, HOUR, job, receipt, refund, START } from "./records.ts";
 
 describe.each(kinds)("a store %s", (_name, make) => {
   let store: Store;
@@ -34,9 +36,18 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(await store.job("j1")).toStrictEqual(
         job("j1", "c1", { input: [null, { deep: ["é", -0.5] }], message: "waiting" }),
       );
-      const bare = call("c2", { key: undefined, payment: undefined });
+      const bare = freeCall("c2", { key: undefined, retryAt: undefined });
       await given(bare);
       expect(await store.call("c2")).toStrictEqual(bare);
+    });
+
+    it("keeps what evidence and operators have said of it, and the policies under which it was bought", async () => {
+      const known = call("c1", {
+        ...{ charge: "before", cancel: "keep", phase: "submitted", ambiguous: true, tries: 7 },
+        ...{ reason: "timeout", resolution: { by: "Ann", why: "seen on chain", at: START } },
+      });
+      await given(known);
+      expect(await store.call("c1")).toStrictEqual(known);
     });
 
     it("keeps a payment that never expires", async () => {
@@ -75,7 +86,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await given(call("c4", { key, identity: { payer: "0xbob" } }));
     });
 
-    it("is never refused for want of a key", async () => {
+    it("is never refused because it has no key", async () => {
       await given(call("c1", { key: undefined }));
       await given(call("c2", { key: undefined }));
     });
@@ -165,6 +176,35 @@ describe.each(kinds)("a store %s", (_name, make) => {
       });
     });
 
+    it("does not count a synchronous call that ended without a charge", async () => {
+      const again = () => store.begin(call("again", same), undefined, { durable: true, ...since(START) });
+      await given(call("c1", same));
+      const set = (phase: CallRecord["phase"]) =>
+        store.change({ durable: true, call: { id: "c1", set: { phase } } });
+      for (const phase of ["submitted", "charged", "delivered", "owed", "refunded"] as const) {
+        await set(phase);
+        expect(await again(), phase).toMatchObject({ because: "duplicate" });
+      }
+      await set("void");
+      expect(await again()).toEqual({ begun: true });
+    });
+
+    it("counts a void job, and no free call that was delivered", async () => {
+      const voided = { phase: "void" } as const;
+      await given(
+        call("c1", { ...same, ...voided, jobId: "j1" }),
+        job("j1", "c1", { ...voided, work: "failed" }),
+      );
+      await given(freeCall("c2", { fingerprint: "free", phase: "delivered", answer }));
+      expect(
+        await store.begin(call("c3", same), undefined, { durable: true, ...since(START) }),
+      ).toMatchObject({
+        because: "duplicate",
+      });
+      const free = freeCall("c4", { fingerprint: "free" });
+      expect(await store.begin(free, undefined, { durable: true, ...since(START) })).toEqual({ begun: true });
+    });
+
     it("forgets what was forgotten", async () => {
       await given(call("c1", same));
       await store.change({ durable: true, call: { id: "c1", set: "forget" } });
@@ -174,86 +214,124 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
   });
 
-  it("keeps no place in the queue for a job that has been in doubt since before", async () => {
-    const waiting = job("j1", "c1", { status: "awaiting_payment", createdAt: START });
-    await given(call("c1", { jobId: "j1", paymentState: "in_flight" }), waiting);
-    const since = (doubtSince: number) =>
-      store.begin(call("c2", { jobId: "j2" }), job("j2", "c2"), {
-        durable: true,
-        queued: { all: 1 },
-        doubtSince,
-      });
-    expect(await since(START)).toEqual({ begun: false, because: "full" });
-    expect(await since(START + 1)).toEqual({ begun: true });
+  describe("a limit on what waits", () => {
+    const full = { begun: false, because: "full" };
+    const begun = { begun: true };
+    let next = 0;
+    const tryWith = (limits: Limits, part: Partial<JobRecord> = {}): Promise<Begun> => {
+      next += 1;
+      const [id, jobId] = [`new ${next}`, `new job ${next}`];
+      const isFree = "payer" in part && part.payer === undefined;
+      const made = (isFree ? freeCall : call)(id, { jobId, resource: part.resource ?? "upscale" });
+      return store.begin(made, job(jobId, id, part), { durable: true, ...limits });
+    };
+
+    it("refuses a job when so many are claimable, of its resource or of all", async () => {
+      await given(call("c1", { jobId: "j1" }), job("j1", "c1"));
+      await given(call("c2", { jobId: "j2", resource: "other" }), job("j2", "c2", { resource: "other" }));
+      expect(await tryWith({ queued: { resource: 1 } })).toEqual(full);
+      expect(await store.call("new 1")).toBeUndefined();
+      expect(await tryWith({ queued: { all: 2 } }, { resource: "third" })).toEqual(full);
+      expect(await tryWith({ queued: { resource: 2, all: 3 } })).toEqual(begun);
+    });
+
+    it("counts no job that runs, has ended or waits for its settlement", async () => {
+      for (const [n, state] of [
+        { work: "running" } as const,
+        { phase: "submitted" } as const,
+        { phase: "submitted", work: "done" } as const,
+        { phase: "void", work: "failed" } as const,
+      ].entries()) {
+        await given(call(`c${n}`, { jobId: `j${n}` }), job(`j${n}`, `c${n}`, state));
+      }
+      expect(await tryWith({ queued: { all: 1 } })).toEqual(begun);
+      expect(await tryWith({ queued: { all: 1 } })).toEqual(full);
+    });
+
+    it("counts free jobs and paid jobs apart, so that free ones never displace paid ones", async () => {
+      const free = { payer: undefined };
+      const one = { queued: { resource: 1, all: 1 } };
+      expect(await tryWith(one, free)).toEqual(begun);
+      expect(await tryWith(one, free)).toEqual(full);
+      expect(await tryWith(one)).toEqual(begun);
+      expect(await tryWith(one)).toEqual(full);
+      expect(await tryWith({ queued: { all: 2 } }, free)).toEqual(begun);
+    });
+
+    it("refuses a free call without a job when so many are kept, and no paid one", async () => {
+      await given(freeCall("c1", { phase: "delivered", answer }));
+      await given(freeCall("c2", { jobId: "j2" }), job("j2", "c2", { payer: undefined }));
+      await given(call("c3"));
+      const two = { durable: true, freeCalls: 2 } as const;
+      expect(await store.begin(freeCall("c4"), undefined, two)).toEqual(begun);
+      expect(await store.begin(freeCall("c5"), undefined, two)).toEqual(full);
+      expect(await store.call("c5")).toBeUndefined();
+      expect(await store.begin(call("c6"), undefined, two)).toEqual(begun);
+      const itsJob = job("j7", "c7", { payer: undefined });
+      expect(await store.begin(freeCall("c7", { jobId: "j7" }), itsJob, two)).toEqual(begun);
+      await store.change({ durable: true, call: { id: "c4", set: "forget" } });
+      expect(await store.begin(freeCall("c5"), undefined, two)).toEqual(begun);
+    });
   });
 
   describe("a limit on what is outstanding", () => {
     let next = 0;
-    const later = (part: Parameters<typeof call>[1] = {}, status: JobRecord["status"] = "queued") => {
+    const later = (part: Parameters<typeof call>[1] = {}) => {
       next += 1;
-      const id = `c${next}`;
-      return [
-        call(id, { charge: "after", jobId: `j${next}`, value: 40, ...part }),
-        job(`j${next}`, id, { status }),
-      ] as const;
+      return call(`c${next}`, { value: 40, ...part });
     };
-    const tryWith = (outstanding: number): Promise<Begun> =>
-      store.begin(...later(), { durable: true, outstanding });
+    const tryWith = (outstanding: number, more: Limits = {}): Promise<Begun> =>
+      store.begin(later(), undefined, { durable: true, outstanding, ...more });
     const refused = { begun: false, because: "outstanding" };
     beforeEach(() => {
       next = 0;
     });
 
-    it("refuses what would exceed it, the new call counted, and lets pass what reaches it", async () => {
+    it("refuses a call that would exceed it, and accepts one that reaches it", async () => {
       expect(await tryWith(39)).toEqual(refused);
       expect(await store.call("c1")).toBeUndefined();
-      expect(await store.job("j1")).toBeUndefined();
       expect(await tryWith(40)).toEqual({ begun: true });
       expect(await tryWith(79)).toEqual(refused);
       expect(await tryWith(80)).toEqual({ begun: true });
     });
 
-    it("counts only jobs of this payer that are charged after their work and are not settled", async () => {
-      await given(...later({ charge: "before" }));
-      await given(...later({ paymentState: "settled" }));
-      await given(...later({ identity: { payer: "0xbob" } }));
-      await given(call("sync", { charge: "after", value: 40 }));
-      expect(await tryWith(40)).toEqual({ begun: true });
-    });
+    it.each(["open", "submitted"] as const)(
+      "counts %s calls of each kind: sync or job, charged before or after the work",
+      async (phase) => {
+        for (const charge of ["before", "after"] as const) {
+          await given(later({ phase, charge }));
+          await given(later({ phase, charge, jobId: `j${next}` }), job(`j${next}`, `c${next}`, { phase }));
+        }
+        expect(await tryWith(199)).toEqual(refused);
+        expect(await tryWith(200)).toEqual({ begun: true });
+      },
+    );
 
-    it("does not count what has been in doubt since before the payment could last be settled", async () => {
-      const identity = { validBefore: START / 1000 };
-      await given(...later({ paymentState: "in_flight", identity }, "awaiting_payment"));
-      const since = (doubtSince: number) =>
-        store.begin(...later(), { durable: true, outstanding: 79, doubtSince });
-      expect(await since(START)).toEqual(refused);
-      expect(await since(START + 1)).toEqual({ begun: true });
-    });
-
-    it.each(["succeeded", "failed", "cancelled", "expired"] as const)(
-      "does not count a job that has ended unpaid as %s",
-      async (status) => {
-        await given(...later());
+    it.each(["charged", "delivered", "owed", "refunded", "kept", "void"] as const)(
+      "does not count a call that is %s",
+      async (phase) => {
+        await given(later());
         expect(await tryWith(79)).toEqual(refused);
-        await store.change({ durable: true, job: { id: "j1", set: { status } } });
+        await store.change({ durable: true, call: { id: "c1", set: { phase } } });
         expect(await tryWith(40)).toEqual({ begun: true });
       },
     );
 
-    it("counts a job that has ended while its payment is in flight, until that is settled", async () => {
-      await given(...later());
-      await store.change({
-        durable: true,
-        call: { id: "c1", set: { paymentState: "in_flight" } },
-        job: { id: "j1", set: { status: "succeeded" } },
-      });
-      expect(await tryWith(79)).toEqual(refused);
-      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "settled" } } });
-      expect(await tryWith(79)).toEqual({ begun: true });
+    it("counts no call of another payer, and no free one", async () => {
+      await given(later({ identity: { payer: "0xbob" } }));
+      await given(freeCall("free", { value: 40, identity: { payer: "0xalice" } }));
+      expect(await tryWith(40)).toEqual({ begun: true });
+    });
+
+    it("does not count a payment that could be settled last before the given time", async () => {
+      const identity = { validBefore: START / 1000 };
+      await given(later({ phase: "submitted", identity }));
+      expect(await tryWith(79, { settleableSince: START })).toEqual(refused);
+      expect(await tryWith(79, { settleableSince: START + 1 })).toEqual({ begun: true });
     });
 
     it("does not count what has been forgotten", async () => {
-      await given(...later());
+      await given(later());
       await store.change({ durable: true, call: { id: "c1", set: "forget" } });
       expect(await tryWith(40)).toEqual({ begun: true });
     });
@@ -276,20 +354,31 @@ describe.each(kinds)("a store %s", (_name, make) => {
         durable: true,
         call: {
           id: "c1",
-          set: { paymentState: "settled", receipt, answer, owner: undefined, tries: 2, retryAt: 7 },
+          set: {
+            ...{ phase: "owed", ambiguous: true, receipt, reason: "late", owner: undefined, tries: 2 },
+            ...{ retryAt: undefined, resolution: { by: "Ann", why: "seen", at: 8 } },
+          },
         },
         job: {
           id: "j1",
-          set: { status: "failed", failure: { code: "boom", error: "Boom" }, expiresAt: 9, owner: undefined },
+          set: {
+            ...{ phase: "owed", work: "failed", failure: { code: "boom", error: "Boom" } },
+            ...{ input: null, expiresAt: 9, owner: undefined },
+          },
         },
         refund: { add: refund("r1", "c1", { jobId: "j1" }) },
       });
       const after = {
-        call: call("c1", { jobId: "j1", paymentState: "settled", receipt, answer, tries: 2, retryAt: 7 }),
+        call: call("c1", {
+          ...{ jobId: "j1", phase: "owed", ambiguous: true, receipt, reason: "late", tries: 2 },
+          ...{ retryAt: undefined, resolution: { by: "Ann", why: "seen", at: 8 } },
+        }),
         job: job("j1", "c1", {
           attempt: 1,
           claim: "claim 1",
-          status: "failed",
+          phase: "owed",
+          work: "failed",
+          input: null,
           failure: { code: "boom", error: "Boom" },
           expiresAt: 9,
           updatedAt: START + 5,
@@ -314,17 +403,15 @@ describe.each(kinds)("a store %s", (_name, make) => {
     const job1 = (when: object) => ({ job: { id: "j1", when, set: { progress: 50 } } });
     it.each([
       ["the owner of a call", call1({ owner: "s1" }), call1({ owner: "s2" })],
-      [
-        "how far its payment is",
-        call1({ paymentState: ["settled", "unused"] }),
-        call1({ paymentState: ["in_flight"] }),
-      ],
+      ["the phase of a call", call1({ phase: ["charged", "open"] }), call1({ phase: ["submitted"] })],
       [
         "several things of a call",
-        call1({ owner: "s1", paymentState: ["unused"] }),
-        call1({ owner: "s1", paymentState: [] }),
+        call1({ owner: "s1", phase: ["open"] }),
+        call1({ owner: "s1", phase: [] }),
       ],
-      ["the status of a job", job1({ status: ["running", "queued"] }), job1({ status: ["running"] })],
+      ["the work of a job", job1({ work: ["running", "waiting"] }), job1({ work: ["running"] })],
+      ["the phase of a job", job1({ phase: ["charged", "open"] }), job1({ phase: ["submitted"] })],
+      ["the owner of a job", job1({ owner: "s1" }), job1({ owner: "s2" })],
       ["the claim of a job", job1({ claim: "claim 1" }), job1({ claim: "claim 2" })],
       ["a job that was claimed", job1({ claim: "claim 1" }), job1({ claim: undefined })],
     ])("is guarded by %s", async (_what, holds, fails) => {
@@ -333,6 +420,17 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect([await store.call("c1"), await store.job("j1")]).toStrictEqual(before);
       expect(await store.change({ durable: true, ...holds })).toBeDefined();
       expect([await store.call("c1"), await store.job("j1")]).not.toEqual(before);
+    });
+
+    it("is guarded by a call that no server owns, dead or alive", async () => {
+      const take = {
+        durable: true,
+        call: { id: "c1", when: { unowned: true }, set: { owner: "s2" } },
+      } as const;
+      expect(await store.change(take)).toBeUndefined();
+      await store.change({ durable: true, call: { id: "c1", set: { owner: undefined } } });
+      expect(await store.change(take)).toMatchObject({ call: { owner: "s2" } });
+      expect(await store.change(take)).toBeUndefined();
     });
 
     it("is guarded by the state of a refund", async () => {
@@ -362,8 +460,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
       ];
       const before = await everything();
       const whole = {
-        call: { id: "c1", set: { paymentState: "settled" } },
-        job: { id: "j1", set: { status: "succeeded" } },
+        call: { id: "c1", set: { phase: "owed" } },
+        job: { id: "j1", set: { phase: "owed", work: "failed" } },
         refund: { add: refund("r1", "c1") },
       } as const;
       expect(await store.change({ durable: true, ...whole, ...miss })).toBeUndefined();
@@ -382,11 +480,64 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await given(call("c2", { key: "key of c1", identity: { nonce: "nonce of c1" } }));
     });
 
+    it("deletes a job and separates it from its call, which goes when its own time has come", async () => {
+      const stepped = await store.change({
+        durable: true,
+        call: {
+          id: "c1",
+          set: { phase: "void", jobId: undefined, key: undefined, owner: undefined, retryAt: undefined },
+        },
+        job: { id: "j1", when: { claim: "claim 1" }, set: "forget" },
+      });
+      const left = call("c1", { phase: "void", key: undefined, retryAt: undefined });
+      expect(stepped).toMatchObject({ call: left, job: { id: "j1" } });
+      expect(await store.job("j1")).toBeUndefined();
+      expect(await store.call("c1")).toStrictEqual(left);
+      expect(await store.claimJobs({ owner: "w1", limit: 9 })).toEqual([]);
+      // The key is free, the payment is not; and the job's id can be used again.
+      await given(call("c2", { key: "key of c1", jobId: "j1" }), job("j1", "c2"));
+      expect(await store.begin(call("c3", left), undefined, { durable: true })).toMatchObject({
+        because: "taken",
+      });
+      expect(await store.sweep(START + CALL_LIFE_MS, 1000)).toBe(1);
+      expect(await store.call("c1")).toBeUndefined();
+    });
+
+    it.each([
+      ["alone", {}],
+      ["with a change of its call", { call: { id: "c1", set: { phase: "void" } } }],
+    ] as const)("deletes a job %s: the call is swept without it", async (_how, more) => {
+      await store.change({ durable: true, call: { id: "c1", set: { retryAt: undefined } } });
+      expect(await store.change({ durable: true, ...more, job: { id: "j1", set: "forget" } })).toBeDefined();
+      expect(await store.job("j1")).toBeUndefined();
+      expect(await store.sweep(START + CALL_LIFE_MS - 1, 1000)).toBe(0);
+      expect(await store.sweep(START + CALL_LIFE_MS, 1000)).toBe(1);
+    });
+
+    it("keeps a call free of its job when it changes after the job was deleted", async () => {
+      await store.change({ durable: true, job: { id: "j1", set: "forget" } });
+      await store.change({ durable: true, call: { id: "c1", set: { tries: 1, retryAt: undefined } } });
+      expect(await store.sweep(START + CALL_LIFE_MS, 1000)).toBe(1);
+    });
+
+    it("skips an optional job that is gone, and only one that is gone", async () => {
+      const step = (id: string, claim: string) =>
+        store.change({
+          durable: true,
+          call: { id: "c1", set: { tries: 9 } },
+          job: { id, optional: true, when: { claim }, set: { progress: 50 } },
+        });
+      expect(await step("j1", "claim 7")).toBeUndefined();
+      expect((await store.call("c1"))?.tries).toBe(0);
+      expect(await step("j1", "claim 1")).toMatchObject({ call: { tries: 9 }, job: { progress: 50 } });
+      expect(Object.keys((await step("j9", "claim 1")) ?? {})).toEqual(["call"]);
+    });
+
     it("lets exactly one of many change the same job", async () => {
       const take = {
         id: "j1",
-        when: { status: ["queued"], claim: "claim 1" },
-        set: { status: "running" },
+        when: { work: ["waiting"], claim: "claim 1" },
+        set: { work: "running" },
       } as const;
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, () => store.change({ durable: true, job: take })),
@@ -401,11 +552,11 @@ describe.each(kinds)("a store %s", (_name, make) => {
     beforeEach(async () => {
       await given(
         call("c1", { jobId: "j1", owner: "s1" }),
-        job("j1", "c1", { owner: "s1", status: "running" }),
+        job("j1", "c1", { owner: "s1", work: "running" }),
       );
     });
     const orphans = async () => ({
-      calls: ids(await store.openCalls(9)),
+      calls: ids(await store.dueCalls({ limit: 9 })),
       call: (await store.change({ durable: true, ...takeCall })) !== undefined,
       job: (await store.change({ durable: true, ...takeJob })) !== undefined,
     });
@@ -484,45 +635,87 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
   });
 
-  describe("calls that are open", () => {
-    it("are those in flight and those without an answer", async () => {
-      await given(call("unanswered"));
-      await given(call("in flight", { paymentState: "in_flight", answer }));
-      await given(call("settled, unanswered", { paymentState: "settled" }));
-      await given(call("closed", { paymentState: "settled", answer }));
-      await given(call("job not yet charged", { paymentState: "unused", answer }));
-      expect(new Set(ids(await store.openCalls(9)))).toEqual(
-        new Set(["unanswered", "in flight", "settled, unanswered"]),
-      );
-    });
+  describe("calls that are due", () => {
+    const due = async (limit = 9, own?: string) =>
+      ids(await store.dueCalls(own === undefined ? { limit } : { limit, own }));
 
-    it("close and open as they change", async () => {
-      await given(call("c1"));
-      await store.change({ durable: true, call: { id: "c1", set: { answer } } });
-      expect(await store.openCalls(9)).toEqual([]);
-      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "in_flight" } } });
-      expect(ids(await store.openCalls(9))).toEqual(["c1"]);
-      await store.change({ durable: true, call: { id: "c1", set: "forget" } });
-      expect(await store.openCalls(9)).toEqual([]);
-    });
-
-    it("come when their time has come, in its order, and no more than asked for", async () => {
-      await given(call("c1", { retryAt: START + 30 }));
+    it("are those whose time has come, in its order, no more than asked for, whatever their phase", async () => {
+      await given(call("c1", { retryAt: START + 30, phase: "submitted" }));
       await given(call("c2", { retryAt: START + 10 }));
-      await given(call("c3", { retryAt: START + 20 }));
+      await given(call("c3", { retryAt: START + 20, phase: "charged" }));
       await given(call("c4", { retryAt: START + 31 }));
-      await given(call("c0", { retryAt: START + 20 }));
+      await given(freeCall("c0", { retryAt: START + 20 }));
       clock += 30;
-      expect(await store.openCalls(9)).toMatchObject([
-        { id: "c2" },
-        { id: "c0" },
-        { id: "c3" },
-        { id: "c1" },
-      ]);
-      expect(ids(await store.openCalls(2))).toEqual(["c2", "c0"]);
+      expect(await due()).toEqual(["c2", "c0", "c3", "c1"]);
+      expect(await due(2)).toEqual(["c2", "c0"]);
       await store.change({ durable: true, call: { id: "c2", set: { retryAt: START + 99 } } });
-      expect(ids(await store.openCalls(1))).toEqual(["c0"]);
+      expect(await due(1)).toEqual(["c0"]);
+      await store.change({ durable: true, call: { id: "c0", set: "forget" } });
+      expect(await due(1)).toEqual(["c3"]);
     });
+
+    it("are never those without a time", async () => {
+      await given(call("c1", { phase: "submitted", retryAt: undefined }));
+      clock = 8.64e15;
+      expect(await due()).toEqual([]);
+      await store.change({ durable: true, call: { id: "c1", set: { retryAt: START } } });
+      expect(await due()).toEqual(["c1"]);
+      await store.change({ durable: true, call: { id: "c1", set: { retryAt: undefined } } });
+      expect(await due()).toEqual([]);
+    });
+
+    it("are not those of a living server, except for that server itself", async () => {
+      await store.attend("s1", 1000);
+      await store.attend("s2", 1000);
+      await given(call("unowned"));
+      await given(call("of s1", { owner: "s1" }));
+      await given(call("of the dead", { owner: "dead" }));
+      await given(call("of s1, later", { owner: "s1", retryAt: START + 1 }));
+      const orphans = ["of the dead", "unowned"];
+      expect((await due()).sort()).toEqual(orphans);
+      expect((await due(9, "s2")).sort()).toEqual(orphans);
+      expect((await due(9, "s1")).sort()).toEqual(["of s1", ...orphans]);
+      clock += 1000;
+      expect((await due(9, "s2")).sort()).toEqual(["of s1", "of s1, later", ...orphans]);
+    });
+  });
+
+  it("lists unconfirmed calls: submitted, tried, oldest first", async () => {
+    await given(call("c1", { phase: "submitted", tries: 1, createdAt: START + 1 }));
+    await given(call("c2", { phase: "submitted", tries: 2, retryAt: undefined }));
+    await given(call("c3", { phase: "submitted" }));
+    await given(call("c4", { phase: "void", tries: 1 }));
+    expect(ids(await store.unconfirmedCalls(9))).toEqual(["c2", "c1"]);
+    expect(ids(await store.unconfirmedCalls(1))).toEqual(["c2"]);
+  });
+
+  describe("quotes", () => {
+    it("are kept until they expire", async () => {
+      await store.keepQuote({ id: "q1", value: '{"price":"é\\u0000"}', until: START + 10 });
+      await store.keepQuote({ id: "q2", value: "two\u0000", until: START + 11 });
+      expect(await store.quote("q1")).toBe('{"price":"é\\u0000"}');
+      expect(await store.quote("q2")).toBe("two\u0000");
+      expect(await store.quote("q3")).toBeUndefined();
+      clock += 9;
+      expect(await store.quote("q1")).toBeDefined();
+      clock += 1;
+      expect(await store.quote("q1")).toBeUndefined();
+      await store.sweep(clock, 1000);
+      expect(await store.quote("q2")).toBe("two\u0000");
+    });
+
+    it("are replaced by a later one of the same id", async () => {
+      await store.keepQuote({ id: "q1", value: "1", until: START + 10 });
+      await store.keepQuote({ id: "q1", value: "2", until: START + 20 });
+      clock += 10;
+      expect(await store.quote("q1")).toBe("2");
+    });
+  });
+
+  it("has one secret of 256 random bits, the same at each use", async () => {
+    const secrets = await Promise.all(Array.from({ length: 5 }, () => store.secret()));
+    expect(new Set([...secrets, await store.secret()]).size).toBe(1);
+    expect(secrets[0]).toMatch(/^[0-9a-f]{64}$/);
   });
 
   describe("claiming jobs", () => {
@@ -546,7 +739,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(claimed).toStrictEqual({
         orphaned: false,
         job: job("j1", "call of j1", {
-          ...{ status: "running", owner: "w1", attempt: 2, failures: 1, progress: 7 },
+          ...{ work: "running", owner: "w1", attempt: 2, failures: 1, progress: 7 },
           ...{ claim: expect.stringMatching(/^[0-9a-f-]{36}$/), startedAt: START + 5, updatedAt: START + 5 },
         }),
       });
@@ -557,7 +750,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("rejects the writes of an attempt whose job was claimed again, even with equal numbers", async () => {
       await queue(["j1"]);
       const [first] = await store.claimJobs({ owner: "w1", limit: 1 });
-      await store.change({ durable: true, job: { id: "j1", set: { status: "queued", owner: undefined } } });
+      await store.change({ durable: true, job: { id: "j1", set: { work: "waiting", owner: undefined } } });
       const [second] = await store.claimJobs({ owner: "w2", limit: 1 });
       expect(first?.job.claim).not.toBe(second?.job.claim);
       const write = (claim: string | undefined, progress: number) =>
@@ -586,12 +779,15 @@ describe.each(kinds)("a store %s", (_name, make) => {
         ["too late", { startBy: START }],
         ["in time", { startBy: START + 1, createdAt: START + 2 }],
         ["still executed", {}],
-        ["not paid yet", { status: "awaiting_payment" }],
-        ["running", { status: "running", owner: "dead" }],
-        ["done", { status: "succeeded", owner: "dead" }],
+        ["not paid yet", { phase: "submitted" }],
+        ["being settled", { phase: "submitted", work: "done" }],
+        ["paid", { phase: "charged", createdAt: START + 3 }],
+        ["running", { work: "running", owner: "dead" }],
+        ["done", { phase: "delivered", work: "done", owner: "dead" }],
+        ["too late, not paid yet", { phase: "submitted", startBy: START }],
       );
       const except = ["still executed"];
-      expect(await claim({ except })).toEqual(["ready", "in time"]);
+      expect(await claim({ except })).toEqual(["ready", "in time", "paid"]);
       clock += 1;
       expect(await claim({ except })).toEqual(["later"]);
       expect(ids(await store.lateJobs(9))).toEqual(["too late"]);
@@ -633,13 +829,11 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await store.attend("alive", 1000);
       await queue(
         ["queued", { createdAt: START + 4 }],
-        [
-          "of the dead",
-          { createdAt: START + 2, status: "running", owner: "dead", claim: "old", startedAt: 7 },
-        ],
-        ["of nobody", { createdAt: START + 3, status: "running", failures: 2 }],
-        ["of the living", { status: "running", owner: "alive" }],
-        ["done", { status: "failed", owner: "dead" }],
+        ["of the dead", { createdAt: START + 2, work: "running", owner: "dead", claim: "old", startedAt: 7 }],
+        ["of nobody", { createdAt: START + 3, work: "running", failures: 2 }],
+        ["of the living", { work: "running", owner: "alive" }],
+        ["done", { phase: "void", work: "failed", owner: "dead" }],
+        ["submitted by the dead", { phase: "submitted", work: "done", owner: "dead" }],
       );
       const claimed = await store.claimJobs({ owner: "w1", limit: 9, orphans: true });
       expect(claimed).toMatchObject([
@@ -674,10 +868,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("limits what it takes over as it does what is queued", async () => {
       await queue(
-        ["a1", { createdAt: START + 1, status: "running" }],
+        ["a1", { createdAt: START + 1, work: "running" }],
         ["a2", { createdAt: START + 2 }],
-        ["a3", { createdAt: START + 3, status: "running" }],
-        ["b1", { createdAt: START + 4, resource: "b", status: "running" }],
+        ["a3", { createdAt: START + 3, work: "running" }],
+        ["b1", { createdAt: START + 4, resource: "b", work: "running" }],
       );
       expect(await claim({ orphans: true, limit: 3, most: { upscale: 2 } })).toEqual(["a1", "a2", "b1"]);
     });
@@ -689,8 +883,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await claim();
       stop();
       expect(told.filter((news) => news !== undefined)).toEqual([
-        { id: "j1", status: "running" },
-        { id: "j2", status: "running" },
+        { id: "j1", phase: "open", work: "running" },
+        { id: "j2", phase: "open", work: "running" },
       ]);
     });
   });
@@ -711,7 +905,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       });
     });
 
-    it("are told oldest first, all or of one state, and no more than asked for", async () => {
+    it("come oldest first, all or of one state, no more than asked for", async () => {
       expect(ids(await store.refunds({ limit: 9 }))).toEqual(["r1", "r2", "r3"]);
       expect(ids(await store.refunds({ limit: 2 }))).toEqual(["r1", "r2"]);
       expect(ids(await store.refunds({ state: "owed", limit: 9 }))).toEqual(["r1", "r3"]);
@@ -727,10 +921,29 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await store.change({ durable: true, refund: { id: "r1", set: { state: "paid" } } });
       expect(ids(await store.refunds({ dueAt: START + 60, limit: 9 }))).toEqual(["r3"]);
     });
+
+    it("are due when they are signed, too: the transfer may not have been sent", async () => {
+      await store.change({
+        durable: true,
+        refund: { id: "r1", set: { state: "signed", ambiguous: true, payment: call("c1").payment } },
+      });
+      const by = { dueAt: START + 60, limit: 9 };
+      expect(ids(await store.refunds(by))).toEqual(["r1", "r3"]);
+      expect(ids(await store.refunds({ ...by, state: "signed" }))).toEqual(["r1"]);
+      expect(ids(await store.refunds({ ...by, state: "owed" }))).toEqual(["r3"]);
+      expect(ids(await store.refunds({ state: "signed", limit: 9 }))).toEqual(["r1"]);
+    });
+
+    it("are found by their id", async () => {
+      expect(await store.refund("r2")).toStrictEqual(
+        refund("r2", "c2", { createdAt: START + 2, state: "paid" }),
+      );
+      expect(await store.refund("r9")).toBeUndefined();
+    });
   });
 
   describe("sweeping", () => {
-    const closed = { paymentState: "settled", answer } as const;
+    const closed = { phase: "delivered", answer, retryAt: undefined } as const;
     const old = START + CALL_LIFE_MS;
 
     it("deletes a call a day after it began, and frees key and payment", async () => {
@@ -750,17 +963,30 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(await store.sweep(until, 1000)).toBe(1);
     });
 
-    it("keeps a call in flight, however old", async () => {
-      await given(call("c1", { paymentState: "in_flight", answer }));
+    it("keeps a submitted call, however old", async () => {
+      await given(call("c1", { ...closed, phase: "submitted" }));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "unused" } } });
+      await store.change({ durable: true, call: { id: "c1", set: { phase: "void" } } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(1);
+    });
+
+    it("keeps a call that is to be looked at, now or later", async () => {
+      await given(call("c1", { ...closed, phase: "void", retryAt: START }));
+      await given(call("c2", { ...closed, phase: "void", retryAt: START + 9999 * HOUR }));
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
+      for (const id of ["c1", "c2"]) {
+        await store.change({ durable: true, call: { id, set: { retryAt: undefined } } });
+      }
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
     });
 
     it("keeps a call whose job is kept", async () => {
       await given(call("c1", { ...closed, jobId: "j1" }), job("j1", "c1"));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ durable: true, job: { id: "j1", set: { status: "succeeded", expiresAt: old } } });
+      await store.change({
+        durable: true,
+        job: { id: "j1", set: { phase: "delivered", work: "done", expiresAt: old } },
+      });
       expect(await store.sweep(old, 1000)).toBe(2);
       expect(await store.call("c1")).toBeUndefined();
     });
@@ -780,28 +1006,33 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
 
     it("keeps a job that has no end", async () => {
-      await given(call("c1", { jobId: "j1" }), job("j1", "c1", { status: "running" }));
+      await given(call("c1", { jobId: "j1" }), job("j1", "c1", { work: "running" }));
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
     });
 
-    it("keeps an expired job whose payment is in flight: the evidence is written to both", async () => {
+    it("keeps an expired job that is submitted: the evidence is written to both", async () => {
       await given(
-        call("c1", { paymentState: "in_flight", answer, jobId: "j1" }),
-        job("j1", "c1", { status: "failed", expiresAt: START }),
+        call("c1", { ...closed, phase: "submitted", jobId: "j1" }),
+        job("j1", "c1", { phase: "submitted", work: "failed", expiresAt: START }),
       );
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
-      await store.change({ durable: true, call: { id: "c1", set: { paymentState: "settled" } } });
+      const set = { phase: "void" } as const;
+      await store.change({ durable: true, call: { id: "c1", set }, job: { id: "j1", set } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
     });
 
     it("keeps call and job as long as their refund is owed", async () => {
       await given(
-        call("c1", { ...closed, jobId: "j1" }),
-        job("j1", "c1", { status: "failed", expiresAt: START }),
+        call("c1", { ...closed, phase: "owed", jobId: "j1" }),
+        job("j1", "c1", { phase: "owed", work: "failed", expiresAt: START }),
       );
       await given(call("c2", closed));
       await store.change({ durable: true, refund: { add: refund("r1", "c1", { jobId: "j1" }) } });
       await store.change({ durable: true, refund: { add: refund("r2", "c2") } });
+      expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
+      for (const id of ["r1", "r2"]) {
+        await store.change({ durable: true, refund: { id, set: { state: "signed" } } });
+      }
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(0);
       await store.change({ durable: true, refund: { id: "r1", set: { state: "paid" } } });
       expect(await store.sweep(START + 1000 * HOUR, 1000)).toBe(2);
@@ -819,8 +1050,8 @@ describe.each(kinds)("a store %s", (_name, make) => {
 
     it("no longer counts a swept purchase as bought, nor as outstanding", async () => {
       await given(
-        call("c1", { charge: "after", answer, jobId: "j1", fingerprint: "same" }),
-        job("j1", "c1", { status: "failed", expiresAt: START }),
+        call("c1", { answer, jobId: "j1", fingerprint: "same", retryAt: undefined }),
+        job("j1", "c1", { work: "failed", expiresAt: START }),
       );
       expect(await store.sweep(old, 1000)).toBe(2);
       const limits = { duplicateSince: START, outstanding: 50_000 };
@@ -831,4 +1062,19 @@ describe.each(kinds)("a store %s", (_name, make) => {
       });
     });
   });
+});
+
+it("a store in memory keeps a bounded number of quotes: the oldest go first", async () => {
+  const store = memoryStore({ now: () => START });
+  for (let n = 0; n <= MAX_QUOTES; n += 1) {
+    await store.keepQuote({ id: `q${n}`, value: `${n}`, until: START + 1 });
+  }
+  expect(await store.quote("q0")).toBeUndefined();
+  expect(await store.quote("q1")).toBe("1");
+  expect(await store.quote(`q${MAX_QUOTES}`)).toBe(`${MAX_QUOTES}`);
+});
+
+it("a store in memory is complete since it was made, or since it is said to be", () => {
+  expect(memoryStore({ now: () => START }).completeSince).toBe(START);
+  expect(memoryStore({ completeSince: 0 }).completeSince).toBe(0);
 });

@@ -5,7 +5,8 @@ import { kinds } from "./kinds.ts";
 import { answer, call, HOUR, job, refund, START } from "./records.ts";
 
 const LATER = START + 1000 * HOUR;
-const closed = { paymentState: "settled", answer } as const;
+const closed = { phase: "delivered", answer, retryAt: undefined } as const;
+const done = { phase: "delivered", work: "done" } as const;
 
 describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) => {
   let store: Store;
@@ -24,7 +25,7 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
       const [callId, jobId] = [`${name}-c${n}`, `${name}-j${n}`];
       await store.begin(
         call(callId, { ...callState, jobId, createdAt: START + n }),
-        job(jobId, callId, { status: "succeeded", createdAt: START + n, expiresAt: expiresAt + n }),
+        job(jobId, callId, { ...done, createdAt: START + n, expiresAt: expiresAt + n }),
         { durable: true },
       );
     }
@@ -73,55 +74,77 @@ describe.each(kinds)("sweeping a store %s, a batch at a time,", (_name, make) =>
     expect((await state("new")).slice(0, 3)).toEqual([true, true, true]);
   });
 
-  it("is not stopped by older records that must stay: payments in flight, and refunds that are owed", async () => {
+  it("is not stopped by older records that must stay: submitted payments, due calls and unpaid refunds", async () => {
     for (const n of numbers(6)) {
       const moving = {
-        paymentState: "in_flight",
+        phase: "submitted",
         answer,
+        retryAt: undefined,
         jobId: `moving-j${n}`,
         createdAt: START - HOUR,
       } as const;
-      const ended = { status: "failed", createdAt: START - HOUR, expiresAt: START - HOUR } as const;
-      await store.begin(call(`moving-c${n}`, moving), job(`moving-j${n}`, `moving-c${n}`, ended), {
-        durable: true,
-      });
-      const owing = { ...closed, jobId: `owing-j${n}`, createdAt: START - HOUR };
-      await store.begin(call(`owing-c${n}`, owing), job(`owing-j${n}`, `owing-c${n}`, ended), {
-        durable: true,
-      });
+      const ended = { work: "failed", createdAt: START - HOUR, expiresAt: START - HOUR } as const;
+      await store.begin(
+        call(`moving-c${n}`, moving),
+        job(`moving-j${n}`, `moving-c${n}`, { ...ended, phase: "submitted" }),
+        {
+          durable: true,
+        },
+      );
+      const owing = { ...closed, phase: "owed", jobId: `owing-j${n}`, createdAt: START - HOUR } as const;
+      await store.begin(
+        call(`owing-c${n}`, owing),
+        job(`owing-j${n}`, `owing-c${n}`, { ...ended, phase: "owed" }),
+        {
+          durable: true,
+        },
+      );
       const owed = { jobId: `owing-j${n}`, createdAt: START - REFUND_LIFE_MS } as const;
       await store.change({ durable: true, refund: { add: refund(`r${n}`, `owing-c${n}`, owed) } });
       // Without a job: the call itself is what must stay.
       await store.begin(
-        call(`alone-c${n}`, { paymentState: "in_flight", answer, createdAt: START - HOUR }),
+        call(`alone-c${n}`, { ...closed, phase: "submitted", createdAt: START - HOUR }),
         undefined,
         { durable: true },
       );
-      await store.begin(call(`back-c${n}`, { ...closed, createdAt: START - HOUR }), undefined, {
-        durable: true,
-      });
+      await store.begin(
+        call(`back-c${n}`, { ...closed, phase: "owed", createdAt: START - HOUR }),
+        undefined,
+        {
+          durable: true,
+        },
+      );
       await store.change({
         durable: true,
-        refund: { add: refund(`b${n}`, `back-c${n}`, { createdAt: START - REFUND_LIFE_MS }) },
+        refund: {
+          add: refund(`b${n}`, `back-c${n}`, { state: "signed", createdAt: START - REFUND_LIFE_MS }),
+        },
       });
+      // Void, but to be looked up again.
+      await store.begin(
+        call(`audit-c${n}`, { ...closed, phase: "void", retryAt: START, createdAt: START - HOUR }),
+        undefined,
+        { durable: true },
+      );
       // The job has no end, so its call is held although it is old.
       await store.begin(
-        call(`long-c${n}`, { ...closed, jobId: `long-j${n}`, createdAt: START - HOUR }),
-        job(`long-j${n}`, `long-c${n}`, { status: "running", createdAt: START - HOUR }),
+        call(`long-c${n}`, { ...closed, phase: "charged", jobId: `long-j${n}`, createdAt: START - HOUR }),
+        job(`long-j${n}`, `long-c${n}`, { phase: "charged", work: "running", createdAt: START - HOUR }),
         { durable: true },
       );
     }
     await giveJobs(5, "old", START);
     expect((await batches(LATER, 2)).reduce((sum, swept) => sum + swept, 0)).toBe(10);
     for (const n of numbers(6)) {
-      for (const name of ["moving", "owing", "alone", "back", "long"]) {
+      for (const name of ["moving", "owing", "alone", "back", "audit", "long"]) {
         expect(await store.call(`${name}-c${n}`), `${name}-c${n}`).toBeDefined();
       }
       for (const name of ["moving", "owing", "long"]) {
         expect(await store.job(`${name}-j${n}`), `${name}-j${n}`).toMatchObject({ id: `${name}-j${n}` });
       }
     }
-    expect(await store.refunds({ state: "owed", limit: 100 })).toHaveLength(12);
+    expect(await store.refunds({ state: "owed", limit: 100 })).toHaveLength(6);
+    expect(await store.refunds({ state: "signed", limit: 100 })).toHaveLength(6);
   });
 
   it("forgets what is gone as soon as its tombstone is old, a batch at a time as well", async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CallChange, CallRecord, JobChange, JobRecord, Store, Tally } from "../../src/store/store.ts";
 import { kinds } from "./kinds.ts";
-import { answer, call, HOUR, job, receipt, refund, START } from "./records.ts";
+import { answer, call, HOUR, job, refund, START } from "./records.ts";
 
 describe.each(kinds)("figures of a store %s", (_name, make) => {
   let store: Store;
@@ -33,23 +33,24 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
       await store.change({ durable: true, job: { id, set } });
     }
   }
+  const done = { phase: "delivered", work: "done" } as const;
   const failed = { ...answer, status: 500 };
   const failure = (code: string) => ({ code, error: "It failed." });
   const tally = (since = START): Promise<Tally> => store.tally({ since, bucketMs: HOUR });
 
   it("are empty of what is not there", async () => {
-    expect(await tally()).toEqual({ calls: [], jobs: [], unfinished: [], refunds: [], unknown: 0 });
+    expect(await tally()).toEqual({ calls: [], jobs: [], unfinished: [], refunds: [], unconfirmed: 0 });
     expect(await store.recentJobs({ ended: true, limit: 10 })).toEqual([]);
     expect(await store.recentJobs({ ended: false, limit: 10 })).toEqual([]);
-    expect(await store.doubtfulCalls(10)).toEqual([]);
+    expect(await store.unconfirmedCalls(10)).toEqual([]);
   });
 
   it("count calls by resource and the time they began, what they brought, and how long they took", async () => {
-    const settled = { paymentState: "settled", receipt } as const;
+    const settled = { phase: "delivered" } as const;
     await ended(call("c1"), { ...settled, answer }, START + 200);
-    await ended(call("c2"), { ...settled, answer: failed }, START + 300);
+    await ended(call("c2"), { phase: "owed", answer: failed }, START + 300);
     // Not charged, since it failed.
-    await ended(call("c3", { value: 9 }), { answer: failed }, START + 100);
+    await ended(call("c3", { value: 9 }), { phase: "void", answer: failed }, START + 100);
     await ended(call("c4", { resource: "other", value: 7 }), { ...settled, answer }, START + 5);
     const later = { createdAt: START + HOUR + 1 };
     await ended(call("c5", later), { ...settled, answer }, START + HOUR + 41);
@@ -84,21 +85,21 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
   });
 
   it("count jobs by their end, and the time from the first start to it", async () => {
-    const running = { status: "running" } as const;
-    await worked("j1", {}, [START + 10, running], [START + 110, { status: "succeeded" }]);
+    const running = { work: "running" } as const;
+    await worked("j1", {}, [START + 10, running], [START + 110, done]);
     // A second attempt does not shorten the work.
     await worked(
       "j2",
       {},
       [START + 10, running],
-      [START + 50, { status: "queued" }],
+      [START + 50, { work: "waiting" }],
       [START + 60, running],
-      [START + 310, { status: "succeeded" }],
+      [START + 310, done],
     );
-    const refused = { status: "failed", failure: failure("refused") } as const;
+    const refused = { phase: "void", work: "failed", failure: failure("refused") } as const;
     await worked("j3", {}, [START, running], [START + 7, refused]);
-    await worked("j4", {}, [START, running], [START + 2, { status: "failed", failure: failure("timeout") }]);
-    await worked("j5", {}, [START + 9, { status: "cancelled", failure: failure("cancelled") }]);
+    await worked("j4", {}, [START, running], [START + 2, { ...refused, failure: failure("timeout") }]);
+    await worked("j5", {}, [START + 9, { phase: "void", work: "canceled", failure: failure("cancelled") }]);
     await worked("j6", { resource: "other" }, [START + HOUR, running], [START + HOUR + 1, refused]);
     const { jobs } = await tally();
     const upscale = { resource: "upscale", at: START };
@@ -112,12 +113,12 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
   });
 
   it("leave out what began, or ended, before the time asked for, but not what has not ended or is owed", async () => {
-    await ended(call("c1"), { paymentState: "settled", answer }, START + 10);
-    await worked("j1", {}, [START + 10, { status: "succeeded" }]);
+    await ended(call("c1"), { phase: "delivered", answer }, START + 10);
+    await worked("j1", {}, [START + 10, done]);
     await worked("j2", { createdAt: START + 3 });
     await worked("j3", { createdAt: START + 2 });
-    await worked("j4", { status: "awaiting_payment" });
-    await worked("j5", { resource: "other" }, [START + 20, { status: "running" }]);
+    await worked("j4", { phase: "submitted", work: "done" });
+    await worked("j5", { resource: "other" }, [START + 20, { work: "running" }]);
     await store.change({ durable: true, refund: { add: refund("r1", "c1") } });
     const late = await tally(START + HOUR);
     expect(late).toMatchObject({ calls: [], jobs: [] });
@@ -167,26 +168,26 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     expect((await tally(START + 11)).refunds).toMatchObject([{ state: "owed", refunds: 1 }]);
   });
 
-  it("count and name the calls whose settlement has been looked for in vain, oldest first", async () => {
-    const doubtful = { paymentState: "in_flight", tries: 1 } as const;
-    await store.begin(call("c1", { ...doubtful, createdAt: START + 1 }), undefined, { durable: true });
-    await store.begin(call("c2", doubtful), undefined, { durable: true });
-    await store.begin(call("c3", { ...doubtful, tries: 0 }), undefined, { durable: true });
-    await store.begin(call("c4", { ...doubtful, paymentState: "settled" }), undefined, { durable: true });
-    expect((await tally(START + HOUR)).unknown).toBe(2);
-    expect((await store.doubtfulCalls(10)).map(({ id }) => id)).toEqual(["c2", "c1"]);
-    expect(await store.doubtfulCalls(1)).toStrictEqual([call("c2", doubtful)]);
+  it("count and name the submitted calls that were tried without an outcome, oldest first", async () => {
+    const unconfirmed = { phase: "submitted", ambiguous: true, tries: 1 } as const;
+    await store.begin(call("c1", { ...unconfirmed, createdAt: START + 1 }), undefined, { durable: true });
+    await store.begin(call("c2", unconfirmed), undefined, { durable: true });
+    await store.begin(call("c3", { ...unconfirmed, tries: 0 }), undefined, { durable: true });
+    await store.begin(call("c4", { ...unconfirmed, phase: "charged" }), undefined, { durable: true });
+    expect((await tally(START + HOUR)).unconfirmed).toBe(2);
+    expect((await store.unconfirmedCalls(10)).map(({ id }) => id)).toEqual(["c2", "c1"]);
+    expect(await store.unconfirmedCalls(1)).toStrictEqual([call("c2", unconfirmed)]);
   });
 
   it("name the jobs that run before those that wait, and those that have ended by their end, newest first", async () => {
     const ids = async (ended: boolean, limit = 10) =>
       (await store.recentJobs({ ended, limit })).map(({ id }) => id);
     await worked("j1", { createdAt: START + 1 });
-    await worked("j2", { createdAt: START + 2 }, [START + 9, { status: "running" }]);
-    await worked("j3", { createdAt: START + 3 }, [START + 30, { status: "succeeded" }]);
-    await worked("j4", { createdAt: START + 4 }, [START + 20, { status: "cancelled" }]);
+    await worked("j2", { createdAt: START + 2 }, [START + 9, { work: "running" }]);
+    await worked("j3", { createdAt: START + 3 }, [START + 30, done]);
+    await worked("j4", { createdAt: START + 4 }, [START + 20, { phase: "void", work: "canceled" }]);
     await worked("j5", { createdAt: START + 5 });
-    await worked("j6", { createdAt: START }, [START + 40, { status: "running" }]);
+    await worked("j6", { createdAt: START }, [START + 40, { work: "running" }]);
     expect(await ids(false)).toEqual(["j2", "j6", "j5", "j1"]);
     expect(await ids(true)).toEqual(["j3", "j4"]);
     expect(await ids(true, 1)).toEqual(["j3"]);

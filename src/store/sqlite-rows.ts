@@ -1,4 +1,3 @@
-import { formatAtomic } from "../../schema/money.ts";
 import type { JobStatus } from "../wire/index.ts";
 import { hasFailed, sweepCallAt } from "./rules.ts";
 import { statusOf } from "./state.ts";
@@ -124,12 +123,14 @@ function withAsset(payment: SignedPayment): SignedPayment {
   const { requirements } = payment;
   const atomic = "amount" in requirements ? requirements.amount : requirements.maxAmountRequired;
   const pricing = requirements.extra.pricing as { amount?: string; currency?: string } | undefined;
-  const decimals = DECIMALS.find((places) => formatAtomic(BigInt(atomic), places) === pricing?.amount) ?? 6;
+  // 50000 units for "0.05" are 10 ** 6 units for one token: it has 6 decimals.
+  const places = Math.log10(Number(atomic) / Number(pricing?.amount));
+  const decimals = Math.abs(places - Math.round(places)) < 1e-9 ? Math.round(places) : USUAL_DECIMALS;
   return { ...payment, asset: { symbol: pricing?.currency ?? requirements.asset, decimals } };
 }
 
-/** Of the dollar tokens in use, the commonest first. */
-const DECIMALS = [6, 18, 2, 8, 0];
+/** Those of USDC. */
+const USUAL_DECIMALS = 6;
 
 export type JobRow = {
   id: string;

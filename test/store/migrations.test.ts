@@ -12,6 +12,7 @@ import { migrate, MIGRATIONS as POSTGRES } from "../../src/store/postgres-migrat
 import { toText } from "../../src/store/postgres-rows.ts";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
 import { MIGRATIONS as SQLITE } from "../../src/store/sqlite-migrations.ts";
+import { callOf, callRow } from "../../src/store/sqlite-rows.ts";
 import { hasEnded, MOVED, statusOf } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Store } from "../../src/store/store.ts";
 import type { JobStatus } from "../../src/wire/index.ts";
@@ -424,4 +425,20 @@ describe.each([
     expect(claimed.map(({ job }) => job.id).sort()).toEqual(waiting.sort());
     for (const { job } of claimed) expect(["open", "charged"], job.id).toContain(job.phase);
   });
+});
+
+it.each([
+  ["50000", { amount: "0.05", currency: "USDC" }, { symbol: "USDC", decimals: 6 }],
+  ["50000000000000000", { amount: "0.05", currency: "DAI" }, { symbol: "DAI", decimals: 18 }],
+  ["5", { amount: "0.05", currency: "GUSD" }, { symbol: "GUSD", decimals: 2 }],
+  ["3", { amount: "3", currency: "ONE" }, { symbol: "ONE", decimals: 0 }],
+  ["43210", { amount: "0.05", currency: "EURC" }, { symbol: "EURC", decimals: 6 }],
+  ["50000", undefined, { symbol: receipt.asset, decimals: 6 }],
+])("reads the asset of an old payment of %s units from its offer", (amount, pricing, asset) => {
+  const { payment, ...record } = call("c1");
+  if (payment?.version !== 2) throw new Error("expected a payment of version 2");
+  const requirements = { ...payment.requirements, amount, extra: pricing === undefined ? {} : { pricing } };
+  const { asset: _, ...old } = { ...payment, requirements };
+  const row = callRow({ ...record, payment: old as unknown as NonNullable<CallRecord["payment"]> });
+  expect(callOf(row).payment?.asset).toEqual(asset);
 });

@@ -138,7 +138,9 @@ export function createRefunds(options: RefundOptions): Refunds {
     if (to.state !== "paid") {
       const problem = more.problem ?? event;
       log.error({ ...namesOf(refund), amount: refund.amount, reason: problem }, "refund not paid yet");
-      const kept = to.state === "owed" ? { payment: undefined } : {};
+      // What an account has signed it alone may send, until it has lapsed.
+      const isOver = event === "lapsed" || event === "resolved-unpaid";
+      const kept = isOver ? { payment: undefined } : {};
       const retryAt = time.now() + pauseAfter(BACKOFF, refund.tries);
       return (await change(refund, { ...to, ...kept, problem, retryAt })) ?? refund;
     }

@@ -75,7 +75,8 @@ function tellingLies(lies?: Lie): void {
 
 async function signed(): Promise<SignedPayment> {
   const { payment: payload, requirements } = await pay(world.buyer, requirementsOf(2, SELLER));
-  return { version: 2, network: world.network, payload, requirements } as SignedPayment;
+  const asset = { symbol: "USDC", decimals: 6 };
+  return { version: 2, network: world.network, asset, payload, requirements } as SignedPayment;
 }
 
 async function settled(payment?: SignedPayment): Promise<SignedPayment & { readonly hash: string }> {

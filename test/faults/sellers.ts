@@ -4,8 +4,8 @@ import type { Logger } from "../../src/observe/log.ts";
 import { serve } from "../../src/server/index.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
+import { hasEnded, type Phase } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
-import { TERMINAL } from "../../src/wire/job.ts";
 import { api, chargeOf, documents, isJob, PATHS, PRICES, RESOURCES } from "./api.ts";
 import { type Book, type Seller, type Stage, type StoreKind, sleep } from "./stage.ts";
 
@@ -18,13 +18,18 @@ const shout: Logger = {
   error: (fields, message) => console.error("  error", message, fields),
 };
 
+/** Phases in which nothing is left to do but, where a refund is owed, to pay it. */
+const ENDS: readonly Phase[] = ["delivered", "owed", "refunded", "kept", "void"];
+const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
+const hasMoved = ({ phase }: CallRecord): boolean => MOVED.includes(phase);
+
 /** With it, who has lost its lease of 15 s is still noticed before it has dawdled to its end. */
 const POSTGRES_EVERY_MS = 8_000;
 
 /** This project's server. */
 export function ours(stage: Stage, kind: StoreKind): Seller {
   const opened: Store[] = [];
-  const shared = kind === "memory" ? memoryStore() : undefined;
+  const shared = kind === "memory" ? memoryStore({ completeSince: 0 }) : undefined;
   const open = (): Store => {
     const store = shared ?? stage.postgres?.open() ?? sqliteStore(stage.file("calls.db"));
     opened.push(store);
@@ -37,11 +42,11 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
   const changedEnds: string[] = [];
 
   function watch(job: JobRecord): void {
-    const { status, result, failure } = job;
-    const end = JSON.stringify([status, result, failure]);
+    const { work, result, failure } = job;
+    const end = JSON.stringify([work, result, failure]);
     const before = ends.get(job.id);
     if (before !== undefined && before !== end) changedEnds.push(`${job.id}: ${before} became ${end}`);
-    else if (TERMINAL.includes(status)) ends.set(job.id, end);
+    else if (hasEnded(job)) ends.set(job.id, end);
   }
 
   const begun = (call: CallRecord) => calls.has(call.id) || calls.set(call.id, call);
@@ -82,7 +87,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
     for (const [id, seen] of calls) {
       const call = await reader.call(id);
       // Begun and never written, or swept: what was unused is of no interest.
-      if (call ?? (seen.paymentState === "settled" ? seen : undefined)) found.push(call ?? seen);
+      if (call ?? (hasMoved(seen) ? seen : undefined)) found.push(call ?? seen);
     }
     return found;
   }
@@ -118,13 +123,13 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
       const open: string[] = [];
       for (const call of await records()) {
         const job = call.jobId === undefined ? undefined : await reader.job(call.jobId);
-        if (call.paymentState === "in_flight") open.push(`${call.id} is in flight`);
-        else if (call.answer === undefined) open.push(`${call.id} has no answer`);
-        if (typeof job === "object" && !TERMINAL.includes(job.status))
-          open.push(`${job.id} is ${job.status}`);
+        if (!ENDS.includes(call.phase)) open.push(`${call.id} is ${call.phase}`);
+        // The chain is asked again about a refusal, after the payment has expired.
+        else if (call.retryAt !== undefined) open.push(`${call.id} is ${call.phase}, to be looked up`);
+        if (typeof job === "object" && !hasEnded(job)) open.push(`${job.id} is ${job.phase} ${job.work}`);
       }
-      for (const refund of await reader.refunds({ state: "owed", limit: 1_000 }))
-        open.push(`${refund.id} is owed`);
+      for (const refund of await reader.refunds({ limit: 1_000 }))
+        if (refund.state !== "paid") open.push(`${refund.id} is ${refund.state}`);
       return open;
     },
     async book(): Promise<Book> {
@@ -133,16 +138,16 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
       return {
         entries: found
           .filter(({ payment }) => payment !== undefined)
-          .map(({ identity, paymentState: state, value }) => ({
-            nonce: identity.nonce,
-            state,
-            atomic: BigInt(value),
+          .map((call) => ({
+            nonce: call.identity.nonce,
+            state: hasMoved(call) ? "settled" : call.phase === "void" ? "unused" : "in_flight",
+            atomic: BigInt(call.value),
           })),
         refunds: refunds.map(({ callId, to, atomicAmount, state }) => ({
           nonce: found.find(({ id }) => id === callId)?.identity.nonce,
           to,
           atomic: BigInt(atomicAmount),
-          state,
+          state: state === "paid" ? "paid" : "owed",
         })),
         changedEnds,
       };

@@ -85,6 +85,7 @@ async function checkPurchase(
   // Where a server may think that a living one is dead, a run is taken over: nothing is told twice, but done twice.
   const shaken =
     stage.clock.wasSet ||
+    stage.wentBack ||
     stage.behaviour !== "works" ||
     (stage.plan.store ?? []).some(({ method }) => method === "attend");
   const groups = shaken

@@ -2,11 +2,11 @@ import { jobMap, jobTable } from "../../bench/stock/jobs.ts";
 import { type StockPoint, stockServer } from "../../bench/stock/server.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import { serve } from "../../src/server/index.ts";
-import { memoryStore } from "../../src/store/memory.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 import { hasEnded, type Phase } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
 import { api, chargeOf, documents, isJob, PATHS, PRICES, RESOURCES } from "./api.ts";
+import { fileDisk, memoryDisk } from "./power.ts";
 import { type Book, type Seller, type Stage, type StoreKind, sleep } from "./stage.ts";
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -29,24 +29,36 @@ const POSTGRES_EVERY_MS = 8_000;
 /** This project's server. */
 export function ours(stage: Stage, kind: StoreKind): Seller {
   const opened: Store[] = [];
-  const shared = kind === "memory" ? memoryStore({ completeSince: 0 }) : undefined;
+  const disk =
+    kind === "memory"
+      ? memoryDisk()
+      : kind === "sqlite" && stage.losesPower
+        ? fileDisk(stage.file)
+        : undefined;
   const open = (): Store => {
-    const store = shared ?? stage.postgres?.open() ?? sqliteStore(stage.file("calls.db"));
+    const store = disk?.open() ?? stage.postgres?.open() ?? sqliteStore(stage.file("calls.db"));
     opened.push(store);
     return store;
   };
-  const reader = open();
+  let reader = open();
+  let writes = 0;
   /** The last that was seen of each call; those that were released are gone, those that were swept are not. */
   const calls = new Map<string, CallRecord>();
-  const ends = new Map<string, string>();
+  const ends = new Map<string, { readonly text: string; readonly phase: Phase }>();
   const changedEnds: string[] = [];
 
   function watch(job: JobRecord): void {
-    const { work, result, failure } = job;
-    const end = JSON.stringify([work, result, failure]);
+    const { phase, work, result, failure } = job;
+    const text = JSON.stringify([work, result, failure]);
     const before = ends.get(job.id);
-    if (before !== undefined && before !== end) changedEnds.push(`${job.id}: ${before} became ${end}`);
-    else if (hasEnded(job)) ends.set(job.id, end);
+    if (before === undefined) {
+      if (hasEnded(job)) ends.set(job.id, { text, phase });
+      return;
+    }
+    // A delivery that a power cut has undone comes to the same end again.
+    if (hasEnded(job) && before.text !== text) changedEnds.push(`${job.id}: ${before.text} became ${text}`);
+    else if (!hasEnded(job) && !stage.losesPower)
+      changedEnds.push(`${job.id}: ${before.text} became ${text}`);
   }
 
   const begun = (call: CallRecord) => calls.has(call.id) || calls.set(call.id, call);
@@ -56,6 +68,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
     const proxy: Store = new Proxy(store, {
       get(target, name: keyof Store) {
         if (name === "watch") return target.watch.bind(target);
+        if (name === "completeSince") return target.completeSince;
         return async (...args: unknown[]) => {
           const count = (stage.storeCalls.get(name) ?? 0) + 1;
           stage.storeCalls.set(name, count);
@@ -64,6 +77,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
           if (rule && !stage.healed && !rule.after) throw new Error("database or disk is full");
           if (name === "begin") begun(args[0] as CallRecord);
           const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+          disk?.wrote(name, args);
           if (name === "change") {
             const stepped = result as Stepped | undefined;
             const step = args[0] as Step;
@@ -74,11 +88,22 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
             }
           }
           if (rule && !stage.healed) throw new Error("the connection to the database was lost");
+          if (name === "change" || name === "begin" || name === "claimJobs") cutAfter();
           return result;
         };
       },
     });
     return proxy;
+  }
+
+  /** The power fails after some writes. */
+  function cutAfter(): void {
+    writes += 1;
+    const cut = stage.plan.cuts?.find(({ after }) => after === writes);
+    if (!cut || stage.healed) return;
+    const { power, lose = Infinity, silent } = cut;
+    stage.cut(power, (relaxed) => Math.min(relaxed, lose));
+    if (silent) throw new Error("the connection to the database was lost");
   }
 
   /** Every call that has been begun and not released. */
@@ -151,6 +176,12 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
         })),
         changedEnds,
       };
+    },
+    cut(lose) {
+      disk?.cut(lose);
+      if (kind === "sqlite") reader = open();
+      // DESIGN 4.3: the failure of an unpaid call is relaxed. If it is lost, the job runs again.
+      for (const [id, end] of ends) if (end.phase === "void") ends.delete(id);
     },
     async close() {
       if (stage.postgres) await stage.postgres.close();

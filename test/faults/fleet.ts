@@ -7,9 +7,10 @@ import { build } from "esbuild";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { memoryCalls } from "../../src/client/index.ts";
 import { postgresStore } from "../../src/store/postgres.ts";
+import { statusOf } from "../../src/store/state.ts";
 import type { JobRecord, Store } from "../../src/store/store.ts";
 import { startWorld } from "../../src/testing/index.ts";
-import { type JobDocument, TERMINAL } from "../../src/wire/index.ts";
+import { type JobDocument, type JobStatus, TERMINAL } from "../../src/wire/index.ts";
 import { startPostgres } from "../store/postgres-server.ts";
 import type { ResourceName } from "./api.ts";
 import { replay } from "./clients.ts";
@@ -221,8 +222,8 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
 
     const wrong = await verify(world, store, seller.address, before, all);
     const ended = await store.recentJobs({ ended: true, limit: jobs * 2 });
-    for (const { id, status } of await store.recentJobs({ ended: false, limit: jobs }))
-      wrong.push(`${id} is ${status}`);
+    for (const { id, phase, work } of await store.recentJobs({ ended: false, limit: jobs }))
+      wrong.push(`${id} is ${phase} ${work}`);
     wrong.push(...compare(all, ended), ...(await ends.changed(ended)));
     for (const port of [nodes[0]?.port, nodes[1]?.port])
       wrong.push(...(await compareDocuments(`http://127.0.0.1:${port}`, ended)));
@@ -294,10 +295,10 @@ function compare(all: readonly Bought[], ended: readonly JobRecord[]): string[] 
     const code = job.failure?.code;
     if (outcome?.state === "delivered" && JSON.stringify(outcome.output) !== job.result)
       wrong.push(`${key} (${item}) was told ${JSON.stringify(outcome.output)}, and ${job.result} is stored`);
-    if (outcome?.state === "failed" && job.status === "succeeded")
+    if (outcome?.state === "failed" && job.work === "done")
       wrong.push(`${key} (${item}) has a result, and its buyer was told: ${outcome.why}`);
-    if (item.endsWith("broken") ? job.status === "succeeded" : code === "internal_error")
-      wrong.push(`${key} (${item}) is ${job.status} ${code}`);
+    if (item.endsWith("broken") ? job.work === "done" : code === "internal_error")
+      wrong.push(`${key} (${item}) is ${job.work} ${code}`);
     // Whose servers die under it three times is given up, and paid back.
     const may = item.endsWith("broken") ? ["internal_error", "interrupted"] : ["cancelled", "interrupted"];
     if (code !== undefined && !may.includes(code)) wrong.push(`${key} (${item}) has failed with ${code}`);
@@ -308,8 +309,8 @@ function compare(all: readonly Bought[], ended: readonly JobRecord[]): string[] 
 }
 
 /** What a job has come to: it never changes. */
-const endOf = ({ status, result, failure, attempt, endedAt, expiresAt }: JobRecord): string =>
-  JSON.stringify([status, result, failure, attempt, endedAt, expiresAt]);
+const endOf = ({ work, result, failure, attempt, endedAt, expiresAt }: JobRecord): string =>
+  JSON.stringify([work, result, failure, attempt, endedAt, expiresAt]);
 
 /** Looks at the latest ends again and again. */
 function watchEnds(store: Store): { changed(last: readonly JobRecord[]): Promise<string[]> } {
@@ -350,11 +351,11 @@ async function compareDocuments(baseUrl: string, jobs: readonly JobRecord[]): Pr
     const { status, result, code } = (await answer.json()) as JobDocument;
     const told = JSON.stringify([status, result, code]);
     const stored = JSON.stringify([
-      job.status,
+      statusOf(job),
       job.result === undefined ? undefined : JSON.parse(job.result),
       job.failure?.code,
     ]);
-    if (told !== stored || !TERMINAL.includes(status as JobRecord["status"]))
+    if (told !== stored || !TERMINAL.includes(status as JobStatus))
       wrong.push(`${baseUrl} says ${told} of ${job.id}, and ${stored} is stored`);
   }
   return wrong;

@@ -6,6 +6,7 @@ import type { Address, LocalAccount } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { fileCalls } from "../../src/node/calls.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
+import type { Phase } from "../../src/store/state.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FAULT_POINTS, type FaultPoint, startWorld, type World } from "../../src/testing/index.ts";
 import { atomicPrice, chargeOf, isJob, RESOURCES, type ResourceName } from "./api.ts";
@@ -212,6 +213,9 @@ function comingBy(point: FaultPoint | undefined): readonly ResourceName[] {
   return RESOURCES.filter(here);
 }
 
+/** Phases in which no money has moved. */
+const UNPAID: readonly Phase[] = ["open", "submitted", "void"];
+
 /** Compares what buyers, ledger and chain say when nothing is left to be done. */
 export async function verify(
   world: World,
@@ -238,8 +242,7 @@ export async function verify(
       received += value;
       const call = await find(from, nonce);
       if (!call) wrong.push(`${nonce} was transferred, and no call knows of it`);
-      else if (call.paymentState !== "settled")
-        wrong.push(`${call.id} was transferred and is ${call.paymentState}`);
+      else if (UNPAID.includes(call.phase)) wrong.push(`${call.id} was transferred and is ${call.phase}`);
       else booked += BigInt(call.value);
       const key = call?.key ?? nonce;
       paid.set(key, [...(paid.get(key) ?? []), nonce]);
@@ -253,7 +256,7 @@ export async function verify(
     const sent = transfers
       .filter(({ from }) => from.toLowerCase() === seller.toLowerCase())
       .reduce((sum, { value }) => sum + value, 0n);
-    for (const { id, state } of refunds) if (state === "owed") wrong.push(`${id} is still owed`);
+    for (const { id, state } of refunds) if (state !== "paid") wrong.push(`${id} is still ${state}`);
     if (sent !== repaid) wrong.push(`${sent} sent back, ${repaid} in the ledger`);
     const balance = await world.balanceOf(seller);
     if (balance !== before + received - sent) wrong.push(`the seller has ${balance}`);

@@ -2,11 +2,11 @@ import { jobMap, jobTable } from "../../bench/stock/jobs.ts";
 import { type StockPoint, stockServer } from "../../bench/stock/server.ts";
 import type { Logger } from "../../src/observe/log.ts";
 import { serve } from "../../src/server/index.ts";
-import { memoryStore } from "../../src/store/memory.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
+import { hasEnded, type Phase } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
-import { TERMINAL } from "../../src/wire/job.ts";
 import { api, chargeOf, documents, isJob, PATHS, PRICES, RESOURCES } from "./api.ts";
+import { fileDisk, memoryDisk } from "./power.ts";
 import { type Book, type Seller, type Stage, type StoreKind, sleep } from "./stage.ts";
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -18,30 +18,47 @@ const shout: Logger = {
   error: (fields, message) => console.error("  error", message, fields),
 };
 
+/** Phases in which nothing is left to do but, where a refund is owed, to pay it. */
+const ENDS: readonly Phase[] = ["delivered", "owed", "refunded", "kept", "void"];
+const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
+const hasMoved = ({ phase }: CallRecord): boolean => MOVED.includes(phase);
+
 /** With it, who has lost its lease of 15 s is still noticed before it has dawdled to its end. */
 const POSTGRES_EVERY_MS = 8_000;
 
 /** This project's server. */
 export function ours(stage: Stage, kind: StoreKind): Seller {
   const opened: Store[] = [];
-  const shared = kind === "memory" ? memoryStore() : undefined;
+  const disk =
+    kind === "memory"
+      ? memoryDisk()
+      : kind === "sqlite" && stage.losesPower
+        ? fileDisk(stage.file)
+        : undefined;
   const open = (): Store => {
-    const store = shared ?? stage.postgres?.open() ?? sqliteStore(stage.file("calls.db"));
+    const store = disk?.open() ?? stage.postgres?.open() ?? sqliteStore(stage.file("calls.db"));
     opened.push(store);
     return store;
   };
-  const reader = open();
+  let reader = open();
+  let writes = 0;
   /** The last that was seen of each call; those that were released are gone, those that were swept are not. */
   const calls = new Map<string, CallRecord>();
-  const ends = new Map<string, string>();
+  const ends = new Map<string, { readonly text: string; readonly phase: Phase }>();
   const changedEnds: string[] = [];
 
   function watch(job: JobRecord): void {
-    const { status, result, failure } = job;
-    const end = JSON.stringify([status, result, failure]);
+    const { phase, work, result, failure } = job;
+    const text = JSON.stringify([work, result, failure]);
     const before = ends.get(job.id);
-    if (before !== undefined && before !== end) changedEnds.push(`${job.id}: ${before} became ${end}`);
-    else if (TERMINAL.includes(status)) ends.set(job.id, end);
+    if (before === undefined) {
+      if (hasEnded(job)) ends.set(job.id, { text, phase });
+      return;
+    }
+    // A delivery that a power cut has undone comes to the same end again.
+    if (hasEnded(job) && before.text !== text) changedEnds.push(`${job.id}: ${before.text} became ${text}`);
+    else if (!hasEnded(job) && !stage.losesPower)
+      changedEnds.push(`${job.id}: ${before.text} became ${text}`);
   }
 
   const begun = (call: CallRecord) => calls.has(call.id) || calls.set(call.id, call);
@@ -51,6 +68,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
     const proxy: Store = new Proxy(store, {
       get(target, name: keyof Store) {
         if (name === "watch") return target.watch.bind(target);
+        if (name === "completeSince") return target.completeSince;
         return async (...args: unknown[]) => {
           const count = (stage.storeCalls.get(name) ?? 0) + 1;
           stage.storeCalls.set(name, count);
@@ -59,6 +77,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
           if (rule && !stage.healed && !rule.after) throw new Error("database or disk is full");
           if (name === "begin") begun(args[0] as CallRecord);
           const result = await (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+          disk?.wrote(name, args);
           if (name === "change") {
             const stepped = result as Stepped | undefined;
             const step = args[0] as Step;
@@ -69,11 +88,22 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
             }
           }
           if (rule && !stage.healed) throw new Error("the connection to the database was lost");
+          if (name === "change" || name === "begin" || name === "claimJobs") cutAfter();
           return result;
         };
       },
     });
     return proxy;
+  }
+
+  /** The power fails after some writes. */
+  function cutAfter(): void {
+    writes += 1;
+    const cut = stage.plan.cuts?.find(({ after }) => after === writes);
+    if (!cut || stage.healed) return;
+    const { power, lose = Infinity, silent } = cut;
+    stage.cut(power, (relaxed) => Math.min(relaxed, lose));
+    if (silent) throw new Error("the connection to the database was lost");
   }
 
   /** Every call that has been begun and not released. */
@@ -82,7 +112,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
     for (const [id, seen] of calls) {
       const call = await reader.call(id);
       // Begun and never written, or swept: what was unused is of no interest.
-      if (call ?? (seen.paymentState === "settled" ? seen : undefined)) found.push(call ?? seen);
+      if (call ?? (hasMoved(seen) ? seen : undefined)) found.push(call ?? seen);
     }
     return found;
   }
@@ -118,13 +148,13 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
       const open: string[] = [];
       for (const call of await records()) {
         const job = call.jobId === undefined ? undefined : await reader.job(call.jobId);
-        if (call.paymentState === "in_flight") open.push(`${call.id} is in flight`);
-        else if (call.answer === undefined) open.push(`${call.id} has no answer`);
-        if (typeof job === "object" && !TERMINAL.includes(job.status))
-          open.push(`${job.id} is ${job.status}`);
+        if (!ENDS.includes(call.phase)) open.push(`${call.id} is ${call.phase}`);
+        // The chain is asked again about a refusal, after the payment has expired.
+        else if (call.retryAt !== undefined) open.push(`${call.id} is ${call.phase}, to be looked up`);
+        if (typeof job === "object" && !hasEnded(job)) open.push(`${job.id} is ${job.phase} ${job.work}`);
       }
-      for (const refund of await reader.refunds({ state: "owed", limit: 1_000 }))
-        open.push(`${refund.id} is owed`);
+      for (const refund of await reader.refunds({ limit: 1_000 }))
+        if (refund.state !== "paid") open.push(`${refund.id} is ${refund.state}`);
       return open;
     },
     async book(): Promise<Book> {
@@ -133,19 +163,25 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
       return {
         entries: found
           .filter(({ payment }) => payment !== undefined)
-          .map(({ identity, paymentState: state, value }) => ({
-            nonce: identity.nonce,
-            state,
-            atomic: BigInt(value),
+          .map((call) => ({
+            nonce: call.identity.nonce,
+            state: hasMoved(call) ? "settled" : call.phase === "void" ? "unused" : "in_flight",
+            atomic: BigInt(call.value),
           })),
         refunds: refunds.map(({ callId, to, atomicAmount, state }) => ({
           nonce: found.find(({ id }) => id === callId)?.identity.nonce,
           to,
           atomic: BigInt(atomicAmount),
-          state,
+          state: state === "paid" ? "paid" : "owed",
         })),
         changedEnds,
       };
+    },
+    cut(lose) {
+      disk?.cut(lose);
+      if (kind === "sqlite") reader = open();
+      // DESIGN 4.3: the failure of an unpaid call is relaxed. If it is lost, the job runs again.
+      for (const [id, end] of ends) if (end.phase === "void") ends.delete(id);
     },
     async close() {
       if (stage.postgres) await stage.postgres.close();

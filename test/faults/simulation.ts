@@ -77,7 +77,7 @@ const NETWORK: readonly NetworkRule["mode"][] = [
   "rate_limited",
   "unavailable",
 ];
-const STORE = ["findCall", "begin", "change", "attend", "openCalls", "claimJobs", "call", "job"] as const;
+const STORE = ["findCall", "begin", "change", "attend", "dueCalls", "claimJobs", "call", "job"] as const;
 const BEHAVIOURS: readonly Behaviour[] = [
   "works",
   "works",

@@ -20,6 +20,7 @@ import { decodeHeader } from "../../src/wire/headers.ts";
 import { type Made, RESOURCES, type ResourceName } from "./api.ts";
 import { type VirtualClock, virtualClock } from "./clock.ts";
 import { type PostgresStores, postgresStores } from "./postgres.ts";
+import { type Lose, loseAll } from "./power.ts";
 
 export const BASE_URL = "http://seller.test";
 
@@ -52,8 +53,26 @@ interface StoreRule {
   readonly after?: true;
 }
 
+/**
+ * Who loses the power: the machine with all servers on it, or the database alone, as a Postgres that crashes and comes back
+ * while its servers live.
+ */
+export type Power = "machine" | "database";
+
+/** A loss of power, by the writes of all servers. */
+interface PowerCut {
+  /** It happens after this write, counted from 1. */
+  readonly after: number;
+  readonly power: Power;
+  /** How many relaxed writes are lost at most. @default all since the last durable one */
+  readonly lose?: number;
+  /** The writer gets an error, although the write may be on the disk. Only while servers live. */
+  readonly silent?: true;
+}
+
 /** What goes wrong in a run. */
 export interface Plan {
+  readonly cuts?: readonly PowerCut[];
   /** Whichever server is the first to pass the first of them dies there, then whichever passes the second, … */
   readonly crashes?: readonly { readonly point: FaultPoint; readonly nth?: number }[];
   readonly facilitator?: readonly FacilitatorRule[];
@@ -90,6 +109,8 @@ export interface Seller {
   unfinished(): Promise<readonly string[]>;
   /** What it has written down of the money. */
   book(): Promise<Book>;
+  /** Undoes the last relaxed writes. Absent where nothing can be lost. */
+  cut?(lose: Lose): void;
   close(): Promise<void>;
 }
 
@@ -164,6 +185,8 @@ export interface Stage {
     fetch(request: Request): Promise<Response>;
   }[];
   readonly storeCalls: Map<string, number>;
+  /** Whether the power may fail in this run. */
+  readonly losesPower: boolean;
   readonly healed: boolean;
   /** The server whose signs of life are not written down. */
   muted: number | undefined;
@@ -173,6 +196,10 @@ export interface Stage {
   behaviour: Behaviour;
   /** From now on nothing goes wrong any more, except that what is dead stays dead until it is started again. */
   heal(): void;
+  /** The power fails, and relaxed writes are lost. */
+  cut(power: Power, lose?: Lose): void;
+  /** Whether the database has gone back while servers were alive. */
+  readonly wentBack: boolean;
   purchase(resource: ResourceName, buyer?: number): Purchase;
   /** The way from a buyer to the seller, for one purchase. */
   network(
@@ -193,6 +220,8 @@ export interface StageOptions {
   readonly plan?: Plan;
   readonly settings?: Settings;
   readonly buyers?: number;
+  /** @default when the plan has cuts */
+  readonly losesPower?: boolean;
 }
 
 /** A seller's server is started again after this long. */
@@ -237,6 +266,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const roles = onPostgres ? FLEET : Array.from({ length: plan.servers ?? 1 }, (): Role => "both");
   let booting: Promise<void> | undefined;
   let healed = false;
+  let wentBack = false;
+  /** Also those that are still starting. */
+  const lives = new Set<Mortal>();
   let booted = 0;
   let serial = 0;
   let closed = false;
@@ -266,6 +298,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         life.kill();
       },
     });
+    lives.add(life);
+    void life.death.then(() => lives.delete(life));
     const handlers = Object.fromEntries(
       RESOURCES.map((resource) => [
         resource,
@@ -326,7 +360,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     while (!closed && stage.servers.length < roles.length) {
       try {
         await bootOne();
-      } catch {
+      } catch (error) {
+        if (process.env.FAULTS_LOG) console.error("a server could not start", error);
         await sleep(RESTART_MS);
       }
     }
@@ -346,6 +381,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     passed: new Set(),
     servers: [],
     storeCalls: new Map(),
+    losesPower: options.losesPower ?? plan.cuts !== undefined,
     muted: undefined,
     fuse: undefined,
     get healed() {
@@ -353,6 +389,15 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     behaviour: plan.behaviour ?? "works",
     seller: undefined as unknown as Seller,
+    get wentBack() {
+      return wentBack;
+    },
+    cut(power, lose = loseAll) {
+      if (healed) return;
+      if (power === "machine") for (const life of lives) life.kill();
+      else wentBack = true;
+      stage.seller.cut?.(lose);
+    },
     heal() {
       healed = true;
       stage.muted = undefined;

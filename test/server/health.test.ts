@@ -92,7 +92,7 @@ it("fails at once when it is told to stop, and answers what still comes while lo
   expect(accepted.status).toBe(202);
   expect(await Promise.race([stopped, "draining"])).toBe("draining");
   expect(await stopped).toBe("stopped");
-  expect(await shop.store.job(jobId)).toMatchObject({ status: "queued", attempt: 0 });
+  expect(await shop.store.job(jobId)).toMatchObject({ work: "waiting", attempt: 0 });
 });
 
 it("answers nothing but GET and HEAD there, not even to other origins", async () => {

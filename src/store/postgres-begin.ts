@@ -102,7 +102,7 @@ async function refusal(
   const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
   // Who comes second waits here, and then sees what the first has begun: each statement looks anew. (The database
   // waits; we go on to send what comes next.)
-  if (isPayerLimited) takeTurn(query, `${schema} payer ${payer}`);
+  if (isPayerLimited) void takeTurn(query, `${schema} payer ${payer}`);
   const [holder, duplicate, outstanding, full] = await Promise.all([
     findHolder({ schema, query }, call),
     limits.duplicateSince === undefined

@@ -60,10 +60,10 @@ async function changeWithin(
   if (!next) return undefined;
 
   const write = writing(schema, step, next, newsOf);
-  if (write) transaction.query(write.text, write.values);
+  if (write) void transaction.query(write.text, write.values);
   if (next.job && step.job?.set === "forget") {
     // Its call goes when its own time has come. A statement of its own: one must not change a row twice.
-    transaction.query(`UPDATE ${schema}.calls SET held = 0 WHERE id = $1`, [toText(next.job.callId)]);
+    void transaction.query(`UPDATE ${schema}.calls SET held = 0 WHERE id = $1`, [toText(next.job.callId)]);
   }
   return next;
 }

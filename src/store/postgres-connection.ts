@@ -54,7 +54,8 @@ export function connectPostgres(
     pipeline: true,
     // It is the server that keeps the process alive, not its store.
     allowExitOnIdle: true,
-    onConnect: prepareSession,
+    // The driver awaits what it returns. Its types do not say so.
+    onConnect: prepareSession as (client: PoolClient) => void,
   });
   pool.on("error", (error) => onError(failure(error)));
   // A connection that breaks while it is in use but idle says so here, and nowhere else.
@@ -129,15 +130,15 @@ async function inTransaction<T>(
     config: { text: string; name: string },
     values: readonly Value[],
   ): Promise<Row[]> => (await client.query({ ...config, values: [...values] })).rows as Row[];
-  send(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
+  void send(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
   // A session commits durably by itself. Local: the next transaction on this connection may be another's.
-  if (!durable) send(client.query("SET LOCAL synchronous_commit = off"));
+  if (!durable) void send(client.query("SET LOCAL synchronous_commit = off"));
   try {
     const value = await work({
       query: (text, values) => send(query({ text, name: statementName(text) }, values)),
     });
     beforeCommit();
-    send(client.query("COMMIT"));
+    void send(client.query("COMMIT"));
     // A transaction in which something has failed ends without an error of its own, and without a trace.
     await Promise.all(sent);
     return value;

@@ -27,7 +27,7 @@ export function listen(
     client.on("error", () => {});
     client.on("notification", ({ payload }) => heard(payload ?? ""));
     const end = () => void client.end().catch(() => {});
-    const heartbeat = setInterval(() => client.query("SELECT 1").catch(end), HEARTBEAT_MS).unref();
+    const heartbeat = setInterval(() => void client.query("SELECT 1").catch(end), HEARTBEAT_MS).unref();
     try {
       await client.connect();
       (client as { unref?: () => void }).unref?.();

@@ -169,7 +169,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0) return;
-        ending?.();
+        void ending?.();
         ending = undefined;
       };
     },
@@ -213,13 +213,13 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       const quotes = `${schema}.quotes`;
       await use(() =>
         db.transaction(false, async ({ query }) => {
-          query(
+          void query(
             `INSERT INTO ${quotes} VALUES ($1, $2, $3::float8)
              ON CONFLICT (id) DO UPDATE SET value = excluded.value, until = excluded.until`,
             [toText(id), toText(value), until],
           );
           if (!isChecked) return;
-          query(
+          void query(
             `DELETE FROM ${quotes} WHERE id IN (SELECT id FROM ${quotes} ORDER BY until DESC OFFSET $1::int8)`,
             [MAX_QUOTES],
           );

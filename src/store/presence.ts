@@ -68,7 +68,7 @@ export function createPresence(
       if (performance.now() - beatAt < beatMs * 2) return;
       await beat();
       if (timer) return;
-      timer = setInterval(() => beat().catch(onError), beatMs);
+      timer = setInterval(() => void beat().catch(onError), beatMs);
       (timer as { unref?: () => void }).unref?.();
     },
     onLapse(lapsed) {

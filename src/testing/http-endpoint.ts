@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** One response of a test endpoint, or what it does in place of a response. */
@@ -26,7 +26,7 @@ export interface HttpEndpoint {
 
 /** Serves a handler on a free port of 127.0.0.1. A handler that throws breaks its connection. */
 export async function listenWith(handler: HttpHandler): Promise<HttpEndpoint> {
-  const server = createServer(async (request, response) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -38,7 +38,8 @@ export async function listenWith(handler: HttpHandler): Promise<HttpEndpoint> {
     } catch {
       request.socket.destroy();
     }
-  });
+  };
+  const server = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve);
   });

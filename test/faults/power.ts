@@ -65,7 +65,7 @@ function history<State>(first: State) {
 export function fileDisk(fileOf: (name: string) => string): Disk {
   let serial = 0;
   let path = fileOf("calls-0.db");
-  sqliteStore(path).close();
+  void sqliteStore(path).close();
   const states = history(copied());
 
   /** SQLite rebuilds `-shm` from the log. */

@@ -134,14 +134,14 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     release("quick");
     await stopped;
     expect(started.toSorted()).toEqual(["quick", "slow"]);
-    expect(await works.job(quick)).toMatchObject({ status: "succeeded" });
+    expect(await works.job(quick)).toMatchObject({ work: "done" });
     expect(await works.job(slow)).toMatchObject({
-      status: "queued",
+      work: "waiting",
       owner: undefined,
       failures: 0,
       attempt: 1,
     });
-    expect(await works.job(waiting)).toMatchObject({ status: "queued", attempt: 0 });
+    expect(await works.job(waiting)).toMatchObject({ work: "waiting", attempt: 0 });
     releaseAll();
     await using next = await openWorks({
       ...{ store, world: works.world },
@@ -206,7 +206,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
       async () => looked,
       (times) => times > before + 3,
     );
-    expect(await api.job(id)).toMatchObject({ status: "queued", attempt: 0 });
+    expect(await api.job(id)).toMatchObject({ work: "waiting", attempt: 0 });
     await using worker = await openWorks({
       ...{ store, role: "worker", world: api.world, works: work("at the worker") },
     });

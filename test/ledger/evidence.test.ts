@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { encodeFunctionData, type Hex, parseAbi, parseSignature } from "viem";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,7 +26,9 @@ let lie: Lie | undefined;
 let asked: Query[] = [];
 let record: ChainRecord;
 let url = "";
-const proxy = createServer(async (request, response) => {
+const proxy = createServer((request, response) => void proxied(request, response));
+
+async function proxied(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = "";
   for await (const chunk of request) body += chunk;
   const query = JSON.parse(body) as Query & { readonly id: number };
@@ -40,7 +42,7 @@ const proxy = createServer(async (request, response) => {
   }
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify({ jsonrpc: "2.0", id: query.id, ...reply }));
-});
+}
 
 async function truth(method: string, params: readonly unknown[] = []): Promise<unknown> {
   const answer = await fetch(world.rpcUrl ?? "", {

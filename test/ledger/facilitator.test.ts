@@ -59,12 +59,16 @@ async function listening(
   server: Server = createServer(),
 ) {
   const bodies: string[] = [];
-  server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
+  const received = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let body = "";
     for await (const chunk of request) body += chunk;
     bodies.push(body);
     reply(request, response);
-  });
+  };
+  server.on(
+    "request",
+    (request: IncomingMessage, response: ServerResponse) => void received(request, response),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {

@@ -38,7 +38,7 @@ async function postgres(now: () => number): Promise<Made> {
 
 /** Every store there is, by what a test's title says of it: the tests of the contract run on each. */
 export const kinds: readonly (readonly [string, (now: () => number) => Promise<Made>])[] = [
-  ["in memory", async (now) => ({ store: memoryStore({ now }), dispose: async () => {} })],
+  ["in memory", async (now) => ({ store: memoryStore({ now, completeSince: 0 }), dispose: async () => {} })],
   [
     "in SQLite",
     async (now) => {

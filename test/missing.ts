@@ -7,7 +7,7 @@ const onlyThere = isLinuxX64 ? undefined : "its npm package exists for Linux x64
 /** The program that gives a command a terminal. Part of every Linux system. */
 export const TERMINAL = "/usr/bin/script";
 /** Runs a shell command that may mount: in a namespace of its own, which ends with the command. */
-export const IN_OWN_MOUNTS = ["unshare", "--mount", "--map-root-user", "sh", "-c"] as const;
+const IN_OWN_MOUNTS = ["unshare", "--mount", "--map-root-user", "sh", "-c"] as const;
 /** Runs a command without the right of root to read every file. Its user stays the same. */
 export const WITHOUT_ROOT_RIGHTS = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-all"] : [];
 

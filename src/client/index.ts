@@ -6,7 +6,7 @@ export type {
   PaymentState,
   Receipt,
 } from "../wire/index.ts";
-export type { BudgetOptions } from "./budget.ts";
+export type { BudgetAmounts, BudgetOptions } from "./budget.ts";
 export {
   type CallName,
   type Calls,

@@ -37,7 +37,7 @@ export interface Ledger {
 }
 
 /** What an attempt comes to: the end of its job, or another attempt. */
-export type Attempted =
+type Attempted =
   | JobEnd
   | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
 

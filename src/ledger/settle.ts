@@ -23,7 +23,7 @@ export interface Settling {
   settle(call: CallRecord): Promise<Standing>;
 }
 
-export interface Applied {
+interface Applied {
   readonly standing: CallRecord | "deleted";
   readonly job: JobRecord | undefined;
   /** False when the event changed nothing. */

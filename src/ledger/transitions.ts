@@ -43,7 +43,7 @@ export type EventName =
   | "resolved-unpaid"
   | "refund-paid";
 
-export type StateName = `${Phase}.${Work}`;
+type StateName = `${Phase}.${Work}`;
 
 /** Where an event leads. `deleted`: the record goes, and its key and payment are free again. */
 type Target = StateName | "deleted";

@@ -31,7 +31,7 @@ export function plainError(error: Error, depth = DEEPEST): object {
  * Text of somebody else, without what signs payments: 65 bytes of hex or more, and what is as long in base64. A
  * facilitator that repeats what it was sent must not bring a signature into the log.
  */
-export function unsigned(text: string): string {
+function unsigned(text: string): string {
   return text.replace(/0x[0-9a-f]{130,}|[\w+/-]{300,}={0,2}/gi, REMOVED);
 }
 

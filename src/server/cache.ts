@@ -3,7 +3,7 @@ import type { Claim } from "../ledger/idempotency.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** An output that was made before. */
-export interface CachedOutput {
+interface CachedOutput {
   /** JSON text. */
   readonly output: string;
   /** Whole seconds since it was made, for `Age` (RFC 9111 §5.1). */

@@ -19,7 +19,7 @@ export interface Work {
   unrecorded(purchase: Purchase): Promise<StoredAnswer>;
 }
 
-export interface Worked {
+interface Worked {
   readonly standing: Standing;
   /** How the work failed. A free call that fails leaves no record to take this from. */
   readonly failure: StoredAnswer | undefined;

@@ -3,7 +3,7 @@ import type { HttpHandler, HttpReply } from "./http-endpoint.ts";
 import { type JsonRpc, RpcError } from "./ledger-node.ts";
 
 /** How a hosted node reports that a range of `eth_getLogs` is too wide. */
-export type RangeLimit = keyof typeof RANGE_ERRORS;
+type RangeLimit = keyof typeof RANGE_ERRORS;
 
 /** What is wrong with a node. Every member may be changed at any time; an empty object is a truthful node. */
 export interface NodeLies {

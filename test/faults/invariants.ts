@@ -13,7 +13,7 @@ export const KINDS = [
   "wrong word",
   "no end",
 ] as const;
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 export interface Violation {
   readonly kind: Kind;

@@ -6,7 +6,7 @@ export const KINDS = ["free", "syncAfter", "syncBefore", "jobAfter", "jobBefore"
 export type Kind = (typeof KINDS)[number];
 
 /** In US dollars. */
-export const PRICES = {
+const PRICES = {
   free: "0.00",
   syncAfter: "0.01",
   syncBefore: "0.02",

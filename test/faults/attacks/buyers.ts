@@ -3,7 +3,7 @@ import { connect, isResourceError, memoryCalls } from "../../../src/client/index
 import { definitionOf, isJob, pathOf } from "./api.ts";
 import type { Arena, Deal, Told } from "./arena.ts";
 
-export const BASE_URL = "http://seller.test";
+const BASE_URL = "http://seller.test";
 
 const sleep = (ms: number, signal?: AbortSignal) =>
   new Promise<void>((resolve) => {
@@ -125,7 +125,7 @@ async function poll(arena: Arena, deal: Deal, statusUrl: string): Promise<void> 
 }
 
 /** One request of a deal. */
-export async function send(arena: Arena, deal: Deal, headers: Record<string, string>): Promise<Told> {
+async function send(arena: Arena, deal: Deal, headers: Record<string, string>): Promise<Told> {
   const response = await arena.network(deal, BASE_URL + pathOf(deal.kind), {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": deal.key, ...headers },

@@ -172,7 +172,7 @@ function isUndecided({ status, body }: Told): boolean {
   );
 }
 
-export function describe(told: Told | undefined): string {
+function describe(told: Told | undefined): string {
   if (!told) return "no response ever came";
   return `${told.method} → ${told.status} ${told.body.slice(0, 260)}`;
 }

@@ -1,6 +1,6 @@
 import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
-import { paymentStateOf } from "../store/state.ts";
+import { type Phase, paymentStateOf } from "../store/state.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../wire/index.ts";
 import type { Verdict } from "./facilitator.ts";
@@ -37,9 +37,11 @@ export function isSameRequest(
   return sameBytes && hasSameKey(holder, key) && holder.requestHash === requestHash;
 }
 
-/** A failed sync call has freed its key. */
+/** Phases of a call that has freed its key: it failed or was refused, and may have been settled after all. */
+const FREED: readonly Phase[] = ["void", "owed", "refunded"];
+
 function hasSameKey(holder: CallRecord, key: Key): boolean {
-  return holder.key === key.value || (holder.key === undefined && holder.phase === "void");
+  return holder.key === key.value || (holder.key === undefined && FREED.includes(holder.phase));
 }
 
 /**

@@ -76,8 +76,11 @@ export interface RefundOptions {
   readonly faults: Faults | undefined;
 }
 
-/** How long a refund's transfer can be settled. For so long another account cannot take its place. */
-const VALID_SECONDS = 600;
+/**
+ * How long a refund's transfer can be settled, also where this server's clock is two hours behind. For so long another account
+ * cannot take its place.
+ */
+const VALID_SECONDS = 2 * 3_600 + 600;
 /** Must be left of it for a submission. */
 const SETTLE_SECONDS = 60;
 const BACKOFF = { firstMs: 2_000, maxMs: 15 * 60_000 };

@@ -36,6 +36,7 @@ function unsigned(text: string): string {
 }
 
 const MAX_BRIEF = 200;
+const MAX_TEXT = 1_000;
 const MAX_CAUSES = 4;
 
 /**
@@ -43,6 +44,8 @@ const MAX_CAUSES = 4;
  * anything long enough to be a key or a signature. Never throws.
  */
 export function brief(thrown: unknown): string {
+  // A text without end is no message that somebody wrote for a log.
+  if (typeof thrown === "string" && thrown.length > MAX_TEXT) return `[${thrown.length} characters]`;
   try {
     const lines: string[] = [];
     for (let one = thrown; one !== undefined && lines.length < MAX_CAUSES; one = (one as Error).cause) {

@@ -168,7 +168,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       });
       const id = await works.order("work", "a");
       const failed = await works.when(id, "failed");
-      expect(failed).toMatchObject({ failure: { code: "timeout" }, paymentState: "refund_owed", attempt: 1 });
+      expect(failed).toMatchObject({ failure: { code: "timeout" }, phase: "owed", attempt: 1 });
       open();
       await works.server.stop();
       expect(await works.job(id)).toEqual(failed);
@@ -220,7 +220,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       const buy = () => works.fetch("/v1/work", post({ name: "b" }, headers));
       const { jobId } = (await (await buy()).json()) as { jobId: string };
       const expired = await works.when(jobId, "expired");
-      expect(expired).toMatchObject({ paymentState: "unused", failure: { code: "expired" } });
+      expect(expired).toMatchObject({ phase: "void", failure: { code: "expired" } });
       releaseAll();
       const replay = await buy();
       expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
@@ -231,7 +231,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
         (settled) => settled === 1,
       );
       expect(started).toEqual(["a"]);
-      expect(await store.call(expired.callId)).toMatchObject({ paymentState: "unused", receipt: undefined });
+      expect(await store.call(expired.callId)).toMatchObject({ phase: "void", receipt: undefined });
       expect(await store.refunds({ limit: 9 })).toEqual([]);
     });
 

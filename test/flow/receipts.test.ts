@@ -1,5 +1,5 @@
 import type { Receipt } from "resource402/client";
-import { memoryStore } from "resource402/server";
+import { type AcceptedAsset, memoryStore } from "resource402/server";
 import { expect, it } from "vitest";
 import { openShop, post, signedByHand, until } from "./shop.ts";
 
@@ -32,10 +32,14 @@ it("a receipt and a refund are in the token that was paid, also when the seller 
   const { headers } = await signedByHand(before, "/v1/render", body, { key: "paid-in-dollars" });
   const { statusUrl } = await (await before.fetch("/v1/render", post(body, headers))).json();
   await before.server.stop(0);
-  const asset = {
-    ...{ address: "0x1111111111111111111111111111111111111111", symbol: "EURX", decimals: 18 },
-    ...{ name: "EURX", version: "1", usdRate: "1.08" },
-  } as const;
+  const asset: AcceptedAsset = {
+    address: "0x1111111111111111111111111111111111111111",
+    symbol: "EURX",
+    decimals: 18,
+    name: "EURX",
+    version: "1",
+    usdRate: "1.08",
+  };
   const { network, seller } = before.world;
   const accepts = [{ network, payTo: seller.address, asset }];
   await using after = await openShop({

@@ -4,7 +4,7 @@ import { type Phase, paymentStateOf } from "../store/state.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
 import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../wire/index.ts";
 import type { Verdict } from "./facilitator.ts";
-import { identify, type Key, MAX_VALIDITY_MS, readPayment } from "./payment.ts";
+import { identify, type Key, readPayment } from "./payment.ts";
 
 /** What a request asks for, and what identifies it. */
 export interface Claim {
@@ -69,18 +69,24 @@ export async function recall(
   return { ruling: "entitled" };
 }
 
+/** Which payments a store can know. */
+export interface Memory extends Pick<Store, "completeSince"> {
+  /** How long an authorization may be valid that any resource accepts. */
+  readonly maxValidityMs: number;
+}
+
 /**
  * What can be said about a payment that this store does not hold. `unused` is a promise: no submission of it was made,
  * and none will be. A store that may have forgotten says nothing.
  */
 export function unrecorded(
   { validBefore }: PaymentIdentity,
-  { completeSince }: Pick<Store, "completeSince">,
+  { completeSince, maxValidityMs }: Memory,
   now: number,
 ): "unused" | "unknown" {
   const expiresAt = validBefore * 1000;
   // An expired payment may have been swept. A payment from before this store began may be settled elsewhere.
-  const isRemembered = completeSince === 0 || expiresAt - MAX_VALIDITY_MS > completeSince;
+  const isRemembered = completeSince === 0 || expiresAt - maxValidityMs > completeSince;
   return expiresAt > now && isRemembered ? "unused" : "unknown";
 }
 
@@ -90,7 +96,8 @@ export const NO_PAYMENT = "unused";
 /** What can be said about the payment in these headers, when the request is refused for another reason. */
 export async function paymentStateOn(
   headers: Headers,
-  store: Pick<Store, "findCall" | "completeSince">,
+  store: Pick<Store, "findCall">,
+  memory: Memory,
   now: number,
 ): Promise<PaymentState | "unknown"> {
   const presented = readPayment(headers);
@@ -99,7 +106,7 @@ export async function paymentStateOn(
   const identity = identify(presented);
   try {
     const holder = await store.findCall({ resource: "", identity, key: undefined });
-    if (!holder) return unrecorded(identity, store, now);
+    if (!holder) return unrecorded(identity, memory, now);
     // Only who has the signed bytes is told what was bought with them.
     const isOwn = holder.identity.bytesHash === identity.bytesHash;
     return (isOwn && paymentStateOf(holder, holder.payment !== undefined)) || "unknown";

@@ -176,9 +176,7 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
           network: way.network,
           payTo: way.payTo,
           price: { asset: way.asset.address, amount: atomic },
-          maxTimeoutSeconds: upfront
-            ? UPFRONT_SECONDS
-            : Math.ceil(untilDoneMs(resource) / 1000) + AROUND_WORK_SECONDS,
+          maxTimeoutSeconds: maxTimeoutSecondsOf(resource),
           extra: {
             ...extra,
             ...(upfront ? { paymentFlow: "upfront" } : {}),
@@ -318,6 +316,15 @@ function inV1(
     asset: v2.asset,
     extra: { ...extra },
   };
+}
+
+/** How long a buyer is asked to sign for. */
+export function maxTimeoutSecondsOf(
+  resource: Pick<Priced, "charge" | "timeoutMs" | "startWithinMs">,
+): number {
+  return resource.charge === "before"
+    ? UPFRONT_SECONDS
+    : Math.ceil(untilDoneMs(resource) / 1000) + AROUND_WORK_SECONDS;
 }
 
 /** What an authorization that is settled after the work must outlive: the work, and the wait that it is promised. */

@@ -126,13 +126,20 @@ export function amountOf({ requirements }: SignedPayment): string {
 
 export const TOO_LONG = "authorization_too_long";
 const MAX_VALIDITY_SECONDS = 24 * 3_600;
-export const MAX_VALIDITY_MS = MAX_VALIDITY_SECONDS * 1000;
 /** So many times what the offer asks for: buyers sign for longer where their clocks differ. */
 const MAX_TIMES_OFFERED = 4;
 
 /**
- * Whether an authorization outlives what is accepted: 24 hours, or four times the offer's `maxTimeoutSeconds` where that is
- * more. A record is kept until its payment can no longer settle, so an authorization without end would be kept forever.
+ * How long an authorization may be valid, in milliseconds: 24 hours, or four times the offer's `maxTimeoutSeconds` where
+ * that is more.
+ */
+export function maxValidityMs(maxTimeoutSeconds: number): number {
+  return Math.max(MAX_VALIDITY_SECONDS, MAX_TIMES_OFFERED * maxTimeoutSeconds) * 1000;
+}
+
+/**
+ * Whether an authorization is valid for longer than {@link maxValidityMs}. A record is kept until its payment can no longer
+ * settle, so an authorization without end would be kept forever.
  * @param now Milliseconds since the epoch.
  */
 export function endsTooLate(
@@ -140,7 +147,7 @@ export function endsTooLate(
   maxTimeoutSeconds: number,
   now: number,
 ): boolean {
-  return validBefore - now / 1000 > Math.max(MAX_VALIDITY_SECONDS, MAX_TIMES_OFFERED * maxTimeoutSeconds);
+  return validBefore * 1000 - now > maxValidityMs(maxTimeoutSeconds);
 }
 
 /** Permit2 counts its nonces: "7", "07" and "0x7" are one. */

@@ -311,7 +311,9 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     const { requestId, amount, claim } = purchase;
     if (standing === "deleted") {
       // Nobody settles a call that is deleted: the same bytes may be sent again.
-      const paymentState = claim.paid ? unrecorded(claim.identity, store, time.now()) : purchase.paymentState;
+      const paymentState = claim.paid
+        ? unrecorded(claim.identity, room.memory, time.now())
+        : purchase.paymentState;
       return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
     }
     if (standing === "unreadable") {

@@ -81,7 +81,7 @@ export function createCalls(room: CallRoom): Calls {
     const holder = await store.findCall({ resource, identity, key: undefined });
     const isOwn = holder?.identity.bytesHash === identity.bytesHash;
     const known = holder && isOwn ? paymentStateOf(holder, holder.payment !== undefined) : undefined;
-    const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, store, time.now());
+    const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, room.memory, time.now());
     return { body, requestHash, presented, holder, paymentState };
   }
 
@@ -104,7 +104,7 @@ export function createCalls(room: CallRoom): Calls {
       const seen = await see(request, visit.resource.name);
       if (seen === "too_large") {
         const detail = `The body may have at most ${room.maxBodyBytes} bytes.`;
-        paymentState = await paymentStateOn(request.headers, store, time.now());
+        paymentState = await paymentStateOn(request.headers, store, room.memory, time.now());
         return problem("too_large", requestId, { detail, paymentState });
       }
       // From an intent on, only the record says what has become of the payment: nothing here does.

@@ -6,9 +6,10 @@ import { createCallbacks } from "../jobs/callback.ts";
 import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
 import { createFacilitator } from "../ledger/facilitator.ts";
-import { paymentStateOn } from "../ledger/idempotency.ts";
+import { type Memory, paymentStateOn } from "../ledger/idempotency.ts";
 import { createLedger } from "../ledger/ledger.ts";
-import { createOffers } from "../ledger/offer.ts";
+import { createOffers, maxTimeoutSecondsOf } from "../ledger/offer.ts";
+import { maxValidityMs } from "../ledger/payment.ts";
 import { childLogger, pinoLogger } from "../observe/log.ts";
 import { createTelemetry } from "../observe/telemetry.ts";
 import { memoryStore } from "../store/memory.ts";
@@ -168,6 +169,10 @@ export function serve(
           attempts,
         });
   const status = createStatus({ store, jobs, url });
+  const memory: Memory = {
+    completeSince: store.completeSince,
+    maxValidityMs: maxValidityMs(Math.max(0, ...resources.map(maxTimeoutSecondsOf))),
+  };
   const calls = createCalls({
     store,
     ledger,
@@ -179,6 +184,7 @@ export function serve(
     faults,
     time,
     working,
+    memory,
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
@@ -257,7 +263,7 @@ export function serve(
     const refuse = async (code: ProblemCode, detail: string): Promise<StoredAnswer> =>
       problem(code, crypto.randomUUID(), {
         detail,
-        paymentState: await paymentStateOn(headers, store, time.now()),
+        paymentState: await paymentStateOn(headers, store, memory, time.now()),
       });
     if (role === "worker") return refuse("not_found", "This process runs jobs. Another one answers calls.");
     const recorded = await calls.recorded(request);

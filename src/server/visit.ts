@@ -1,7 +1,7 @@
 import type { Callbacks } from "../jobs/callback.ts";
 import type { Crew } from "../jobs/crew.ts";
 import type { Facilitator } from "../ledger/facilitator.ts";
-import type { Claim } from "../ledger/idempotency.ts";
+import type { Claim, Memory } from "../ledger/idempotency.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Amount, Offers } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
@@ -28,6 +28,8 @@ export interface CallRoom {
   readonly time: Time;
   /** Calls that this process is working on: a concurrent twin waits for the same response. */
   readonly working: Map<string, Promise<StoredAnswer>>;
+  /** Which payments the store can know. */
+  readonly memory: Memory;
   readonly maxBodyBytes: number;
   /** Refuse payments without an idempotency key. */
   readonly requireKey: boolean;

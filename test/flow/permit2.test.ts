@@ -107,6 +107,31 @@ function spelled(payment: PaymentPayload, nonce: string | number): PaymentPayloa
 const send = (shop: Shop, path: string, body: unknown, payment: PaymentPayload, more = {}) =>
   shop.fetch(path, post(body, { "payment-signature": encodeHeader(payment), ...more }));
 
+describe("a signature of EIP-3009", () => {
+  it.each([
+    ["null", null],
+    ["a record", {}],
+  ])(
+    "with %s for a Permit2 authorization beside it is malformed, and buys nothing for a second time",
+    async (_, other) => {
+      await using shop = await openShop();
+      // The facilitator names no payer, and looks at the authorization alone.
+      const { verify } = shop.facilitator;
+      shop.facilitator.verify = async (...args) => ({ isValid: (await verify(...args)).isValid });
+      const { headers } = await signedByHand(shop, "/v1/render", { prompt: "a" }, { key: "the-first" });
+      const payment = decodeHeader(headers["payment-signature"] ?? "") as PaymentPayload;
+      const twisted = { ...payment, payload: { ...payment.payload, permit2Authorization: other } };
+      const [first, second] = await Promise.all([
+        shop.fetch("/v1/render", post({ prompt: "a" }, headers)),
+        send(shop, "/v1/render", { prompt: "b" }, twisted, { "idempotency-key": "the-second" }),
+      ]);
+      expect([first.status, second.status]).toEqual([202, 400]);
+      expect(await second.json()).toMatchObject({ code: "malformed_payment" });
+      expect(shop.asked).toEqual({ verify: 1, settle: 1 });
+    },
+  );
+});
+
 describe("a Permit2 signature of a stranger, with a buyer's address beside it and under the buyer's key,", () => {
   it("is malformed, and does not open the answer that the buyer has paid for", async () => {
     await using shop = await openShop();

@@ -1,7 +1,7 @@
 import { SettleError } from "@x402/core/types";
 import { listen } from "resource402/node";
 import { describe, expect, it } from "vitest";
-import { openShop, post, signedHeaders } from "./shop.ts";
+import { gate, openShop, post, signedByHand, signedHeaders, until } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -60,6 +60,37 @@ describe("a settlement that is refused", () => {
     expect(error).toMatchObject({ code: "payment_rejected", charged: "no" });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(shop.runs.render).toBeUndefined();
+  });
+
+  it("leaves one of many jobs that were begun together on one price, and meanwhile refuses no buyer who pays", async () => {
+    await using shop = await openShop({ jobs: { maxQueued: 2 } });
+    const poor = await shop.world.account({ usdc: "0.02" });
+    const { settle } = shop.facilitator;
+    const { opened, open } = gate();
+    let waiting = 0;
+    // All are verified before the first is settled.
+    shop.facilitator.settle = async (...args) => {
+      waiting += 1;
+      await opened;
+      return settle(...args);
+    };
+    const order = async (key: string, account = poor): Promise<Response> => {
+      const body = { prompt: key };
+      const { headers } = await signedByHand(shop, "/v1/render", body, { key, account });
+      return shop.fetch("/v1/render", post(body, headers));
+    };
+    const orders = Array.from({ length: 8 }, (_, n) => order(`of-the-poor-${n}`));
+    await until(
+      async () => waiting,
+      (count) => count === 8,
+    );
+    shop.facilitator.settle = settle;
+    expect((await order("of-the-payer", shop.world.buyer)).status).toBe(202);
+    open();
+    const answers = await Promise.all(orders);
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, ...Array(7).fill(402)]);
+    const jobs = await Promise.all([true, false].map((ended) => shop.store.recentJobs({ ended, limit: 99 })));
+    expect(jobs.flat()).toHaveLength(2);
   });
 });
 

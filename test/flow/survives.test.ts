@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { memoryStore, type StoreStep as Step, type Store } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
+import { identify, readPayment } from "../../src/ledger/payment.ts";
 import type { ClaimOptions } from "../../src/store/store.ts";
 import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
@@ -36,6 +37,13 @@ function flaky(store: Store): { store: Store; fail: Map<keyof Store, "before" | 
     },
   });
   return { store: wrapped, fail };
+}
+
+/** The identity of a signed payment. */
+function identityIn(headers: Readonly<Record<string, string>>): ReturnType<typeof identify> {
+  const presented = readPayment(new Headers(headers));
+  if (presented === undefined || presented === "malformed") throw new Error("expected a payment");
+  return identify(presented);
 }
 
 async function render(shop: Shop, key: string): Promise<() => Promise<Record<string, unknown>>> {
@@ -412,6 +420,60 @@ describe("a store that fails", () => {
     expect(await answer.json()).toEqual(body);
     expect(shop.runs.echo).toBe(1);
     expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("records a settlement that it could not write, though the facilitator does not confirm it again", async () => {
+    const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
+    // No node: the reply of the facilitator is the only proof, and it comes once.
+    await using shop = await openShop({ store, recovery: RECOVERY });
+    const settle = shop.facilitator.settle;
+    let settled = 0;
+    shop.facilitator.settle = async (payment, requirements) => {
+      settled += 1;
+      if (settled === 1) {
+        fail.set("change", "before");
+        return settle(payment, requirements);
+      }
+      const errorReason = "invalid_exact_evm_nonce_already_used";
+      return { success: false, errorReason, transaction: "", network: requirements.network };
+    };
+    const body = { prompt: "proven once" };
+    const { headers } = await signedByHand(shop, "/v1/render", body, { key: "proven-once" });
+    const accepted = await shop.fetch("/v1/render", post(body, headers));
+    expect(accepted.status).toBe(202);
+    const { statusUrl } = await accepted.json();
+    expect(shop.logged).toContainEqual({
+      level: "error",
+      fields: expect.objectContaining({ transaction: expect.stringMatching(/^0x/) }),
+      message: "the outcome of a settlement could not be written",
+    });
+    fail.clear();
+    await shop.server.start();
+    const document = await until(
+      async () => (await shop.fetch(new URL(statusUrl).pathname)).json(),
+      ({ state }) => state !== "processing",
+    );
+    expect(document).toMatchObject({ state: "succeeded", paymentState: "settled" });
+    expect(settled).toBe(1);
+    expect(shop.runs.render).toBe(1);
+  });
+
+  it("to be read, after another server has taken over a charged call, never says that nothing was charged", async () => {
+    const memory = memoryStore({ completeSince: 0 });
+    const { store, fail } = flaky(memory);
+    await using shop = await openShop({ store });
+    const body = { cup: "taken over" };
+    const { headers } = await signedByHand(shop, "/v1/brew", body, { key: "taken-over" });
+    shop.handlers.brew = async ({ cup }) => {
+      const call = await memory.findCall({ resource: "brew", identity: identityIn(headers), key: undefined });
+      await memory.attend("another", 60_000);
+      await memory.change({ durable: true, call: { id: call?.id ?? "", set: { owner: "another" } } });
+      fail.set("call", "before");
+      return { coffee: cup };
+    };
+    const answer = await shop.fetch("/v1/brew", post(body, headers));
+    expect([answer.status, await answer.json()]).toMatchObject([503, { paymentState: "in_flight" }]);
+    expect((await shop.moved()).paid).toBe(30_000n);
   });
 
   it("to keep an answer, or loses the word that it is kept, says that the payment is in flight", async () => {

@@ -68,7 +68,8 @@ async function withClient(arena: Arena, deal: Deal): Promise<void> {
       }
       const { charged, code, message } = thrown;
       deal.client.push({ at: arena.clock.now(), charged, why: `${code}: ${message}` });
-      const kept = (await calls.list()).some(({ idempotencyKey }) => idempotencyKey === key);
+      // The client also keeps a call that has ended, until its payment can no longer settle.
+      const kept = (await client.pending()).some(({ idempotencyKey }) => idempotencyKey === key);
       if (kept || (charged === "no" && (code === "network" || code === "http"))) continue;
       deal.outcome = { state: "failed", why: `${code}: ${message}` };
       return;

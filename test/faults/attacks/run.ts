@@ -34,6 +34,8 @@ export async function attack({ plan }: Attack, seed: number, store: StoreKind): 
       }),
     );
     await unrest(arena, Promise.all(buying));
+    // Buyers end with their response; a refund may take this much longer.
+    if (isBad) await arena.clock.advance(MAX_REFUND_MS);
     if (isBad) judgeNeighbours(arena, isBad);
     arena.heal();
     await arena.clock.until(arena.boot());

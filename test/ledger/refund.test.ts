@@ -132,6 +132,17 @@ describe("a refund", () => {
     expect(other).toMatchObject({ state: "signed", problem: expect.stringContaining(by.address) });
   });
 
+  it("that cannot be signed stays owed, and its failure is recorded", async () => {
+    const broken = {
+      ...account(),
+      signTypedData: async () => {
+        throw new Error("the key is not at hand");
+      },
+    };
+    const tried = await payer(broken, async () => settled).pay(await owed());
+    expect(tried).toMatchObject({ state: "owed", problem: "cannot_be_signed", tries: 1 });
+  });
+
   it("is sent by one of two servers that have read it at the same time", async () => {
     let sent = 0;
     const settle = async () => {

@@ -16,7 +16,13 @@ it("counts an exception outside of the handler as a failure, and ends the job af
   const resource = {
     ...{ name: "upscale", input, output: z.unknown(), errors: {}, timeoutMs: 1_000, handler: nothing },
     ...{ retentionMs: 0, artifactUrl: undefined, response: undefined, retries: 0, backoffMs: 1 },
-    ...{ startWithinMs: undefined, concurrency: undefined, cancel: "refund", loggable: [], maxQueued: undefined },
+    ...{
+      startWithinMs: undefined,
+      concurrency: undefined,
+      cancel: "refund",
+      loggable: [],
+      maxQueued: undefined,
+    },
   } as const;
   const attempt = createAttempt({
     resources: new Map([["upscale", resource]]),

@@ -75,7 +75,10 @@ async function failuresIn(
   const unloaded = testResults
     .filter(({ assertionResults, message }) => assertionResults.length === 0 && message !== "")
     .map(({ name, message }) => ({ test: name, message: `SyntaxError: ${message}` }));
-  return { failed: [...failed, ...unloaded], passed: tests.filter(({ status }) => status === "passed").length };
+  return {
+    failed: [...failed, ...unloaded],
+    passed: tests.filter(({ status }) => status === "passed").length,
+  };
 }
 
 interface Result {
@@ -89,7 +92,10 @@ async function judge(copy: string, patch: Patch, redBefore: ReadonlySet<string>)
   try {
     await run("git", ["apply", patch.file], { cwd: copy });
   } catch (error) {
-    return { outcome: "DOES NOT APPLY", detail: (error as { stderr?: string }).stderr?.trim() ?? String(error) };
+    return {
+      outcome: "DOES NOT APPLY",
+      detail: (error as { stderr?: string }).stderr?.trim() ?? String(error),
+    };
   }
   try {
     const { failed } = await failuresIn(copy, patch.tests, redBefore.size === 0);

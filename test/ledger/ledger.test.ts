@@ -40,10 +40,26 @@ it("writes the intent durably when a 202 or a submission follows, and relaxed ot
       return store.begin(begun, its, limits);
     },
   });
-  await ledger.begin(call("sync", { owner: OWNER }), undefined, { durable: false });
-  await ledger.begin(call("before", { phase: "submitted", charge: "before" }), undefined, { durable: false });
-  await ledger.begin(call("job", { jobId: "j" }), job("j", "job"), { durable: false });
+  await ledger.begin(call("sync", { owner: OWNER }), undefined, {});
+  await ledger.begin(call("before", { phase: "submitted", charge: "before" }), undefined, {});
+  await ledger.begin(call("job", { jobId: "j" }), job("j", "job"), {});
   expect(written).toEqual({ sync: false, before: true, job: true });
+});
+
+it("has the submission and the output in the store when the facilitator is asked to settle", async () => {
+  const store = storeNow();
+  const seen: unknown[] = [];
+  const facilitator: Facilitator = {
+    verify: async () => ({ verdict: "valid", payer: undefined }),
+    async settle() {
+      seen.push(await store.call("c"));
+      return { evidence: "settled", transaction: `0x${"1".repeat(64)}` };
+    },
+  };
+  const open = call("c", { owner: OWNER });
+  await store.begin(open, undefined, { durable: true });
+  expect(await ledgerOf(store, { facilitator }).output(open, answer)).toMatchObject({ phase: "delivered" });
+  expect(seen).toMatchObject([{ phase: "submitted", answer, payment: open.payment }]);
 });
 
 it("asks the chain before it believes a refusal", async () => {

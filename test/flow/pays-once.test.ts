@@ -291,6 +291,20 @@ describe("one key", () => {
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
+  it("says of a second signature, and of no other, that it was not used", async () => {
+    await using shop = await openShop();
+    const by = { key: "pay_0123456789abcdef" };
+    const first = await signedByHand(shop, "/v1/echo", { text: "once" }, by);
+    const second = await signedByHand(shop, "/v1/echo", { text: "once" }, by);
+    const said: (string | null)[] = [];
+    for (const { headers } of [first, first, second]) {
+      const response = await shop.fetch("/v1/echo", post({ text: "once" }, headers));
+      said.push(response.headers.get("payment-unused"));
+    }
+    expect(said).toEqual([null, null, "true"]);
+    expect(shop.asked.settle).toBe(1);
+  });
+
   it("is refused for another input: 422 when it came in the header, 409 when only in the payment", async () => {
     await using shop = await openShop();
     const options = { idempotencyKey: "pay_0123456789abcdef" };

@@ -168,6 +168,17 @@ describe("one signature", () => {
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 
+  it("gets its response from a server that has begun to require a key", async () => {
+    await using shop = await openShop();
+    const { headers } = await signedByHand(shop, "/v1/echo", { text: "once" });
+    const first = await shop.fetch("/v1/echo", post({ text: "once" }, headers));
+    await using later = await openShop({ store: shop.store, world: shop.world, requireKey: true });
+    const second = await later.fetch("/v1/echo", post({ text: "once" }, headers));
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(await second.text()).toBe(await first.text());
+    expect(later.asked).toEqual({ verify: 0, settle: 0 });
+  });
+
   it("is called unused by who refuses it unread only while no call of it is known, and it could not be forgotten", async () => {
     await using shop = await openShop({ maxBodyBytes: 1_000 });
     const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));

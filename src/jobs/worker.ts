@@ -52,6 +52,8 @@ const MOVED_ON = new DOMException("The job was cancelled", "AbortError");
 interface Running {
   readonly job: JobRecord;
   readonly controller: AbortController;
+  /** Until the outcome of the attempt is known. */
+  executing: boolean;
   done: Promise<void>;
 }
 
@@ -147,9 +149,9 @@ export function createWorker(options: WorkerOptions): Worker {
     const controller = new AbortController();
     // Claimed while the server began to stop.
     if (stopping.signal.aborted) controller.abort(STOPPING);
-    const entry: Running = { job, controller, done: Promise.resolve() };
+    const entry: Running = { job, controller, executing: true, done: Promise.resolve() };
     running.set(job.id, entry);
-    entry.done = work(job, controller.signal)
+    entry.done = work(entry)
       .catch(async (error: unknown) => {
         // The store has failed. The job stays ours, and the next recovery claims it again.
         log.error({ jobId: job.id, error }, "a job could not be run");
@@ -166,10 +168,13 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   /** Runs a job once. Returns when it is to be run again. */
-  async function work(job: JobRecord, signal: AbortSignal): Promise<number | undefined> {
+  async function work(entry: Running): Promise<number | undefined> {
+    const { job, controller } = entry;
     if (faults) await faults.reach("job.claimed");
     const jobLog = loggerOf(job);
-    return conclude(job, jobLog, await attempt(job, jobLog, signal));
+    const attempted = await attempt(job, jobLog, controller.signal);
+    entry.executing = false;
+    return conclude(job, jobLog, attempted);
   }
 
   /** Writes what has become of an attempt. Returns when the job is to be run again. */
@@ -193,11 +198,11 @@ export function createWorker(options: WorkerOptions): Worker {
   /** A job that ends or is claimed elsewhere must not go on here. */
   async function checkRunning(jobId: string): Promise<void> {
     const entry = running.get(jobId);
-    if (!entry || entry.controller.signal.aborted) return;
+    if (!entry?.executing || entry.controller.signal.aborted) return;
     const job = await store.job(jobId);
     const ours =
       job !== undefined && job !== "gone" && job.work === "running" && job.claim === entry.job.claim;
-    if (!ours) entry.controller.abort(MOVED_ON);
+    if (!ours && entry.executing) entry.controller.abort(MOVED_ON);
   }
 
   function lookAt(runAt: number): void {

@@ -37,9 +37,7 @@ export interface Ledger {
 }
 
 /** What an attempt comes to: the end of its job, or another attempt. */
-type Attempted =
-  | JobEnd
-  | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
+type Attempted = JobEnd | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
 
 export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> {
   readonly store: Store;

@@ -24,7 +24,8 @@ export function createClaim(schema: string, channel: string, origin: string): Cl
     { owner, limit, most = {}, except = [], orphans = false }: ClaimOptions,
   ): Promise<{ claimed: ClaimedJob[]; missed: number }> {
     const limited = Object.entries(most);
-    const rows = await db.write<{ wanted: number; turn: number | null; orphaned: boolean }>(
+    // Sent again when the connection is lost: what the first one may have claimed, its server finds when it recovers.
+    const rows = await db.read<{ wanted: number; turn: number | null; orphaned: boolean }>(
       statement(schema, clock.sql, orphans),
       [
         clock.time(),

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { Client, type ClientConfig, DatabaseError, Pool, type PoolClient } from "pg";
+import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool, type PoolClient } from "pg";
 
 /** What is done in one transaction. */
 export interface Transaction {
@@ -55,7 +55,7 @@ export function connectPostgres(
     // It is the server that keeps the process alive, not its store.
     allowExitOnIdle: true,
     // The driver awaits what it returns. Its types do not say so.
-    onConnect: prepareSession as (client: PoolClient) => void,
+    onConnect: prepareSession as (client: ClientBase) => void,
   });
   pool.on("error", (error) => onError(failure(error)));
   // A connection that breaks while it is in use but idle says so here, and nowhere else.

@@ -91,12 +91,16 @@ describe("a key", () => {
 
   it("is signed for a second time with `renew`, and both payments count", async () => {
     const hostile = await openHostile(() => problem(500, "internal_error", "unused"));
-    const client = hostile.connect({ budget: { total: "0.02" } });
+    const shared = { budget: { total: "0.02" }, calls: memoryCalls() };
+    const client = hostile.connect(shared);
     const echo = client.resource<object, unknown>(definition);
     await echo({}, options).catch(caught);
     await echo({}, { ...options, renew: true }).catch(caught);
     expect(hostile.payments()).toHaveLength(2);
     expect(client.budget()).toEqual({ spent: "0.00", held: "0.02", free: "0.00" });
+    const later = hostile.connect(shared);
+    await later.pending();
+    expect(later.budget()).toEqual(client.budget());
     const third = await echo({}, { ...options, renew: true }).catch(caught);
     expect(third).toMatchObject({ reason: "over_budget" });
     expect(await hostile.takeAll()).toBe(20_000n);

@@ -157,6 +157,17 @@ describe("invalid input", () => {
     await client.echo({ text: "now right" }, options);
     expect((await shop.moved()).paid).toBe(10_000n);
   });
+
+  it("with a signed payment is refused before anything is verified, and leaves the payment unused", async () => {
+    await using shop = await openShop();
+    const { headers } = await signedByHand(shop, "/v1/echo", { text: "right" });
+    const refused = await shop.fetch("/v1/echo", post({ text: 7 }, headers));
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ code: "invalid_input", paymentState: "unused" });
+    expect(shop.asked).toEqual({ verify: 0, settle: 0 });
+    expect(shop.runs.echo).toBeUndefined();
+    expect((await shop.fetch("/v1/echo", post({ text: "right" }, headers))).status).toBe(200);
+  });
 });
 
 describe("a payment that cannot be taken", () => {

@@ -1,4 +1,6 @@
+import { memoryStore, type Store } from "resource402/server";
 import { describe, expect, it } from "vitest";
+import type { Limits } from "../../src/store/store.ts";
 import { decodeHeader } from "../../src/wire/index.ts";
 import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
@@ -250,6 +252,26 @@ describe("a job that is charged after its work", () => {
     );
     expect((await buy(shop, "/v1/bake", { loaf: "5" }, "loaf-number-5")).status).toBe(202);
   });
+
+  it("is accepted when it is the only one of its payer, whatever it costs", async () => {
+    await using shop = await openShop({ payments: { maxOutstanding: "0.01" } });
+    expect((await buy(shop, "/v1/bake", { loaf: "1" })).status).toBe(202);
+  });
+});
+
+it("limits how many free calls with a key are kept, and paid calls by their value", async () => {
+  const store = memoryStore({ completeSince: 0 });
+  const limits: Limits[] = [];
+  const begin: Store["begin"] = (call, job, given) => {
+    limits.push(given);
+    return store.begin(call, job, given);
+  };
+  await using shop = await openShop({ store: { ...store, begin } });
+  const headers = { "idempotency-key": "the-free-call" };
+  expect((await shop.fetch("/v1/headline", post({ paper: "a" }, headers))).status).toBe(200);
+  expect((await buy(shop, "/v1/brew", { cup: "a" })).status).toBe(200);
+  expect(limits[0]?.freeCalls).toBeGreaterThan(0);
+  expect(limits[1]?.outstanding).toBeGreaterThan(0);
 });
 
 describe("buyers without a key", () => {

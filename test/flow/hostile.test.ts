@@ -300,7 +300,8 @@ describe("what a server says of the money", () => {
     const hostile = await openHostile((_, count) =>
       count === 1 ? problem(429, "too_much_outstanding", "unused", "0") : Response.json({ done: true }),
     );
-    expect(await hostile.echo()({})).toEqual({ done: true });
+    // The seller's other calls must end first. That is no failed attempt.
+    expect(await hostile.echo({ retries: 0 })({})).toEqual({ done: true });
     expect(hostile.payments()).toHaveLength(1);
   });
 });

@@ -168,6 +168,17 @@ describe("one signature", () => {
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 
+  it("gets its response from a server that has begun to require a key", async () => {
+    await using shop = await openShop();
+    const { headers } = await signedByHand(shop, "/v1/echo", { text: "once" });
+    const first = await shop.fetch("/v1/echo", post({ text: "once" }, headers));
+    await using later = await openShop({ store: shop.store, world: shop.world, requireKey: true });
+    const second = await later.fetch("/v1/echo", post({ text: "once" }, headers));
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(await second.text()).toBe(await first.text());
+    expect(later.asked).toEqual({ verify: 0, settle: 0 });
+  });
+
   it("is called unused by who refuses it unread only while no call of it is known, and it could not be forgotten", async () => {
     await using shop = await openShop({ maxBodyBytes: 1_000 });
     const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
@@ -289,6 +300,20 @@ describe("one key", () => {
     expect(shop.asked.settle).toBe(1);
     expect(shop.runs.echo).toBe(1);
     expect((await shop.moved()).paid).toBe(10_000n);
+  });
+
+  it("says of a second signature, and of no other, that it was not used", async () => {
+    await using shop = await openShop();
+    const by = { key: "pay_0123456789abcdef" };
+    const first = await signedByHand(shop, "/v1/echo", { text: "once" }, by);
+    const second = await signedByHand(shop, "/v1/echo", { text: "once" }, by);
+    const said: (string | null)[] = [];
+    for (const { headers } of [first, first, second]) {
+      const response = await shop.fetch("/v1/echo", post({ text: "once" }, headers));
+      said.push(response.headers.get("payment-unused"));
+    }
+    expect(said).toEqual([null, null, "true"]);
+    expect(shop.asked.settle).toBe(1);
   });
 
   it("is refused for another input: 422 when it came in the header, 409 when only in the payment", async () => {

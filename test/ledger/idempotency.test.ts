@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { unrecorded } from "../../src/ledger/idempotency.ts";
+import { ofPayer, unrecorded } from "../../src/ledger/idempotency.ts";
 import { maxValidityMs } from "../../src/ledger/payment.ts";
 
 const NOW = 1_700_000_000_000;
@@ -34,4 +34,11 @@ it.each<[string, { end: number; since: number; offered?: number }, "unused" | "u
   };
   const memory = { completeSince: since, maxValidityMs: maxValidityMs(offered) };
   expect(unrecorded(identity, memory, NOW)).toBe(word);
+});
+
+it("a facilitator that verifies the signature of another account verifies no payment of the payer", () => {
+  const valid = (payer: string | undefined) => ofPayer({ verdict: "valid", payer }, "0xalice");
+  expect(valid("0xBob")).toEqual({ verdict: "invalid", reason: "signed_by_another_payer" });
+  expect(valid("0xAlice")).toMatchObject({ verdict: "valid" });
+  expect(valid(undefined)).toMatchObject({ verdict: "valid" });
 });

@@ -27,7 +27,7 @@ describe("a refund", () => {
 
   const owed = async () => (await store.refunds({ limit: 1 }))[0] as RefundRecord;
 
-  function payer(by: PrivateKeyAccount, settle: Facilitator["settle"], chain?: ChainRecord) {
+  function payer(by: PrivateKeyAccount, settle: Facilitator["settle"], chain?: ChainRecord, now = Date.now) {
     const verify = async () => ({ verdict: "valid", payer: undefined }) as const;
     return createRefunds({
       store,
@@ -35,13 +35,13 @@ describe("a refund", () => {
       account: by,
       chain,
       facts: () => ({
-        now: Date.now(),
+        now: now(),
         owner: "s1",
         hasNode: () => false,
         retentionMs: () => 0,
         comeBackMs: 0,
       }),
-      time: systemTime,
+      time: { ...systemTime, now },
       log,
       faults: undefined,
     });
@@ -130,6 +130,31 @@ describe("a refund", () => {
     await payer(by, refused).pay(await owed());
     const other = await payer(account(), async () => settled).pay(await owed());
     expect(other).toMatchObject({ state: "signed", problem: expect.stringContaining(by.address) });
+  });
+
+  it("that is signed again once its transfer has expired has the same nonce", async () => {
+    const by = account();
+    const sent: Record<string, unknown>[] = [];
+    const settle: Facilitator["settle"] = async ({ payload }) => {
+      sent.push(payload.payload.authorization as Record<string, unknown>);
+      return { evidence: "unclear", reason: "timeout" };
+    };
+    await payer(by, settle).pay(await owed());
+    await payer(by, settle, undefined, () => Date.now() + 3_600_000).pay(await owed());
+    expect(sent).toHaveLength(2);
+    expect(sent[1]?.validBefore).not.toBe(sent[0]?.validBefore);
+    expect(sent[1]?.nonce).toBe(sent[0]?.nonce);
+  });
+
+  it("that cannot be signed stays owed, and its failure is recorded", async () => {
+    const broken = {
+      ...account(),
+      signTypedData: async () => {
+        throw new Error("the key is not at hand");
+      },
+    };
+    const tried = await payer(broken, async () => settled).pay(await owed());
+    expect(tried).toMatchObject({ state: "owed", problem: "cannot_be_signed", tries: 1 });
   });
 
   it("is sent by one of two servers that have read it at the same time", async () => {

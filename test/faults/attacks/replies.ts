@@ -12,9 +12,7 @@ import type { Dice } from "../simulation.ts";
 export const SECRET = "SECRET-API-KEY-7f3a";
 
 /** Statuses that facilitators, gateways and proxies send. */
-const STATUSES = [
-  ...[200, 202, 400, 401, 403, 404, 408, 409, 413, 425, 429, 500, 502, 503, 504],
-] as const;
+const STATUSES = [...[200, 202, 400, 401, 403, 404, 408, 409, 413, 425, 429, 500, 502, 503, 504]] as const;
 
 /** A word that no list has, and texts of nodes and libraries. */
 const UNKNOWN_WORDS = [

@@ -62,7 +62,7 @@ export interface SavedCall extends CallName {
   /** Present once the server has accepted the call as a job. */
   readonly job?: SavedJob | undefined;
   /**
-   * Present once the call has ended: it is not pending any more. It stays stored while its payment may still settle, so
+   * Present once the call has ended: it is no longer pending. It stays stored while its payment may still settle, so
    * that no process signs again under its key.
    */
   readonly ended?: { readonly charged: Charged; readonly isDelivered: boolean } | undefined;

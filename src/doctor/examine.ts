@@ -121,7 +121,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
 
   let done = 0;
   const all = target.operations.length * CHECKS.length;
-  const carryOut = async (check: Check, at: Examination): Promise<void> => {
+  const execute = async (check: Check, at: Examination): Promise<void> => {
     const resource = check.scope === "api" ? target.site.origin : at.name;
     const ran: Ran = { check: check.id, title: check.title, resource };
     onCheck(ran, done, all);
@@ -140,7 +140,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
       continue;
     }
     for (const check of CHECKS) {
-      if (check.scope === "resource" || index === 0) await carryOut(check, at);
+      if (check.scope === "resource" || index === 0) await execute(check, at);
       done += 1;
     }
   }

@@ -13,7 +13,7 @@ export interface Accept {
   readonly asset?: AcceptedAsset;
   /**
    * A JSON-RPC node of the network, asked when the facilitator cannot say what has become of a payment. Without it, a
-   * settlement whose answer was lost may stay in doubt for good: most facilitators only say that the nonce is used.
+   * settlement whose answer was lost may stay unconfirmed for good: most facilitators only say that the nonce is used.
    */
   readonly rpcUrl?: string;
 }
@@ -50,7 +50,7 @@ export function checkedAccept(accept: Accept, place: string): CheckedAccept {
   const { network, payTo } = accept;
   if (typeof network !== "string" || !/^eip155:\d+$/.test(network)) {
     throw new Error(
-      `${place}.network: "${network}" is no EVM network; write its CAIP-2 id, such as "eip155:8453"`,
+      `${place}.network: "${network}" is not an EVM network; write its CAIP-2 id, such as "eip155:8453"`,
     );
   }
   const problem = addressProblem(payTo);

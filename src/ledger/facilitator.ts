@@ -242,7 +242,7 @@ function settlementOf(reply: Reply, payment: SignedPayment, { definite }: Endpoi
   const isOk = status >= 200 && status < 300;
   const names = hasTransaction(fields?.transaction);
   if (typeof fields?.success !== "boolean") {
-    // Nobody was authorized, or nobody was there.
+    // The request was not authorized, or the address has no facilitator.
     if ((status === 401 || status === 404) && !names)
       return { evidence: "not-sent", reason: `http_${status}` };
     return unclear(isOk ? "malformed_reply" : `http_${status}`);

@@ -18,7 +18,7 @@ export interface Ledger {
   readonly owner: string;
   /** Writes the intent, before anything runs or moves. @throws StoreUnavailable */
   begin(call: CallRecord, job: JobRecord | undefined, limits: Limits): Promise<Begun>;
-  /** Goes on with a call on which nobody works; `undefined` when another server does. @throws StoreUnavailable */
+  /** Goes on with a call on which no server works; `undefined` when another server does. @throws StoreUnavailable */
   take(call: CallRecord): Promise<CallRecord | undefined>;
   /** Submits the payment of a submitted call. */
   settle(call: CallRecord): Promise<Standing>;

@@ -27,7 +27,7 @@ const FAILED_ROW = { firstMs: 5_000, maxMs: 3_600_000 };
 const MAX_SKIPPED = 1_000;
 
 export interface Reconciling {
-  /** Goes on with a call on which nobody works; `undefined` when another server is faster, or it has moved on. */
+  /** Goes on with a call on which no server works; `undefined` when another server is faster, or it has moved on. */
   take(call: CallRecord): Promise<CallRecord | undefined>;
   /** One round: brings each call that is due one step further. One bad row never stops the others. */
   reconcile(): Promise<void>;

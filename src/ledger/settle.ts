@@ -8,7 +8,7 @@ import type { Facilitator } from "./facilitator.ts";
 import { type Event, type Facts, stepOf } from "./step.ts";
 import type { EventName } from "./transitions.ts";
 
-/** A call as it stands after a step. `unreadable`: the store failed, and nobody can tell what it has written. */
+/** A call as it stands after a step. `unreadable`: the store failed, and no server can tell what it has written. */
 export type Standing = CallRecord | "deleted" | "unreadable";
 
 export interface Settling {
@@ -57,7 +57,7 @@ const HOLDS: readonly EventName[] = [
 
 export function createSettling(options: SettlingOptions): Settling {
   const { store, facilitator, chain, facts, time, log, faults } = options;
-  /** Settlements that the store could not record yet: evidence that nobody gives a second time. */
+  /** Settlements that the store could not record yet: evidence that may not come a second time. */
   const unrecorded = new Map<string, Evidence>();
 
   async function apply(call: CallRecord, event: Event, given?: JobRecord): Promise<Applied> {

@@ -110,7 +110,7 @@ export function stepOf(
   const paid = receipt === undefined ? call : { ...call, receipt };
   // An operator may not know the transaction. Then there is a refund, and no receipt.
   const kept = event.transaction === undefined ? undefined : receipt;
-  // Nobody was told of a job whose first submission was refused at once. Its buyer pays again under the same key.
+  // No buyer knows of a job whose first submission was refused at once. Its buyer pays again under the same key.
   const isFirst = call.charge === "before" && from.work === "waiting" && call.tries === 0;
   const forgetsJob = job !== undefined && isFirst && from.phase === "submitted" && to.phase === "void";
   const set: CallChange = {
@@ -147,7 +147,7 @@ const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
 
 /** These hold whoever works on the call: facts about money, and what the buyer wants. */
 const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid", "cancel"];
-/** These are for calls on which nobody works: its server has died, or has handed it back. */
+/** These are for calls on which no server works: its server has died, or has handed it back. */
 const TAKES: readonly EventName[] = ["taken-over", "claimed", "abandoned"];
 
 function guardOf(

@@ -15,7 +15,7 @@ export type EventName =
   | "output"
   /** The work has ended without an output, for good. */
   | "failure"
-  /** The submission reached nobody who could have executed it. */
+  /** The submission did not reach a facilitator that could have executed it. */
   | "not-sent"
   | "settled"
   /** A definite refusal. Ignored once a submission was ambiguous. */
@@ -34,7 +34,7 @@ export type EventName =
   | "claimed"
   /** A server goes on with a call whose server died over it. */
   | "taken-over"
-  /** Nobody came back to it. */
+  /** Its buyer did not come back to it. */
   | "abandoned"
   | "cancel"
   /** A job waited too long for its first start. */
@@ -84,12 +84,12 @@ const owed = (self: StateName, refunded: StateName): Table => ({
   [self]: { ...moved(self), "refund-paid": refunded },
   [refunded]: moved(refunded),
 });
-/** A refusal may have been wrong: what moved after all is owed back. */
+/** A refusal may have been wrong: a refund is owed for what moved after all. */
 const unpaid = (self: StateName, owing: StateName): Table => ({
   [self]: { settled: owing, unclear: self, lapsed: self, "spent-elsewhere": self, "resolved-paid": owing },
 });
 
-/** A submission that was unclear for too long. Its input and output are dropped: what was paid is owed back. */
+/** A submission that was unclear for too long. Its input and output are dropped: a refund is owed for what was paid. */
 const AGED: Table = { "submitted.failed": submitted("submitted.failed", "owed.failed", "void.failed") };
 
 const CANCELED = { refund: "owed.canceled", keep: "kept.canceled" } as const;
@@ -198,7 +198,7 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
       cancel: "submitted.canceled",
     },
     ...AGED,
-    // The cancellation is remembered: paid work that nobody wants does not start.
+    // The cancellation is remembered: paid work that is no longer wanted does not start.
     "submitted.canceled": submitted("submitted.canceled", CANCELED, "void.canceled"),
     ...CHARGED_JOB,
   },

@@ -19,7 +19,7 @@ import {
 import { problem, replayed, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
 import { type ResponseContext, responseTo } from "./response.ts";
-import { type Asking, type CallRoom, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
+import { type Asking, type CallDeps, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
@@ -42,7 +42,7 @@ export interface Buying {
   repeatElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
 }
 
-export function createBuying(room: CallRoom, asking: Asking): Buying {
+export function createBuying(room: CallDeps, asking: Asking): Buying {
   const { store, ledger, offers, facilitator, faults, time, working } = room;
   const { challenge, unavailable } = asking;
   const work = createWork(room);
@@ -284,7 +284,7 @@ export function createBuying(room: CallRoom, asking: Asking): Buying {
     if (typeof standing === "string") return respond(standing, purchase, call, job);
     const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;
     if (isOurs && (standing.phase === "open" || standing.phase === "charged")) {
-      const worked = await work.carryOut(standing, purchase);
+      const worked = await work.execute(standing, purchase);
       standing = worked.standing;
       if (standing === "deleted" && worked.failure) return withPaymentState(worked.failure, NO_PAYMENT);
     }

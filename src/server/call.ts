@@ -15,7 +15,7 @@ import { readBody, readInput } from "./input.ts";
 import type { ServedResource } from "./resource.ts";
 import {
   type Asking,
-  type CallRoom,
+  type CallDeps,
   type Purchase,
   type Seen,
   STORE_RETRY_SECONDS,
@@ -43,7 +43,7 @@ const FACILITATOR_RETRY_SECONDS = 5;
  * One call, from its request to its response. The order is the order of the money rules:
  * look up -> validate -> price -> challenge, or verify -> write the intent -> run and settle (or settle and run) -> respond.
  */
-export function createCalls(room: CallRoom): Calls {
+export function createCalls(room: CallDeps): Calls {
   const { offers, store, time } = room;
   const amounts = createAmounts(store, time, room.log);
 

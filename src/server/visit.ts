@@ -15,7 +15,7 @@ import type { OutputCache } from "./cache.ts";
 import type { Observer, Watched } from "./observer.ts";
 
 /** What a call is carried with. */
-export interface CallRoom {
+export interface CallDeps {
   readonly store: Store;
   readonly ledger: Ledger;
   /** Absent when everything is free. */

@@ -5,7 +5,7 @@ import type { CallRecord, PaymentIdentity, StoredAnswer } from "../store/store.t
 import { HEADERS } from "../wire/index.ts";
 import { failure, json, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
-import { type CallRoom, type Purchase, said } from "./visit.ts";
+import { type CallDeps, type Purchase, said } from "./visit.ts";
 
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;
@@ -14,7 +14,7 @@ export const TOO_SHORT = "authorization_ends_before_the_work";
 /** The work of synchronous calls. */
 export interface Work {
   /** Does the work of a recorded call, and ends it: with the output, and its settlement, or with the failure. */
-  carryOut(call: CallRecord, purchase: Purchase): Promise<Worked>;
+  execute(call: CallRecord, purchase: Purchase): Promise<Worked>;
   /** A free call without a key: nothing to charge, and nothing to remember. */
   unrecorded(purchase: Purchase): Promise<StoredAnswer>;
 }
@@ -28,12 +28,12 @@ interface Worked {
 /** An output of now, or of so many seconds ago. */
 type Made = Outcome & { readonly ageSeconds?: number };
 
-export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom): Work {
+export function createWork({ ledger, faults, telemetry, cache, time }: CallDeps): Work {
   async function failed(call: CallRecord, code: string, answer: StoredAnswer): Promise<Worked> {
     return { standing: await ledger.fail(call, code, answer), failure: answer };
   }
 
-  async function carryOut(call: CallRecord, purchase: Purchase): Promise<Worked> {
+  async function execute(call: CallRecord, purchase: Purchase): Promise<Worked> {
     const { resource, claim, requestId, trace } = purchase;
     if (call.phase === "open" && call.payment && endsBeforeWork(call.identity, resource, time.now())) {
       // The server that verified it died, and time went by. The same bytes are refused from here on.
@@ -97,7 +97,7 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallRoom)
     return answerOf(outcome, false);
   }
 
-  return { carryOut, unrecorded };
+  return { execute, unrecorded };
 }
 
 function answerOf({ output, ageSeconds }: Extract<Made, { ok: true }>, isPaid: boolean): StoredAnswer {

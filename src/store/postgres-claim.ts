@@ -50,7 +50,7 @@ export function createClaim(schema: string, channel: string, origin: string): Cl
     const all: ClaimedJob[] = [];
     for (let tries = 1; options.limit > all.length; tries += 1) {
       const { claimed, missed } = await claimOnce(opened, rest(options, all)).catch((error: unknown) => {
-        // What has been claimed is ours, and must be told of.
+        // What has been claimed is ours, and must be returned.
         if (all.length === 0) throw error;
         return { claimed: [], missed: 0 };
       });

@@ -4,7 +4,7 @@ import { statusOf } from "./state.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, SignedPayment } from "./store.ts";
 import { refundValue } from "./tally.ts";
 
-/** In the column of a call that nobody has to look at: the last moment of JavaScript's calendar. */
+/** In the column of a call that no server has to look at: the last moment of JavaScript's calendar. */
 export const NEVER = 8.64e15;
 /** The same in SQL. SQLite uses an index only for a query that writes its condition in the same way. */
 export const NEVER_SQL = "8.64e15";

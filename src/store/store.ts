@@ -242,7 +242,7 @@ export type RefundChange = Partial<
 >;
 
 /** What every write says of itself. */
-interface Durability {
+export interface Durability {
   /**
    * True: on disk when the promise resolves, and all that was written before it. False: visible to all processes and
    * safe when a server is killed, but a power cut (on Postgres also a crash of the database) may undo it. A cut undoes

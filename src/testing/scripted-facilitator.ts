@@ -33,7 +33,7 @@ export interface FacilitatorScript {
   verify?(request: VerifyRequest, verdict: VerifyResponse): HttpReply | undefined;
 }
 
-/** A facilitator over HTTP that moves money as it is told, and replies what it is told. */
+/** A facilitator over HTTP that moves money and replies as its script says. */
 export interface ScriptedFacilitator {
   /** May be replaced at any time. */
   script: FacilitatorScript;

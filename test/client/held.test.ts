@@ -91,7 +91,7 @@ describe("a key", () => {
 
   it("is signed for a second time with `renew`, and both payments count", async () => {
     const hostile = await openHostile(() => problem(500, "internal_error", "unused"));
-    const shared = { budget: { total: "0.02" }, calls: memoryCalls() };
+    const shared = { budget: { total: "0.02" as const }, calls: memoryCalls() };
     const client = hostile.connect(shared);
     const echo = client.resource<object, unknown>(definition);
     await echo({}, options).catch(caught);

@@ -19,7 +19,15 @@ import {
 import { problem, replayed, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
 import { type ResponseContext, responseTo } from "./response.ts";
-import { type Asking, type CallDeps, type Purchase, STORE_RETRY_SECONDS, said, type Visit } from "./visit.ts";
+import {
+  type Asking,
+  type CallDeps,
+  type Purchase,
+  STORE_RETRY_SECONDS,
+  said,
+  settlementOf,
+  type Visit,
+} from "./visit.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
@@ -277,9 +285,7 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
     let standing: Standing = call;
     if (call.phase === "submitted") {
       const settle = () => ledger.settle(call);
-      standing = await purchase.trace.step("settle", settle, (now) =>
-        said(typeof now === "string" ? now : now.phase),
-      );
+      standing = await purchase.trace.step("settle", settle, (now) => said(settlementOf(now)));
     }
     if (typeof standing === "string") return respond(standing, purchase, call, job);
     const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;

@@ -5,6 +5,7 @@ import type { Claim, Memory } from "../ledger/idempotency.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Amount, Offers } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
+import type { Standing } from "../ledger/settle.ts";
 import type { Faults } from "../observe/fault.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
@@ -103,6 +104,12 @@ export interface Asking {
     error?: string,
   ): Promise<StoredAnswer>;
   unavailable(visit: Visit, cause: unknown, paymentState: PaymentState | "unknown"): StoredAnswer;
+}
+
+/** How a settlement has ended, for its trace. */
+export function settlementOf(standing: Standing): string {
+  if (typeof standing === "string") return standing;
+  return { submitted: "unconfirmed", void: "refused", open: "open" }[standing.phase as string] ?? "settled";
 }
 
 /** What a step of a trace says of its outcome. */

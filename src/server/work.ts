@@ -5,7 +5,7 @@ import type { CallRecord, PaymentIdentity, StoredAnswer } from "../store/store.t
 import { HEADERS } from "../wire/index.ts";
 import { failure, json, withPaymentState } from "./answer.ts";
 import type { ServedResource } from "./resource.ts";
-import { type CallDeps, type Purchase, said } from "./visit.ts";
+import { type CallDeps, type Purchase, said, settlementOf } from "./visit.ts";
 
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;
@@ -49,7 +49,7 @@ export function createWork({ ledger, faults, telemetry, cache, time }: CallDeps)
     if (!made.ok) return failed(call, made.code, failure(made, requestId));
     const settles = call.payment !== undefined && call.phase === "open";
     const end = () => ledger.output(call, answerOf(made, call.payment !== undefined));
-    const word = (now: Standing) => said(typeof now === "string" ? now : now.phase);
+    const word = (now: Standing) => said(settlementOf(now));
     const standing = settles ? await trace.step("settle", end, word) : await end();
     const isDelivered = typeof standing !== "string" && standing.phase === "delivered";
     // Only what was paid for, or is free, is given again.

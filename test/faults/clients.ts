@@ -103,7 +103,8 @@ export async function replay(
     } catch (thrown) {
       if (!isResourceError(thrown)) throw thrown;
       error = thrown;
-      const over = !(await calls.list()).some(({ idempotencyKey }) => idempotencyKey === key);
+      // A call that has ended stays stored until its payment can no longer settle.
+      const over = !(await client.pending()).some(({ idempotencyKey }) => idempotencyKey === key);
       if (over && (error.charged !== "no" || FINAL.includes(error.code))) break;
     }
   }

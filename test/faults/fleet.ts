@@ -284,7 +284,10 @@ function order(index: number, random: Dice, buyers: readonly Bought["buyer"][]):
 /** Each purchase has come to one job, and its buyer was told what the job has come to. */
 function compare(all: readonly Bought[], ended: readonly JobRecord[]): string[] {
   const wrong: string[] = [];
-  const byItem = grouped(ended, ({ input }) => (input as { item: string }).item);
+  // A job that is charged after its work drops its input with the submission. Its output names the item.
+  const itemOf = ({ input, result = "{}" }: JobRecord): string =>
+    (input as { item: string } | null)?.item ?? (JSON.parse(result) as { item: string }).item;
+  const byItem = grouped(ended, itemOf);
   for (const { item, outcome, key } of all) {
     const found = byItem.get(item) ?? [];
     const [job] = found;

@@ -13,6 +13,8 @@ const UNREST_MS = 240_000;
 const MAX_REFUND_MS = 60_000;
 /** Longer than a payment is valid, with a safe block after it. */
 const EXPIRY_MS = 300_000;
+/** A refusal is looked up on the chain so long after the expiry of its payment, at most. */
+const AUDIT_MS = 300_000;
 /** Longer than any pause between two looks at the same row. */
 const REST_MS = 3 * 3_600_000;
 
@@ -78,7 +80,7 @@ function judgeNeighbours(arena: Arena, isBad: NonNullable<Plan["isBad"]>): void 
 /** Lets time pass until every payment has expired and nothing is open, for a few hours at most. */
 async function rest(arena: Arena): Promise<void> {
   const { clock, setup } = arena;
-  await clock.advance(EXPIRY_MS + Math.max(0, setup.skew?.buyer ?? 0));
+  await clock.advance(EXPIRY_MS + AUDIT_MS + Math.max(0, setup.skew?.buyer ?? 0));
   for (
     let waited = 0, step = 30_000;
     waited < REST_MS;

@@ -21,10 +21,20 @@ export const SDK_MARK = "resource402 sdk";
 /** What the runtime offers to buyers: all of it but `connect`, which `createClient` has taken the place of. */
 const VALUES = ["isResourceError", "memoryCalls", "ResourceError", "storageCalls"];
 const TYPES = [
-  ...["BudgetOptions", "CallName", "CallOptions", "Calls", "Charged", "ClientEvent", "ErrorCode", "Job"],
+  ...[
+    "BudgetAmounts",
+    "BudgetOptions",
+    "CallName",
+    "CallOptions",
+    "Calls",
+    "Charged",
+    "ClientEvent",
+    "ErrorCode",
+    "Job",
+  ],
   ...["JobCallOptions", "JobDocument", "JobResource", "JobState", "JobUpdate", "Payer", "PaymentPayload"],
   ...["PaymentRequirements", "PaymentState", "PendingCall", "Receipt", "RefusalReason", "Resource"],
-  ...["SavedCall", "SavedJob", "SavedPayment", "StorageLike", "TrustedAsset", "WaitOptions"],
+  ...["SavedCall", "SavedJob", "SavedPayment", "SavedRequest", "StorageLike", "TrustedAsset", "WaitOptions"],
 ];
 
 /** The doors of the package, by their name in `dist`. */

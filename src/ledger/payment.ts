@@ -40,6 +40,7 @@ const KINDS = ["authorization", "permit2Authorization"] as const;
  * look at one of two authorizations, and take a list of one text for the text: one payment would have several identities.
  */
 function isPlain({ payload }: PaymentPayload | PaymentPayloadV1): boolean {
+  if (!isRecord(payload)) return false;
   const [kind, ...others] = KINDS.filter((one) => one in payload);
   const given = kind && payload[kind];
   if (kind === undefined || others.length > 0 || !isRecord(given)) return false;

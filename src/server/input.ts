@@ -17,7 +17,7 @@ export type Reading =
 
 /** The body as text; `undefined` when it has more than `maxBytes`. Reads no further than that. */
 export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.method === "GET" || request.body === null) return "";
+  if (request.method === "GET") return "";
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   if (length > maxBytes) return undefined;
   return Number.isFinite(length) ? request.text() : readLimited(request, maxBytes);

@@ -140,7 +140,7 @@ describe("a refund", () => {
       return { evidence: "unclear", reason: "timeout" };
     };
     await payer(by, settle).pay(await owed());
-    await payer(by, settle, undefined, () => Date.now() + 3_600_000).pay(await owed());
+    await payer(by, settle, undefined, () => Date.now() + 3 * 3_600_000).pay(await owed());
     expect(sent).toHaveLength(2);
     expect(sent[1]?.validBefore).not.toBe(sent[0]?.validBefore);
     expect(sent[1]?.nonce).toBe(sent[0]?.nonce);

@@ -217,7 +217,7 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
         x402Version: 1,
         error,
         accepts: offer.v1.filter((one) => one !== undefined).map((one) => ({ ...one, resource: url })),
-        ...(paymentState === "unknown" ? {} : { paymentState }),
+        ...(paymentState === "unused" || paymentState === "in_flight" ? { paymentState } : {}),
       };
       const answer = {
         status: 402,

@@ -53,7 +53,7 @@ export interface PaymentRequiredV1 {
   readonly error: string;
   readonly accepts: readonly PaymentRequirementsV1[];
   /** Of the payment that came with the request. Absent when the server cannot know. */
-  readonly paymentState?: PaymentState;
+  readonly paymentState?: "unused" | "in_flight";
 }
 
 /** v1: what the payer signed, sent in `X-PAYMENT`. */

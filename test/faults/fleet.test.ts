@@ -15,7 +15,7 @@ onPostgres(
     expect(report.reruns).toBeGreaterThan(0);
     expect(report.refunds).toBeGreaterThan(10);
   },
-  150_000,
+  600_000,
 );
 
 it("two runs of a job overlap when one begins before the other has ended, or its process was gone", () => {

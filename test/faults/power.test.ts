@@ -42,7 +42,7 @@ const LOSSES: readonly Loss[] = [
 ];
 
 /** `POWER_EVERY=1` runs all cases, some thousands. Each kind of loss takes another part of them here. */
-const EVERY = Number(process.env.POWER_EVERY ?? 12);
+const EVERY = Number(process.env.POWER_EVERY ?? 60);
 
 for (const { power, store, silent } of LOSSES) {
   for (const [place, situation] of SITUATIONS.entries()) {

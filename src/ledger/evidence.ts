@@ -1,4 +1,22 @@
-import { createClient, encodeFunctionData, type Hex, http, pad, parseAbi, toEventSelector } from "viem";
+import {
+  type Address,
+  type Client,
+  createClient,
+  formatLog,
+  type Hex,
+  http,
+  isAddress,
+  isAddressEqual,
+  isHash,
+  type Log,
+  numberToHex,
+  pad,
+  parseAbi,
+  parseEventLogs,
+  type RpcLog,
+  toEventSelector,
+} from "viem";
+import { getBlock, getChainId, getTransactionReceipt, readContract } from "viem/actions";
 import type { Logger } from "../observe/log.ts";
 import { brief } from "../observe/redact.ts";
 import type { SignedPayment } from "../store/store.ts";
@@ -67,14 +85,17 @@ class WrongChain extends Error {}
 
 const TOKEN = parseAbi([
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
+  "event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce)",
+  "event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce)",
+  "event Transfer(address indexed from, address indexed to, uint256 value)",
 ]);
-const USED = toEventSelector("AuthorizationUsed(address,bytes32)");
-const CANCELED = toEventSelector("AuthorizationCanceled(address,bytes32)");
-const TRANSFER = toEventSelector("Transfer(address,address,uint256)");
+const [USED = "0x", CANCELED = "0x", TRANSFER = "0x"] = TOKEN.filter(({ type }) => type === "event").map(
+  toEventSelector,
+);
 
 const REQUEST_MS = 10_000;
-/** Requests in one look-up. */
-const MAX_REQUESTS = 200;
+/** Reads of the token's log in one look-up. */
+const MAX_READS = 90;
 /** Blocks in one `eth_getLogs`. Hosted nodes allow 10 to 1,000, some more. */
 const MAX_WINDOW = 1_000n;
 /** A payment is searched for so much earlier than `since`: clocks differ. */
@@ -89,166 +110,149 @@ export function rpcRecord(urls: ReadonlyMap<Network, string>): ChainRecord {
     covers: (network) => nodes.has(network as Network),
     async lookUp(payment, since) {
       const transfer = transferOf(payment);
-      const node = nodes.get(payment.network);
-      return transfer && node && evidenceOn(await node(), transfer, since);
+      return transfer && nodes.get(payment.network)?.(transfer, since);
     },
   };
 }
 
-/** All requests of one look-up. */
-interface Node {
-  request(method: string, params: readonly unknown[]): Promise<unknown>;
-  /** The logs in a range of blocks that ends with `to`, as wide as the node allows, and the first block of it. */
-  logs(filter: object, to: bigint): Promise<{ readonly logs: readonly Log[]; readonly from: bigint }>;
-}
-
-function nodeAt(network: Network, url: string): () => Promise<Node> {
-  const client = createClient({ transport: http(url, { timeout: REQUEST_MS, retryCount: 0 }) });
+/** What the node of a network proves about a transfer. */
+function nodeAt(
+  network: Network,
+  url: string,
+): (transfer: Transfer, since: number) => Promise<Evidence | undefined> {
+  // What a node says never makes this server ask another one.
+  const client = createClient({
+    ccipRead: false,
+    transport: http(url, { timeout: REQUEST_MS, retryCount: 0 }),
+  });
   let isRight = false;
   let window = MAX_WINDOW;
 
-  return async () => {
-    let requests = 0;
-    const request: Node["request"] = async (method, params) => {
-      requests += 1;
-      if (requests > MAX_REQUESTS) throw new Error(`more than ${MAX_REQUESTS} requests`);
-      return client.request({ method, params } as never);
-    };
+  return async (transfer, since) => {
+    const { asset, from, nonce, validBefore } = transfer;
     if (!isRight) {
-      const chain = quantity(await request("eth_chainId", []));
+      const chain = await getChainId(client);
       if (`eip155:${chain}` !== network)
         throw new WrongChain(`the node serves eip155:${chain}, not ${network}`);
       isRight = true;
     }
+    const newest = await blockAt(client, { blockTag: "latest" });
+    const safe = await safeBlock(client, newest);
+    const isPast = safe !== undefined && safe.timestamp > validBefore;
+    const { number, hash: blockHash } = isPast ? safe : newest;
+    // Both are read at one block's hash: behind one URL may be several nodes at different heights.
+    const state = {
+      abi: TOKEN,
+      address: asset,
+      functionName: "authorizationState",
+      args: [from, nonce],
+    } as const;
+    const isUsed = await readContract(client, { ...state, blockHash });
+    if (!isUsed) return { evidence: isPast ? "lapsed" : "unused-yet" };
+
+    const begun = BigInt(Math.floor(since / 1000) - CLOCK_MARGIN_SECONDS);
     let refused = MAX_WINDOW + 1n;
-    return {
-      request,
-      async logs(filter, to) {
-        for (;;) {
-          const from = to < window ? 0n : to - window + 1n;
-          try {
-            const found = await request("eth_getLogs", [
-              { ...filter, fromBlock: hex(from), toBlock: hex(to) },
-            ]);
-            if (window * 2n < refused) window *= 2n;
-            return { logs: logsIn(found), from };
-          } catch (error) {
-            if (window === 1n) throw error;
-            refused = window;
-            window /= 2n;
-          }
-        }
-      },
-    };
+    for (let reads = 0, to = number; reads < MAX_READS; reads += 1) {
+      const first = to < window ? 0n : to - window + 1n;
+      const marks = await marksIn(client, transfer, first, to).catch((error: unknown) => {
+        if (window === 1n) throw error;
+      });
+      if (!marks) {
+        refused = window;
+        window /= 2n;
+        continue;
+      }
+      if (window * 2n < refused) window *= 2n;
+      if (marks.length > 0) return markedBy(client, marks, transfer, safe?.number ?? -1n);
+      // Used, and nobody shows by what: that proves nothing.
+      if (first === 0n || (await blockAt(client, { blockNumber: first })).timestamp < begun) return undefined;
+      to = first - 1n;
+    }
+    throw new Error(`not found in ${MAX_READS} reads of the log`);
   };
 }
 
-/** What the chain proves about a transfer. */
-async function evidenceOn(
-  { request, logs }: Node,
-  transfer: Transfer,
-  since: number,
-): Promise<Evidence | undefined> {
-  const { asset, from, nonce, validBefore } = transfer;
+type At = { readonly blockTag: "latest" | "safe" | "finalized" } | { readonly blockNumber: bigint };
 
-  async function blockAt(block: string): Promise<Block | undefined> {
-    const found = await request("eth_getBlockByNumber", [block, false]);
-    if (found === null) return undefined;
-    const { number, hash, timestamp } = record(found);
-    return { number: quantity(number), hash: word(hash), timestamp: quantity(timestamp) };
+async function blockAt(client: Client, at: At) {
+  const { number, hash, timestamp } = await getBlock(client, at);
+  if (number === null || hash === null || !isHash(hash) || timestamp === undefined)
+    throw new Error("not a block");
+  return { number, hash, timestamp };
+}
+
+type Block = Awaited<ReturnType<typeof blockAt>>;
+
+/** A block that no reorganization removes. */
+async function safeBlock(client: Client, newest: Block): Promise<Block | undefined> {
+  for (const blockTag of ["safe", "finalized"] as const) {
+    const block = await blockAt(client, { blockTag }).catch(() => undefined);
+    if (block) return block;
   }
-
-  /** A block that no reorganization removes. */
-  async function safeBlock(newest: Block): Promise<Block | undefined> {
-    for (const tag of ["safe", "finalized"]) {
-      const block = await blockAt(tag).catch(() => undefined);
-      if (block) return block;
-    }
-    for (let back = 1n; back <= newest.number; back *= 2n) {
-      const block = await blockAt(hex(newest.number - back));
-      if (block && newest.timestamp - block.timestamp >= SAFE_SECONDS) return block;
-    }
-    return undefined;
+  for (let back = 1n; back <= newest.number; back *= 2n) {
+    const block = await blockAt(client, { blockNumber: newest.number - back }).catch(() => undefined);
+    if (block && newest.timestamp - block.timestamp >= SAFE_SECONDS) return block;
   }
+  return undefined;
+}
 
-  const newest = await blockAt("latest");
-  if (!newest) return undefined;
-  const safe = await safeBlock(newest);
-  const isPast = safe !== undefined && safe.timestamp > validBefore;
-  const at = isPast ? safe : newest;
-  // Both are read at one block's hash: behind one URL may be several nodes at different heights.
-  const data = encodeFunctionData({ abi: TOKEN, args: [from, nonce] });
-  const state = quantity(word(await request("eth_call", [{ to: asset, data }, { blockHash: at.hash }])));
-  if (state === 0n) return { evidence: isPast ? "lapsed" : "unused-yet" };
-  if (state !== 1n) return undefined;
+/** The events of a token in their order. @throws when one has another form than the token standard says */
+function eventsOf(asset: Address, all: readonly Log[]) {
+  const logs = all.filter(
+    ({ address, topics: [kind] }) =>
+      isAddressEqual(address, asset) && (kind === USED || kind === CANCELED || kind === TRANSFER),
+  );
+  const events = parseEventLogs({ abi: TOKEN, logs });
+  if (events.length !== logs.length || logs.some(({ removed }) => removed))
+    throw new Error("not a token's log");
+  return events.sort((a, b) => Number(a.logIndex) - Number(b.logIndex));
+}
 
-  const begun = BigInt(Math.floor(since / 1000) - CLOCK_MARGIN_SECONDS);
-  const marks = { address: asset, topics: [[USED, CANCELED], pad(from), nonce] };
-  for (let to = at.number; ; ) {
-    const { logs: found, from: first } = await logs(marks, to);
-    const [mark, ...others] = found;
-    if (mark) {
-      const isSafe = safe !== undefined && mark.block <= safe.number;
-      const evidence = others.length === 0 ? await markedBy(mark, transfer, request) : undefined;
-      return evidence?.evidence === "spent-elsewhere" && !isSafe ? undefined : evidence;
-    }
-    const oldest = first === 0n ? undefined : await blockAt(hex(first));
-    // Used, and nobody shows by what: that proves nothing.
-    if (!oldest || oldest.timestamp < begun) return undefined;
-    to = first - 1n;
-  }
+type TokenEvent = ReturnType<typeof eventsOf>[number];
+
+/** The events that mark the nonce of a transfer as used or canceled. */
+async function marksIn(client: Client, { asset, from, nonce }: Transfer, first: bigint, to: bigint) {
+  const filter = { address: asset, topics: [[USED, CANCELED], pad(from), nonce] };
+  const range = { fromBlock: numberToHex(first), toBlock: numberToHex(to) };
+  const found = await client.request({ method: "eth_getLogs", params: [{ ...filter, ...range }] });
+  return eventsOf(
+    asset,
+    (found as RpcLog[]).map((log) => formatLog(log)),
+  );
 }
 
 /** What a use of the nonce means: its event says so, or the transfers in its transaction. */
 async function markedBy(
-  mark: Log,
+  client: Client,
+  [mark, ...others]: readonly TokenEvent[],
   { asset, from, to, value, nonce }: Transfer,
-  request: Node["request"],
+  safe: bigint,
 ): Promise<Evidence | undefined> {
-  const isOurs = ({ address, topics: [, owner, used] }: Log): boolean =>
-    address === asset && owner === pad(from) && used === nonce;
-  if (!isOurs(mark)) return undefined;
-  const { transaction } = mark;
-  if (mark.topics[0] === CANCELED) return { evidence: "spent-elsewhere", transaction };
-  if (mark.topics[0] !== USED) return undefined;
-  const receipt = record(await request("eth_getTransactionReceipt", [transaction]));
-  if (receipt.status !== "0x1" || receipt.blockHash !== mark.blockHash) return undefined;
-  const all = logsIn(receipt.logs).filter(({ address }) => address === asset);
-  const ofPayer = all.filter(
-    ({ topics: [kind, by] }) => (kind === TRANSFER || kind === USED) && by === pad(from),
+  const isOurs = ({ eventName, args }: TokenEvent): boolean =>
+    eventName !== "Transfer" && isAddressEqual(args.authorizer, from) && args.nonce === nonce;
+  if (!mark || others.length > 0 || !isOurs(mark)) return undefined;
+  const { transactionHash: transaction, blockHash, blockNumber, logIndex } = mark;
+  const elsewhere = blockNumber <= safe ? ({ evidence: "spent-elsewhere", transaction } as const) : undefined;
+  if (mark.eventName === "AuthorizationCanceled") return elsewhere;
+  const receipt = await getTransactionReceipt(client, { hash: transaction });
+  if (receipt.status !== "success" || receipt.blockHash !== blockHash) return undefined;
+  const ofPayer = eventsOf(asset, receipt.logs).filter(({ eventName, args }) =>
+    isAddressEqual(eventName === "Transfer" ? args.from : args.authorizer, from),
   );
-  ofPayer.sort((a, b) => Number(a.index - b.index));
-  const own = ofPayer.findIndex((one) => isOurs(one) && one.index === mark.index);
-  const isMove = ({ topics: [kind] }: Log): boolean => kind === TRANSFER;
-  if (own === -1 || all.some((one) => isMove(one) && one.topics.length !== 3)) return undefined;
-  if (!ofPayer.some(isMove)) return { evidence: "spent-elsewhere", transaction };
+  const own = ofPayer.findIndex((one) => isOurs(one) && one.logIndex === logIndex);
+  if (own === -1) return undefined;
+  if (!ofPayer.some(({ eventName }) => eventName === "Transfer")) return elsewhere;
   // Tokens mark the nonce and move the money one after the other. Both neighbors must fit: what the payer moved beside it
   // in the same transaction may be another payment's.
-  const moves = [ofPayer[own - 1], ofPayer[own + 1]].filter((one) => one !== undefined && isMove(one));
-  const fit = moves.every((one) => one?.topics[2] === pad(to) && one.data === pad(hex(value), { size: 32 }));
+  const moves = [ofPayer[own - 1], ofPayer[own + 1]].filter((one) => one?.eventName === "Transfer");
+  const fit = moves.every(({ args }) => isAddressEqual(args.to, to) && args.value === value);
   return moves.length > 0 && fit ? { evidence: "settled", transaction } : undefined;
 }
 
-interface Block {
-  readonly number: bigint;
-  readonly hash: Hex;
-  readonly timestamp: bigint;
-}
-
-interface Log {
-  readonly address: string;
-  readonly topics: readonly string[];
-  readonly data: string;
-  readonly transaction: Hex;
-  readonly blockHash: Hex;
-  readonly block: bigint;
-  readonly index: bigint;
-}
-
 interface Transfer {
-  readonly asset: Hex;
-  readonly from: Hex;
-  readonly to: Hex;
+  readonly asset: Address;
+  readonly from: Address;
+  readonly to: Address;
   readonly value: bigint;
   readonly nonce: Hex;
   readonly validBefore: bigint;
@@ -259,59 +263,13 @@ function transferOf(payment: SignedPayment): Transfer | undefined {
   const { authorization } = payment.payload.payload;
   const { asset, payTo } = payment.requirements;
   if (!isRecord(authorization) || "permit2Authorization" in payment.payload.payload) return undefined;
-  const [from, to, token] = [authorization.from, authorization.to, asset].map(address);
+  const { from, to, value, validBefore } = authorization;
   const nonce = `${authorization.nonce}`.toLowerCase();
-  if (!from || !to || !token || to !== address(payTo) || !WORD.test(nonce)) return undefined;
-  const { value, validBefore } = authorization;
-  if (`${value}` !== amountOf(payment) || !/^\d+$/.test(`${validBefore}`)) return undefined;
-  return {
-    asset: token,
-    from,
-    to,
-    value: BigInt(`${value}`),
-    nonce: nonce as Hex,
-    validBefore: BigInt(`${validBefore}`),
-  };
+  if (!isAccount(from) || !isAccount(to) || !isAccount(asset) || !isAccount(payTo) || !isHash(nonce))
+    return undefined;
+  if (!isAddressEqual(to, payTo) || `${value}` !== amountOf(payment) || !/^\d+$/.test(`${validBefore}`))
+    return undefined;
+  return { asset, from, to, value: BigInt(`${value}`), nonce, validBefore: BigInt(`${validBefore}`) };
 }
 
-function address(value: unknown): Hex | undefined {
-  return /^0x[0-9a-f]{40}$/i.test(`${value}`) ? (`${value}`.toLowerCase() as Hex) : undefined;
-}
-
-// A node's replies are read strictly: what has another form than expected proves nothing.
-const WORD = /^0x[0-9a-f]{64}$/i;
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  if (isRecord(value)) return value;
-  throw new Error("the node's reply is not an object");
-}
-
-function word(value: unknown): Hex {
-  if (typeof value === "string" && WORD.test(value)) return value.toLowerCase() as Hex;
-  throw new Error("the node's reply is not 32 bytes");
-}
-
-function quantity(value: unknown): bigint {
-  if (typeof value === "string" && /^0x[0-9a-f]+$/i.test(value)) return BigInt(value);
-  throw new Error("the node's reply is not a number");
-}
-
-function hex(value: bigint): Hex {
-  return `0x${value.toString(16)}`;
-}
-
-function logsIn(value: unknown): Log[] {
-  if (!Array.isArray(value)) throw new Error("the node's reply is not a list of logs");
-  return value.map(record).map((log) => {
-    if (log.removed === true || !Array.isArray(log.topics)) throw new Error("the node's reply is not a log");
-    return {
-      address: `${log.address}`.toLowerCase(),
-      topics: log.topics.map(word),
-      data: `${log.data}`.toLowerCase(),
-      transaction: word(log.transactionHash),
-      blockHash: word(log.blockHash),
-      block: quantity(log.blockNumber),
-      index: quantity(log.logIndex),
-    };
-  });
-}
+const isAccount = (value: unknown): value is Address => isAddress(`${value}`, { strict: false });

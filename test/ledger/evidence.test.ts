@@ -31,7 +31,7 @@ const proxy = createServer((request, response) => void proxied(request, response
 async function proxied(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = "";
   for await (const chunk of request) body += chunk;
-  const query = JSON.parse(body) as Query & { readonly id: number };
+  const query: Query & { readonly id: number } = { params: [], ...JSON.parse(body) };
   asked.push(query);
   let reply: object;
   try {

@@ -75,8 +75,9 @@ function tellingLies(lies?: Lie): void {
   record = rpcRecord(new Map([[world.network, url]]));
 }
 
-async function signed(): Promise<SignedPayment> {
-  const { payment: payload, requirements } = await pay(world.buyer, requirementsOf(2, SELLER));
+async function signed(maxTimeoutSeconds = 60): Promise<SignedPayment> {
+  const asked = requirementsOf(2, SELLER, { maxTimeoutSeconds });
+  const { payment: payload, requirements } = await pay(world.buyer, asked);
   const asset = { symbol: "USDC", decimals: 6 };
   return { version: 2, network: world.network, asset, payload, requirements } as SignedPayment;
 }
@@ -400,5 +401,13 @@ describe("an authorization that has expired unused", () => {
     await truth("evm_increaseTime", [30]);
     await truth("evm_mine");
     expect(await look(payment)).toEqual({ evidence: "lapsed" });
+  });
+
+  it("is still settled where it was settled before it expired", async () => {
+    tellingLies();
+    const payment = await settled(await signed(3 * 3_600));
+    await truth("evm_increaseTime", [4 * 3_600]);
+    await mine();
+    expect(await look(payment)).toEqual({ evidence: "settled", transaction: payment.hash });
   });
 });

@@ -6,7 +6,7 @@ import { isRecord, sameAddress, saysShort } from "../wire/index.ts";
 import { type Endpoint, FailedReply, HttpFacilitator, NotSent, unlessAborted } from "./endpoint.ts";
 import type { Evidence } from "./evidence.ts";
 import { isTransaction, networkOfV1 } from "./network.ts";
-import { amountOf, payerOf } from "./payment.ts";
+import { amountOf, signerOf } from "./payment.ts";
 import { codeOf, proofOf, saysUsed } from "./words.ts";
 
 export type Verdict =
@@ -121,11 +121,9 @@ export function createFacilitator(
       log.warn({ ...about, outcome, reason: judged.reason, detail }, "the facilitator gave no usable reply");
     }
     const { payer } = fields ?? {};
-    if (question === "settle" && typeof payer === "string" && payer.toLowerCase() !== payerOf(payment)) {
-      log.warn(
-        { ...about, payer: brief(payer), signer: payerOf(payment) },
-        "the facilitator names another payer",
-      );
+    const signer = signerOf(payment).toLowerCase();
+    if (question === "settle" && typeof payer === "string" && payer.toLowerCase() !== signer) {
+      log.warn({ ...about, payer: brief(payer), signer }, "the facilitator names another payer");
     }
     const word = outcome === "unclear" ? { word: counted(endpoint, judged.reason ?? "") } : {};
     asked({ ...about, outcome, ...word, ms: time.elapsed() - begun });

@@ -115,9 +115,10 @@ function payerIn({ from }: Readonly<Record<string, unknown>>): string {
   return typeof from === "string" ? from.toLowerCase() : "";
 }
 
-/** The signer that a payment names, in lower case. */
-export function payerOf({ payload }: SignedPayment): string {
-  return payerIn(authorizationIn(payload.payload));
+/** The signer that a payment names, as it is spelled there; empty where it names none. */
+export function signerOf({ payload }: SignedPayment): string {
+  const { from } = authorizationIn(payload.payload);
+  return typeof from === "string" ? from : "";
 }
 
 /** What a payment is to move, in the asset's smallest units. */

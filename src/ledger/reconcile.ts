@@ -57,8 +57,7 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
     }
     if (call.phase === "charged" && call.owner === undefined) {
       log.error({ requestId: call.id, resource: call.resource }, "the work of a charged call was lost");
-      const failure = { code: "interrupted", error: "The work was lost." };
-      await settling.apply(call, { event: "abandoned", failure, answer: lostAnswer(call) });
+      await settling.apply(call, { event: "abandoned", answer: lostAnswer(call) });
       return;
     }
     const taken = await take(call);
@@ -87,10 +86,8 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
           } catch (error) {
             const failures = (skipped.get(call.id)?.failures ?? 0) + 1;
             skipped.set(call.id, { until: now + pauseAfter(FAILED_ROW, failures), failures });
-            log.error(
-              { requestId: call.id, resource: call.resource, error },
-              "a call could not be reconciled",
-            );
+            const { id: requestId, resource } = call;
+            log.error({ requestId, resource, error }, "a call could not be reconciled");
           }
         }),
       );

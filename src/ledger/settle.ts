@@ -5,8 +5,7 @@ import type { CallRecord, JobRecord, RefundRecord, Store } from "../store/store.
 import type { Time } from "../time/time.ts";
 import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
-import { type Event, type Facts, stepOf } from "./step.ts";
-import type { EventName } from "./transitions.ts";
+import { type Event, FACTS, type Facts, stepOf } from "./step.ts";
 
 /** A call as it stands after a step. `unreadable`: the store failed, and no server can tell what it has written. */
 export type Standing = CallRecord | "deleted" | "unreadable";
@@ -45,15 +44,6 @@ const MAX_TRIES = 5;
 /** A buyer who was refused waits for the chain's word this long; then the refusal stands. */
 const REFUSED_LOOK_UP_MS = 2_000;
 const LOOK_UP_MS = 10_000;
-/** Events that hold for a call whoever works on it. */
-const HOLDS: readonly EventName[] = [
-  "settled",
-  "cancel",
-  "expired",
-  "resolved-paid",
-  "resolved-unpaid",
-  "refund-paid",
-];
 
 export function createSettling(options: SettlingOptions): Settling {
   const { store, facilitator, chain, facts, time, log, faults } = options;
@@ -68,7 +58,7 @@ export function createSettling(options: SettlingOptions): Settling {
       if (!step || tries === MAX_TRIES) return { standing: now, job, changed: false };
       const stepped = await store.change(step);
       if (stepped) {
-        if (step.refund && "add" in step.refund) logOwed(step.refund.add);
+        if (step.refund && "add" in step.refund) log.warn(whatIsOwed(step.refund.add), "a refund is owed");
         const standing = step.call?.set === "forget" ? "deleted" : (stepped.call ?? now);
         return { standing, job: stepped.job ?? job, changed: true };
       }
@@ -76,7 +66,7 @@ export function createSettling(options: SettlingOptions): Settling {
       if (!found) return { standing: "deleted", job, changed: false };
       // Where only the job has moved on (a cancellation was remembered), what the owner has found still holds.
       const isSame = given === undefined && found.phase === now.phase && found.owner === now.owner;
-      if (!HOLDS.includes(event.event) && !isSame) return { standing: found, job, changed: false };
+      if (!FACTS.includes(event.event) && !isSame) return { standing: found, job, changed: false };
       now = found;
     }
   }
@@ -84,19 +74,6 @@ export function createSettling(options: SettlingOptions): Settling {
   async function jobOf({ jobId }: CallRecord): Promise<JobRecord | undefined> {
     const job = jobId === undefined ? undefined : await store.job(jobId);
     return job === "gone" ? undefined : job;
-  }
-
-  function logOwed({
-    id: refund,
-    callId: requestId,
-    jobId,
-    resource,
-    reason,
-    amount,
-    currency,
-    to,
-  }: RefundRecord) {
-    log.warn({ requestId, jobId, resource, refund, reason, amount, currency, to }, "a refund is owed");
   }
 
   /** What the facilitator proves, or else the chain. */
@@ -121,13 +98,7 @@ export function createSettling(options: SettlingOptions): Settling {
       if (faults) await faults.reach("settle.after");
       const { id: requestId, resource, jobId } = call;
       const durationMs = Math.round(time.elapsed() - started);
-      const fields = {
-        requestId,
-        resource,
-        ...(jobId === undefined ? {} : { jobId }),
-        durationMs,
-        ...evidence,
-      };
+      const fields = { requestId, resource, ...(jobId ? { jobId } : {}), durationMs, ...evidence };
       if (evidence.evidence === "settled") unrecorded.set(call.id, evidence);
       try {
         const { standing } = await apply(call, eventOf(evidence));
@@ -146,18 +117,16 @@ export function createSettling(options: SettlingOptions): Settling {
   };
 }
 
+function whatIsOwed({ id, callId, jobId, resource, reason, amount, currency, to }: RefundRecord): object {
+  return { requestId: callId, jobId, resource, refund: id, reason, amount, currency, to };
+}
+
 /** The event that evidence amounts to. */
 export function eventOf(evidence: Evidence): Event {
-  switch (evidence.evidence) {
-    case "settled":
-      return { event: "settled", transaction: evidence.transaction };
-    case "lapsed":
-      return { event: "lapsed", reason: "authorization_lapsed" };
-    case "spent-elsewhere":
-      return { event: "spent-elsewhere", reason: "authorization_spent" };
-    case "unused-yet":
-      return { event: "unclear", reason: "not_settled_yet" };
-    default:
-      return { event: evidence.evidence, reason: evidence.reason };
-  }
+  if (evidence.evidence === "settled") return { event: "settled", transaction: evidence.transaction };
+  if (evidence.evidence === "lapsed") return { event: "lapsed", reason: "authorization_lapsed" };
+  if (evidence.evidence === "spent-elsewhere")
+    return { event: "spent-elsewhere", reason: "authorization_spent" };
+  if (evidence.evidence === "unused-yet") return { event: "unclear", reason: "not_settled_yet" };
+  return { event: evidence.evidence, reason: evidence.reason };
 }

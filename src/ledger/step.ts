@@ -1,5 +1,5 @@
 import { formatAtomic } from "../../schema/money.ts";
-import type { Phase, State } from "../store/state.ts";
+import { hasEnded, MOVED, type State } from "../store/state.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallChange,
@@ -13,8 +13,9 @@ import {
   type StoredAnswer,
 } from "../store/store.ts";
 import { pauseAfter } from "../time/retry.ts";
-import { isRecord, type Receipt } from "../wire/index.ts";
-import { type Constants, type Current, type EventName, type Kind, next } from "./transitions.ts";
+import type { Receipt } from "../wire/index.ts";
+import { amountOf, signerOf } from "./payment.ts";
+import { type Current, type EventName, type Kind, next } from "./transitions.ts";
 
 /** An event with what is to be recorded of it. */
 export interface Event {
@@ -85,55 +86,44 @@ export function stepOf(
 ): Step | undefined {
   const event = hasAged(call, given, facts.now) ? ({ ...given, event: "aged" } as const) : given;
   const from: Current = { ...stateOf(call, job), ambiguous: call.ambiguous };
-  const kind = kindOf(call);
-  const constants: Constants = {
-    kind,
-    isJob: call.jobId !== undefined,
-    cancel: call.cancel,
-  };
-  const to = next(constants, from, event.event);
+  const { cancel, jobId } = call;
+  const to = next({ kind: kindOf(call), isJob: jobId !== undefined, cancel }, from, event.event);
   if (to === undefined) return undefined;
   // The money has moved before: the record says so already, and keeps its first receipt.
-  if (
-    to !== "deleted" &&
-    MOVED.includes(from.phase) &&
-    EVIDENCE.includes(event.event) &&
-    to.phase === from.phase
-  )
-    return undefined;
-  const durable = isDurable(kind, from, to, event.event, facts.hasNode(call.identity.network));
+  if (MOVED.includes(from.phase) && EVIDENCE.includes(event.event)) return undefined;
+  const durable = isDurable(call, from, to, event.event, facts);
   // That money has moved is a fact, whoever works on the call. The owner guards everything else that a sync call does.
   const when = { phase: [from.phase], ...guardOf(call, event.event, facts.owner) };
   if (to === "deleted") return { durable, call: { id: call.id, when, set: "forget" } };
   const isPaid = event.event === "settled" || event.event === "resolved-paid";
-  const receipt = isPaid ? receiptOf(call, event.transaction ?? "", facts.now) : undefined;
-  const paid = receipt === undefined ? call : { ...call, receipt };
+  const receipt = isPaid ? receiptOf(call, event.transaction ?? "", facts.now) : call.receipt;
   // An operator may not know the transaction. Then there is a refund, and no receipt.
-  const kept = event.transaction === undefined ? undefined : receipt;
+  const kept = isPaid && event.transaction !== undefined ? receipt : undefined;
+  const isRefused = from.phase === "submitted" && to.phase === "void";
   // No buyer knows of a job whose first submission was refused at once. Its buyer pays again under the same key.
-  const isFirst = call.charge === "before" && from.work === "waiting" && call.tries === 0;
-  const forgetsJob = job !== undefined && isFirst && from.phase === "submitted" && to.phase === "void";
+  const forgetsJob = isRefused && jobId !== undefined && from.work === "waiting" && call.tries === 0;
+  const { answer, reason, resolution } = event;
   const set: CallChange = {
     phase: to.phase,
     ambiguous: to.ambiguous,
     ...followUp(call, from, to, event, facts),
-    ...(event.answer === undefined ? {} : { answer: event.answer }),
+    ...defined({ answer, reason, resolution }),
     // What was not paid for is not given.
-    ...(to.phase === "void" && from.phase === "submitted" ? { answer: undefined } : {}),
-    ...(event.reason === undefined ? {} : { reason: event.reason }),
-    ...(event.resolution === undefined ? {} : { resolution: event.resolution }),
-    ...(kept === undefined || !call.payment ? {} : { receipt: kept, payment: withoutEcho(call.payment) }),
+    ...(isRefused ? { answer: undefined } : {}),
+    ...(kept && call.payment ? { receipt: kept, payment: withoutEcho(call.payment) } : {}),
     // A failed sync call frees its key. A job's key stays: a late copy of the request must not start it again.
-    ...(to.phase === "void" && (call.jobId === undefined || forgetsJob) ? { key: undefined } : {}),
+    ...(to.phase === "void" && (jobId === undefined || forgetsJob) ? { key: undefined } : {}),
     ...(forgetsJob ? { jobId: undefined } : {}),
   };
-  const failure = event.failure ?? FAILURES[to.work === "canceled" ? "cancel" : event.event];
-  const code = event.failure?.code ?? job?.failure?.code ?? failure?.code ?? LATE.code;
-  const refund =
-    to.phase === "owed" && from.phase !== "owed" ? { refund: { add: refundOf(paid, code, facts.now) } } : {};
-  const changed = job && jobPart(call, job, from, to, { ...event, failure }, facts, kept);
-  const jobStep = changed && (forgetsJob ? { ...changed, set: "forget" as const } : changed);
-  return { durable, call: { id: call.id, when, set }, ...(jobStep ? { job: jobStep } : {}), ...refund };
+  const end = event.failure ?? job?.failure ?? endOf(to, event.event);
+  const changed = job && jobPart(call, job, from, to, event, facts, kept);
+  const owes = to.phase === "owed" && from.phase !== "owed";
+  return {
+    durable,
+    call: { id: call.id, when, set },
+    ...(changed ? { job: forgetsJob ? { ...changed, set: "forget" } : changed } : {}),
+    ...(owes && receipt ? { refund: { add: refundOf(call, receipt, end.code, facts.now) } } : {}),
+  };
 }
 
 /** Nothing was proven for too long. */
@@ -142,23 +132,20 @@ function hasAged({ phase, createdAt, ambiguous }: CallRecord, { event }: Event, 
   return phase === "submitted" && provesNothing && now - createdAt > TOMBSTONE_AFTER_MS;
 }
 
-const MOVED: readonly Phase[] = ["charged", "delivered", "owed", "refunded", "kept"];
 const EVIDENCE: readonly EventName[] = ["settled", "lapsed", "spent-elsewhere"];
 
 /** These hold whoever works on the call: facts about money, and what the buyer wants. */
-const FACTS: readonly EventName[] = ["settled", "resolved-paid", "resolved-unpaid", "refund-paid", "cancel"];
+export const FACTS: readonly EventName[] = [
+  ...(["settled", "resolved-paid", "resolved-unpaid", "refund-paid"] as const),
+  ...(["cancel", "expired"] as const),
+];
 /** These are for calls on which no server works: its server has died, or has handed it back. */
 const TAKES: readonly EventName[] = ["taken-over", "claimed", "abandoned"];
 
-function guardOf(
-  { owner }: CallRecord,
-  event: EventName,
-  self: string,
-): { owner?: string; unowned?: true; orphaned?: true } {
-  if (TAKES.includes(event)) {
-    return owner === self ? { owner } : owner === undefined ? { unowned: true } : { orphaned: true };
-  }
-  return owner === undefined || FACTS.includes(event) ? {} : { owner: self };
+function guardOf({ owner }: CallRecord, event: EventName, self: string): NonNullable<Step["call"]>["when"] {
+  if (owner === undefined) return TAKES.includes(event) ? { unowned: true } : {};
+  if (FACTS.includes(event)) return {};
+  return TAKES.includes(event) && owner !== self ? { orphaned: true } : { owner: self };
 }
 
 /** Who looks at the call next, and when. */
@@ -202,75 +189,63 @@ function jobPart(
   job: JobRecord,
   from: State,
   to: State,
-  event: Omit<Event, "failure"> & Pick<JobRecord, "failure">,
+  { event, result, failures, runAt, failure }: Event,
   facts: Facts,
   receipt: Receipt | undefined,
-): Step["job"] {
-  const id = job.id;
-  const when = {
-    work: [from.work],
-    // A worker writes only while it holds its claim; a cancellation needs none.
-    ...(event.event === "cancel" || job.claim === undefined || from.work !== "running"
-      ? {}
-      : { claim: job.claim }),
-  };
-  const isRefusal = to.phase === "void" && from.phase === "submitted";
-  const ended = to.phase !== "submitted" && to.work !== "waiting" && to.work !== "running";
-  const isEnd = ended && job.endedAt === undefined;
+): NonNullable<Step["job"]> {
+  const { id, claim, endedAt } = job;
+  // A worker writes only while it holds its claim; a cancellation needs none.
+  const isGuarded = from.work === "running" && claim !== undefined && event !== "cancel";
+  const isEnd = endedAt === undefined && hasEnded(to);
+  // No buyer comes back for long to a job that was never paid.
+  const wasRefused = from.phase === "submitted" && to.phase === "void";
+  const retentionMs = wasRefused ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource);
   const set: JobChange = {
     phase: to.phase,
     work: to.work,
-    ...(receipt === undefined ? {} : { receipt }),
+    ...defined({ receipt, result, runAt }),
     ...(to.work === "running" ? {} : { owner: undefined }),
-    ...(event.result === undefined ? {} : { result: event.result }),
     // The output is kept: the input is no longer needed.
-    ...(event.event === "submit" ? { input: null } : {}),
-    ...(event.event === "aged" ? { input: null, result: undefined } : {}),
-    ...(event.event === "attempt-failed" ? { failures: event.failures ?? job.failures + 1 } : {}),
-    ...(event.runAt === undefined ? {} : { runAt: event.runAt }),
+    ...(event === "submit" ? { input: null } : {}),
+    ...(event === "aged" ? { input: null, result: undefined } : {}),
+    ...(event === "attempt-failed" ? { failures: failures ?? job.failures + 1 } : {}),
+    ...(isEnd ? { expiresAt: facts.now + retentionMs } : {}),
     ...(isEnd && to.phase === "delivered" ? { progress: 100 } : {}),
-    ...(isEnd && to.work !== "done" ? { failure: event.failure, result: undefined } : {}),
-    ...(isEnd
-      ? { expiresAt: facts.now + (isRefusal ? UNPAID_RETENTION_MS : facts.retentionMs(call.resource)) }
-      : {}),
+    ...(isEnd && to.work !== "done" ? { failure: failure ?? endOf(to, event), result: undefined } : {}),
   };
-  return { id, optional: true, when, set };
+  return { id, optional: true, when: { work: [from.work], ...(isGuarded ? { claim } : {}) }, set };
 }
 
-const UNPAID = { code: "payment_failed", error: "The payment could not be settled." };
-const LATE = { code: "settled_late", error: "The payment was confirmed too late." };
-const FAILURES: Partial<Record<EventName, { readonly code: string; readonly error: string }>> = {
-  cancel: { code: "cancelled", error: "The job was canceled." },
-  abandoned: { code: "interrupted", error: "The work was lost." },
-  settled: LATE,
-  expired: { code: "expired", error: "The job could not be started in time." },
-  refused: UNPAID,
-  lapsed: UNPAID,
-  "spent-elsewhere": UNPAID,
-  "resolved-unpaid": UNPAID,
-  "resolved-paid": LATE,
-};
+/** How a call ends without an output when the work itself has not failed. */
+function endOf(to: State, event: EventName): NonNullable<JobRecord["failure"]> {
+  if (event === "abandoned") return { code: "interrupted", error: "The work was lost." };
+  if (to.work === "canceled") return { code: "cancelled", error: "The job was canceled." };
+  if (to.work === "expired") return { code: "expired", error: "The job could not be started in time." };
+  return to.phase === "void"
+    ? { code: "payment_failed", error: "The payment could not be settled." }
+    : { code: "settled_late", error: "The payment was confirmed too late." };
+}
 
-/** DESIGN: what would be lost for good in a power cut is on disk before the next outside effect. */
+/** DESIGN 4.3: what would be lost for good in a power cut is on disk before the next outside effect. */
 function isDurable(
-  kind: Kind,
+  call: CallRecord,
   from: State,
   to: State | "deleted",
   event: EventName,
-  hasNode: boolean,
+  facts: Facts,
 ): boolean {
-  if (kind === "free" || to === "deleted" || to.phase === "open") return false;
+  if (!call.payment || to === "deleted" || to.phase === "open") return false;
   // The buyer of a canceled job was told that it will not be charged.
   if (from.phase === "open" && to.phase === "void") return event === "cancel";
   // A node can tell again that the money moved. An operator's word is given once.
   const isRetold = event === "settled" && from.phase === "submitted" && to.phase === "delivered";
-  return !(isRetold && hasNode);
+  return !isRetold || !facts.hasNode(call.identity.network);
 }
 
 function receiptOf({ payment, identity }: CallRecord, transaction: string, now: number): Receipt | undefined {
   if (!payment) return undefined;
   const { requirements, network, asset } = payment;
-  const atomicAmount = "amount" in requirements ? requirements.amount : requirements.maxAmountRequired;
+  const atomicAmount = amountOf(payment);
   return {
     amount: formatAtomic(BigInt(atomicAmount), asset.decimals),
     currency: asset.symbol,
@@ -279,17 +254,10 @@ function receiptOf({ payment, identity }: CallRecord, transaction: string, now: 
     network,
     transaction,
     // The signer, whom verify has confirmed; never whom a later reply names.
-    payer: signerOf(payment) ?? identity.payer,
+    payer: signerOf(payment) || identity.payer,
     payTo: requirements.payTo,
     settledAt: new Date(now).toISOString(),
   };
-}
-
-/** As it is spelled in the signed authorization. */
-function signerOf({ payload }: SignedPayment): string | undefined {
-  const { authorization, permit2Authorization } = payload.payload;
-  const signed = isRecord(permit2Authorization) ? permit2Authorization : authorization;
-  return isRecord(signed) && typeof signed.from === "string" ? signed.from : undefined;
 }
 
 /** What a buyer echoes of the challenge is longer than all the rest, and only a facilitator needs it. */
@@ -300,31 +268,20 @@ function withoutEcho(payment: SignedPayment): SignedPayment {
 }
 
 /** The refund of a charged call that ends without a result. One call, one refund. */
-function refundOf(call: CallRecord, reason: string, now: number): RefundRecord {
-  const { payment, receipt } = call;
-  if (!payment || !receipt) throw new Error(`call ${call.id} owes a refund and has no receipt`);
-  const { name, version } = payment.requirements.extra;
+function refundOf(call: CallRecord, receipt: Receipt, reason: string, now: number): RefundRecord {
+  const { id: callId, jobId, resource, payment } = call;
+  const { payer: to, network, asset, atomicAmount, amount, currency } = receipt;
+  const { name, version } = payment?.requirements.extra ?? {};
   return {
-    id: `ref_${call.id}`,
-    callId: call.id,
-    jobId: call.jobId,
-    resource: call.resource,
-    reason,
-    to: receipt.payer,
-    network: payment.network,
-    asset: receipt.asset,
-    atomicAmount: receipt.atomicAmount,
-    amount: receipt.amount,
-    currency: receipt.currency,
+    ...{ id: `ref_${callId}`, callId, jobId, resource, reason },
+    ...{ to, network, asset, atomicAmount, amount, currency },
     domain: { name: String(name ?? ""), version: String(version ?? "") },
-    state: "owed",
-    ambiguous: false,
-    payment: undefined,
-    transaction: undefined,
-    problem: undefined,
-    resolution: undefined,
-    tries: 0,
-    retryAt: now,
-    createdAt: now,
+    ...{ state: "owed", ambiguous: false, payment: undefined, transaction: undefined },
+    ...{ problem: undefined, resolution: undefined, tries: 0, retryAt: now, createdAt: now },
   };
+}
+
+/** Without the members that are not given. */
+function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 }

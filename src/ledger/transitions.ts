@@ -79,7 +79,11 @@ function submitted(
 }
 
 /** The money has moved. Evidence that it has not contradicts the facilitator: it is logged, and changes nothing. */
-const moved = (self: StateName): Row => ({ settled: self, lapsed: self, "spent-elsewhere": self });
+const moved = (self: StateName): Row => ({
+  settled: self,
+  lapsed: self,
+  "spent-elsewhere": self,
+});
 const owed = (self: StateName, refunded: StateName): Table => ({
   [self]: { ...moved(self), "refund-paid": refunded },
   [refunded]: moved(refunded),
@@ -91,6 +95,8 @@ const unpaid = (self: StateName, owing: StateName): Table => ({
 
 /** A submission that was unclear for too long. Its input and output are dropped: a refund is owed for what was paid. */
 const AGED: Table = { "submitted.failed": submitted("submitted.failed", "owed.failed", "void.failed") };
+/** A submission after the work, whose output is kept. */
+const WORKED = submitted("submitted.done", "delivered.done", "void.failed", undefined, "submitted.failed");
 
 const CANCELED = { refund: "owed.canceled", keep: "kept.canceled" } as const;
 
@@ -157,13 +163,7 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
       "taken-over": "open.running",
       abandoned: "deleted",
     },
-    "submitted.done": submitted(
-      "submitted.done",
-      "delivered.done",
-      "void.failed",
-      "delivered.done",
-      "submitted.failed",
-    ),
+    "submitted.done": WORKED,
     ...AGED,
     ...CHARGED_SYNC,
   },
@@ -182,13 +182,7 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
       "handed-back": "open.waiting",
       cancel: "void.canceled",
     },
-    "submitted.done": submitted(
-      "submitted.done",
-      "delivered.done",
-      "void.failed",
-      "delivered.done",
-      "submitted.failed",
-    ),
+    "submitted.done": WORKED,
     ...AGED,
     ...CHARGED_JOB,
   },

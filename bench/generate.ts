@@ -6,7 +6,7 @@ import { definitionOf, largeApi } from "./build/large-api.ts";
 import { CLI, OPENAPI_TYPESCRIPT, workshop } from "./build/workshop.ts";
 import { runNode } from "./children.ts";
 import { median, quantile } from "./statistics.ts";
-import { atMost, type Figure, type Measure, timesLess } from "./table.ts";
+import { atMost, type Measure, type Measurement, timesLess } from "./table.ts";
 
 // Written anew by each run. Stubs are not: a handler is written once in its life, and this is about every other day.
 const GENERATED = [
@@ -43,9 +43,9 @@ export const measure: Measure = async ({ quick, log }) => {
     );
   }
 
-  const [part, all, peer] = [figureOf(taken.part), figureOf(taken.all), figureOf(taken.peer)];
+  const [part, all, peer] = [measurementOf(taken.part), measurementOf(taken.all), measurementOf(taken.peer)];
   const peers = [{ name: "openapi-typescript alone", ...peer }];
-  const grouped = count.toLocaleString("en-US");
+  const grouped = count.toString("en-US");
   return [
     {
       measure: `generate ${grouped} resources, without types`,
@@ -79,6 +79,6 @@ async function bundleWithoutTypes(folder: string): Promise<string> {
   return outfile;
 }
 
-function figureOf(values: readonly number[]): Figure {
+function measurementOf(values: readonly number[]): Measurement {
   return { value: median(values), quartiles: [quantile(values, 0.25), quantile(values, 0.75)] };
 }

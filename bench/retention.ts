@@ -14,7 +14,7 @@ import { sweepAll } from "../src/store/sweep.ts";
 import { startPostgres, whyNoPostgres } from "../test/store/postgres-server.ts";
 import { answer, call, job, receipt } from "../test/store/records.ts";
 import { quantile } from "./statistics.ts";
-import { atMost, type Figure, type Measure, type MeasureOptions, type Row } from "./table.ts";
+import { atMost, type Measure, type Measurement, type MeasureOptions, type Row } from "./table.ts";
 
 const HOUR = 3_600_000;
 /** So many are written at once while the store is filled. */
@@ -102,10 +102,12 @@ async function measureStore(
     `${kind}: ${swept.result} records (a job and a call each) in ${swept.seconds.toFixed(1)} s, blocks ${swept.text}`,
   );
 
-  const figure = (size: number, share: number): Figure => ({ value: quantile(reads.get(size) ?? [], share) });
+  const measurement = (size: number, share: number): Measurement => ({
+    value: quantile(reads.get(size) ?? [], share),
+  });
   const readRow = (name: string, share: number, times: number): Row => {
-    const [ours, few] = [figure(most, share), figure(sizes[0] ?? 0, share)];
-    const peers = sizes.slice(0, -1).map((size) => ({ name: `${size}`, ...figure(size, share) }));
+    const [ours, few] = [measurement(most, share), measurement(sizes[0] ?? 0, share)];
+    const peers = sizes.slice(0, -1).map((size) => ({ name: `${size}`, ...measurement(size, share) }));
     const measure = `${name} of a status read among ${most} jobs, ${kind}`;
     return { measure, unit: " ms", peers, ours, budget: [atMost(times * few.value, ours.value, " ms")] };
   };

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, release, type } from "node:os";
 
 /** One number, and how far it may be trusted. */
-export interface Figure {
+export interface Measurement {
   readonly value: number;
   /** First and third quartile, where it was taken many times. */
   readonly quartiles?: readonly [number, number];
@@ -18,8 +18,8 @@ export interface Row {
   readonly measure: string;
   readonly unit: string;
   /** The first one is what ours is compared with. */
-  readonly peers: readonly (Figure & { readonly name: string })[];
-  readonly ours: Figure;
+  readonly peers: readonly (Measurement & { readonly name: string })[];
+  readonly ours: Measurement;
   readonly budget: readonly Goal[];
 }
 
@@ -68,11 +68,11 @@ export function tableOf(rows: readonly Row[]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");
 }
 
-function textOf({ value, quartiles }: Figure, unit: string): string {
+function textOf({ value, quartiles }: Measurement, unit: string): string {
   const spread = quartiles ? ` (${grouped(quartiles[0])}–${grouped(quartiles[1])})` : "";
   return `${grouped(value)}${unit}${spread}`;
 }
 
 function grouped(value: number): string {
-  return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0 });
+  return value.toString("en-US", { maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0 });
 }

@@ -4,7 +4,7 @@ import { defineApi, price, resource } from "../dist/index.js";
 import { listen } from "../dist/node.js";
 import { serve } from "../dist/server.js";
 import { median, quantile } from "./statistics.ts";
-import { atMost, type Figure, type Measure } from "./table.ts";
+import { atMost, type Measure, type Measurement } from "./table.ts";
 
 const api = defineApi({
   title: "Bench",
@@ -51,7 +51,7 @@ export const measure: Measure = async ({ quick, log }) => {
   const jobs = quick ? 10 : 100;
   let number = 0;
 
-  async function delaysOf(way: keyof typeof WAYS): Promise<Figure> {
+  async function delaysOf(way: keyof typeof WAYS): Promise<Measurement> {
     let requests = 0;
     const { jobResource } = connect({
       baseUrl,
@@ -82,7 +82,7 @@ export const measure: Measure = async ({ quick, log }) => {
     return { value: median(delays), quartiles: [quantile(delays, 0.25), quantile(delays, 0.75)] };
   }
 
-  async function roundTrip(): Promise<Figure> {
+  async function roundTrip(): Promise<Measurement> {
     const times: number[] = [];
     for (let turn = 0; turn < jobs; turn += 1) {
       const sent = performance.now();

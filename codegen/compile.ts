@@ -123,7 +123,7 @@ async function draft(
     const path = `resources.${name}.${member}`;
     const outward = await toJsonSchema(definition[member], member);
     for (const gap of outward.gaps) {
-      report(gap.path === "" ? path : `${path}.${gap.path}`, gap.problem, gap.mend);
+      report(gap.path === "" ? path : `${path}.${gap.path}`, gap.problem, gap.fix);
     }
     if (outward.gaps.length > 0) return outward;
     const other = member === "input" ? "output" : "input";
@@ -162,7 +162,7 @@ function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report)
     for (const face of ["Input", "Output"] as const) {
       if (schemas[typeName + face] === undefined) continue;
       const at = `resources.${name}.${face.toLowerCase()}`;
-      const visit = ({ path, name, schema }: Place): void => {
+      const onPlace = ({ path, name, schema }: Place): void => {
         if (!isText(resolve(schemas, schema).description)) {
           report(`${at}.${path}`, "has no description", 'add .describe("…")');
         }
@@ -170,7 +170,7 @@ function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report)
           report(`${at}.${path}`, "has a name that every JavaScript object inherits", "rename it");
         }
       };
-      walk(schemas, { $ref: refTo(typeName + face) }, visit, seen);
+      walk(schemas, { $ref: refTo(typeName + face) }, onPlace, seen);
     }
   }
 }

@@ -132,15 +132,15 @@ function inlined(schemas: Schemas, schema: JsonSchema, within: readonly string[]
     if (within.includes(name)) return {};
     return inlined(schemas, resolve(schemas, schema), [...within, name]);
   }
-  const visit = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(visit);
+  const onPlace = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(onPlace);
     return typeof value === "object" && value !== null
       ? inlined(schemas, value as JsonSchema, within)
       : value;
   };
   // Values are data: what looks like a reference in them is none.
   const entries = Object.entries(schema).map(([keyword, value]) =>
-    VALUES.has(keyword) ? [keyword, value] : [keyword, visit(value)],
+    VALUES.has(keyword) ? [keyword, value] : [keyword, onPlace(value)],
   );
   return Object.fromEntries(entries) as JsonSchema;
 }

@@ -41,13 +41,13 @@ const MANY = 300;
 /** The members of every object inside a schema, in the order of the definition. */
 export function listFields(schemas: Schemas, schema: JsonSchema): readonly ListedField[] {
   const places: Place[] = [];
-  const visit = (place: Place): number => places.push(place);
+  const onPlace = (place: Place): number => places.push(place);
   const budget = { left: MANY };
-  walk(schemas, schema, visit, onTheWay(budget));
+  walk(schemas, schema, onPlace, onTheWay(budget));
   if (budget.left <= 0) {
     // Components that lead back and forth have paths without number: each is shown where it is met first.
     places.length = 0;
-    walk(schemas, schema, visit, onTheWay({ left: 10 * MANY }, new Map()));
+    walk(schemas, schema, onPlace, onTheWay({ left: 10 * MANY }, new Map()));
   }
   return listed(schemas, places);
 }

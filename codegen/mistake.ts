@@ -1,17 +1,17 @@
-/** Something in a definition that is wrong (error) or could be better (warning), where, and how to mend it. */
+/** Something in a definition that is wrong (error) or could be better (warning), where, and how to fix it. */
 export interface Mistake {
   /** Place in the definition: `resources.caption.input.tone`. */
   readonly path: string;
   readonly problem: string;
-  readonly mend: string;
+  readonly fix: string;
   readonly severity: "error" | "warning";
 }
 
 /** Notes a mistake; compiling goes on, so that all of them are reported in one go. */
-export type Report = (path: string, problem: string, mend: string) => void;
+export type Report = (path: string, problem: string, fix: string) => void;
 
 export function reporter(severity: Mistake["severity"], into: Mistake[]): Report {
-  return (path, problem, mend) => into.push({ path, problem, mend, severity });
+  return (path, problem, fix) => into.push({ path, problem, fix, severity });
 }
 
 /** ` (did you mean "quality"?)`, or nothing when no candidate is close. */

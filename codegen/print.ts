@@ -80,23 +80,23 @@ function filled(words: readonly string[], indent: string): string {
   return [...lines, indent + line].join("\n");
 }
 
-/** A value on one line; `undefined` as soon as it is longer than `room`, however large it is. */
-function oneLine(value: unknown, key: PrintKey, room: number): string | undefined {
+/** A value on one line; `undefined` as soon as it is longer than `width`, however large it is. */
+function oneLine(value: unknown, key: PrintKey, width: number): string | undefined {
   if (typeof value !== "object" || value === null) {
     const text = scalar(value);
-    return text.length > room ? undefined : text;
+    return text.length > width ? undefined : text;
   }
   const isList = Array.isArray(value);
   let text = "";
   for (const [name, member] of members(value)) {
     text += (text === "" ? "" : ", ") + (isList ? "" : `${key(name)}: `);
-    const own = oneLine(member, key, room - text.length - 2);
+    const own = oneLine(member, key, width - text.length - 2);
     if (own === undefined) return undefined;
     text += own;
   }
   if (text === "") return isList ? "[]" : "{}";
   const line = isList ? `[${text}]` : `{ ${text} }`;
-  return line.length > room ? undefined : line;
+  return line.length > width ? undefined : line;
 }
 
 function scalar(value: unknown): string {

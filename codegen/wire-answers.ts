@@ -1,5 +1,5 @@
-import { HEADERS } from "../src/wire/headers.ts";
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/wire/problem.ts";
+import { HEADERS } from "../src/protocol/headers.ts";
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/protocol/problem.ts";
 import { pascalCase } from "./check/names.ts";
 import { type Json, refTo } from "./model.ts";
 import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExample } from "./openapi/wire-examples.ts";

@@ -1,5 +1,5 @@
-import { TERMINAL } from "../src/wire/job.ts";
-import { PROBLEMS } from "../src/wire/problem.ts";
+import { TERMINAL } from "../src/protocol/job.ts";
+import { PROBLEMS } from "../src/protocol/problem.ts";
 import type { JsonSchema, Schemas } from "./model.ts";
 import { refTo } from "./model.ts";
 

@@ -10,9 +10,9 @@ export const DEFAULT_RETENTION: Duration = "24h";
 export const DEFAULT_BACKOFF: Duration = "1s";
 
 /** The most that a job may be run again after it has failed. */
-export const MOST_RETRIES = 20;
+export const MAX_RETRIES = 20;
 /** The longest pause before a job is run again, however often it has failed: 10 minutes. */
-export const LONGEST_BACKOFF: Duration = "10m";
+export const MAX_BACKOFF: Duration = "10m";
 
 /** How a resource that takes longer than one request is run. */
 export interface JobOptions<Output = unknown> {

@@ -53,7 +53,7 @@ describe("imports run one way", () => {
     );
   });
   it("from the compiler to the schema and the words of the wire; from its commands to all that they run", () => {
-    const compiler = [/^schema\//, /^src\/wire\//, /^codegen\//];
+    const compiler = [/^schema\//, /^src\/protocol\//, /^codegen\//];
     const commands = only("codegen/", [...compiler, /^src\//]);
     expect(commands).toEqual([]);
     expect(only("codegen/", compiler).filter((line) => !/^codegen\/(cli|dev)\//.test(line))).toEqual([]);
@@ -62,39 +62,39 @@ describe("imports run one way", () => {
     expect(without((file) => file.startsWith("codegen/emit/"), /^codegen\/emit\//)).toEqual([]);
   });
   it("from the wire nowhere", () => {
-    expect(only("src/wire/", [/^src\/wire\//])).toEqual([]);
-    expect(without((file) => file.startsWith("src/wire/"), /^(?!src\/wire\/)/)).toEqual([]);
+    expect(only("src/protocol/", [/^src\/protocol\//])).toEqual([]);
+    expect(without((file) => file.startsWith("src/protocol/"), /^(?!src\/protocol\/)/)).toEqual([]);
   });
   it("from the clock nowhere", () => {
     expect(only("src/time/", [/^src\/time\//])).toEqual([]);
   });
   it("from the client to the wire and the pure parts of the schema", () => {
     expect(
-      only("src/client/", [/^src\/(client|wire|time)\//, /^schema\/(price|money|duration)\.ts$/]),
+      only("src/client/", [/^src\/(client|protocol|time)\//, /^schema\/(price|money|duration)\.ts$/]),
     ).toEqual([]);
   });
   it("from what serves agents to the client and the wire", () => {
-    expect(only("src/mcp/", [/^src\/(mcp|client|wire|time)\//])).toEqual([]);
+    expect(only("src/mcp/", [/^src\/(mcp|client|protocol|time)\//])).toEqual([]);
   });
   it("from the doctor to the wire, to the client where it pays, and to the arithmetic of money", () => {
-    expect(only("src/doctor/", [/^src\/(doctor|wire|client|time)\//, /^schema\/money\.ts$/])).toEqual([]);
+    expect(only("src/doctor/", [/^src\/(doctor|protocol|client|time)\//, /^schema\/money\.ts$/])).toEqual([]);
   });
   it("from what runs on Node alone to the form in which the client saves its calls", () => {
-    expect(only("src/node/", [/^src\/node\//, /^src\/client\/calls\.ts$/])).toEqual([]);
+    expect(only("src/runtime/", [/^src\/runtime\//, /^src\/client\/calls\.ts$/])).toEqual([]);
   });
   it("from the server to every room of the running side but the client's", () => {
     expect(
-      only("src/server/", [/^src\/(server|ledger|jobs|store|observe|wire|time)\//, /^schema\//]),
+      only("src/server/", [/^src\/(server|ledger|jobs|store|telemetry|protocol|time)\//, /^schema\//]),
     ).toEqual([]);
   });
   it("from the rooms beneath the server never up to it", () => {
-    expect(only("src/ledger/", [/^src\/(ledger|store|observe|wire|time)\//, /^schema\//])).toEqual([]);
-    expect(only("src/jobs/", [/^src\/(jobs|store|observe|wire|time)\//, /^schema\//])).toEqual([]);
-    expect(only("src/store/", [/^src\/(store|wire|time)\//])).toEqual([]);
-    expect(only("src/observe/", [/^src\/(observe|time)\//])).toEqual([]);
+    expect(only("src/ledger/", [/^src\/(ledger|store|telemetry|protocol|time)\//, /^schema\//])).toEqual([]);
+    expect(only("src/jobs/", [/^src\/(jobs|store|telemetry|protocol|time)\//, /^schema\//])).toEqual([]);
+    expect(only("src/store/", [/^src\/(store|protocol|time)\//])).toEqual([]);
+    expect(only("src/telemetry/", [/^src\/(telemetry|time)\//])).toEqual([]);
   });
   it("from the test world to nothing of ours but the names of the fault points", () => {
-    expect(only("src/testing/", [/^src\/(testing|time)\//, /^src\/observe\/fault\.ts$/])).toEqual([]);
+    expect(only("src/testing/", [/^src\/(testing|time)\//, /^src\/telemetry\/fault\.ts$/])).toEqual([]);
   });
   it("never in a circle, not even for a type", () => {
     const imports = new Map(all.map((file) => [file, importsOf(file)]));
@@ -125,9 +125,9 @@ describe("packages stay in their rooms", () => {
     expect(without((file) => file.startsWith("src/client/"), /^(zod|viem|@x402|hono|node:)/)).toEqual([]);
   });
   it("nothing of Node in what runs on Workers", () => {
-    const portable = /^src\/(wire|time|server|ledger|jobs|store|observe|client|doctor)\//;
-    const sqlite = /^src\/store\/sqlite(-file|-tally)?\.ts$/;
-    const postgres = /^src\/store\/postgres(-[a-z]+)?\.ts$/;
+    const portable = /^src\/(protocol|time|server|ledger|jobs|store|telemetry|client|doctor)\//;
+    const sqlite = /^src\/store\/sqlite(-file|-call-stats)?\.ts$/;
+    const postgres = /^src\/store\/postgres(-[a-z-]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);
     expect(without(portably, /^node:/)).toEqual([]);
     // Doors of their own: nothing that runs on Workers leads to them, and nothing without Postgres to its driver.
@@ -158,7 +158,7 @@ it("only the command line and the log write to the console", () => {
     .filter((file) => /\bconsole\./.test(readFileSync(join(root, file), "utf8")));
   expect(
     talkers.filter(
-      (file) => !/^(codegen\/cli\/|src\/observe\/log\.ts|src\/testing\/contracts\/compile\.ts)/.test(file),
+      (file) => !/^(codegen\/cli\/|src\/telemetry\/log\.ts|src\/testing\/contracts\/compile\.ts)/.test(file),
     ),
   ).toEqual([]);
 });

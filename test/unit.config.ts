@@ -6,7 +6,7 @@ import full from "./vitest.config.ts";
  * no-processes.ts refuses the first four. Add a file when it takes less than 3 s by itself.
  */
 const UNIT = [
-  "test/{schema,time,wire,ledger,jobs,observe}/**/*.test.ts",
+  "test/{schema,time,protocol,ledger,jobs,telemetry}/**/*.test.ts",
   "test/architecture.test.ts",
   "test/client/abort.test.ts",
   "test/client/event-stream.test.ts",
@@ -28,9 +28,9 @@ const UNIT = [
   "test/doctor/fit.test.ts",
   "test/language.test.ts",
   "test/mcp/progress.test.ts",
-  "test/node/listen.test.ts",
+  "test/runtime/listen.test.ts",
   "test/server/status.test.ts",
-  "test/store/figures.test.ts",
+  "test/store/stats.test.ts",
 ];
 
 const { test = {}, ...rest } = full;

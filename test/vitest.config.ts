@@ -32,9 +32,10 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^resource402$/, replacement: at("schema/index.ts") },
-      { find: /^resource402\/(client|server|node|testing)$/, replacement: at("src/$1/index.ts") },
+      { find: /^resource402\/(client|server|testing)$/, replacement: at("src/$1/index.ts") },
+      { find: /^resource402\/node$/, replacement: at("src/runtime/index.ts") },
       { find: /^resource402\/evm$/, replacement: at("src/client/evm.ts") },
-      { find: /^resource402\/prometheus$/, replacement: at("src/observe/prometheus.ts") },
+      { find: /^resource402\/prometheus$/, replacement: at("src/telemetry/prometheus.ts") },
       { find: /^resource402\/(sqlite|postgres)$/, replacement: at("src/store/$1.ts") },
     ],
   },

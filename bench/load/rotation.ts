@@ -1,5 +1,5 @@
 import { median, quantile } from "../statistics.ts";
-import type { Figure, MeasureOptions } from "../table.ts";
+import type { Measurement, MeasureOptions } from "../table.ts";
 import { type Connections, openConnections } from "./connections.ts";
 import { ALL_CORES, keepOn, LOAD_CORE } from "./cores.ts";
 import { type ServerProcess, startServer } from "./server.ts";
@@ -16,7 +16,7 @@ export interface Variant {
 
 export interface Measured {
   /** CPU of the server per request as a multiple of the baseline's, median over all rotations. */
-  readonly ratio: Figure;
+  readonly ratio: Measurement;
   /** Median CPU per request, in microseconds: for this machine only. */
   readonly cpuMicros: number;
 }

@@ -28,7 +28,7 @@ export async function checkExamples(
     try {
       priceOf(price, value);
     } catch (error) {
-      report(`${at}.input`, `has no price: ${(error as Error).message}`, "mend the example or the price");
+      report(`${at}.input`, `has no price: ${(error as Error).message}`, "fix the example or the price");
     }
   }
 }
@@ -40,7 +40,7 @@ async function checkValue(path: string, schema: Schema, value: unknown, report: 
     report(
       issue.path === "" ? path : `${path}.${issue.path}`,
       issue.message,
-      "mend the example or the schema",
+      "fix the example or the schema",
     );
   }
   return undefined;

@@ -6,7 +6,7 @@ import type { Report } from "../mistake.ts";
 import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "../model.ts";
 import { lintRoute } from "./routes.ts";
 
-const LONGEST_SUMMARY = 120;
+const MAX_SUMMARY_LENGTH = 120;
 const PLACEHOLDER = /^(|todo|tbd|fixme|xxx|foo|bar|baz|test|unit|thing|item|\?+|\.+|…|-)$/i;
 
 /** What the model no longer shows of a definition. */
@@ -20,9 +20,9 @@ interface Source {
 export function lint(resource: ResourceModel, source: Source, schemas: Schemas, advise: Report): void {
   const { name, typeName, summary, price, job, errors } = resource;
   const path = `resources.${name}`;
-  if (summary.length > LONGEST_SUMMARY) {
-    const mend = `keep it to ${LONGEST_SUMMARY} and say the rest in the description`;
-    advise(`${path}.summary`, `has ${summary.length} characters`, mend);
+  if (summary.length > MAX_SUMMARY_LENGTH) {
+    const fix = `keep it to ${MAX_SUMMARY_LENGTH} and say the rest in the description`;
+    advise(`${path}.summary`, `has ${summary.length} characters`, fix);
   }
   if (!summary.trimEnd().endsWith("."))
     advise(`${path}.summary`, "does not end with a period", "write a sentence");
@@ -30,12 +30,12 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
     advise(`${path}.timeout`, "is not set, so 30 seconds apply", 'say how long it may take: timeout: "20s"');
   }
   if (job !== undefined && source.definition.timeout !== undefined) {
-    const mend = "leave it out; job.timeout says how long the job may run";
-    advise(`${path}.timeout`, "is for what is answered in the same request, not for a job", mend);
+    const fix = "leave it out; job.timeout says how long the job may run";
+    advise(`${path}.timeout`, "is for what is answered in the same request, not for a job", fix);
   }
   if (job !== undefined && errors.length === 0) {
-    const mend = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
-    advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", mend);
+    const fix = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
+    advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", fix);
   }
   lintRoute(resource, advise);
   for (const [at, per] of pers(price)) {
@@ -43,13 +43,13 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
     if (!PLACEHOLDER.test(text)) continue;
     const problem =
       text === "" ? 'is missing, so buyers read "per call"' : `"${text}" does not say what is paid for`;
-    const mend =
+    const fix =
       'name what one payment buys: per: "image" where a picture is drawn, per: "answer" where a question is answered';
-    advise(`${path}.price${at}.per`, problem, mend);
+    advise(`${path}.price${at}.per`, problem, fix);
   }
   if (price.kind !== "free" && parseUsd(resource.priceBounds.min) === 0n) {
-    const mend = "set a least price, bound the field from below, or use price.free()";
-    advise(`${path}.price`, "can come to $0.00", mend);
+    const fix = "set a least price, bound the field from below, or use price.free()";
+    advise(`${path}.price`, "can come to $0.00", fix);
   }
   for (const field of source.volatile) {
     const problem = "has a default that differs from call to call, so documents leave it out";

@@ -28,9 +28,9 @@ export interface Priced {
 export function checkPrice(priced: Priced, report: Report): PriceBounds | undefined {
   const { path, definition } = priced;
   let sound = true;
-  const note: Report = (at, problem, mend) => {
+  const note: Report = (at, problem, fix) => {
     sound = false;
-    report(`${path}.price${at}`, problem, mend);
+    report(`${path}.price${at}`, problem, fix);
   };
   const { price } = definition;
   if (!isPrice(price)) {
@@ -57,7 +57,7 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
   }
   if (!sound) return undefined;
   if ((price.kind === "quoted" || price.kind === "perUnit") && over(price.min, price.max)) {
-    note("", `the least, $${price.min}, is more than the most, $${price.max}`, "exchange them, or mend one");
+    note("", `the least, $${price.min}, is more than the most, $${price.max}`, "exchange them, or fix one");
   }
   if (price.kind === "sum" && price.parts.length === 0) {
     note("", "is a sum of nothing", "add a part, or use price.free()");
@@ -69,7 +69,7 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
       note(`${at}.per`, "is no text", 'write what the amount pays for, such as "image"');
     }
     if (price.kind === "sum" && part.kind === "perUnit" && over(part.min, part.max)) {
-      note(at, `the least, $${part.min}, is more than the most, $${part.max}`, "exchange them, or mend one");
+      note(at, `the least, $${part.min}, is more than the most, $${part.max}`, "exchange them, or fix one");
     }
     if (part.kind === "byChoice" || part.kind === "perUnit") checkField(part, at, priced, note);
   }
@@ -115,8 +115,8 @@ function checkField(part: ByChoice | PerUnit, at: string, priced: Priced, note: 
   const field = priced.fields?.find(({ name }) => name === part.field);
   if (field === undefined) {
     const names = priced.fields?.map(({ name }) => name) ?? [];
-    const mend = names.length === 0 ? "price by a field of a plain object" : `use one of ${listOf(names)}`;
-    note(`${at}.field`, `there is no field "${part.field}"${didYouMean(part.field, names)}`, mend);
+    const fix = names.length === 0 ? "price by a field of a plain object" : `use one of ${listOf(names)}`;
+    note(`${at}.field`, `there is no field "${part.field}"${didYouMean(part.field, names)}`, fix);
     return;
   }
   const change = overwriteOf(priced.definition.input, part.field);
@@ -170,8 +170,8 @@ function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced
     note(`${at}.field`, `"${part.field}" may be negative, which has no price`, "add .min(0)");
   }
   if (range.max === Number.POSITIVE_INFINITY && part.max === undefined) {
-    const mend = `add .max(…) to ${part.field}, or { max: "1.00" } to the price`;
-    note(at, `has no upper bound, as "${part.field}" has none`, mend);
+    const fix = `add .max(…) to ${part.field}, or { max: "1.00" } to the price`;
+    note(at, `has no upper bound, as "${part.field}" has none`, fix);
   }
 }
 

@@ -1,4 +1,4 @@
-import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/wire/pages.ts";
+import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
@@ -26,9 +26,9 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
     const at = `resources.${name}.path`;
     const segments = path.split("/").slice(1);
     if (!path.startsWith("/") || !segments.every((segment) => SEGMENT.test(segment))) {
-      const mend =
+      const fix =
         'write "/" and segments of letters, digits, ".", "_", "~", "-" or ":name": "/v1/images/:id"';
-      report(at, `"${path}" is no path`, mend);
+      report(at, `"${path}" is no path`, fix);
       continue;
     }
     const params = pathParams(path);

@@ -1,8 +1,8 @@
 import {
   chargeOf,
   type JobOptions,
-  LONGEST_BACKOFF,
-  MOST_RETRIES,
+  MAX_BACKOFF,
+  MAX_RETRIES,
   type ResourceDefinition,
 } from "../../schema/api.ts";
 import { CANCEL_POLICIES } from "../../schema/cancel.ts";
@@ -40,16 +40,16 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
   const { retries, backoff } = job;
   const whole = (value: unknown, least: number): boolean =>
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
-  if (!whole(retries, 0) || Number(retries ?? 0) > MOST_RETRIES) {
+  if (!whole(retries, 0) || Number(retries ?? 0) > MAX_RETRIES) {
     const problem = `${JSON.stringify(retries)} is not how often a job can be run again`;
-    report(`${path}.retries`, problem, `write a whole number from 0 to ${MOST_RETRIES}`);
+    report(`${path}.retries`, problem, `write a whole number from 0 to ${MAX_RETRIES}`);
   }
   for (const name of ["concurrency", "maxQueued"] as const) {
     if (whole(job[name], 1)) continue;
     report(`${path}.${name}`, `${shown(job[name])} is no limit`, "write a whole number from 1");
   }
-  if ((parseDuration(backoff) ?? 0) > milliseconds(LONGEST_BACKOFF)) {
-    report(`${path}.backoff`, `"${backoff}" is longer than any pause`, `write at most "${LONGEST_BACKOFF}"`);
+  if ((parseDuration(backoff) ?? 0) > milliseconds(MAX_BACKOFF)) {
+    report(`${path}.backoff`, `"${backoff}" is longer than any pause`, `write at most "${MAX_BACKOFF}"`);
   }
   if (backoff !== undefined && (retries ?? 0) === 0) {
     report(`${path}.backoff`, "is a pause before a retry, and there is none", "add retries, or leave it out");
@@ -59,8 +59,8 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
 function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
   const { job, cache } = definition;
   if (cache !== undefined && job !== undefined) {
-    const mend = "leave it out; job.retention says how long a result can be fetched";
-    report(`${path}.cache`, "is for what is answered in the same request, not for a job", mend);
+    const fix = "leave it out; job.retention says how long a result can be fetched";
+    report(`${path}.cache`, "is for what is answered in the same request, not for a job", fix);
   }
 }
 

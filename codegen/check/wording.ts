@@ -1,5 +1,5 @@
 import type { ApiDefinition, JobOptions, ResourceDefinition } from "../../schema/api.ts";
-import { PROBLEMS } from "../../src/wire/problem.ts";
+import { PROBLEMS } from "../../src/protocol/problem.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { type Field, fieldsOf, type JsonSchema, type Schemas } from "../model.ts";
 import { textKind } from "./routes.ts";

@@ -12,17 +12,17 @@ export function needSomebody(doing: string): void {
  * @throws Interrupted on Ctrl-C
  */
 export async function confirmed(question: string): Promise<boolean> {
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
   // A question whose terminal is closed would never be answered. At one, Ctrl-C is a key like others, and no signal.
   const closed = new Promise<never>((_, reject) => {
-    asking.once("SIGINT", () => {
+    prompt.once("SIGINT", () => {
       reject(new Interrupted(""));
-      asking.close();
+      prompt.close();
     });
-    asking.once("close", () => reject(new Error("closed")));
+    prompt.once("close", () => reject(new Error("closed")));
   });
   try {
-    const said = await Promise.race([asking.question(`${question} [y/N] `), closed]);
+    const said = await Promise.race([prompt.question(`${question} [y/N] `), closed]);
     return /^y(es)?$/i.test(said.trim());
   } catch (error) {
     process.stderr.write("\n");
@@ -30,6 +30,6 @@ export async function confirmed(question: string): Promise<boolean> {
     return false;
   } finally {
     closed.catch(() => {});
-    asking.close();
+    prompt.close();
   }
 }

@@ -1,6 +1,6 @@
 import { formatAtomic } from "../../schema/money.ts";
 import type { ResourceError } from "../../src/client/errors.ts";
-import { findAsset, type PaymentRequirements, saysShort } from "../../src/wire/index.ts";
+import { findAsset, type PaymentRequirements, saysShort } from "../../src/protocol/index.ts";
 
 /** Whether a payment was turned down for want of money. */
 export function isShort({ code, reason }: ResourceError): boolean {

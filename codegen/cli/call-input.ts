@@ -56,7 +56,7 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
   const known = (names: readonly string[]): void => {
     const problem = unknownFields(model, resource, names);
     if (problem !== undefined) throw wrong(problem);
-    const doubt = doubtfulFields(model, resource, names);
+    const doubt = unconfirmedFields(model, resource, names);
     if (doubt !== undefined) sayNote(doubt);
   };
   known(Object.keys(whole));
@@ -101,7 +101,7 @@ export function unknownFields(
 }
 
 /** Names fields of which a document of another make says nothing, though its object is open: they may be misspelt. */
-function doubtfulFields(
+function unconfirmedFields(
   { schemas, isForeign }: ApiModel,
   resource: ResourceModel,
   given: readonly string[],

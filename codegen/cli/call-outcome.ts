@@ -3,7 +3,7 @@ import { dirname, isAbsolute } from "node:path";
 import { styleText } from "node:util";
 import type { ResourceError } from "../../src/client/errors.ts";
 import type { JobUpdate } from "../../src/client/job.ts";
-import type { Receipt } from "../../src/wire/index.ts";
+import type { Receipt } from "../../src/protocol/index.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
 import { shell } from "../print.ts";
 import type { CallFlags } from "./call-input.ts";
@@ -11,7 +11,7 @@ import { fieldsText } from "./call-input.ts";
 import { CommandError, type ExitCode, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
-import { WALLET_MEND } from "./wallet.ts";
+import { WALLET_FIX } from "./wallet.ts";
 
 /** Thrown by the payer when nobody has said yes. */
 export class Declined extends Error {}
@@ -67,7 +67,7 @@ export async function checkOutput(file: string): Promise<void> {
 /** Where a file that is not there would be created: at the end of the links that lead to it. */
 async function placeOf(file: string): Promise<string> {
   let place = file;
-  for (let hops = 0; hops < MOST_LINKS; hops += 1) {
+  for (let hops = 0; hops < MAX_LINKS; hops += 1) {
     const folder = await realpath(dirname(place));
     const target = await readlink(place).catch(absent);
     if (target === undefined) break;
@@ -77,7 +77,7 @@ async function placeOf(file: string): Promise<string> {
 }
 
 /** What systems follow. */
-const MOST_LINKS = 40;
+const MAX_LINKS = 40;
 
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
@@ -170,7 +170,7 @@ export function sayFailure(
   }
   if (reason === "no_payer") {
     sayError(
-      `${error.message.replace(/, and the client has no payer.*$/s, ", and there is no wallet")}. ${WALLET_MEND}`,
+      `${error.message.replace(/, and the client has no payer.*$/s, ", and there is no wallet")}. ${WALLET_FIX}`,
     );
     return 2;
   }

@@ -12,7 +12,7 @@ import {
   type PaymentRequired,
   type PaymentRequirements,
   type Receipt,
-} from "../../src/wire/index.ts";
+} from "../../src/protocol/index.ts";
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { didYouMean } from "../mistake.ts";
 import type { ApiModel, ResourceModel } from "../model.ts";
@@ -87,7 +87,9 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
       if (event.type === "signed") signed = event;
       if (event.type === "settled") settled = event.receipt;
     },
-    ...(account === undefined ? {} : { payer: asking(evmPayer(account, rpcOf(flags)), flags.yes === true) }),
+    ...(account === undefined
+      ? {}
+      : { payer: confirming(evmPayer(account, rpcOf(flags)), flags.yes === true) }),
   });
   const signal = context.interruption();
   const idempotencyKey = flags.idempotencyKey ?? open?.idempotencyKey;
@@ -216,7 +218,7 @@ function priceText(
 }
 
 /** Shows what the seller asks for, and has nothing signed until somebody has said yes. */
-function asking(payer: Payer, isAgreed: boolean): Payer {
+function confirming(payer: Payer, isAgreed: boolean): Payer {
   return {
     ...payer,
     // Called with offers that keep to the published price and to --max, in tokens that are known.

@@ -18,7 +18,7 @@ export type Register = (program: Command, context: Context) => void;
 
 export type ExitCode = 1 | 2 | 130 | 143;
 
-/** Ends a command with a message for people, which says the mend. */
+/** Ends a command with a message for people, which says the fix. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** 1: what was asked for cannot be had. 2: the command is wrong. Others: it was stopped. */

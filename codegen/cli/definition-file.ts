@@ -15,8 +15,8 @@ export function definitionFile(named: string | undefined): string {
     );
   }
   if (file !== undefined) return file;
-  const mend = /^[\w.-]+:\d+/.test(named ?? "")
+  const fix = /^[\w.-]+:\d+/.test(named ?? "")
     ? `Write it as a URL: http://${named}`
     : "Name another: resources.ts, an openapi.json, or a URL where the command takes one";
-  throw new CommandError(`There is no ${named ?? PLACES.join(", ")}. ${mend}.`, 2);
+  throw new CommandError(`There is no ${named ?? PLACES.join(", ")}. ${fix}.`, 2);
 }

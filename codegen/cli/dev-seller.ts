@@ -37,7 +37,7 @@ export function keepSeller(front: Front, entry: URL, signal: AbortSignal): KeptS
     leaving.delete(process);
   };
   const refuse = (why: string): void => {
-    if (current !== undefined) sayError("Until that is mended, the server goes on as it was.");
+    if (current !== undefined) sayError("Until that is fixed, the server goes on as it was.");
     else {
       sayError(
         `Nothing is served yet: http://localhost:${front.port} answers 503. Waiting for changes; Ctrl-C ends.`,
@@ -98,6 +98,6 @@ export function keepSeller(front: Front, entry: URL, signal: AbortSignal): KeptS
   };
 }
 
-function sentenceOf({ path, problem, mend }: Mistake): string {
-  return `${path}: ${problem} (mend: ${mend}).`;
+function sentenceOf({ path, problem, fix }: Mistake): string {
+  return `${path}: ${problem} (fix: ${fix}).`;
 }

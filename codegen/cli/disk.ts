@@ -5,7 +5,7 @@ import { dirname, relative } from "node:path";
 const UNFINISHED = /(?:\.was)?\.(?:resource402-)?\d+\.tmp(?=[\\/]|$)/;
 
 /**
- * Says of an error of the file system, or of a port, what is wrong and how to mend it. `path` is what was asked for, where
+ * Says of an error of the file system, or of a port, what is wrong and how to fix it. `path` is what was asked for, where
  * the error does not say so itself; `undefined` for any other error.
  */
 export function diskProblem(error: unknown, path?: string): string | undefined {
@@ -18,7 +18,7 @@ export function diskProblem(error: unknown, path?: string): string | undefined {
   if (place === undefined && (code === "ENOSPC" || code === "EDQUOT")) {
     return "There is no room left on the disk. Make room, and run the command again.";
   }
-  if (place === undefined) return `${error.message}. Mend that, and run the command again.`;
+  if (place === undefined) return `${error.message}. Fix that, and run the command again.`;
   const name = shown(place);
   switch (code) {
     case "ENOTDIR":
@@ -43,7 +43,7 @@ export function diskProblem(error: unknown, path?: string): string | undefined {
     case "ENAMETOOLONG":
       return `The path ${name} is too long. Name a shorter one.`;
     default:
-      return `${error.message}. Mend that, and run the command again.`;
+      return `${error.message}. Fix that, and run the command again.`;
   }
 }
 

@@ -38,8 +38,8 @@ function failing(findings: readonly Finding[]): string {
   const [first] = findings;
   if (!first) return "";
   const text = findings
-    .map(({ what, why, source, evidence, mend }) =>
-      [what, `why: ${why}`, `source: ${source}`, `evidence: ${evidence}`, `mend: ${mend}`].join("\n"),
+    .map(({ what, why, source, evidence, fix }) =>
+      [what, `why: ${why}`, `source: ${source}`, `evidence: ${evidence}`, `fix: ${fix}`].join("\n"),
     )
     .join("\n\n");
   if (!findings.some(fails)) return `${opening(first)}><system-out>${escaped(text)}</system-out></testcase>`;

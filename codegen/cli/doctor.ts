@@ -11,7 +11,7 @@ import { diskText } from "./disk.ts";
 import { junitOf } from "./doctor-junit.ts";
 import { counted, sayDone, sayError, sayNote, sayProgress } from "./say.ts";
 import { usdOf } from "./seller.ts";
-import { WALLET_MEND, walletFromEnvironment } from "./wallet.ts";
+import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
 
 export interface DoctorFlags {
   readonly method?: string;
@@ -118,7 +118,7 @@ async function walletOf({ pay, max }: DoctorFlags): Promise<Wallet | undefined> 
   }
   const most = parseUsd(usdOf("--max", max ?? DEFAULT_MAX));
   const account = await walletFromEnvironment();
-  if (!account) throw new CommandError(`--pay needs a wallet. ${WALLET_MEND}`, 2);
+  if (!account) throw new CommandError(`--pay needs a wallet. ${WALLET_FIX}`, 2);
   return { payer: evmPayer(account), max: most };
 }
 
@@ -158,14 +158,14 @@ const PAID = [
   ["no", "Signed and not charged:"],
 ] as const;
 
-function printFinding({ severity, check, resource, what, why, source, evidence, mend }: Finding): void {
+function printFinding({ severity, check, resource, what, why, source, evidence, fix }: Finding): void {
   const word = styleText(COLOURS[severity], severity.padEnd(INDENT - 1), { stream: process.stdout });
   console.log(`${word} ${styleText("bold", check, { stream: process.stdout })}  ${resource}`);
   console.log(block("", what));
   console.log(block("why", why));
   console.log(block("source", source));
   console.log(block("evidence", evidence));
-  console.log(`${block("mend", mend)}\n`);
+  console.log(`${block("fix", fix)}\n`);
 }
 
 /** What passed, and what was skipped for which reason: names alone, those who want more take JSON. */

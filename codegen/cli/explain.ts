@@ -6,10 +6,10 @@ import type { Mistake } from "../mistake.ts";
 const DESCRIBES_ONLY = "see what it needs there; a definition only describes, it opens and fetches nothing";
 
 /**
- * Says of an error that reading a file of the seller's has thrown where it is and how to mend it. No stack. `mend` is
+ * Says of an error that reading a file of the seller's has thrown where it is and how to fix it. No stack. `fix` is
  * said of what the file itself has thrown.
  */
-export function explain(error: unknown, file: string, mend = DESCRIBES_ONLY): Mistake {
+export function explain(error: unknown, file: string, fix = DESCRIBES_ONLY): Mistake {
   if (!(error instanceof Error)) {
     return mistake(file, undefined, `throws ${String(error)}`, "let it define the API and nothing else");
   }
@@ -26,19 +26,19 @@ export function explain(error: unknown, file: string, mend = DESCRIBES_ONLY): Mi
   if (error instanceof SyntaxError) {
     // Node writes the place of a syntax error in the first line of the stack.
     const [, place = file, line] = /^(?:(.+):(\d+)\n)?/.exec(error.stack ?? "") ?? [];
-    return mistake(place, line, error.message, mendOf(error.message, code));
+    return mistake(place, line, error.message, fixOf(error.message, code));
   }
   const { place, line } = frameOf(error.stack ?? "", file);
-  return mistake(place, line, error.message || error.name, mend);
+  return mistake(place, line, error.message || error.name, fix);
 }
 
-function mistake(file: string, line: string | number | undefined, problem: string, mend: string): Mistake {
+function mistake(file: string, line: string | number | undefined, problem: string, fix: string): Mistake {
   const path = file.startsWith("file:") ? fileURLToPath(file) : file;
   const place = relative(process.cwd(), path) || path;
-  return { path: line === undefined ? place : `${place}:${line}`, problem, mend, severity: "error" };
+  return { path: line === undefined ? place : `${place}:${line}`, problem, fix, severity: "error" };
 }
 
-function mendOf(message: string, code: string | undefined): string {
+function fixOf(message: string, code: string | undefined): string {
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return "Node.js only removes types: use an object or a union instead of enum, namespace or parameter property";
   }
@@ -55,11 +55,11 @@ function missing(message: string, file: string): Mistake {
   const written = kind === "package" ? name : undefined;
   const line = lineOf(from, written ?? name.split("/").at(-1) ?? name);
   const problem = `cannot find ${kind === "package" ? `the package "${name}"` : relative(process.cwd(), name)}`;
-  const mend =
+  const fix =
     written === undefined
       ? 'check the path; it is written with its extension, ".ts"'
       : `npm install ${written}`;
-  return mistake(from, line, problem, mend);
+  return mistake(from, line, problem, fix);
 }
 
 /** The first line of a file that holds `text` in an import. */

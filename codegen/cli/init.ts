@@ -121,7 +121,7 @@ function checkManifest(text: string | undefined, folder: string): void {
   try {
     ({ type } = JSON.parse(text) as { readonly type?: unknown });
   } catch {
-    throw new CommandError("package.json is no JSON. Mend it first.", 1);
+    throw new CommandError("package.json is no JSON. Fix it first.", 1);
   }
   if (type === "module") return;
   // `npm init` writes "commonjs" for a folder in which there is nothing yet.

@@ -24,8 +24,8 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
   });
   // What a definition prints is for people; standard output may be read by a program.
   worker.stdout.pipe(process.stderr, { end: false });
-  const failed = (problem: string, mend: string): Answer => ({
-    compilation: { mistakes: [{ path: question.source, problem, mend, severity: "error" }], advice: [] },
+  const failed = (problem: string, fix: string): Answer => ({
+    compilation: { mistakes: [{ path: question.source, problem, fix, severity: "error" }], advice: [] },
     files: [question.file],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";

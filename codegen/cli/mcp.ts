@@ -3,13 +3,13 @@ import { evmPayer } from "../../src/client/evm.ts";
 import { createBuyer } from "../../src/mcp/buyer.ts";
 import { ownTools } from "../../src/mcp/own-tools.ts";
 import type { Offer } from "../../src/mcp/protocol.ts";
-import type { Gate } from "../../src/observe/gate.ts";
+import type { BearerCheck } from "../../src/telemetry/bearer.ts";
 import { emitTools } from "../emit/tools.ts";
 import { unknownFields } from "./call-input.ts";
 import { CommandError, type Context } from "./command.ts";
 import { counted, sayNote } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
-import { WALLET_MEND, walletFromEnvironment } from "./wallet.ts";
+import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
 
 export interface McpOptions {
   /** What is served: as every command is told of an API. */
@@ -36,7 +36,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const total = usdOf("--budget", options.budget);
   const perCall = options.maxPerCall === undefined ? undefined : usdOf("--max-per-call", options.maxPerCall);
   const port = portOf(options.http);
-  const gate = await gateOf(options, port);
+  const bearer = await bearerOf(options, port);
   const account = await walletFromEnvironment();
   const { model, baseUrl } = await readSeller(options.source, options.baseUrl, context);
   const tools = emitTools(model);
@@ -49,8 +49,8 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   };
   const buyer = createBuyer({
     client,
-    mends: {
-      noPayer: `Whoever runs this server can mend that. ${WALLET_MEND}`,
+    fixes: {
+      noPayer: `Whoever runs this server can fix that. ${WALLET_FIX}`,
       overCeiling: "Whoever runs this server can allow more by --max-per-call.",
       overBudget: "Whoever runs this server can start it anew with a higher --budget.",
     },
@@ -71,10 +71,10 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const limits = `at most $${total} in all${perCall === undefined ? "" : `, $${perCall} a call`}`;
   const purse =
     account === undefined
-      ? `No wallet: only what is free can be called. ${WALLET_MEND}`
+      ? `No wallet: only what is free can be called. ${WALLET_FIX}`
       : `${account.address} pays ${limits}.`;
   const open =
-    port === undefined || gate !== undefined || account === undefined
+    port === undefined || bearer !== undefined || account === undefined
       ? ""
       : ` Everyone on this machine can call them; with ${TOKEN} set, only who sends that token.`;
   const introduce = (where: string): void =>
@@ -89,7 +89,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     introduce("standard input and output");
     return overStdio(offer, stopped);
   }
-  return overHttp(offer, port, gate, options, introduce, stopped);
+  return overHttp(offer, port, bearer, options, introduce, stopped);
 }
 
 async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> {
@@ -109,7 +109,7 @@ async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> 
 async function overHttp(
   offer: Offer,
   port: number,
-  gate: Gate | undefined,
+  bearer: BearerCheck | undefined,
   { host, allowHost = [] }: McpOptions,
   introduce: (where: string) => void,
   stopped: Promise<void>,
@@ -117,12 +117,12 @@ async function overHttp(
   const [{ openHttp }, { createMcpHttp, MCP_PATH }, { listen }] = await Promise.all([
     import("../../src/mcp/protocol.ts"),
     import("../../src/mcp/http.ts"),
-    import("../../src/node/index.ts"),
+    import("../../src/runtime/index.ts"),
   ]);
   const hosts = isEverywhere(host) ? allowHost : [...allowHost, host];
   const http = createMcpHttp({
     hosts,
-    ...(gate === undefined ? {} : { admits: gate.admits }),
+    ...(bearer === undefined ? {} : { admits: bearer.admits }),
     open: (events) => openHttp(offer, events),
   });
   const listening = await listen(http, { port, hostname: host, signals: false }).catch((error: unknown) => {
@@ -148,10 +148,10 @@ function portOf(http: string | true | undefined): number | undefined {
  * Who may call over HTTP: whoever knows the token, or, without one, whoever is on this machine.
  * @throws CommandError when the token is too short to be one, or missing where strangers may call
  */
-async function gateOf(
+async function bearerOf(
   { host, token: named }: McpOptions,
   port: number | undefined,
-): Promise<Gate | undefined> {
+): Promise<BearerCheck | undefined> {
   if (port === undefined) {
     if (named === undefined) return undefined;
     throw new CommandError("--token is what callers over HTTP send. Add --http, or leave it out.", 2);
@@ -161,24 +161,24 @@ async function gateOf(
   if (token === undefined) {
     if (isLoopback(host)) return undefined;
     throw new CommandError(
-      `Whoever reaches ${host} could call these tools, and spend from the wallet. ${TOKEN_MEND}, or leave out --host.`,
+      `Whoever reaches ${host} could call these tools, and spend from the wallet. ${TOKEN_FIX}, or leave out --host.`,
       2,
     );
   }
   if (!/^[\x21-\x7e]{16,}$/.test(token)) {
     throw new CommandError(
-      `The token must have at least 16 characters, none of them a space. ${TOKEN_MEND}.`,
+      `The token must have at least 16 characters, none of them a space. ${TOKEN_FIX}.`,
       2,
     );
   }
-  const { createGate } = await import("../../src/observe/gate.ts");
-  return createGate(token, TOKEN);
+  const { createBearerCheck } = await import("../../src/telemetry/bearer.ts");
+  return createBearerCheck(token, TOKEN);
 }
 
-const TOKEN_MEND = `Make one with \`openssl rand -hex 24\`, and set ${TOKEN} to it`;
+const TOKEN_FIX = `Make one with \`openssl rand -hex 24\`, and set ${TOKEN} to it`;
 
 async function savedIn(folder: string) {
-  const { fileCalls } = await import("../../src/node/calls.ts");
+  const { fileCalls } = await import("../../src/runtime/calls.ts");
   return fileCalls(folder);
 }
 

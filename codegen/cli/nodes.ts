@@ -1,5 +1,5 @@
 import { type ChainRecord, type Evidence, rpcRecord } from "../../src/ledger/evidence.ts";
-import type { Network } from "../../src/wire/index.ts";
+import type { Network } from "../../src/protocol/index.ts";
 import { CommandError } from "./command.ts";
 
 /** How a command is told where it can read a chain. */

@@ -1,5 +1,5 @@
 import type { Decision, Resolved, ResolveOptions } from "../../src/ledger/resolve.ts";
-import { pinoLogger } from "../../src/observe/log.ts";
+import { pinoLogger } from "../../src/telemetry/log.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { CommandError } from "./command.ts";
 import { chainOf, evidenceText } from "./nodes.ts";

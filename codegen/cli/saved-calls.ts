@@ -18,7 +18,7 @@ export interface KeptCalls {
 
 /** @throws CommandError when they cannot be read: one of them may hold a payment for the very call that is asked for */
 export async function keptCalls(folder: string = defaultFolder()): Promise<KeptCalls> {
-  const { fileCalls } = await import("../../src/node/calls.ts");
+  const { fileCalls } = await import("../../src/runtime/calls.ts");
   const calls = fileCalls(folder);
   try {
     return { calls, list: (await calls.list()).filter(({ ended }) => !ended) };

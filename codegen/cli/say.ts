@@ -4,14 +4,14 @@ import type { Stale } from "./write.ts";
 
 /** What the command says. Colours only on a terminal, and not where NO_COLOR is set. */
 
-/** Prints mistakes to standard error: place and problem in one line, the mend in the next. */
+/** Prints mistakes to standard error: place and problem in one line, the fix in the next. */
 export function sayMistakes(mistakes: readonly Mistake[]): void {
-  for (const { path, problem, mend, severity } of mistakes) {
+  for (const { path, problem, fix, severity } of mistakes) {
     const colour = severity === "error" ? "red" : "yellow";
     const word = styleText(colour, severity, { stream: process.stderr });
     const place = path === "" ? "" : `  ${styleText("bold", path, { stream: process.stderr })}`;
     console.error(`${word}${place}  ${problem}`);
-    console.error(`${" ".repeat(severity.length)}  mend: ${mend}`);
+    console.error(`${" ".repeat(severity.length)}  fix: ${fix}`);
   }
 }
 
@@ -51,8 +51,8 @@ function sayDiff(diff: string): void {
   }
 }
 
-/** Prints how files differ from what they should be, all but those that are built, and the command that mends them. */
-export async function sayStale(stale: readonly Stale[], mend: string): Promise<void> {
+/** Prints how files differ from what they should be, all but those that are built, and the command that fixes them. */
+export async function sayStale(stale: readonly Stale[], fix: string): Promise<void> {
   const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
   const headerOptions = FILE_HEADERS_ONLY;
   for (const { path, text, before } of stale) {
@@ -62,7 +62,7 @@ export async function sayStale(stale: readonly Stale[], mend: string): Promise<v
       createTwoFilesPatch(was, `b/${path}`, before ?? "", text, undefined, undefined, { headerOptions }),
     );
   }
-  sayError(`Stale: ${stale.map(({ path }) => path).join(", ")}. Run \`${mend}\`.`);
+  sayError(`Stale: ${stale.map(({ path }) => path).join(", ")}. Run \`${fix}\`.`);
 }
 
 /** `1 file`, `2 files`. */

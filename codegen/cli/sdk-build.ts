@@ -15,7 +15,7 @@ import { writeFiles } from "./write.ts";
  * @throws CommandError when it cannot be built.
  */
 export async function buildSdk(
-  room: string,
+  workspace: string,
   sources: readonly GeneratedFile[],
   name: string,
   signal: AbortSignal,
@@ -26,15 +26,15 @@ export async function buildSdk(
   }
   const typescript = folderOf("typescript");
   const tsup = folderOf("tsup");
-  await writeFiles(room, [...sources, ...settings()]);
-  await mkdir(join(room, "node_modules"));
+  await writeFiles(workspace, [...sources, ...settings()]);
+  await mkdir(join(workspace, "node_modules"));
   // By a name without node_modules in it: what comes from there is taken for a dependency, and left out of the types.
-  await symlink(runtime, join(room, "runtime"), "junction");
-  await symlink(typescript, join(room, "node_modules/typescript"), "junction");
-  await writeFile(join(room, "typescript.mjs"), chooseTypescript(join(typescript, "lib/typescript.js")));
+  await symlink(runtime, join(workspace, "runtime"), "junction");
+  await symlink(typescript, join(workspace, "node_modules/typescript"), "junction");
+  await writeFile(join(workspace, "typescript.mjs"), chooseTypescript(join(typescript, "lib/typescript.js")));
   const run = [join(tsup, "dist/cli-default.js"), "--silent"];
   try {
-    const options = { cwd: room, signal, env: { ...process.env, NO_COLOR: "1" } };
+    const options = { cwd: workspace, signal, env: { ...process.env, NO_COLOR: "1" } };
     await promisify(execFile)(process.execPath, ["--import", "./typescript.mjs", ...run], options);
   } catch (error) {
     if (signal.aborted) throw new CommandError("Interrupted. Nothing was written.", stopCode(signal));
@@ -43,8 +43,8 @@ export async function buildSdk(
       cause: error,
     });
   }
-  const dist = join(room, "dist");
-  await finish(dist, room, name);
+  const dist = join(workspace, "dist");
+  await finish(dist, workspace, name);
   return dist;
 }
 
@@ -109,11 +109,11 @@ registerHooks({
 }
 
 /** Makes what was built the same wherever it was built, and adds the licenses of what is in it. */
-async function finish(dist: string, room: string, name: string): Promise<void> {
+async function finish(dist: string, workspace: string, name: string): Promise<void> {
   const metafile = join(dist, "metafile-esm.json");
   const { inputs } = JSON.parse(await readFile(metafile, "utf8")) as { inputs: Record<string, unknown> };
   await rm(metafile);
-  const licenses = await licensesOf(Object.keys(inputs).map((path) => join(room, path)));
+  const licenses = await licensesOf(Object.keys(inputs).map((path) => join(workspace, path)));
   const names = plainNames(await readdir(dist));
   for (const [file, plain] of names) {
     let text = await readFile(join(dist, file), "utf8");

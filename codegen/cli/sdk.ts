@@ -35,11 +35,15 @@ export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSign
   if (flags.check) return checkSdk(source.model, options, flags, signal);
   if (!flags.force) await checkOwn(flags.out);
   // Beside the folder, so that what is made can be moved into it.
-  const room = `${flags.out}.${process.pid}.tmp`;
+  const workspace = `${flags.out}.${process.pid}.tmp`;
   try {
-    await putInPlace(await makeIn(room, source.model, options, signal), flags.out, join(room, "before"));
+    await putInPlace(
+      await makeIn(workspace, source.model, options, signal),
+      flags.out,
+      join(workspace, "before"),
+    );
   } finally {
-    await leave(room);
+    await leave(workspace);
   }
   const missing = missingOf(options, flags.out);
   const size = await sizeOf(join(flags.out, "dist"));
@@ -55,9 +59,9 @@ async function checkSdk(
   { out }: SdkFlags,
   signal: AbortSignal,
 ): Promise<0 | 1> {
-  const room = await mkdtemp(join(tmpdir(), "resource402-sdk-"));
+  const workspace = await mkdtemp(join(tmpdir(), "resource402-sdk-"));
   try {
-    const made = await filesOf(await makeIn(room, model, options, signal));
+    const made = await filesOf(await makeIn(workspace, model, options, signal));
     const names = new Set(made.map(({ path }) => path));
     // What is made takes the place of the whole folder `dist`: a file too many is not up to date either.
     const more = (await filesOf(out)).filter(({ path }) => !names.has(path));
@@ -67,29 +71,29 @@ async function checkSdk(
     else await sayStale(stale, SDK_MARK);
     return stale.length === 0 ? 0 : 1;
   } finally {
-    await leave(room);
+    await leave(workspace);
   }
 }
 
 /** Makes a package in a folder for that alone. Returns where in it the package is. */
 async function makeIn(
-  room: string,
+  workspace: string,
   model: ApiModel,
   options: SdkOptions,
   signal: AbortSignal,
 ): Promise<string> {
   sayProgress("Building …");
   const { files, sources } = await emitSdk(model, options);
-  const built = await buildSdk(join(room, "build"), sources, options.name, signal);
-  const made = join(room, "made");
+  const built = await buildSdk(join(workspace, "build"), sources, options.name, signal);
+  const made = join(workspace, "made");
   await writeFiles(made, files);
   await rename(built, join(made, "dist"));
   return made;
 }
 
-async function leave(room: string): Promise<void> {
+async function leave(workspace: string): Promise<void> {
   sayProgress("");
-  await rm(room, { recursive: true, force: true });
+  await rm(workspace, { recursive: true, force: true });
 }
 
 /** Those files of a package that the command writes, as far as they are there. */

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { durationText, parseDuration } from "../../schema/duration.ts";
-import { type Figures, type ResourceFigures, readFigures } from "../../src/store/figures.ts";
+import { type ResourceStats, readStats, type Stats } from "../../src/store/stats.ts";
 import type { Store } from "../../src/store/store.ts";
 import { counted, sayDone, sayError, sayWarning } from "./say.ts";
 import { withStore } from "./store.ts";
@@ -32,11 +32,11 @@ export async function printStats(options: StatsOptions, signal: AbortSignal): Pr
   }
   return withStore(options.store, async (store) => {
     if (options.json) {
-      console.log(JSON.stringify(published(await figuresOf(store, ms)), undefined, 2));
+      console.log(JSON.stringify(published(await statsOf(store, ms)), undefined, 2));
       return 0;
     }
     do {
-      const text = page(await figuresOf(store, ms), ms, options.store);
+      const text = page(await statsOf(store, ms), ms, options.store);
       // In place on a terminal; one below the other in a file.
       if (options.watch && process.stdout.isTTY) process.stdout.write("\u001b[H\u001b[2J\u001b[3J");
       text();
@@ -46,14 +46,14 @@ export async function printStats(options: StatsOptions, signal: AbortSignal): Pr
   });
 }
 
-function figuresOf(store: Store, ms: number): Promise<Figures> {
-  return readFigures(store, [], { ms, bucketMs: Math.max(1, Math.ceil(ms / STEPS)) }, Date.now());
+function statsOf(store: Store, ms: number): Promise<Stats> {
+  return readStats(store, [], { ms, bucketMs: Math.max(1, Math.ceil(ms / STEPS)) }, Date.now());
 }
 
 /** The figures in words, as a function that prints them: so that nothing is seen while they are counted. */
-function page(figures: Figures, ms: number, store: string): () => void {
-  const resources = [...figures.resources].sort((a, b) => sum(b.calls) - sum(a.calls) || order(a, b));
-  const { refunds } = figures;
+function page(stats: Stats, ms: number, store: string): () => void {
+  const resources = [...stats.resources].sort((a, b) => sum(b.calls) - sum(a.calls) || order(a, b));
+  const { refunds } = stats;
   const owed = refunds.filter(({ state }) => state === "owed");
   const rows = resources.map((one) => [one.resource, ...cells(one, refunds), sparkline(one.calls)]);
   if (resources.length > 1) {
@@ -66,7 +66,7 @@ function page(figures: Figures, ms: number, store: string): () => void {
       console.log(`The last ${durationText(ms)}, until ${time(Date.now())} UTC\n`);
       console.log(tableOf(HEAD, rows, NUMBERS));
     }
-    const failures = [...figures.failures].sort((a, b) => b.jobs - a.jobs);
+    const failures = [...stats.failures].sort((a, b) => b.jobs - a.jobs);
     if (failures.length > 0) {
       console.log(
         `\nFailed jobs: ${failures.map((one) => `${one.resource} ${one.code} ${one.jobs}×`).join(", ")}`,
@@ -79,9 +79,9 @@ function page(figures: Figures, ms: number, store: string): () => void {
       );
       sayWarning(`\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${quoted(store)}`);
     }
-    if (figures.unknown > 0) {
+    if (stats.unknown > 0) {
       sayWarning(
-        `\n${counted(figures.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${quoted(store)}`,
+        `\n${counted(stats.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${quoted(store)}`,
       );
     }
   };
@@ -102,9 +102,9 @@ const HEAD = [
 ];
 const NUMBERS = HEAD.slice(1, -1);
 
-type Sums = Omit<ResourceFigures, "resource"> & { readonly resource?: string };
+type Sums = Omit<ResourceStats, "resource"> & { readonly resource?: string };
 
-function cells(one: Sums, refunds: Figures["refunds"]): string[] {
+function cells(one: Sums, refunds: Stats["refunds"]): string[] {
   const done = sum(one.good) + sum(one.bad);
   const own = refunds.filter(({ resource }) => one.resource === undefined || resource === one.resource);
   const sumOf = (state: "owed" | "paid"): string => {
@@ -124,7 +124,7 @@ function cells(one: Sums, refunds: Figures["refunds"]): string[] {
   ];
 }
 
-function together(resources: readonly ResourceFigures[]): Sums {
+function together(resources: readonly ResourceStats[]): Sums {
   const add = (name: "calls" | "revenue" | "good" | "bad" | "ms"): number[] =>
     (resources[0]?.[name] ?? []).map((_, step) => sum(resources.map((one) => one[name][step] ?? 0)));
   const total = (name: "paid" | "cancelled" | "queued" | "running" | "unpaid"): number =>
@@ -145,11 +145,11 @@ function together(resources: readonly ResourceFigures[]): Sums {
 }
 
 /** For programs: sums beside the steps, so that nobody has to add. */
-function published(figures: Figures): object {
+function published(stats: Stats): object {
   return {
-    from: new Date(figures.from).toISOString(),
-    stepMs: figures.bucketMs,
-    resources: figures.resources.map((one) => ({
+    from: new Date(stats.from).toISOString(),
+    stepMs: stats.bucketMs,
+    resources: stats.resources.map((one) => ({
       resource: one.resource,
       calls: sum(one.calls),
       paid: one.paid,
@@ -158,25 +158,25 @@ function published(figures: Figures): object {
       cancelled: one.cancelled,
       meanMs: sum(one.good) + sum(one.bad) > 0 ? sum(one.ms) / (sum(one.good) + sum(one.bad)) : null,
       revenueUsd: sum(one.revenue) / 1e6,
-      refunded: refundedOf(one.resource, figures.refunds),
+      refunded: refundedOf(one.resource, stats.refunds),
       running: one.running,
       queued: one.queued,
       awaitingPayment: one.unpaid,
       callsOverTime: one.calls,
     })),
-    failures: figures.failures,
-    refunds: figures.refunds.map(({ value, ...refund }) => ({ ...refund, amount: value / 1e6 })),
-    unknownSettlements: figures.unknown,
+    failures: stats.failures,
+    refunds: stats.refunds.map(({ value, ...refund }) => ({ ...refund, amount: value / 1e6 })),
+    unknownSettlements: stats.unknown,
   };
 }
 
 /** What has been given back of the revenue, by currency. */
-function refundedOf(resource: string, refunds: Figures["refunds"]): Readonly<Record<string, number>> {
+function refundedOf(resource: string, refunds: Stats["refunds"]): Readonly<Record<string, number>> {
   const paid = refunds.filter((refund) => refund.resource === resource && refund.state === "paid");
   return Object.fromEntries(paid.map(({ currency, value }) => [currency, value / 1e6]));
 }
 
-function money(refunds: Figures["refunds"]): string {
+function money(refunds: Stats["refunds"]): string {
   const totals = new Map<string, number>();
   for (const { currency, value } of refunds) totals.set(currency, (totals.get(currency) ?? 0) + value);
   return Array.from(totals, ([currency, value]) => {
@@ -203,6 +203,6 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function order(a: ResourceFigures, b: ResourceFigures): number {
+function order(a: ResourceStats, b: ResourceStats): number {
   return a.resource < b.resource ? -1 : 1;
 }

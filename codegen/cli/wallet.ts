@@ -5,7 +5,7 @@ import { CommandError } from "./command.ts";
 const WALLET_KEY = "RESOURCE402_WALLET_KEY";
 
 /** What to do where a payment needs a wallet and there is none. */
-export const WALLET_MEND = `Set ${WALLET_KEY} to the private key of an account that holds the token; it needs no gas.`;
+export const WALLET_FIX = `Set ${WALLET_KEY} to the private key of an account that holds the token; it needs no gas.`;
 
 /**
  * The account that pays, when the environment names one.

@@ -2,7 +2,7 @@ import { pascalCase } from "../check/names.ts";
 import type { Report } from "../mistake.ts";
 import { compareText, type JsonSchema, refName, refTo, type Schemas } from "../model.ts";
 import type { Conversion, Face } from "./json-schema.ts";
-import { mapChildren, tidy } from "./tidy.ts";
+import { mapChildren, normalize } from "./normalize.ts";
 
 /** Turns schemas that point into themselves into components that point at each other by name. */
 export interface Components {
@@ -64,12 +64,12 @@ export function createComponents(report: Report): Components {
       const uses = new Set<string>();
       const clean = (node: JsonSchema, trail: string): JsonSchema => {
         if (node.$ref === undefined) {
-          return mapChildren(tidy(node), (child, property = "") =>
+          return mapChildren(normalize(node), (child, property = "") =>
             clean(child, trail + pascalCase(property)),
           );
         }
         // At the root of a schema whose author named it, its library's `$defs` stand beside the reference.
-        const { $ref = node.$ref, ...beside } = tidy(node);
+        const { $ref = node.$ref, ...beside } = normalize(node);
         const target = at(root, $ref);
         const known = named.get($ref);
         if (known === undefined && !isRecursive(root, $ref, named)) {
@@ -109,12 +109,12 @@ export function createComponents(report: Report): Components {
     }
 
     const needed = new Set<string>();
-    const visit = (name: string): void => {
+    const onPlace = (name: string): void => {
       if (needed.has(name)) return;
       needed.add(name);
-      for (const key of named.get(name)?.uses ?? []) visit(finalName(key));
+      for (const key of named.get(name)?.uses ?? []) onPlace(finalName(key));
     };
-    published.forEach(visit);
+    published.forEach(onPlace);
     const sorted = [...named].sort(([a], [b]) => compareText(a, b));
     const pick = (isPublished: boolean): Schemas =>
       Object.fromEntries(
@@ -169,7 +169,7 @@ function isRecursive(root: JsonSchema, pointer: string, named: ReadonlyMap<strin
 function refsIn(node: JsonSchema): string[] {
   if (node.$ref !== undefined) return [node.$ref];
   const refs: string[] = [];
-  mapChildren(tidy(node), (child) => {
+  mapChildren(normalize(node), (child) => {
     refs.push(...refsIn(child));
     return child;
   });

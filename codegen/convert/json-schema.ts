@@ -22,7 +22,7 @@ interface Gap {
   /** Dotted, relative to the schema; empty for the schema as a whole. */
   readonly path: string;
   readonly problem: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** Converts one face of a schema, whatever library it comes from. Never throws. */
@@ -46,8 +46,8 @@ export async function toJsonSchema(schema: Schema, face: Face): Promise<Conversi
   }
 }
 
-function impossible(problem: string, mend: string): Conversion {
-  return { schema: {}, gaps: [{ path: "", problem, mend }], volatile: [], shared: [], oneFaced: false };
+function impossible(problem: string, fix: string): Conversion {
+  return { schema: {}, gaps: [{ path: "", problem, fix }], volatile: [], shared: [], oneFaced: false };
 }
 
 const UNREPRESENTABLE: Readonly<Record<string, string>> = {
@@ -67,8 +67,8 @@ const UNREPRESENTABLE: Readonly<Record<string, string>> = {
 
 function gapAt(pointer: readonly PropertyKey[], kind: string): Gap {
   const what = kind === "transform" ? "the result of a transform" : `z.${kind}()`;
-  const mend = UNREPRESENTABLE[kind] ?? "use a schema of plain JSON values";
-  return { path: dotted(pointer), problem: `${what} cannot be written as JSON Schema`, mend };
+  const fix = UNREPRESENTABLE[kind] ?? "use a schema of plain JSON values";
+  return { path: dotted(pointer), problem: `${what} cannot be written as JSON Schema`, fix };
 }
 
 /** `properties/tags/items` as people write it: `tags[]`. */

@@ -39,7 +39,7 @@ export interface Seen {
 export function walk(
   schemas: Schemas,
   schema: JsonSchema,
-  visit: (place: Place) => unknown,
+  onPlace: (place: Place) => unknown,
   seen: Seen = new Set<string>(),
   path = "",
   within: readonly Variant[] = [],
@@ -52,12 +52,12 @@ export function walk(
   }
   const own = resolve(schemas, schema);
   const enter = (child: JsonSchema | boolean | undefined, at: string, inside = within): void => {
-    if (typeof child === "object") walk(schemas, child, visit, known, at, inside);
+    if (typeof child === "object") walk(schemas, child, onPlace, known, at, inside);
   };
   for (const [name, member] of Object.entries(own.properties ?? {})) {
     const at = path === "" ? name : `${path}.${name}`;
     const required = own.required?.includes(name) ?? false;
-    if (visit({ path: at, name, schema: member, required, within }) !== false) enter(member, at);
+    if (onPlace({ path: at, name, schema: member, required, within }) !== false) enter(member, at);
   }
   enter(own.items, `${path}[]`);
   for (const [index, item] of (own.prefixItems ?? []).entries()) enter(item, `${path}[${index}]`);

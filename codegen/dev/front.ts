@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { HEADERS } from "../../src/wire/headers.ts";
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, type Problem, problemType } from "../../src/wire/problem.ts";
+import { HEADERS } from "../../src/protocol/headers.ts";
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type Problem, problemType } from "../../src/protocol/problem.ts";
 
 /** The public port. It stays open while the seller's process behind it comes and goes, so that no request is refused. */
 export interface Front {

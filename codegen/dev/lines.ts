@@ -1,5 +1,5 @@
 import { inspect, styleText } from "node:util";
-import type { Logger } from "../../src/observe/log.ts";
+import type { Logger } from "../../src/telemetry/log.ts";
 
 type Colour = Parameters<typeof styleText>[0];
 type Fields = Readonly<Record<string, unknown>>;

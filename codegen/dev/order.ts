@@ -23,7 +23,7 @@ export interface SellerOrder {
 }
 
 /** What a process says once: that it listens, or why it cannot. Either way with the files that it is made of. */
-export type SellerNews = { readonly files: readonly string[] } & (
+export type SellerMessage = { readonly files: readonly string[] } & (
   | { readonly port: number }
   | { readonly mistake: Mistake }
 );

@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Mistake } from "../mistake.ts";
-import { SELLER_COMMAND, type SellerEnd, type SellerNews, type SellerOrder } from "./order.ts";
+import { SELLER_COMMAND, type SellerEnd, type SellerMessage, type SellerOrder } from "./order.ts";
 
 /** A seller's code, running in a process of its own. */
 export interface SellerProcess {
@@ -48,19 +48,19 @@ export async function startSeller(entry: URL, order: SellerOrder, signal: AbortS
   signal.addEventListener("abort", kill);
 
   const place = order.server ?? "the handlers";
-  const failed = (problem: string, mend: string): SellerNews => ({
+  const failed = (problem: string, fix: string): SellerMessage => ({
     files: [],
-    mistake: { path: place, problem, mend, severity: "error" },
+    mistake: { path: place, problem, fix, severity: "error" },
   });
   let late: NodeJS.Timeout | undefined;
-  const news = await Promise.race([
-    new Promise<SellerNews>((resolve) => {
-      child.once("message", (message) => resolve(message as SellerNews));
+  const sent = await Promise.race([
+    new Promise<SellerMessage>((resolve) => {
+      child.once("message", (message) => resolve(message as SellerMessage));
       // An error is told by `ended`.
       child.send(order, () => {});
     }),
     ended.then((how) => failed(`ends before it listens (${how})`, "let no import end the process")),
-    new Promise<SellerNews>((resolve) => {
+    new Promise<SellerMessage>((resolve) => {
       late = setTimeout(() => {
         resolve(failed("has not listened within 30 seconds", "let imports do no more than set things up"));
       }, PATIENCE_MS);
@@ -76,8 +76,8 @@ export async function startSeller(entry: URL, order: SellerOrder, signal: AbortS
     clearTimeout(forced);
   }
 
-  if ("port" in news) return { outcome: { port: news.port, ended, end, kill }, files: news.files };
+  if ("port" in sent) return { outcome: { port: sent.port, ended, end, kill }, files: sent.files };
   kill();
   await ended;
-  return { outcome: news.mistake, files: news.files };
+  return { outcome: sent.mistake, files: sent.files };
 }

@@ -3,16 +3,16 @@ import { registerHooks } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { privateKeyToAccount } from "viem/accounts";
-import { listen } from "../../src/node/index.ts";
+import { listen } from "../../src/runtime/index.ts";
 import { DEV_MARK } from "../../src/server/generated.ts";
 import type { PaymentOptions } from "../../src/server/options.ts";
 import type { Server } from "../../src/server/serve.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 import type { Mistake } from "../mistake.ts";
 import { createLines } from "./lines.ts";
-import type { SellerEnd, SellerNews, SellerOrder } from "./order.ts";
+import type { SellerEnd, SellerMessage, SellerOrder } from "./order.ts";
 
-/** Says of an error where it is and how to mend it. */
+/** Says of an error where it is and how to fix it. */
 export type Explain = (error: unknown, file: string) => Mistake;
 
 /**
@@ -26,7 +26,7 @@ export async function sell(explain: Explain): Promise<void> {
   const order = await new Promise<SellerOrder>((resolve) => process.once("message", resolve));
   const files = imported();
   Object.assign(globalThis, { [DEV_MARK]: true });
-  const tell = (news: SellerNews): void => void process.send?.(news);
+  const tell = (sent: SellerMessage): void => void process.send?.(sent);
   try {
     const server = await open(order);
     const { port, close } = await listen(server, { port: 0, hostname: "127.0.0.1", signals: false });
@@ -81,19 +81,19 @@ function mistakeOf(error: unknown, { server, folder }: SellerOrder, explain: Exp
   const handlers = relative(dirname(file), join(folder, "handlers")).split(sep).join("/");
   const from = handlers.startsWith(".") ? handlers : `./${handlers}`;
   const imports = names.map((name) => `import { ${name} } from "${from}/${name}.ts";`).join(" ");
-  return { ...mistake, mend: `add ${names.join(", ")} to handlers in ${placeOf(file)}, with ${imports}` };
+  return { ...mistake, fix: `add ${names.join(", ")} to handlers in ${placeOf(file)}, with ${imports}` };
 }
 
 type Module = Readonly<Record<string, unknown>>;
 
 async function load(file: string): Promise<Module> {
   if (!existsSync(file)) {
-    const mend = file.endsWith(".gen.ts")
+    const fix = file.endsWith(".gen.ts")
       ? "write it again: resource402 generate"
       : file.includes(join("handlers", "/"))
         ? "restore it, or run `resource402 generate`, which writes a stub"
         : "restore it, or name another by --server";
-    throw new SellerMistake(file, "is not there", mend);
+    throw new SellerMistake(file, "is not there", fix);
   }
   return (await import(pathToFileURL(file).href)) as Module;
 }
@@ -108,9 +108,9 @@ function memberOf(module: Module, file: string, name: string): (...args: unknown
 class SellerMistake extends Error {
   readonly mistake: Mistake;
 
-  constructor(file: string, problem: string, mend: string) {
+  constructor(file: string, problem: string, fix: string) {
     super(`${file} ${problem}`);
-    this.mistake = { path: placeOf(file), problem, mend, severity: "error" };
+    this.mistake = { path: placeOf(file), problem, fix, severity: "error" };
   }
 }
 

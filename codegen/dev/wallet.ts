@@ -1,6 +1,6 @@
 import { evmPayer } from "../../src/client/evm.ts";
 import { type ClientEvent, connect, isResourceError } from "../../src/client/index.ts";
-import type { EvmAccount } from "../../src/wire/transfer.ts";
+import type { EvmAccount } from "../../src/protocol/transfer.ts";
 import { callDefinition } from "../call-definition.ts";
 import type { ApiModel } from "../model.ts";
 

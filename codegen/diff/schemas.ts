@@ -5,7 +5,7 @@ import { compareLimits, LIMITS, type Shift } from "./limits.ts";
 import { alikeness, closest, pairUp } from "./renames.ts";
 import { isWord, type Node, shapeOf, tagsOf, takes } from "./shape.ts";
 
-/** Buyers write what goes in and read what comes out: what is a mend for one is a break for the other. */
+/** Buyers write what goes in and read what comes out: what is a fix for one is a break for the other. */
 export type Direction = "input" | "output";
 
 export interface Sides {
@@ -23,7 +23,7 @@ export function compareSchemas(
 ): void {
   // Pairs of nodes that have been looked at: recursion ends, and what is shared is told once.
   const seen = new Map<JsonSchema, Set<JsonSchema>>();
-  visit(was, now, direction);
+  onPlace(was, now, direction);
 
   function isNew(was: JsonSchema, now: JsonSchema): boolean {
     const partners = seen.get(was) ?? new Set();
@@ -39,7 +39,7 @@ export function compareSchemas(
     tell(isWorse ? ifWorse : "addition", path, text);
   }
 
-  function visit(was: Node, now: Node, path: string): void {
+  function onPlace(was: Node, now: Node, path: string): void {
     if (typeof was === "object" && typeof now === "object" && !isNew(was, now)) return;
     const [a, b] = [shapeOf(sides.was, was), shapeOf(sides.now, now)];
     const pairs = closest(a.forms, b.forms, Number.MIN_VALUE, formLikeness);
@@ -119,9 +119,9 @@ export function compareSchemas(
   function compareLists(was: JsonSchema, now: JsonSchema, path: string): void {
     const [a, b] = [was.prefixItems ?? [], now.prefixItems ?? []];
     for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
-      visit(a[at] ?? was.items, b[at] ?? now.items, `${path}[${at}]`);
+      onPlace(a[at] ?? was.items, b[at] ?? now.items, `${path}[${at}]`);
     }
-    visit(was.items, now.items, `${path}[]`);
+    onPlace(was.items, now.items, `${path}[]`);
   }
 
   function compareObjects(was: JsonSchema, now: JsonSchema, path: string): void {
@@ -136,7 +136,7 @@ export function compareSchemas(
       const at = `${path}.${now.name}`;
       if (was.name !== now.name) tell("breaking", at, `was called ${was.name}`);
       compareMembers(was, now, at);
-      visit(was.schema, now.schema, at);
+      onPlace(was.schema, now.schema, at);
     }
     compareRest(was, now, path);
   }
@@ -175,10 +175,10 @@ export function compareSchemas(
           arrow(text(a), text(b)),
           direction === "input" ? "breaking" : "weaker",
         );
-    } else visit(a, b, `${path}.*`);
+    } else onPlace(a, b, `${path}.*`);
     if (was.propertyNames !== undefined || now.propertyNames !== undefined) {
       const any: JsonSchema = { type: "string" };
-      visit(was.propertyNames ?? any, now.propertyNames ?? any, `${path}.*`);
+      onPlace(was.propertyNames ?? any, now.propertyNames ?? any, `${path}.*`);
     }
   }
 

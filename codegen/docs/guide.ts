@@ -1,4 +1,4 @@
-import type { ProblemCode } from "../../src/wire/problem.ts";
+import type { ProblemCode } from "../../src/protocol/problem.ts";
 
 /** The parts of the reference that are the same for every API. Markdown. */
 

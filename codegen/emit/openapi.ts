@@ -1,4 +1,4 @@
-import { HEADERS } from "../../src/wire/headers.ts";
+import { HEADERS } from "../../src/protocol/headers.ts";
 import { JOB_PATH } from "../check/routes.ts";
 import { type ApiModel, compareText, type Json, type ResourceModel, refTo, type Schemas } from "../model.ts";
 import { type Example, examplesOf, named } from "../openapi/examples.ts";
@@ -188,17 +188,17 @@ function template(path: string): string {
 /** The components that the paths need, directly or not, sorted by name. */
 function used(paths: ReadonlyMap<string, Json>, components: Readonly<Record<string, Json>>): Json {
   const needed = new Set<string>();
-  const visit = (value: unknown): void => {
+  const onPlace = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     const { $ref } = value as { readonly $ref?: unknown };
     if (typeof $ref === "string" && !needed.has($ref)) {
       needed.add($ref);
       const [, , group = "", name = ""] = $ref.split("/");
-      visit(components[group]?.[name]);
+      onPlace(components[group]?.[name]);
     }
-    for (const member of Object.values(value)) visit(member);
+    for (const member of Object.values(value)) onPlace(member);
   };
-  for (const item of paths.values()) visit(item);
+  for (const item of paths.values()) onPlace(item);
   const groups = Object.entries(components).map(([group, members]): [string, object] => {
     const kept = Object.entries(members).filter(([name]) => needed.has(`#/components/${group}/${name}`));
     return [group, Object.fromEntries(kept.sort(([a], [b]) => compareText(a, b)))];

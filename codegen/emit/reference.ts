@@ -1,5 +1,5 @@
 import { durationText } from "../../schema/duration.ts";
-import { PROBLEMS, type ProblemCode } from "../../src/wire/problem.ts";
+import { PROBLEMS, type ProblemCode } from "../../src/protocol/problem.ts";
 import {
   CHARGED,
   ERRORS,

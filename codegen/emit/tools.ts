@@ -1,5 +1,5 @@
 import { type CallModel, callDefinition } from "../call-definition.ts";
-import { mapChildren } from "../convert/tidy.ts";
+import { mapChildren } from "../convert/normalize.ts";
 import { type ApiModel, type JsonSchema, type ResourceModel, refName, refTo, resolve } from "../model.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 

@@ -1,4 +1,4 @@
-import { HEADERS } from "../../src/wire/headers.ts";
+import { HEADERS } from "../../src/protocol/headers.ts";
 import { type Json, type JsonSchema, type ResourceModel, refTo } from "../model.ts";
 import { headers } from "../wire-answers.ts";
 

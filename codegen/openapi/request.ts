@@ -1,4 +1,4 @@
-import { mapChildren } from "../convert/tidy.ts";
+import { mapChildren } from "../convert/normalize.ts";
 import {
   type ApiModel,
   type Field,

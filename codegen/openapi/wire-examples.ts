@@ -1,6 +1,6 @@
-import { encodeHeader } from "../../src/wire/headers.ts";
-import type { PaymentState } from "../../src/wire/payment.ts";
-import { DECLARED_FAILURE_STATUS, PROBLEMS, problemType } from "../../src/wire/problem.ts";
+import { encodeHeader } from "../../src/protocol/headers.ts";
+import type { PaymentState } from "../../src/protocol/payment.ts";
+import { DECLARED_FAILURE_STATUS, PROBLEMS, problemType } from "../../src/protocol/problem.ts";
 import type { Json, ResourceModel } from "../model.ts";
 
 /** Examples of the documents of the wire. What they name is made up; the shapes are held to the schemas by a test. */

@@ -16,7 +16,7 @@ export function recordsOf(value: unknown): JsonRecord[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-/** A document that cannot be read, with the place and the mend. */
+/** A document that cannot be read, with the place and the fix. */
 export class DocumentError extends Error {
   override readonly name = "DocumentError";
 }

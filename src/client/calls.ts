@@ -1,5 +1,5 @@
 import { isUsd } from "../../schema/money.ts";
-import { isRecord, type PaymentRequirements, type Receipt } from "../wire/index.ts";
+import { isRecord, type PaymentRequirements, type Receipt } from "../protocol/index.ts";
 import type { Charged } from "./errors.ts";
 
 /** What tells one call from another. */

@@ -1,4 +1,4 @@
-import { isRecord, type PaymentState, type Receipt } from "../wire/index.ts";
+import { isRecord, type PaymentState, type Receipt } from "../protocol/index.ts";
 
 /** What went wrong, as one word to switch on. */
 export type ErrorCode =

@@ -1,8 +1,8 @@
-import { isRecord, type PaymentPayload, type PaymentRequired } from "../wire/index.ts";
-import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
+import { isRecord, type PaymentPayload, type PaymentRequired } from "../protocol/index.ts";
+import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
 import type { Payer } from "./pay.ts";
 
-export type { EvmAccount } from "../wire/transfer.ts";
+export type { EvmAccount } from "../protocol/transfer.ts";
 
 export interface EvmPayerOptions {
   /**

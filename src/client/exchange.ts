@@ -1,5 +1,5 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
-import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../wire/index.ts";
+import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
 import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
 import {
@@ -78,7 +78,7 @@ export type ClientEvent =
       readonly update: JobUpdate;
     };
 
-export interface ExchangeRoom {
+export interface ExchangeDeps {
   readonly baseUrl: string;
   readonly send: Send;
   readonly calls: Calls;
@@ -104,8 +104,8 @@ type Limits = Pick<PayOptions, "price" | "maxPrice" | "maxValidityMs" | "agreed"
 type New = Pick<SavedCall, "request" | "fingerprint" | "isKeyRandom" | "earlier"> & CallName;
 
 /** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
-export function createExchange(room: ExchangeRoom): Exchange {
-  const { baseUrl, send, calls, budget, held, payer, trusted, emit } = room;
+export function createExchange(deps: ExchangeDeps): Exchange {
+  const { baseUrl, send, calls, budget, held, payer, trusted, emit } = deps;
   /** The last call under a key that its caller has chosen: the next one waits for its end. */
   const turns = new Map<string, Promise<unknown>>();
   /** What earlier runs have left behind counts before anything is signed. */
@@ -143,7 +143,7 @@ export function createExchange(room: ExchangeRoom): Exchange {
         counted = undefined;
         throw error;
       });
-      const maxValidityMs = room.maxValidityMs ?? validityCeiling(definition);
+      const maxValidityMs = deps.maxValidityMs ?? validityCeiling(definition);
       const limits = { price: priceCeiling(definition, input), maxPrice, maxValidityMs };
       const own = known ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
@@ -216,7 +216,7 @@ export function createExchange(room: ExchangeRoom): Exchange {
   async function renew(saved: SavedCall, answer: HttpAnswer): Promise<SavedCall> {
     const { payment } = saved;
     const maxValidityMs =
-      room.maxValidityMs ?? Math.max(DEFAULT_VALIDITY_MS, payment.offer.maxTimeoutSeconds * 1000);
+      deps.maxValidityMs ?? Math.max(DEFAULT_VALIDITY_MS, payment.offer.maxTimeoutSeconds * 1000);
     try {
       const limits = { agreed: payment.offer, maxValidityMs };
       const next = await sign(saved, answer, limits, "no", (next) => calls.replace(saved, next));

@@ -1,6 +1,6 @@
+import { decodeHeader, type PaymentPayload, type Receipt } from "../protocol/index.ts";
 import { pauseAfter } from "../time/retry.ts";
 import type { Time } from "../time/time.ts";
-import { decodeHeader, type PaymentPayload, type Receipt } from "../wire/index.ts";
 import type { Budget, Counted } from "./budget.ts";
 import { type Calls, expiryOf, nameOf, paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import type { Charged } from "./errors.ts";

@@ -1,6 +1,6 @@
+import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../protocol/index.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
-import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../wire/index.ts";
 import { readProblem } from "./errors.ts";
 
 export interface HttpOptions {
@@ -221,10 +221,10 @@ function parse(text: string): unknown {
 }
 
 /** No header that means something is longer: 64 KiB. */
-const LONGEST_HEADER = 64 * 1024;
+const MAX_HEADER_BYTES = 64 * 1024;
 
 /** The document in a header; `undefined` when there is none to be read. */
 export function readHeader(headers: Headers, name: string): unknown {
   const text = headers.get(name) ?? "";
-  return text.length > LONGEST_HEADER ? undefined : decodeHeader(text);
+  return text.length > MAX_HEADER_BYTES ? undefined : decodeHeader(text);
 }

@@ -5,7 +5,7 @@ export type {
   PaymentRequirements,
   PaymentState,
   Receipt,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 export type { BudgetAmounts, BudgetOptions } from "./budget.ts";
 export {
   type CallName,

@@ -5,7 +5,7 @@ import {
   type JobDocument,
   type PaymentState,
   type Receipt,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import type { SavedCall, SavedJob } from "./calls.ts";
 import {
   type Charged,
@@ -68,7 +68,7 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
 /** A foreign server may need a moment until it knows a job that it has just accepted. */
 const UNKNOWN_GRACE_MS = 60_000;
 /** The wait for a job whose server does not say until when it lives. */
-const LONGEST_WAIT_MS = 24 * 3_600_000;
+const MAX_WAIT_MS = 24 * 3_600_000;
 
 /** Reads a 202; `undefined` when it names no job. Its receipt is not checked here. */
 export function readAccepted(body: unknown): JobAccepted | undefined {
@@ -239,5 +239,5 @@ export function tell<T>(listener: ((value: T) => void) | undefined, value: T): v
 
 function lifeOf(saved: SavedJob): number {
   const end = Date.parse(saved.expiresAt ?? "");
-  return Number.isNaN(end) ? LONGEST_WAIT_MS : Math.max(0, end - Date.now());
+  return Number.isNaN(end) ? MAX_WAIT_MS : Math.max(0, end - Date.now());
 }

@@ -1,4 +1,4 @@
-import { HEADERS, isRecord, type Receipt } from "../wire/index.ts";
+import { HEADERS, isRecord, type Receipt } from "../protocol/index.ts";
 import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,

@@ -11,7 +11,7 @@ import {
   type PaymentRequirements,
   readPaymentRequired,
   sameAddress,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
 import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";

@@ -7,7 +7,7 @@ import {
   type Receipt,
   readSettleResponse,
   sameAddress,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import type { SavedPayment } from "./calls.ts";
 import { type HttpAnswer, readHeader } from "./http.ts";
 

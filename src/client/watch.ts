@@ -1,5 +1,5 @@
+import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../protocol/index.ts";
 import { sleep } from "../time/time.ts";
-import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../wire/index.ts";
 import { createEventReader } from "./event-stream.ts";
 import { type Http, type HttpAnswer, onHostOf, timers } from "./http.ts";
 
@@ -28,14 +28,14 @@ export interface Watch {
 /** How long the server is asked to hold a status request open. */
 const HOLD_SECONDS = 20;
 const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 15_000;
+const MAX_DELAY_MS = 15_000;
 /** Between two updates that a server is willing to send at once. */
-const LEAST_DELAY_MS = 100;
+const MIN_DELAY_MS = 100;
 /** A stream says something at once, and then every 15 s at least; else something on the way holds it back. */
 const FIRST_WORD_MS = 10_000;
-const LONGEST_SILENCE_MS = 35_000;
+const MAX_SILENCE_MS = 35_000;
 /** A stream that has failed so often in a row, while the status could be read, is not opened again. */
-const MOST_FAILURES = 3;
+const MAX_FAILURES = 3;
 /** Statuses of a stream that may be there the next time. */
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
@@ -108,7 +108,7 @@ export function createWatch(options: WatchOptions): Watch {
       let size = 0;
       const decoder = new TextDecoder();
       const read = createEventReader((ms) => {
-        retryMs = Math.min(ms, LONGEST_DELAY_MS);
+        retryMs = Math.min(ms, MAX_DELAY_MS);
       });
       try {
         const id = etag?.replace(/^(W\/)?"|"$/g, "");
@@ -137,7 +137,7 @@ export function createWatch(options: WatchOptions): Watch {
             }
             if (isEnd(document)) return document;
           }
-          timer = setTimeout(leave, LONGEST_SILENCE_MS);
+          timer = setTimeout(leave, MAX_SILENCE_MS);
         }
         return told;
       } catch {
@@ -180,16 +180,16 @@ export function createWatch(options: WatchOptions): Watch {
         if (eventsUrl !== undefined) continue;
       } else if (seen) {
         failures += 1;
-        useless = failures === MOST_FAILURES;
+        useless = failures === MAX_FAILURES;
         if (useless) eventsUrl = undefined;
       }
       const held = seen?.headers.has("preference-applied") || (!hold && etag !== undefined);
       if (seen && held && eventsUrl === undefined) {
-        await sleep(timers, LEAST_DELAY_MS, signal);
+        await sleep(timers, MIN_DELAY_MS, signal);
       } else {
         // Never before the server has asked for it.
         await sleep(timers, Math.max(askedBy(seen?.headers), jittered(backoff)), signal);
-        backoff = Math.min(backoff * 1.5, LONGEST_DELAY_MS);
+        backoff = Math.min(backoff * 1.5, MAX_DELAY_MS);
       }
     }
   }

@@ -5,7 +5,7 @@ import {
   type PaymentRequired,
   type PaymentRequirements,
   readPaymentRequired,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import type { Exchange } from "./wire.ts";
 
 /** One way to pay, whichever version it was read from. */

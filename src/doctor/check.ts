@@ -17,7 +17,7 @@ export interface Check {
   readonly why: string;
   /** Where that is written: a section of x402, an RFC, or "practice". */
   readonly source: string;
-  readonly mend: string;
+  readonly fix: string;
   /** `resource` for each examined resource, `api` once for all of them. */
   readonly scope: "resource" | "api";
   /** True when it spends money, or needs an answer that was paid for. */

@@ -1,4 +1,4 @@
-import type { PaymentRequirements } from "../wire/index.ts";
+import type { PaymentRequirements } from "../protocol/index.ts";
 import { type Challenge, isChallenge, readChallenge } from "./challenge.ts";
 import {
   type Field,
@@ -34,7 +34,7 @@ export interface Examination {
   /** The request with the sample input, when the resource takes it; otherwise why it cannot be used. */
   accepted(): Promise<Ask | string>;
   /** The answers to inputs with one mistake each; `undefined` where no such mistake can be made. */
-  spoiled(mistake: Mistake): Promise<Spoiled | undefined>;
+  invalidInput(mistake: Mistake): Promise<InvalidInput | undefined>;
   /** The paid call, made once; otherwise why there is none. */
   purchase(): Promise<Purchase | string>;
   /** Every exchange of this resource so far. */
@@ -56,7 +56,7 @@ export interface Purchase {
 
 export type Mistake = "type" | "missing" | "json" | "media" | "size";
 
-interface Spoiled {
+interface InvalidInput {
   readonly exchange: Exchange;
   /** The field with the mistake; absent when it is the whole body. */
   readonly field?: string;
@@ -90,7 +90,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
   const sample = sampleInput(known);
 
   const priced = once(() => wire.send(requestOf(known, sample.value)));
-  const mistakes = new Map<Mistake, Promise<Spoiled | undefined>>();
+  const mistakes = new Map<Mistake, Promise<InvalidInput | undefined>>();
   const self: Examination = {
     ...{ operation: known, site, wire, slowMs, probe, shape, sample, priced },
     name: nameOf(operation),
@@ -99,7 +99,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
       if (isChallenge(await priced())) return requestOf(known, sample.value);
       return `no valid input is known (${sample.from === "given" ? "that of --input" : "the one that was tried"} is answered ${(await priced()).status}); ${ANOTHER_INPUT}`;
     },
-    spoiled(mistake) {
+    invalidInput(mistake) {
       const made = mistakes.get(mistake) ?? spoil(mistake);
       mistakes.set(mistake, made);
       return made;
@@ -108,8 +108,8 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
     exchanges: () => wire.exchanges.slice(before),
   };
 
-  async function spoil(mistake: Mistake): Promise<Spoiled | undefined> {
-    const made = spoiledAsk(known, sample.value, mistake);
+  async function spoil(mistake: Mistake): Promise<InvalidInput | undefined> {
+    const made = invalidRequest(known, sample.value, mistake);
     if (!made) return undefined;
     const exchange = await wire.send(made.ask);
     return { exchange, ...(made.field === undefined ? {} : { field: made.field }) };
@@ -122,12 +122,12 @@ export function nameOf({ method, url }: Operation): string {
   return `${method} ${decodeURI(new URL(url).pathname)}`;
 }
 
-interface SpoiledAsk {
+interface InvalidRequest {
   readonly ask: Ask;
   readonly field?: string;
 }
 
-function spoiledAsk(operation: Operation, input: unknown, mistake: Mistake): SpoiledAsk | undefined {
+function invalidRequest(operation: Operation, input: unknown, mistake: Mistake): InvalidRequest | undefined {
   const { method } = operation;
   const fields = operation.shape?.fields ?? [];
   const valid = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;

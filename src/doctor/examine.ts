@@ -15,7 +15,7 @@ import { createBuyer, type Spending, type Wallet } from "./purchase.ts";
 import { findTarget, NothingThere } from "./target.ts";
 import { createWire, Spent } from "./wire.ts";
 
-/** What was found, with the proof and the mend. */
+/** What was found, with the proof and the fix. */
 export interface Finding {
   readonly check: string;
   readonly title: string;
@@ -27,7 +27,7 @@ export interface Finding {
   readonly source: string;
   /** The bytes that show it, cut where they are long. */
   readonly evidence: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** A check that was carried out, or not. */
@@ -129,8 +129,8 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     if (verdict.verdict === "passed") passed.push(ran);
     else if (verdict.verdict === "skipped") unseen.push({ ...ran, reason: verdict.reason });
     else {
-      const { severity, why, source, mend } = check;
-      for (const one of verdict.faults) findings.push({ ...ran, severity, ...one, why, source, mend });
+      const { severity, why, source, fix } = check;
+      for (const one of verdict.faults) findings.push({ ...ran, severity, ...one, why, source, fix });
     }
   };
   for (const [index, operation] of target.operations.entries()) {

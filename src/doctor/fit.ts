@@ -1,4 +1,4 @@
-import { isRecord } from "../wire/index.ts";
+import { isRecord } from "../protocol/index.ts";
 import { type JsonSchema, requiredOf, typesOf } from "./schema.ts";
 
 /** A value that a schema gives for a field that is left out. */

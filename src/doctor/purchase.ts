@@ -10,7 +10,7 @@ import {
   quoteKey,
   readSettleResponse,
   type SettleResponse,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import { exactEvm, payableOf, readChallenge } from "./challenge.ts";
 import type { Examination, Purchase } from "./examination.ts";
 import type { Ask, Exchange } from "./wire.ts";
@@ -73,7 +73,7 @@ export function createBuyer(
           [HEADERS.paymentSignature]: encodeHeader(signed),
           [HEADERS.idempotencyKey]: quoteKey(key),
         },
-        timeoutMs: Math.min(Math.max(offer.maxTimeoutSeconds, 10), LONGEST_PAID_SECONDS) * 1000,
+        timeoutMs: Math.min(Math.max(offer.maxTimeoutSeconds, 10), MAX_PAID_SECONDS) * 1000,
       };
       const usd = formatUsd(price);
       onSign(at.name, usd);
@@ -83,10 +83,10 @@ export function createBuyer(
       if (answers.length === 0 && first?.status === "rejected") throw first.reason;
       const bought = answers.find(({ status }) => status >= 200 && status < 300);
       const transaction = answers.map(receiptOf).find((receipt) => receipt?.success)?.transaction;
-      const isDoubtful = answers.some(({ status }) => status === 0 || status >= 500);
+      const isUnconfirmed = answers.some(({ status }) => status === 0 || status >= 500);
       spent.push({
         ...{ resource: at.name, usd },
-        charged: bought || transaction ? "yes" : isDoubtful ? "unknown" : "no",
+        charged: bought || transaction ? "yes" : isUnconfirmed ? "unknown" : "no",
         ...(transaction ? { transaction } : {}),
       });
       return { offer, usd, ask: paid, answers, bought };
@@ -95,7 +95,7 @@ export function createBuyer(
 }
 
 /** The longest that a paid answer is waited for. */
-const LONGEST_PAID_SECONDS = 60;
+const MAX_PAID_SECONDS = 60;
 
 /** The extensions of a challenge, echoed, with the key as the payment's identifier where that is declared. */
 function named(

@@ -1,4 +1,4 @@
-import { HEADERS, isRecord } from "../wire/index.ts";
+import { HEADERS, isRecord } from "../protocol/index.ts";
 import { isChallenge, jsonOf, readChallenge } from "./challenge.ts";
 import { bazaarShape, type Operation, outputSchemaShape } from "./operation.ts";
 import { readSite, type Site } from "./site.ts";
@@ -59,14 +59,14 @@ export async function findTarget(wire: Wire, named: Named): Promise<Target> {
   const found = await probed(wire, url, method);
   if (found) return one(found);
   const tried = method ?? "GET and POST";
-  const mend =
+  const fix =
     input !== undefined && isDocument && site.paid.length > 0
       ? "--input is for one resource: give it with the address of that one."
       : "Name a resource and its method: --method POST";
   throw new NothingThere(
     `There is no x402 resource at ${url.href}: ${tried} without a payment ${method ? "is" : "are"} not answered 402` +
       `${site.document ? "" : `, and ${url.origin}/openapi.json is no OpenAPI document`}.` +
-      ` ${mend}`,
+      ` ${fix}`,
   );
 }
 

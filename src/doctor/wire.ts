@@ -51,9 +51,9 @@ export class Spent extends Error {
 }
 
 /** Enough of a body to judge it by. */
-const LONGEST_BODY = 256 * 1024;
+const MAX_BODY_LENGTH = 256 * 1024;
 /** How long a 429 is heeded before the same request is sent once more. */
-const LONGEST_PAUSE_MS = 5_000;
+const MAX_PAUSE_MS = 5_000;
 /** No more than this at once, whoever asks. */
 const CONCURRENT = 3;
 
@@ -102,7 +102,7 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
       let exchange = await once(ask);
       if (exchange.status === 429) {
         const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
-        await pause(after >= 0 ? Math.min(after, LONGEST_PAUSE_MS) : LONGEST_PAUSE_MS, signal);
+        await pause(after >= 0 ? Math.min(after, MAX_PAUSE_MS) : MAX_PAUSE_MS, signal);
         exchange = await once(ask);
         if (exchange.status === 429) throw new Spent("the server asks to slow down (429)");
       }
@@ -135,7 +135,7 @@ async function start(response: Response): Promise<string> {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     text += decoder.decode(value, { stream: true });
-    if (text.length < LONGEST_BODY) continue;
+    if (text.length < MAX_BODY_LENGTH) continue;
     await reader.cancel().catch(() => {});
     return text;
   }

@@ -6,7 +6,7 @@ import ipaddr from "ipaddr.js";
  * (RFC 6890), as `ipaddr.js` has them.
  */
 
-const LONGEST_URL = 2_000;
+const MAX_URL_LENGTH = 2_000;
 const HTTPS_PORT = 443;
 /** Ports below are those of services that were never meant to be spoken to in HTTP: mail, names, files. */
 const FIRST_FREE_PORT = 1024;
@@ -18,7 +18,7 @@ const AZURE = "168.63.129.16";
 
 /** Why nothing is posted to this address, as the rest of a sentence; `undefined` when something may be. */
 export function urlProblem(text: string, allowPrivate: boolean): string | undefined {
-  if (text.length > LONGEST_URL) return `is longer than ${LONGEST_URL} characters`;
+  if (text.length > MAX_URL_LENGTH) return `is longer than ${MAX_URL_LENGTH} characters`;
   if (!URL.canParse(text)) return "is no URL";
   const { protocol, username, password, port, hostname } = new URL(text);
   if (protocol !== "https:" && !(allowPrivate && protocol === "http:")) return "is not https";

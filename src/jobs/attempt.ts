@@ -1,10 +1,10 @@
 import { validate } from "../../schema/standard.ts";
-import { type Logger, loggableOf } from "../observe/log.ts";
-import { withoutInput } from "../observe/redact.ts";
-import type { Telemetry } from "../observe/telemetry.ts";
-import type { Trace } from "../observe/trace.ts";
-import { StoreUnavailable } from "../store/steady.ts";
 import type { JobEnd, JobRecord, Store } from "../store/store.ts";
+import { StoreUnavailable } from "../store/store-errors.ts";
+import { type Logger, loggableOf } from "../telemetry/log.ts";
+import { withoutInput } from "../telemetry/redact.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Trace } from "../telemetry/trace.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, type Time } from "../time/time.ts";
 import { createProgress } from "./progress.ts";

@@ -1,7 +1,7 @@
-import type { Logger } from "../observe/log.ts";
+import type { JobDocument } from "../protocol/index.ts";
 import { hasEnded } from "../store/state.ts";
 import type { Callback, JobRecord, Store } from "../store/store.ts";
-import type { JobDocument } from "../wire/index.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { urlProblem } from "./address.ts";
 import { createPost, type Post, type Resolve } from "./post.ts";
 
@@ -35,13 +35,13 @@ export interface Callbacks {
 }
 
 const FIRST_PAUSE_MS = 5_000;
-const LONGEST_PAUSE_MS = 3_600_000;
+const MAX_PAUSE_MS = 3_600_000;
 /** Between two looks at what is to be tried again. */
 const EVERY_MS = 1_000;
 /** Between two looks however many jobs end. */
-const LEAST_MS = 50;
+const MIN_MS = 50;
 /** How many tries are under way at a time: a receiver that hangs must not keep others waiting. */
-const MOST_AT_ONCE = 50;
+const MAX_AT_ONCE = 50;
 /** By this status a receiver says that it does not want to be told any more. */
 const GONE = 410;
 
@@ -68,7 +68,7 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
 
   function pauseAfter(tries: number): number {
     const pause = (options.firstPauseMs ?? FIRST_PAUSE_MS) * 2 ** Math.min(tries - 1, 30);
-    return Math.min(pause, LONGEST_PAUSE_MS) * (0.75 + Math.random() * 0.5);
+    return Math.min(pause, MAX_PAUSE_MS) * (0.75 + Math.random() * 0.5);
   }
 
   async function write(job: JobRecord, tries: number, set: Callback): Promise<JobRecord | undefined> {
@@ -132,8 +132,8 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
   }
 
   async function deliver(): Promise<void> {
-    if (!post || underWay >= MOST_AT_ONCE) return;
-    const due = await store.dueCallbacks(MOST_AT_ONCE - underWay);
+    if (!post || underWay >= MAX_AT_ONCE) return;
+    const due = await store.dueCallbacks(MAX_AT_ONCE - underWay);
     underWay += due.length;
     await Promise.all(
       due.map((job) =>
@@ -154,7 +154,7 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
       looking = false;
       if (timer === undefined) return;
       deliver().catch((error: unknown) => log.error({ error }, "callbacks could not be looked for"));
-    }, LEAST_MS);
+    }, MIN_MS);
     (once as { unref?: () => void }).unref?.();
   }
 
@@ -171,8 +171,8 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
       if (!post || timer !== undefined) return;
       timer = setInterval(soon, EVERY_MS);
       (timer as { unref?: () => void }).unref?.();
-      unwatch = store.watch((news) => {
-        if (news === undefined || hasEnded(news)) soon();
+      unwatch = store.watch((event) => {
+        if (event === undefined || hasEnded(event)) soon();
       });
       soon();
     },

@@ -1,4 +1,4 @@
-import type { Logger } from "../observe/log.ts";
+import type { Logger } from "../telemetry/log.ts";
 
 /** What every handler gets beside its input. */
 export interface Context<Code extends string = never> {

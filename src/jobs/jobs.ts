@@ -1,11 +1,11 @@
+import type { JobDocument } from "../protocol/index.ts";
 import { hasEnded } from "../store/state.ts";
 import type { JobRecord } from "../store/store.ts";
-import type { JobDocument } from "../wire/index.ts";
-import { createNews } from "./news.ts";
+import { createJobEvents } from "./job-events.ts";
 import { jobDocument } from "./record.ts";
 import { createWorker, type WorkerOptions } from "./worker.ts";
 
-export interface JobsOptions extends Omit<WorkerOptions, "news"> {
+export interface JobsOptions extends Omit<WorkerOptions, "jobEvents"> {
   /** Cancels a job, or expires one that has waited too long; `undefined` when it has ended. */
   readonly endEarly: (job: JobRecord, event: "cancel" | "expired") => Promise<JobRecord | undefined>;
   /** Whether this server runs jobs, or only takes them in. */
@@ -43,12 +43,12 @@ const BATCH = 50;
 /** The life of jobs between their call and their end. */
 export function createJobs(options: JobsOptions): Jobs {
   const { resources, store, endEarly, log } = options;
-  const news = createNews(store);
-  const worker = options.works ? createWorker({ ...options, news }) : undefined;
+  const jobEvents = createJobEvents(store);
+  const worker = options.works ? createWorker({ ...options, jobEvents }) : undefined;
 
   return {
     start() {
-      news.open();
+      jobEvents.open();
       worker?.start();
     },
 
@@ -63,7 +63,7 @@ export function createJobs(options: JobsOptions): Jobs {
     },
 
     when: (jobId, ms, reached, signal) =>
-      news.when(jobId, ms, (job) => hasEnded(job) || reached(job), signal),
+      jobEvents.when(jobId, ms, (job) => hasEnded(job) || reached(job), signal),
 
     async cancel(jobId) {
       const known = await store.job(jobId);
@@ -76,7 +76,7 @@ export function createJobs(options: JobsOptions): Jobs {
 
     async stop(graceMs, drained) {
       await Promise.all([worker?.stop(graceMs), drained]);
-      news.close();
+      jobEvents.close();
     },
   };
 }

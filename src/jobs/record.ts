@@ -1,8 +1,8 @@
 import type { CancelPolicy } from "../../schema/cancel.ts";
 import type { Schema } from "../../schema/standard.ts";
+import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../protocol/index.ts";
 import { paymentStateOf, statusOf } from "../store/state.ts";
 import type { Callback, CallRecord, JobRecord } from "../store/store.ts";
-import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../wire/index.ts";
 import type { Runnable } from "./run.ts";
 
 /** What is needed to run a resource's jobs. */

@@ -1,6 +1,6 @@
 import { type Schema, validate } from "../../schema/standard.ts";
-import type { Logger } from "../observe/log.ts";
-import { withoutInput } from "../observe/redact.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { withoutInput } from "../telemetry/redact.ts";
 import { type AnyHandler, DeclaredFailure, type JobContext, type Step } from "./handler.ts";
 
 /** What is needed to run a handler once. */

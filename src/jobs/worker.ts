@@ -1,13 +1,13 @@
-import type { Faults } from "../observe/fault.ts";
-import { childLogger, type Logger } from "../observe/log.ts";
-import type { Telemetry } from "../observe/telemetry.ts";
-import type { Presence } from "../store/presence.ts";
+import type { Heartbeat } from "../store/heartbeat.ts";
 import { isClaimable } from "../store/state.ts";
 import type { ClaimOptions, JobRecord, Store } from "../store/store.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import { childLogger, type Logger } from "../telemetry/log.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { retry } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
 import { type Attempted, createAttempt, STOPPING } from "./attempt.ts";
-import type { News } from "./news.ts";
+import type { JobEvents } from "./job-events.ts";
 import type { JobResource } from "./record.ts";
 
 /**
@@ -19,8 +19,8 @@ type EndAttempt = (job: JobRecord, attempted: Attempted) => Promise<JobRecord | 
 export interface WorkerOptions {
   readonly resources: ReadonlyMap<string, JobResource>;
   readonly store: Store;
-  readonly presence: Presence;
-  readonly news: News;
+  readonly heartbeat: Heartbeat;
+  readonly jobEvents: JobEvents;
   readonly endAttempt: EndAttempt;
   /** How many handlers run at a time. */
   readonly concurrency: number;
@@ -61,8 +61,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const {
     resources,
     store,
-    presence,
-    news,
+    heartbeat,
+    jobEvents,
     endAttempt,
     concurrency,
     log,
@@ -121,13 +121,13 @@ export function createWorker(options: WorkerOptions): Worker {
   async function claimAll(): Promise<void> {
     try {
       while (wanted !== undefined && !stopping.signal.aborted) {
-        await presence.ensure();
+        await heartbeat.ensure();
         const free = places();
         crowded = true;
         if (free.limit === 0) return;
         const orphans = wanted === "orphans";
         wanted = undefined;
-        const { owner } = presence;
+        const { owner } = heartbeat;
         const claimed = await store.claimJobs({ owner, ...free, except: [...running.keys()], orphans });
         for (const { job, orphaned } of claimed) {
           if (orphaned) loggerOf(job).warn({}, "a job is claimed whose last attempt did not report its end");
@@ -221,7 +221,7 @@ export function createWorker(options: WorkerOptions): Worker {
     start() {
       if (unlisten) return;
       stopping = new AbortController();
-      const stopListening = news.listen((change) => {
+      const stopListening = jobEvents.listen((change) => {
         if (change === undefined || isClaimable(change)) look("queued");
         for (const id of change === undefined ? running.keys() : [change.id]) {
           checkRunning(id).catch((error: unknown) =>
@@ -230,7 +230,7 @@ export function createWorker(options: WorkerOptions): Worker {
         }
       });
       // Without a lease others take over what runs here.
-      const stopHearing = presence.onLapse(abortAll);
+      const stopHearing = heartbeat.onLapse(abortAll);
       unlisten = () => {
         stopListening();
         stopHearing();

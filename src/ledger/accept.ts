@@ -1,6 +1,6 @@
 import { DEFAULT_ASSETS } from "@x402/evm";
 import { isUsd, type Money, parseUsd, type Usd } from "../../schema/money.ts";
-import { findAsset, type Network, sameAddress } from "../wire/index.ts";
+import { findAsset, type Network, sameAddress } from "../protocol/index.ts";
 import { addressProblem } from "./address.ts";
 
 /** One way in which buyers may pay. */

@@ -19,15 +19,15 @@ const encoded = (value: unknown): number =>
   Math.ceil(new TextEncoder().encode(JSON.stringify(value)).length / 3) * 4;
 
 /**
- * As much of the extension as fits into `room` bytes of a header. It goes in this order: the output's shape, the length
+ * As much of the extension as fits into `maxBytes` bytes of a header. It goes in this order: the output's shape, the length
  * of descriptions, the descriptions, the whole; a document has it all. `undefined`: nothing fits.
  */
-export function fitting(bazaar: Bazaar, room: number): Bazaar | undefined {
+export function fitting(bazaar: Bazaar, maxBytes: number): Bazaar | undefined {
   const bare = withoutOutput(bazaar);
   const candidates = [() => bazaar, () => bare, () => shortened(bare, SHORT), () => shortened(bare, 0)];
   for (const candidate of candidates) {
     const one = candidate();
-    if (encoded(one) <= room) return one;
+    if (encoded(one) <= maxBytes) return one;
   }
   return undefined;
 }

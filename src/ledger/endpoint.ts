@@ -1,5 +1,5 @@
 import { type FacilitatorClient, type FacilitatorConfig, HTTPFacilitatorClient } from "@x402/core/server";
-import { isRecord } from "../wire/index.ts";
+import { isRecord } from "../protocol/index.ts";
 import { checkDefinite } from "./words.ts";
 
 /**

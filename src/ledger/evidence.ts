@@ -17,11 +17,11 @@ import {
   toEventSelector,
 } from "viem";
 import { getBlock, getChainId, getTransactionReceipt, readContract } from "viem/actions";
-import type { Logger } from "../observe/log.ts";
-import { brief } from "../observe/redact.ts";
+import { isRecord, type Network } from "../protocol/index.ts";
 import type { SignedPayment } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { brief } from "../telemetry/redact.ts";
 import { systemTime, type Time } from "../time/time.ts";
-import { isRecord, type Network } from "../wire/index.ts";
 import { amountOf } from "./payment.ts";
 
 /** What is known about a submission. Whatever is not proven is `unclear`, or `undefined` where the chain was read. */

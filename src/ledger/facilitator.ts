@@ -1,8 +1,8 @@
-import type { Logger } from "../observe/log.ts";
-import { brief } from "../observe/redact.ts";
+import { isRecord, sameAddress, saysShort } from "../protocol/index.ts";
 import type { SignedPayment } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { brief } from "../telemetry/redact.ts";
 import { systemTime, type Time } from "../time/time.ts";
-import { isRecord, sameAddress, saysShort } from "../wire/index.ts";
 import { type Endpoint, FailedReply, HttpFacilitator, NotSent, unlessAborted } from "./endpoint.ts";
 import type { Evidence } from "./evidence.ts";
 import { isTransaction, networkOfV1 } from "./network.ts";

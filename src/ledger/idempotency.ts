@@ -1,8 +1,8 @@
 import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
+import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../protocol/index.ts";
 import { type Phase, paymentStateOf } from "../store/state.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
-import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../wire/index.ts";
 import type { Verdict } from "./facilitator.ts";
 import { identify, type Key, readPayment } from "./payment.ts";
 

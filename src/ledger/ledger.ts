@@ -1,10 +1,10 @@
-import type { Faults } from "../observe/fault.ts";
-import type { Logger } from "../observe/log.ts";
-import type { Presence } from "../store/presence.ts";
-import { StoreUnavailable, Uncertain } from "../store/steady.ts";
+import type { EvmAccount } from "../protocol/transfer.ts";
+import type { Heartbeat } from "../store/heartbeat.ts";
 import type { Begun, CallRecord, JobEnd, JobRecord, Limits, Store, StoredAnswer } from "../store/store.ts";
+import { StoreUnavailable, Uncertain } from "../store/store-errors.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import type { Logger } from "../telemetry/log.ts";
 import type { Time } from "../time/time.ts";
-import type { EvmAccount } from "../wire/transfer.ts";
 import type { ChainRecord } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
 import { createReconciling } from "./reconcile.ts";
@@ -41,7 +41,7 @@ type Attempted = JobEnd | { readonly requeue: { readonly failures?: number; read
 
 export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> {
   readonly store: Store;
-  readonly presence: Presence;
+  readonly heartbeat: Heartbeat;
   /** Absent when everything is free. */
   readonly facilitator: Facilitator | undefined;
   readonly chain: ChainRecord | undefined;
@@ -60,8 +60,8 @@ export interface LedgerOptions extends Omit<Facts, "now" | "owner" | "hasNode"> 
 const BATCH = 20;
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { store, presence, facilitator, chain, account, time, log, faults } = options;
-  const { owner } = presence;
+  const { store, heartbeat, facilitator, chain, account, time, log, faults } = options;
+  const { owner } = heartbeat;
   const { retentionMs, comeBackMs } = options;
   const hasNode = (network: string): boolean => chain !== undefined && (chain.covers?.(network) ?? true);
   const facts = (): Facts => ({ now: time.now(), owner, hasNode, retentionMs, comeBackMs });
@@ -91,7 +91,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     owner,
 
     async begin(call, job, limits) {
-      await presence.ensure();
+      await heartbeat.ensure();
       // What is acknowledged with a 202, or may be settled next, must survive a power cut.
       const durable = job !== undefined || call.phase === "submitted";
       const begun = await store.begin(call, job, { ...limits, durable }).catch(async (error: unknown) => {
@@ -106,7 +106,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
 
     async take(call) {
-      await presence.ensure();
+      await heartbeat.ensure();
       return take(call);
     },
 
@@ -133,7 +133,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       if (!call) throw new Error(`job ${job.id} has no call`);
       const submits =
         "ok" in attempted && attempted.ok && call.payment !== undefined && call.phase === "open";
-      if (submits) await presence.ensure();
+      if (submits) await heartbeat.ensure();
       // From the submission on the call is ours, and no round of this server may take it.
       settlingNow.add(call.id);
       try {

@@ -1,5 +1,5 @@
 import { EVM_NETWORK_CHAIN_ID_MAP } from "@x402/evm/v1";
-import type { Network } from "../wire/index.ts";
+import type { Network } from "../protocol/index.ts";
 
 const byName = new Map<string, Network>(
   Object.entries(EVM_NETWORK_CHAIN_ID_MAP).map(([name, id]) => [name, `eip155:${id}`]),

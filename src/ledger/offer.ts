@@ -5,7 +5,6 @@ import { type CancelPolicy, cancelSentence, refundCondition } from "../../schema
 import { formatAtomic, type Money, toAtomic } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
 import { amountDescription } from "../../schema/price-prose.ts";
-import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import {
   encodeHeader,
   HEADERS,
@@ -17,7 +16,8 @@ import {
   type PaymentRequirementsV1,
   type PaymentState,
   type Pricing,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
+import type { SignedPayment, StoredAnswer } from "../store/store.ts";
 import { type Accept, checkedAccept } from "./accept.ts";
 import { type Bazaar, type Description, fitting } from "./bazaar.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -279,10 +279,10 @@ const MAX_HEADER = 8_000;
 const SIGNED = 1_200;
 
 /** What a header says of a resource in words; the whole is in the body, which has room. */
-const LONGEST_SUMMARY = 500;
+const MAX_SUMMARY_LENGTH = 500;
 
 function shortened(summary: string): string {
-  return summary.length > LONGEST_SUMMARY ? `${summary.slice(0, LONGEST_SUMMARY - 1)}…` : summary;
+  return summary.length > MAX_SUMMARY_LENGTH ? `${summary.slice(0, MAX_SUMMARY_LENGTH - 1)}…` : summary;
 }
 
 /** Adds what the resource is to its challenge, as far as neither that nor the payment that echoes it grows too long. */

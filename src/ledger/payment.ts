@@ -1,6 +1,5 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { PaymentIdentity, SignedPayment } from "../store/store.ts";
 import {
   decodeHeader,
   HEADERS,
@@ -11,7 +10,8 @@ import {
   readPaymentPayload,
   readPaymentPayloadV1,
   unquoteKey,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
+import type { PaymentIdentity, SignedPayment } from "../store/store.ts";
 import { networkOfV1 } from "./network.ts";
 
 /** A payment as it came with the request: decoded, not yet matched with an offer or verified. */

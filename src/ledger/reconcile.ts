@@ -1,5 +1,5 @@
-import type { Logger } from "../observe/log.ts";
 import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { pauseAfter } from "../time/retry.ts";
 import type { Time } from "../time/time.ts";
 import { type ChainRecord, lookUp } from "./evidence.ts";

@@ -1,11 +1,11 @@
-import type { Faults } from "../observe/fault.ts";
-import type { Logger } from "../observe/log.ts";
-import { StoreUnavailable } from "../store/steady.ts";
+import { isRecord, type Network, type PaymentRequirements } from "../protocol/index.ts";
+import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
 import type { RefundChange, RefundRecord, SignedPayment, Step, Store } from "../store/store.ts";
+import { StoreUnavailable } from "../store/store-errors.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { pauseAfter } from "../time/retry.ts";
 import type { Time } from "../time/time.ts";
-import { isRecord, type Network, type PaymentRequirements } from "../wire/index.ts";
-import { type EvmAccount, signTransfer } from "../wire/transfer.ts";
 import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
 import { hash } from "./payment.ts";

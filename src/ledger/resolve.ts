@@ -1,4 +1,4 @@
-import type { Logger } from "../observe/log.ts";
+import type { Network } from "../protocol/index.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallRecord,
@@ -7,8 +7,8 @@ import {
   type SignedPayment,
   type Store,
 } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
 import type { Time } from "../time/time.ts";
-import type { Network } from "../wire/index.ts";
 import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
 import { isTransaction } from "./network.ts";
 import { authorizationOf, namesOf, nextRefund, paidStep } from "./refund.ts";

@@ -1,7 +1,7 @@
-import type { Faults } from "../observe/fault.ts";
-import type { Logger } from "../observe/log.ts";
-import { StoreUnavailable } from "../store/steady.ts";
 import type { CallRecord, JobRecord, RefundRecord, Store } from "../store/store.ts";
+import { StoreUnavailable } from "../store/store-errors.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import type { Logger } from "../telemetry/log.ts";
 import type { Time } from "../time/time.ts";
 import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";

@@ -1,4 +1,5 @@
 import { formatAtomic } from "../../schema/money.ts";
+import type { Receipt } from "../protocol/index.ts";
 import { hasEnded, MOVED, type State } from "../store/state.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
@@ -13,7 +14,6 @@ import {
   type StoredAnswer,
 } from "../store/store.ts";
 import { pauseAfter } from "../time/retry.ts";
-import type { Receipt } from "../wire/index.ts";
 import { amountOf, signerOf } from "./payment.ts";
 import { type Current, type EventName, type Kind, next } from "./transitions.ts";
 

@@ -1,7 +1,7 @@
 import { type ClientOptions, connect, type PendingCall } from "../client/connect.ts";
 import { isResourceError, type ResourceError } from "../client/errors.ts";
 import type { Job } from "../client/job.ts";
-import { isRecord } from "../wire/index.ts";
+import { isRecord } from "../protocol/index.ts";
 import { createLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
@@ -9,7 +9,7 @@ export interface BuyerOptions {
   /** Where the API is, who pays, and how much at most. */
   readonly client: Omit<ClientOptions, "onEvent">;
   /** What whoever runs the server can do about a refusal: sentences that end an error's text. */
-  readonly mends: {
+  readonly fixes: {
     readonly noPayer: string;
     readonly overCeiling: string;
     readonly overBudget: string;
@@ -30,7 +30,7 @@ export interface Buyer {
   left(): string | undefined;
 }
 
-export function createBuyer({ client, mends }: BuyerOptions): Buyer {
+export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
   const ledger = createLedger();
   const connection = connect({ ...client, onEvent: ledger.hear });
 
@@ -121,7 +121,7 @@ export function createBuyer({ client, mends }: BuyerOptions): Buyer {
       return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
     }
     note(error);
-    return errorResult(textOf(error, connection.budget().free, mends), {
+    return errorResult(textOf(error, connection.budget().free, fixes), {
       [META.idempotencyKey]: idempotencyKey,
       [META.code]: error.code,
       [META.charged]: error.charged,
@@ -175,18 +175,18 @@ function present(meta: Record<string, unknown>): Record<string, unknown> {
 }
 
 /** What an agent has to know of a failure: what it was, what it has cost, and what to do. */
-function textOf(error: ResourceError, left: string | undefined, mends: BuyerOptions["mends"]): string {
+function textOf(error: ResourceError, left: string | undefined, fixes: BuyerOptions["fixes"]): string {
   const { reason, issues = [] } = error;
   const named = issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
   const why = [error.message, ...named].join("\n");
-  const told = (mend: string): string => `${why}\n${MONEY[error.charged]} ${mend}`.trimEnd();
+  const told = (fix: string): string => `${why}\n${MONEY[error.charged]} ${fix}`.trimEnd();
   switch (reason) {
     case "no_payer":
-      return `${why.replace(/, and the client has no payer.*$/, ", and this server has no wallet")}\n${MONEY.no} ${mends.noPayer}`;
+      return `${why.replace(/, and the client has no payer.*$/, ", and this server has no wallet")}\n${MONEY.no} ${fixes.noPayer}`;
     case "over_ceiling":
-      return told(mends.overCeiling);
+      return told(fixes.overCeiling);
     case "over_budget":
-      return told(`$${left ?? "0.00"} of the budget is left. ${mends.overBudget}`);
+      return told(`$${left ?? "0.00"} of the budget is left. ${fixes.overBudget}`);
     default:
       return told(adviceOn(error));
   }

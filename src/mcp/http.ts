@@ -23,7 +23,7 @@ export const MCP_PATH = "/mcp";
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SESSION_HEADER = "mcp-session-id";
 /** So many clients are talked with at most: the one that has been silent for longest has to begin anew. */
-const MOST_SESSIONS = 100;
+const MAX_SESSIONS = 100;
 
 /**
  * Streamable HTTP (MCP 2025-11-25, "Transports"). A web page that has its own name resolve to this machine ("DNS
@@ -65,7 +65,7 @@ export function createMcpHttp({ hosts, admits, open }: McpHttpOptions): McpHttp 
     if (id === undefined) await session.close();
     else sessions.set(id, session);
     const [silent] = sessions;
-    if (sessions.size > MOST_SESSIONS && silent) await silent[1].close();
+    if (sessions.size > MAX_SESSIONS && silent) await silent[1].close();
     return answer;
   }
 

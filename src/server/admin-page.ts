@@ -226,7 +226,7 @@ function ceiling(value, least) {
 function plot(id, { title, values, form, kind, top, least = 4, summary }) {
   const figure = $(id);
   const width = Math.max(240, Math.round(figure.clientWidth || 300));
-  const { from, bucketMs } = data.figures;
+  const { from, bucketMs } = data.stats;
   const mark = JSON.stringify([values, width, from, top]);
   if (figure.mark !== mark) {
     figure.mark = mark;
@@ -310,7 +310,7 @@ function spark(cell, values, top) {
   cell.append(svg);
 }
 
-// ---- the figures of one resource, or of all ----
+// ---- the stats of one resource, or of all ----
 const ratio = (good, bad) => good.map((value, index) => (value + bad[index] ? (100 * value) / (value + bad[index]) : undefined));
 const mean = (ms, good, bad) => ms.map((value, index) => (good[index] + bad[index] ? value / (good[index] + bad[index]) : undefined));
 function together(list) {
@@ -331,20 +331,20 @@ const done = (one) => total(one.good) + total(one.bad);
 const money = (list) => list.map(([currency, value]) => (value / 1e6).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 }) + " " + currency).join(", ");
 
 function draw() {
-  const { figures } = data;
-  const names = figures.resources.map((one) => one.resource);
+  const { stats } = data;
+  const names = stats.resources.map((one) => one.resource);
   if (picked && !names.includes(picked)) picked = "";
   const chosen = picked ? [picked] : names;
-  const all = together(figures.resources.filter((one) => chosen.includes(one.resource)));
+  const all = together(stats.resources.filter((one) => chosen.includes(one.resource)));
   say($("title"), data.title);
   document.title = data.title + " · operator";
 
   const funnel = funnelOf(chosen);
-  const owed = figures.refunds.filter((one) => one.state === "owed" && chosen.includes(one.resource));
+  const owed = stats.refunds.filter((one) => one.state === "owed" && chosen.includes(one.resource));
   const owing = total(owed.map((one) => one.refunds));
   const sums = new Map();
   for (const one of owed) sums.set(one.currency, (sums.get(one.currency) ?? 0) + one.value);
-  const unknown = picked ? data.doubtful.filter((one) => one.resource === picked).length : figures.unknown;
+  const unknown = picked ? data.unconfirmed.filter((one) => one.resource === picked).length : stats.unknown;
   const work = done(all);
   const good = work ? total(all.good) / work : 1;
   const window = range === "1h" ? "last hour" : "last 24 hours";
@@ -380,7 +380,7 @@ function draw() {
   plot("time", { title: "Mean processing time", values: mean(all.ms, all.good, all.bad), form: span, kind: "line", least: 10, summary: work ? span(total(all.ms) / work) : "–" });
   plot("revenue", { title: "Revenue", values: all.revenue, form: usd, kind: "bars", least: 10000, summary: usd(total(all.revenue)) });
 
-  table("resources", figures.resources, (one) => one.resource, [
+  table("resources", stats.resources, (one) => one.resource, [
     ["Resource", (one, cell, row) => {
       if (!row.onclick) {
         row.className = "pick";
@@ -402,7 +402,7 @@ function draw() {
     ["", (one, cell) => spark(cell, one.revenue)],
     ["Running", (one) => count(one.running), "n"],
     ["Waiting", (one) => count(one.queued + one.unpaid), "n"],
-    ["Owed", (one) => count(total(figures.refunds.filter((refund) => refund.state === "owed" && refund.resource === one.resource).map((refund) => refund.refunds))), "n"],
+    ["Owed", (one) => count(total(stats.refunds.filter((refund) => refund.state === "owed" && refund.resource === one.resource).map((refund) => refund.refunds))), "n"],
   ], ["This API has no resources.", false]);
 
   const going = data.going.filter((one) => chosen.includes(one.resource));
@@ -443,8 +443,8 @@ function draw() {
     ["Problem", (one) => (one.tries ? "tried " + one.tries + "×" + (one.problem ? ": " + one.problem : "") : "not tried yet"), "wide"],
   ], ["Nothing is owed to anybody.", true]);
 
-  const doubtful = data.doubtful.filter((one) => chosen.includes(one.resource));
-  table("doubtful", doubtful, (one) => one.id, [
+  const unconfirmed = data.unconfirmed.filter((one) => chosen.includes(one.resource));
+  table("unconfirmed", unconfirmed, (one) => one.id, [
     ["Call", (one, cell) => abbreviated(cell, one.id)],
     ["Resource", (one) => one.resource],
     ["Amount", (one) => usd(one.value), "n"],
@@ -456,7 +456,7 @@ function draw() {
 
   const codes = [
     ...data.errors.map((one) => ({ resource: one.resource, code: one.code, times: one.calls, where: "calls, this process" })),
-    ...figures.failures.map((one) => ({ resource: one.resource, code: one.code, times: one.jobs, where: "jobs, " + window })),
+    ...stats.failures.map((one) => ({ resource: one.resource, code: one.code, times: one.jobs, where: "jobs, " + window })),
   ].filter((one) => chosen.includes(one.resource)).sort((a, b) => b.times - a.times || (a.code < b.code ? -1 : 1));
   const most = Math.max(1, ...codes.map((one) => one.times));
   table("codes", codes, (one) => JSON.stringify([one.resource, one.code, one.where]), [
@@ -550,7 +550,7 @@ const HTML = `<!doctype html>
   </div>
   <section class="card"><div class="head"><h2>Refunds owed</h2><span class="note" id="owed-note"></span></div><div id="owed" data-tall="1"></div></section>
   <div class="two">
-    <section class="card"><div class="head"><h2>Unknown settlements</h2></div><div id="doubtful" data-tall="1"></div></section>
+    <section class="card"><div class="head"><h2>Unknown settlements</h2></div><div id="unconfirmed" data-tall="1"></div></section>
     <section class="card"><div class="head"><h2>Errors</h2></div><div id="codes" data-tall="1"></div></section>
   </div>
 </main>

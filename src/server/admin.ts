@@ -1,7 +1,7 @@
-import { createGate } from "../observe/gate.ts";
-import { readFigures } from "../store/figures.ts";
 import { statusOf } from "../store/state.ts";
+import { readStats } from "../store/stats.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
+import { createBearerCheck } from "../telemetry/bearer.ts";
 import type { Observer } from "./observer.ts";
 
 export interface AdminOptions {
@@ -49,12 +49,12 @@ export function createAdmin({
   readonly store: Store;
   readonly observer: Observer;
 }): Admin {
-  const gate = createGate(token, "admin.token");
+  const bearer = createBearerCheck(token, "admin.token");
   const begun = Date.now();
   const kept = new Map<Range, { readonly until: number; readonly body: Promise<string> }>();
 
   async function guarded(request: Request, answer: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    if (await gate.admits(request)) return answer();
+    if (await bearer.admits(request)) return answer();
     const headers = { ...GUARDED, "www-authenticate": 'Basic realm="operator", charset="UTF-8"' };
     return {
       status: 401,
@@ -75,8 +75,8 @@ export function createAdmin({
   }
 
   async function read(range: Range, now: number): Promise<string> {
-    const [figures, going, ended, owed, doubtful] = await Promise.all([
-      readFigures(store, names, RANGES[range], now),
+    const [stats, going, ended, owed, unconfirmed] = await Promise.all([
+      readStats(store, names, RANGES[range], now),
       store.recentJobs({ ended: false, limit: LISTED }),
       store.recentJobs({ ended: true, limit: LISTED }),
       store.refunds({ dueAt: Number.MAX_SAFE_INTEGER, limit: LISTED }),
@@ -87,7 +87,7 @@ export function createAdmin({
       now,
       begun,
       title,
-      figures,
+      stats,
       funnels: Array.from(observer.funnels, ([resource, funnel]) => ({ resource, ...funnel })),
       errors: observer.errors(),
       going: going.map((job) => {
@@ -102,7 +102,7 @@ export function createAdmin({
       owed: owed.map(({ id, resource, reason, amount, currency, to, problem, tries, createdAt }) => ({
         ...{ id, resource, reason, amount, currency, to, problem, tries, createdAt },
       })),
-      doubtful: doubtful.map(({ id, resource, value, identity, tries, createdAt, retryAt }) => ({
+      unconfirmed: unconfirmed.map(({ id, resource, value, identity, tries, createdAt, retryAt }) => ({
         ...{
           id,
           resource,

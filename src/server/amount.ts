@@ -5,8 +5,8 @@ import { chargeable, formatUsd, type Money, parseUsd } from "../../schema/money.
 import { priceOf, withinQuote } from "../../schema/price.ts";
 import type { Amount } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
-import type { Logger } from "../observe/log.ts";
 import type { Store } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
 import type { Time } from "../time/time.ts";
 import type { ServedResource } from "./resource.ts";
 

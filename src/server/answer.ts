@@ -1,5 +1,4 @@
 import type { Outcome } from "../jobs/run.ts";
-import type { StoredAnswer } from "../store/store.ts";
 import {
   DECLARED_FAILURE_STATUS,
   HEADERS,
@@ -9,7 +8,8 @@ import {
   type Problem,
   type ProblemCode,
   problemType,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
+import type { StoredAnswer } from "../store/store.ts";
 
 export interface ProblemOptions {
   /** Safe text for the buyer. @default the title */

@@ -8,7 +8,6 @@ import { NO_PAYMENT, ofPayer, provenPayer, recall, unrecorded } from "../ledger/
 import { anonymous, endsTooLate, TOO_LONG } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
 import { saysUsed } from "../ledger/words.ts";
-import { StoreUnavailable, Uncertain } from "../store/steady.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallRecord,
@@ -16,18 +15,19 @@ import {
   type SignedPayment,
   type StoredAnswer,
 } from "../store/store.ts";
+import { StoreUnavailable, Uncertain } from "../store/store-errors.ts";
 import { problem, replayed, withPaymentState } from "./answer.ts";
-import type { ServedResource } from "./resource.ts";
-import { type ResponseContext, responseTo } from "./response.ts";
 import {
-  type Asking,
   type CallDeps,
+  type Challenger,
   type Purchase,
+  type RequestContext,
   STORE_RETRY_SECONDS,
   said,
   settlementOf,
-  type Visit,
-} from "./visit.ts";
+} from "./request-context.ts";
+import type { ServedResource } from "./resource.ts";
+import { type ResponseContext, responseTo } from "./response.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
@@ -43,17 +43,17 @@ export interface Buying {
    * The response to the very request of a recorded call; `undefined` when its work is still to be done, or when it takes a
    * new challenge. @throws StoreUnavailable
    */
-  repeat(call: CallRecord, visit: Visit): Promise<StoredAnswer | undefined>;
+  repeat(call: CallRecord, context: RequestContext): Promise<StoredAnswer | undefined>;
   /** How a recorded call stands now, without going on with it. @throws StoreUnavailable */
-  standingOf(call: CallRecord, visit: Visit): Promise<StoredAnswer | undefined>;
+  standingOf(call: CallRecord, context: RequestContext): Promise<StoredAnswer | undefined>;
   /** As `repeat`, for a call whose resource is no longer there. */
   repeatElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
 }
 
-export function createBuying(room: CallDeps, asking: Asking): Buying {
-  const { store, ledger, offers, facilitator, faults, time, working } = room;
-  const { challenge, unavailable } = asking;
-  const work = createWork(room);
+export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
+  const { store, ledger, offers, facilitator, faults, time, working } = deps;
+  const { challenge, unavailable } = challenger;
+  const work = createWork(deps);
 
   async function buy(purchase: Purchase): Promise<StoredAnswer> {
     const { resource, requestId, log, amount, claim, paymentState } = purchase;
@@ -104,8 +104,8 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
 
   /** No worker has been alive for as long as a job of this resource may wait for its start. */
   async function isUnmanned({ startWithinMs }: ServedResource): Promise<boolean> {
-    if (!room.crew || startWithinMs === undefined) return false;
-    return (await room.crew.missingMs()) >= startWithinMs;
+    if (!deps.workerLiveness || startWithinMs === undefined) return false;
+    return (await deps.workerLiveness.missingMs()) >= startWithinMs;
   }
 
   /** Whether a payment fits an offer at today's price, and whether it is valid. Moves nothing. */
@@ -164,12 +164,12 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
       callback,
       trace: trace.parent,
     });
-    if (job) room.startJobs();
-    if (callback) room.callbacks?.start();
+    if (job) deps.startJobs();
+    if (callback) deps.callbacks?.start();
     return exclusively(call.id, async () => {
       const begun = await ledger.begin(call, job, limitsFor(call, purchase, now)).catch(notWritten);
       if (!("begun" in begun)) return unavailableStore(purchase, begun);
-      if (begun.begun) return carryOn(call, job, purchase);
+      if (begun.begun) return goOn(call, job, purchase);
       return "holder" in begun && begun.because === "taken"
         ? again(begun.holder, purchase)
         : notBegun(begun.because, purchase);
@@ -177,15 +177,15 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
   }
 
   function limitsFor(call: CallRecord, { resource, claim }: Purchase, now: number) {
-    const isGuarded = call.payment && claim.key.value === undefined && room.duplicateWindowMs > 0;
+    const isGuarded = call.payment && claim.key.value === undefined && deps.duplicateWindowMs > 0;
     return {
-      ...(isGuarded ? { duplicateSince: now - room.duplicateWindowMs } : {}),
+      ...(isGuarded ? { duplicateSince: now - deps.duplicateWindowMs } : {}),
       // One call at a time is always allowed, whatever it costs.
       ...(call.payment
-        ? { outstanding: Math.max(room.maxOutstanding, call.value) }
+        ? { outstanding: Math.max(deps.maxOutstanding, call.value) }
         : { freeCalls: MAX_FREE_CALLS }),
       queued: {
-        all: room.maxQueued,
+        all: deps.maxQueued,
         ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
       },
       settleableSince: now - AUTHORIZATION_MARGIN_MS,
@@ -271,13 +271,13 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
     const isStalled =
       holder.phase === "submitted" || (isSync && (holder.phase === "open" || holder.phase === "charged"));
     const taken = isStalled ? await ledger.take(holder) : undefined;
-    if (taken) return carryOn(taken, await jobOf(taken), purchase);
+    if (taken) return goOn(taken, await jobOf(taken), purchase);
     const now = isStalled ? await store.call(holder.id) : holder;
     return respond(now ?? "deleted", purchase);
   }
 
   /** From where a call of ours stands to its response: settle and run, or run and settle. */
-  async function carryOn(
+  async function goOn(
     call: CallRecord,
     job: JobRecord | undefined,
     purchase: Purchase,
@@ -318,7 +318,7 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
     if (standing === "deleted") {
       // Nobody settles a call that is deleted: the same bytes may be sent again.
       const paymentState = claim.paid
-        ? unrecorded(claim.identity, room.memory, time.now())
+        ? unrecorded(claim.identity, deps.memory, time.now())
         : purchase.paymentState;
       return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
     }
@@ -354,10 +354,10 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
   }
 
   function contextOf(
-    { request, requestId }: Pick<Visit, "request" | "requestId">,
+    { request, requestId }: Pick<RequestContext, "request" | "requestId">,
     resource: ResponseContext["resource"],
   ): ResponseContext {
-    return { requestId, statusUrl: (jobId: string) => room.url(request, `/v1/jobs/${jobId}`), resource };
+    return { requestId, statusUrl: (jobId: string) => deps.url(request, `/v1/jobs/${jobId}`), resource };
   }
 
   async function stated(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
@@ -387,8 +387,8 @@ export function createBuying(room: CallDeps, asking: Asking): Buying {
 
   return {
     buy,
-    repeat: (call, visit) => repeat(call, contextOf(visit, visit.resource)),
-    standingOf: (call, visit) => stated(call, contextOf(visit, visit.resource)),
+    repeat: (call, context) => repeat(call, contextOf(context, context.resource)),
+    standingOf: (call, context) => stated(call, contextOf(context, context.resource)),
     async repeatElsewhere(call, request) {
       const about = contextOf(
         { request, requestId: crypto.randomUUID() },

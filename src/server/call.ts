@@ -3,24 +3,24 @@ import { notImplemented } from "../jobs/handler.ts";
 import { isSameRequest, NO_PAYMENT, paymentStateOn, unrecorded } from "../ledger/idempotency.ts";
 import type { Amount } from "../ledger/offer.ts";
 import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
-import { childLogger, loggableOf } from "../observe/log.ts";
+import { HEADERS, type ProblemCode } from "../protocol/index.ts";
 import { paymentStateOf } from "../store/state.ts";
-import { StoreUnavailable } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
-import { HEADERS, type ProblemCode } from "../wire/index.ts";
+import { StoreUnavailable } from "../store/store-errors.ts";
+import { childLogger, loggableOf } from "../telemetry/log.ts";
 import { createAmounts } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readBody, readInput } from "./input.ts";
-import type { ServedResource } from "./resource.ts";
 import {
-  type Asking,
   type CallDeps,
+  type Challenger,
   type Purchase,
+  type RequestContext,
   type Seen,
   STORE_RETRY_SECONDS,
-  type Visit,
-} from "./visit.ts";
+} from "./request-context.ts";
+import type { ServedResource } from "./resource.ts";
 
 export interface Calls {
   call(
@@ -43,17 +43,17 @@ const FACILITATOR_RETRY_SECONDS = 5;
  * One call, from its request to its response. The order is the order of the money rules:
  * look up -> validate -> price -> challenge, or verify -> write the intent -> run and settle (or settle and run) -> respond.
  */
-export function createCalls(room: CallDeps): Calls {
-  const { offers, store, time } = room;
-  const amounts = createAmounts(store, time, room.log);
+export function createCalls(deps: CallDeps): Calls {
+  const { offers, store, time } = deps;
+  const amounts = createAmounts(store, time, deps.log);
 
-  const asking: Asking = {
-    async challenge(visit, amount, paymentState, error) {
+  const challenger: Challenger = {
+    async challenge(context, amount, paymentState, error) {
       try {
         if (!offers) throw new Error("payments are not configured");
-        return await offers.challenge(visit.resource, amount, visit.url, paymentState, error);
+        return await offers.challenge(context.resource, amount, context.url, paymentState, error);
       } catch (cause) {
-        return asking.unavailable(visit, cause, paymentState);
+        return challenger.unavailable(context, cause, paymentState);
       }
     },
     unavailable({ log, requestId }, cause, paymentState) {
@@ -62,11 +62,11 @@ export function createCalls(room: CallDeps): Calls {
       return problem("facilitator_unavailable", requestId, { retryAfterSeconds, paymentState });
     },
   };
-  const buying = createBuying(room, asking);
+  const buying = createBuying(deps, challenger);
 
   /** Reads the request and looks its payment up. Nothing is validated yet. @throws StoreUnavailable */
   async function see(request: Request, resource: string): Promise<Seen | "too_large"> {
-    const body = await readBody(request, room.maxBodyBytes);
+    const body = await readBody(request, deps.maxBodyBytes);
     if (body === undefined) return "too_large";
     const presented = readPayment(request.headers);
     if (presented === undefined) {
@@ -81,7 +81,7 @@ export function createCalls(room: CallDeps): Calls {
     const holder = await store.findCall({ resource, identity, key: undefined });
     const isOwn = holder?.identity.bytesHash === identity.bytesHash;
     const known = holder && isOwn ? paymentStateOf(holder, holder.payment !== undefined) : undefined;
-    const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, room.memory, time.now());
+    const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, deps.memory, time.now());
     return { body, requestHash, presented, holder, paymentState };
   }
 
@@ -95,21 +95,24 @@ export function createCalls(room: CallDeps): Calls {
   }
 
   /** Whatever fails, there is a response. */
-  async function answered(visit: Visit, params: Readonly<Record<string, string>>): Promise<StoredAnswer> {
-    const { requestId, log, request } = visit;
+  async function answered(
+    context: RequestContext,
+    params: Readonly<Record<string, string>>,
+  ): Promise<StoredAnswer> {
+    const { requestId, log, request } = context;
     let paymentState: Seen["paymentState"] =
       readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
     try {
-      if (room.faults) await room.faults.reach("call.received");
-      const seen = await see(request, visit.resource.name);
+      if (deps.faults) await deps.faults.reach("call.received");
+      const seen = await see(request, context.resource.name);
       if (seen === "too_large") {
-        const detail = `The body may have at most ${room.maxBodyBytes} bytes.`;
-        paymentState = await paymentStateOn(request.headers, store, room.memory, time.now());
+        const detail = `The body may have at most ${deps.maxBodyBytes} bytes.`;
+        paymentState = await paymentStateOn(request.headers, store, deps.memory, time.now());
         return problem("too_large", requestId, { detail, paymentState });
       }
       // From an intent on, only the record says what has become of the payment: nothing here does.
       paymentState = seen.presented === undefined ? NO_PAYMENT : "unknown";
-      return await enter(visit, params, seen);
+      return await enter(context, params, seen);
     } catch (error) {
       if (error instanceof StoreUnavailable) {
         log.error({ error }, "the store is not available");
@@ -123,34 +126,34 @@ export function createCalls(room: CallDeps): Calls {
 
   /** From the request to what is to be bought. Nothing is stored, nothing is verified. */
   async function enter(
-    visit: Visit,
+    context: RequestContext,
     params: Readonly<Record<string, string>>,
     seen: Seen,
   ): Promise<StoredAnswer> {
-    const { resource, request, requestId } = visit;
+    const { resource, request, requestId } = context;
     const { presented, paymentState, holder } = seen;
     const known = repeated(request, seen);
-    const response = known && (await buying.repeat(known, visit));
+    const response = known && (await buying.repeat(known, context));
     if (response) return response;
 
     /** Whatever a deploy has changed: the buyer of a recorded call is told how that call stands. */
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
-      (known && (await buying.standingOf(known, visit))) ??
+      (known && (await buying.standingOf(known, context))) ??
       problem(code, requestId, { ...options, paymentState });
-    if (visit.url.length > MAX_URL_LENGTH) {
+    if (context.url.length > MAX_URL_LENGTH) {
       return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
     const reading = readInput(resource.document, request, params, seen.body);
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
-    const input = await visit.trace.step("validate", () => validate(resource.input, reading.input));
+    const input = await context.trace.step("validate", () => validate(resource.input, reading.input));
     if ("issues" in input) {
-      const isAsking = reading.kind === "probe" && presented === undefined;
+      const isProbe = reading.kind === "probe" && presented === undefined;
       // What was left out may still be filled in. What stands in the path is wrong already.
       const isQuestion =
-        isAsking && !input.issues.some(({ path }) => reading.given.includes(path.split(".")[0] ?? ""));
+        isProbe && !input.issues.some(({ path }) => reading.given.includes(path.split(".")[0] ?? ""));
       if (isQuestion && resource.maxPrice > 0n) {
-        return asking.challenge(visit, { value: resource.maxPrice, quote: undefined }, paymentState);
+        return challenger.challenge(context, { value: resource.maxPrice, quote: undefined }, paymentState);
       }
       const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
       return refuse("invalid_input", {
@@ -158,7 +161,7 @@ export function createCalls(room: CallDeps): Calls {
         details: input.issues,
       });
     }
-    visit.shown = loggableOf(resource, input.value);
+    context.shown = loggableOf(resource, input.value);
     if (resource.handler === notImplemented) return refuse("not_implemented");
 
     const print = () => fingerprint(resource.name, input.value, reading.input);
@@ -177,13 +180,13 @@ export function createCalls(room: CallDeps): Calls {
     if (payment === "malformed") return refuse("malformed_payment");
     const key = readKey(request.headers, payment);
     if ("problem" in key) return refuse("malformed_key", { detail: key.problem });
-    const callback = callbackOf(visit);
+    const callback = callbackOf(context);
     // A request with a payment may repeat a recorded call, which is looked up first.
     if (callback && "refused" in callback && !payment) {
       return refuse("callback_refused", { detail: callback.refused });
     }
-    if (amount.value > 0n && !payment) return asking.challenge(visit, amount, paymentState);
-    if (payment && key.value === undefined && room.requireKey) {
+    if (amount.value > 0n && !payment) return challenger.challenge(context, amount, paymentState);
+    if (payment && key.value === undefined && deps.requireKey) {
       const detail =
         "Send an Idempotency-Key with the payment, and the same key when you send the request again.";
       return refuse("key_required", { detail });
@@ -200,7 +203,7 @@ export function createCalls(room: CallDeps): Calls {
       requestHash: seen.requestHash,
     };
     return buying.buy({
-      ...visit,
+      ...context,
       ...{ amount, claim, presented: payment, holder, paymentState, callback },
       input: input.value,
       written: reading.input,
@@ -208,13 +211,13 @@ export function createCalls(room: CallDeps): Calls {
   }
 
   /** Where the buyer wants to be notified of the end of its job. */
-  function callbackOf({ resource, request }: Visit): Purchase["callback"] {
+  function callbackOf({ resource, request }: RequestContext): Purchase["callback"] {
     const url = request.headers.get(HEADERS.callbackUrl);
     if (url === null) return undefined;
     const refused = !resource.isJob
       ? "Callback-Url works with jobs only. This resource is synchronous."
-      : room.callbacks
-        ? room.callbacks.refusal(url)
+      : deps.callbacks
+        ? deps.callbacks.refusal(url)
         : "This server sends no webhooks. Poll the statusUrl.";
     return refused === undefined ? { url } : { refused };
   }
@@ -223,14 +226,14 @@ export function createCalls(room: CallDeps): Calls {
     async call(resource, request, params) {
       const begun = time.elapsed();
       const requestId = crypto.randomUUID();
-      const log = childLogger(room.log, { requestId, resource: resource.name });
-      const url = room.url(request, undefined);
+      const log = childLogger(deps.log, { requestId, resource: resource.name });
+      const url = deps.url(request, undefined);
       const { method, path: route } = resource.document;
       const { headers } = request;
-      const trace = room.telemetry.tracing.request({ method, route, scheme: room.scheme(request), headers });
-      const visit = { resource, request, requestId, log, url, trace, shown: undefined };
-      const answer = await answered(visit, params);
-      room.observer.answered(visit, answer, time.elapsed() - begun);
+      const trace = deps.telemetry.tracing.request({ method, route, scheme: deps.scheme(request), headers });
+      const context = { resource, request, requestId, log, url, trace, shown: undefined };
+      const answer = await answered(context, params);
+      deps.observer.answered(context, answer, time.elapsed() - begun);
       return answer;
     },
 

@@ -1,4 +1,4 @@
-import type { Crew } from "../jobs/crew.ts";
+import type { WorkerLiveness } from "../jobs/worker-liveness.ts";
 import type { Offers } from "../ledger/offer.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
 
@@ -27,11 +27,11 @@ export interface HealthOptions {
   /** Absent when everything is free. */
   readonly offers: Offers | undefined;
   /** Absent where no jobs are sold, or this server runs them itself. */
-  readonly crew: Crew | undefined;
+  readonly workerLiveness: WorkerLiveness | undefined;
   readonly stopping: () => boolean;
 }
 
-export function createHealth({ store, offers, crew, stopping }: HealthOptions): Health {
+export function createHealth({ store, offers, workerLiveness, stopping }: HealthOptions): Health {
   return {
     alive: () => ({ status: 200, headers: PLAIN, body: JSON.stringify({ status: "ok" }) }),
 
@@ -39,12 +39,12 @@ export function createHealth({ store, offers, crew, stopping }: HealthOptions): 
       const [storeOk, facilitatorOk, missingMs] = await Promise.all([
         passes(store.call("readyz")),
         offers ? passes(offers.ready()) : true,
-        crew ? inTime(crew.missingMs()) : 0,
+        workerLiveness ? inTime(workerLiveness.missingMs()) : 0,
       ]);
       const checks = {
         store: storeOk ? "ok" : "failed",
         facilitator: facilitatorOk ? "ok" : "failed",
-        ...(crew ? { workers: seen(missingMs) } : {}),
+        ...(workerLiveness ? { workers: seen(missingMs) } : {}),
         server: stopping() ? "stopping" : "ok",
       };
       const ok = storeOk && facilitatorOk && !stopping();

@@ -9,9 +9,17 @@ export {
 export type { Accept, AcceptedAsset } from "../ledger/accept.ts";
 export type { FacilitatorOption } from "../ledger/endpoint.ts";
 export type { ChainRecord, Evidence } from "../ledger/evidence.ts";
-export { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
-export type { Logger, LogLevel } from "../observe/log.ts";
-export type { MetricsEndpoint } from "../observe/telemetry.ts";
+export type {
+  JobStatus,
+  Network,
+  PaymentPayload,
+  PaymentPayloadV1,
+  PaymentRequirements,
+  PaymentRequirementsV1,
+  PaymentState,
+  Receipt,
+} from "../protocol/index.ts";
+export type { EvmAccount } from "../protocol/transfer.ts";
 export { memoryStore } from "../store/memory.ts";
 export type {
   Begun,
@@ -29,17 +37,9 @@ export type {
   Store,
   StoredAnswer,
 } from "../store/store.ts";
-export type {
-  JobStatus,
-  Network,
-  PaymentPayload,
-  PaymentPayloadV1,
-  PaymentRequirements,
-  PaymentRequirementsV1,
-  PaymentState,
-  Receipt,
-} from "../wire/index.ts";
-export type { EvmAccount } from "../wire/transfer.ts";
+export { FAULT_POINTS, type FaultPoint, type Faults } from "../telemetry/fault.ts";
+export type { Logger, LogLevel } from "../telemetry/log.ts";
+export type { MetricsEndpoint } from "../telemetry/telemetry.ts";
 export type { AdminOptions } from "./admin.ts";
 export type { CallbackSettings, PaymentOptions, ServerOptions } from "./options.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";

@@ -1,4 +1,4 @@
-import { isRecord } from "../wire/index.ts";
+import { isRecord } from "../protocol/index.ts";
 import type { ResourceDocument } from "./resource.ts";
 
 /** What was read from a request: the caller's input, or why there is none. */

@@ -1,9 +1,9 @@
-import { childLogger, type Logger } from "../observe/log.ts";
-import type { CallOutcome, Telemetry } from "../observe/telemetry.ts";
-import type { Trace } from "../observe/trace.ts";
+import { HEADERS, isRecord } from "../protocol/index.ts";
 import { hasEnded, statusOf } from "../store/state.ts";
 import type { Step, Stepped, Store, StoredAnswer } from "../store/store.ts";
-import { HEADERS, isRecord } from "../wire/index.ts";
+import { childLogger, type Logger } from "../telemetry/log.ts";
+import type { CallOutcome, Telemetry } from "../telemetry/telemetry.ts";
+import type { Trace } from "../telemetry/trace.ts";
 import type { ServedResource } from "./resource.ts";
 
 /** What is watched of one call. */

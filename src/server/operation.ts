@@ -1,9 +1,9 @@
 import type { Hono } from "hono";
 import { routePath } from "hono/route";
-import type { Logger } from "../observe/log.ts";
-import type { MetricsEndpoint, Telemetry } from "../observe/telemetry.ts";
+import type { OperatorPath } from "../protocol/pages.ts";
 import type { StoredAnswer } from "../store/store.ts";
-import type { OperatorPath } from "../wire/pages.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { MetricsEndpoint, Telemetry } from "../telemetry/telemetry.ts";
 import type { Admin } from "./admin.ts";
 import { respond } from "./answer.ts";
 import type { Health } from "./health.ts";

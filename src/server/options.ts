@@ -4,12 +4,12 @@ import type { Accept } from "../ledger/accept.ts";
 import { addressProblem } from "../ledger/address.ts";
 import { type Endpoint, endpointsOf, type FacilitatorOption, isHttp } from "../ledger/endpoint.ts";
 import { type ChainRecord, rpcRecord } from "../ledger/evidence.ts";
-import type { Faults } from "../observe/fault.ts";
-import type { Logger, LogLevel } from "../observe/log.ts";
-import type { MetricsEndpoint } from "../observe/telemetry.ts";
+import type { EvmAccount } from "../protocol/transfer.ts";
 import type { Store } from "../store/store.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import type { Logger, LogLevel } from "../telemetry/log.ts";
+import type { MetricsEndpoint } from "../telemetry/telemetry.ts";
 import type { Time } from "../time/time.ts";
-import type { EvmAccount } from "../wire/transfer.ts";
 import type { AdminOptions } from "./admin.ts";
 
 export interface PaymentOptions {

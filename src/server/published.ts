@@ -1,8 +1,8 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Description } from "../ledger/bazaar.ts";
+import type { PublishedPath } from "../protocol/pages.ts";
 import type { StoredAnswer } from "../store/store.ts";
-import type { PublishedPath } from "../wire/pages.ts";
 
 /** What an API says of itself; `published.gen.ts` as a module. */
 export interface Published {

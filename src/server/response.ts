@@ -1,7 +1,7 @@
 import { acceptedJob, type JobResource } from "../jobs/record.ts";
+import { encodeHeader, HEADERS } from "../protocol/index.ts";
 import { paymentStateOf } from "../store/state.ts";
 import type { CallRecord, JobRecord, StoredAnswer } from "../store/store.ts";
-import { encodeHeader, HEADERS } from "../wire/index.ts";
 import { json, problem, withPaymentState } from "./answer.ts";
 
 /** What a response to a recorded call needs besides its record. */

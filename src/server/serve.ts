@@ -3,22 +3,22 @@ import { type ApiDefinition, DEFAULT_RETENTION } from "../../schema/api.ts";
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { microUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import { createCallbacks } from "../jobs/callback.ts";
-import { createCrew } from "../jobs/crew.ts";
 import { createJobs } from "../jobs/jobs.ts";
+import { createWorkerLiveness } from "../jobs/worker-liveness.ts";
 import { createFacilitator } from "../ledger/facilitator.ts";
 import { type Memory, paymentStateOn } from "../ledger/idempotency.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createOffers, maxTimeoutSecondsOf } from "../ledger/offer.ts";
 import { maxValidityMs } from "../ledger/payment.ts";
-import { childLogger, pinoLogger } from "../observe/log.ts";
-import { createTelemetry } from "../observe/telemetry.ts";
+import type { ProblemCode } from "../protocol/index.ts";
+import { createHeartbeat } from "../store/heartbeat.ts";
 import { memoryStore } from "../store/memory.ts";
-import { createPresence } from "../store/presence.ts";
-import { StoreUnavailable, steady } from "../store/steady.ts";
 import type { StoredAnswer } from "../store/store.ts";
+import { StoreUnavailable, wrapStoreErrors } from "../store/store-errors.ts";
 import { sweepAll } from "../store/sweep.ts";
+import { childLogger, pinoLogger } from "../telemetry/log.ts";
+import { createTelemetry } from "../telemetry/telemetry.ts";
 import { repeat, sleep, systemTime } from "../time/time.ts";
-import type { ProblemCode } from "../wire/index.ts";
 import { createAdmin } from "./admin.ts";
 import { preflight, problem, respond } from "./answer.ts";
 import { createOutputCache } from "./cache.ts";
@@ -94,7 +94,7 @@ export function serve(
   }
   const telemetry = createTelemetry(options.metrics?.provider);
   const observer = createObserver(log, telemetry);
-  const store = observer.watching(steady(given));
+  const store = observer.watching(wrapStoreErrors(given));
   const cors = options.cors ?? true;
   const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
   const charges = resources.some((resource) => resource.price.kind !== "free");
@@ -125,7 +125,7 @@ export function serve(
           describe: published ? createDescriptions(published, undescribed) : async () => undefined,
         })
       : undefined;
-  const presence = createPresence(store, {
+  const heartbeat = createHeartbeat(store, {
     leaseMs: options.recovery?.leaseMs ?? LEASE_MS,
     runsJobs: () => role !== "api" && !stopping,
     onError: (error) => log.error({ error }, "the lease could not be renewed"),
@@ -137,7 +137,7 @@ export function serve(
     byName.get(name)?.retentionMs ?? milliseconds(DEFAULT_RETENTION);
   const comeBackMs = options.recovery?.comeBackMs ?? COME_BACK_MS;
   const ledger = createLedger({
-    ...{ store, presence, facilitator, chain, account, time, log, faults },
+    ...{ store, heartbeat, facilitator, chain, account, time, log, faults },
     ...{ retentionMs, comeBackMs },
     isWorking: (callId) => working.has(callId),
     lostAnswer: ({ id }) => problem("internal_error", id, { detail: LOST, paymentState: "unknown" }),
@@ -146,10 +146,10 @@ export function serve(
     works: role !== "api",
     concurrency: options.jobs?.concurrency ?? CONCURRENCY,
     ...{ endAttempt: ledger.endAttempt, endEarly: ledger.endEarly, time },
-    ...{ resources: byName, store, presence, log, telemetry, faults },
+    ...{ resources: byName, store, heartbeat, log, telemetry, faults },
   });
   const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);
-  const crew = role === "api" && sold.length > 0 ? createCrew(store, log) : undefined;
+  const workerLiveness = role === "api" && sold.length > 0 ? createWorkerLiveness(store, log) : undefined;
   const publicUrl = options.publicUrl?.replace(/\/+$/, "");
   const url = (request: Request, path: string | undefined): string => {
     const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
@@ -190,7 +190,7 @@ export function serve(
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
     maxQueued: options.jobs?.maxQueued ?? MAX_QUEUED,
-    crew,
+    workerLiveness,
     startJobs: () => {
       if (!stopping) jobs.start();
     },
@@ -201,8 +201,8 @@ export function serve(
 
   const names = resources.map(({ name }) => name);
   telemetry.gauge(async () => {
-    const tally = await store.tally({ since: Date.now(), bucketMs: 60_000 });
-    return { ...tally, workers: await store.workers() };
+    const callStats = await store.callStats({ since: Date.now(), bucketMs: 60_000 });
+    return { ...callStats, workers: await store.workers() };
   }, sold);
   let stopping = false;
   /** Every stop that has been asked for. */
@@ -210,7 +210,7 @@ export function serve(
 
   const app = new Hono();
   mountOperation(app, {
-    health: createHealth({ store, offers, crew, stopping: () => stopping }),
+    health: createHealth({ store, offers, workerLiveness, stopping: () => stopping }),
     metrics: options.metrics,
     admin: options.admin && createAdmin({ ...options.admin, title: api.title, names, store, observer }),
     ...{ telemetry, scheme, log },
@@ -281,7 +281,11 @@ export function serve(
     ["reconciling", options.recovery?.everyMs ?? RECOVER_EVERY_MS, () => ledger.reconcile()],
     ["paying refunds", options.recovery?.everyMs ?? RECOVER_EVERY_MS, () => ledger.payRefunds()],
     // So that a gap is known to have begun before the next buyer comes.
-    ["looking for workers", options.recovery?.everyMs ?? RECOVER_EVERY_MS, async () => crew?.missingMs()],
+    [
+      "looking for workers",
+      options.recovery?.everyMs ?? RECOVER_EVERY_MS,
+      async () => workerLiveness?.missingMs(),
+    ],
     ["clean-up", SWEEP_EVERY_MS, () => sweepAll(store, () => stops.length > 0)],
   ];
   let stops: (() => void)[] = [];
@@ -292,7 +296,7 @@ export function serve(
     stops = rounds.map(([what, everyMs, round]) => {
       let failing = false;
       const task = async (): Promise<void> => {
-        await presence.ensure();
+        await heartbeat.ensure();
         await round();
         if (failing) log.info({}, `${what} works again`);
         failing = false;
@@ -315,7 +319,7 @@ export function serve(
       // Before the lease, which says what this server does.
       stopping = false;
       if (stops.length > 0) return;
-      await presence.ensure();
+      await heartbeat.ensure();
       await offers?.ready();
       status.open();
       housekeep(0);
@@ -353,7 +357,7 @@ export function serve(
     callbacks?.stop();
     // After the jobs, so that who waits for one that ends in time has its result from here.
     status.close();
-    await presence.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
+    await heartbeat.end().catch((error: unknown) => log.error({ error }, "the lease could not be ended"));
   }
 }
 

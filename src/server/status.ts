@@ -2,9 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { Jobs } from "../jobs/jobs.ts";
 import { NO_PAYMENT } from "../ledger/idempotency.ts";
 import { hash } from "../ledger/payment.ts";
+import { HEADERS, type JobAccepted, TERMINAL } from "../protocol/index.ts";
 import { type Phase, paymentStateOf, statusOf } from "../store/state.ts";
 import type { JobRecord, Store, StoredAnswer } from "../store/store.ts";
-import { HEADERS, type JobAccepted, TERMINAL } from "../wire/index.ts";
 import { type Answer, json, problem } from "./answer.ts";
 import { comeBack, EVENT_STREAM_HEADERS, eventStream } from "./events.ts";
 
@@ -12,7 +12,7 @@ import { comeBack, EVENT_STREAM_HEADERS, eventStream } from "./events.ts";
 const KEPT = 10_000;
 const KEPT_BYTES = 64 * 1024 * 1024;
 /** The longest that a request is held open by `Prefer: wait=N` (RFC 7240 §4.3). */
-const LONGEST_WAIT_SECONDS = 25;
+const MAX_WAIT_SECONDS = 25;
 /** How soon a listener comes back for the one word that may still change after the end: `refund_owed`. */
 const REFUND_RETRY_MS = 15_000;
 /** Phases of an ended job whose money may still move. */
@@ -240,6 +240,6 @@ function names(ifNoneMatch: string, etag: string): boolean {
 function waitOf(request: Request): number | undefined {
   const match = /(?:^|[,;\s])wait="?(\d{1,6})"?/i.exec(request.headers.get("prefer") ?? "");
   if (!match) return undefined;
-  const seconds = Math.min(Number(match[1]), LONGEST_WAIT_SECONDS);
+  const seconds = Math.min(Number(match[1]), MAX_WAIT_SECONDS);
   return seconds > 0 ? seconds : undefined;
 }

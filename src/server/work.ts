@@ -1,11 +1,11 @@
 import { type Outcome, run } from "../jobs/run.ts";
 import { untilDoneMs } from "../ledger/offer.ts";
 import type { Standing } from "../ledger/settle.ts";
+import { HEADERS } from "../protocol/index.ts";
 import type { CallRecord, PaymentIdentity, StoredAnswer } from "../store/store.ts";
-import { HEADERS } from "../wire/index.ts";
 import { failure, json, withPaymentState } from "./answer.ts";
+import { type CallDeps, type Purchase, said, settlementOf } from "./request-context.ts";
 import type { ServedResource } from "./resource.ts";
-import { type CallDeps, type Purchase, said, settlementOf } from "./visit.ts";
 
 /** What must be left of an authorization after the work, so that it can be settled. */
 const SETTLE_SECONDS = 10;

@@ -1,3 +1,4 @@
+import { callStatsOf } from "./call-stats.ts";
 import {
   type Alive,
   byAge,
@@ -16,8 +17,7 @@ import {
 } from "./rules.ts";
 import { isClaimable, statusOf } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
-import { MAX_QUOTES, newSecret, newsOf, TOMBSTONE_LIFE_MS } from "./store.ts";
-import { tallyOf } from "./tally.ts";
+import { jobEventOf, MAX_QUOTES, newSecret, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 export interface MemoryStoreOptions {
   /** The store's clock, in milliseconds since the epoch. @default Date.now */
@@ -67,7 +67,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   }
 
   function tell(job: JobRecord): void {
-    for (const listener of listeners) listener(newsOf(job));
+    for (const listener of listeners) listener(jobEventOf(job));
   }
 
   /** Free jobs and paid jobs have queues of their own. */
@@ -226,8 +226,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return oldJobs.length + oldCalls.length + oldRefunds.length + forgotten.length;
     },
 
-    async tally(by) {
-      return tallyOf({ calls: calls.all(), jobs: jobs.values(), refunds: refunds.values() }, by);
+    async callStats(by) {
+      return callStatsOf({ calls: calls.all(), jobs: jobs.values(), refunds: refunds.values() }, by);
     },
 
     async recentJobs({ ended, limit }) {

@@ -7,10 +7,10 @@ import type { BeginOptions, Begun, CallRecord, JobRecord, Limits } from "./store
  * So far from a full queue, those who begin at the same moment need not know of each other. Nearer to it they wait for
  * each other, so that no more get in than there is room for.
  */
-const ELBOW_ROOM = 200;
+const LOCK_MARGIN = 200;
 
 /** What tells others of a change: channel and payload. */
-export type News = readonly [channel: string, payload: string];
+export type Notification = readonly [channel: string, payload: string];
 
 /** The call that holds a payment, or else the one that holds a key. */
 export async function findHolder(
@@ -36,10 +36,10 @@ export async function beginCall(
   call: CallRecord,
   job: JobRecord | undefined,
   { durable, ...limits }: BeginOptions,
-  news: News,
+  event: Notification,
 ): Promise<Begun> {
   const isLimited = Object.values(limits).some((limit) => limit !== undefined);
-  const { text, values } = insertion(schema, call, job, news);
+  const { text, values } = insertion(schema, call, job, event);
   const inserted = (rows: readonly { begun: number }[]): Begun | undefined =>
     rows[0]?.begun === 1 ? { begun: true } : undefined;
 
@@ -72,7 +72,7 @@ function insertion(
   schema: string,
   call: CallRecord,
   job: JobRecord | undefined,
-  news: News,
+  event: Notification,
 ): { text: string; values: Value[] } {
   const values = callTable.values(call);
   const writing = `WITH c AS (INSERT INTO ${schema}.calls (${callTable.columns})
@@ -80,8 +80,8 @@ function insertion(
   if (!job) return { text: `${writing} SELECT count(*)::int AS begun FROM c`, values };
   const first = values.length + 1;
   values.push(...jobTable.values(job));
-  const channel = values.push(news[0]);
-  const payload = values.push(news[1]);
+  const channel = values.push(event[0]);
+  const payload = values.push(event[1]);
   const text = `${writing}, j AS (INSERT INTO ${schema}.jobs (${jobTable.columns})
       SELECT ${jobTable.placeholders(first)} WHERE EXISTS (SELECT 1 FROM c) RETURNING id)
     SELECT count(*)::int AS begun, CASE count(*) WHEN 1 THEN pg_notify($${channel}, $${payload}) END FROM j`;
@@ -152,7 +152,7 @@ async function isFull(
   const paid = Number(job.payer !== undefined);
   const resource = toText(job.resource);
   /** How many more there is room for, of one resource or of all. */
-  async function room(limit: number | undefined, of: string | undefined): Promise<number> {
+  async function freeSlots(limit: number | undefined, of: string | undefined): Promise<number> {
     if (limit === undefined) return Number.POSITIVE_INFINITY;
     const rows = await query<{ jobs: number }>(
       `SELECT count(*)::int AS jobs FROM (
@@ -163,15 +163,16 @@ async function isFull(
     );
     return limit - (rows[0]?.jobs ?? 0);
   }
-  const rooms = () => Promise.all([room(queued.resource, resource), room(queued.all, undefined)]);
+  const bothFree = () =>
+    Promise.all([freeSlots(queued.resource, resource), freeSlots(queued.all, undefined)]);
 
-  const [ofResource, ofAll] = await rooms();
+  const [ofResource, ofAll] = await bothFree();
   const least = Math.min(ofResource, ofAll);
-  if (least <= 0 || least > ELBOW_ROOM) return least <= 0;
+  if (least <= 0 || least > LOCK_MARGIN) return least <= 0;
   // Always in this order, or two would wait for each other.
-  if (ofResource <= ELBOW_ROOM) await takeTurn(query, `${schema} queue of ${resource}`);
-  if (ofAll <= ELBOW_ROOM) await takeTurn(query, `${schema} queue`);
-  return Math.min(...(await rooms())) <= 0;
+  if (ofResource <= LOCK_MARGIN) await takeTurn(query, `${schema} queue of ${resource}`);
+  if (ofAll <= LOCK_MARGIN) await takeTurn(query, `${schema} queue`);
+  return Math.min(...(await bothFree())) <= 0;
 }
 
 /** Waits for the end of the transaction that had this turn. */

@@ -1,4 +1,4 @@
-import type { News } from "./postgres-begin.ts";
+import type { Notification } from "./postgres-begin.ts";
 import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
 import type { Opened } from "./postgres-open.ts";
 import { callTable, jobTable, refundTable, toText } from "./postgres-rows.ts";
@@ -8,16 +8,16 @@ import type { JobRecord, Step, Stepped } from "./store.ts";
 /**
  * {@link Store.change}: the records are locked, call before job before refund, so that nobody changes them between guard
  * and write, and nobody waits for somebody who waits for him.
- * @param newsOf How others are told of a job that has changed.
+ * @param jobEventOf How others are told of a job that has changed.
  */
 export async function changeRecords(
   opened: Opened,
   step: Step,
-  newsOf: (job: JobRecord) => News,
+  jobEventOf: (job: JobRecord) => Notification,
 ): Promise<Stepped | undefined> {
   for (;;) {
     try {
-      const work = (transaction: Transaction) => changeWithin(transaction, opened, step, newsOf);
+      const work = (transaction: Transaction) => changeWithin(transaction, opened, step, jobEventOf);
       return await opened.db.transaction(step.durable, work);
     } catch (error) {
       // Added by somebody else in the meantime: now it is there, and the guard sees it.
@@ -30,7 +30,7 @@ async function changeWithin(
   transaction: Transaction,
   { schema, clock }: Opened,
   step: Step,
-  newsOf: (job: JobRecord) => News,
+  jobEventOf: (job: JobRecord) => Notification,
 ): Promise<Stepped | undefined> {
   const lock = async <T>(
     table: { columns: string; record(row: object): T },
@@ -59,7 +59,7 @@ async function changeWithin(
   const next = take(step, found, (owner) => alive.includes(toText(owner)), now);
   if (!next) return undefined;
 
-  const write = writing(schema, step, next, newsOf);
+  const write = writing(schema, step, next, jobEventOf);
   if (write) void transaction.query(write.text, write.values);
   if (next.job && step.job?.set === "forget") {
     // Its call goes when its own time has come. A statement of its own: one must not change a row twice.
@@ -73,7 +73,7 @@ function writing(
   schema: string,
   step: Step,
   next: Stepped,
-  newsOf: (job: JobRecord) => News,
+  jobEventOf: (job: JobRecord) => Notification,
 ): { text: string; values: Value[] } | undefined {
   const values: Value[] = [];
   const parts: string[] = [];
@@ -99,7 +99,7 @@ function writing(
     if (step.job?.set === "forget") {
       parts.push(`DELETE FROM ${schema}.jobs WHERE id = $${add([toText(next.job.id)])}`);
     } else update(jobTable, "jobs", next.job);
-    const channel = add(newsOf(next.job));
+    const channel = add(jobEventOf(next.job));
     told = `SELECT pg_notify($${channel}, $${channel + 1})`;
   }
   if (parts.length === 0) return undefined;

@@ -37,7 +37,7 @@ const CONNECT_MS = 10_000;
 /** A statement that takes longer is given up, and its connection with it. */
 const STATEMENT_MS = 30_000;
 /** How often a transaction is tried that others get in the way of. */
-const MOST_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10;
 
 /** @throws when the connection string cannot be read. Connects only when there is something to do. */
 export function connectPostgres(
@@ -72,7 +72,7 @@ export function connectPostgres(
         return await attempt();
       } catch (error) {
         // Connections are lost together, and it takes a moment until the pool knows of all.
-        const most = isConflict(error) ? MOST_ATTEMPTS : isLost(error) && mayRepeat(error) ? 3 : 1;
+        const most = isConflict(error) ? MAX_ATTEMPTS : isLost(error) && mayRepeat(error) ? 3 : 1;
         if (count >= most) throw failure(error);
         await setTimeout(Math.random() * 2 ** (count + 2));
       }
@@ -221,13 +221,13 @@ export function brokenConstraint(error: unknown): string | undefined {
 
 /** What a person can do something about, by SQLSTATE or system error. */
 const CAUSES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there; start the database, or mend host and port in connectionString",
-  ENOTFOUND: "there is no such host; mend the host in connectionString",
+  ECONNREFUSED: "nothing listens there; start the database, or fix host and port in connectionString",
+  ENOTFOUND: "there is no such host; fix the host in connectionString",
   EAI_AGAIN: "the name of the host cannot be looked up now",
   ETIMEDOUT: "the host does not answer",
-  "28P01": "the password is wrong; mend it in connectionString",
-  "28000": "the database does not let this user in; mend the user in connectionString, or pg_hba.conf",
-  "3D000": "there is no such database; make it (CREATE DATABASE), or mend its name in connectionString",
+  "28P01": "the password is wrong; fix it in connectionString",
+  "28000": "the database does not let this user in; fix the user in connectionString, or pg_hba.conf",
+  "3D000": "there is no such database; make it (CREATE DATABASE), or fix its name in connectionString",
   "42501": "this user may not do that; GRANT it what it needs, or make it the owner of the schema",
   "25006": "the database is read-only, as a standby is; connect to the primary",
   "53100": "the disk of the database is full",

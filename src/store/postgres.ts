@@ -1,15 +1,15 @@
-import { beginCall, findHolder, type News } from "./postgres-begin.ts";
+import { beginCall, findHolder, type Notification } from "./postgres-begin.ts";
+import { postgresCallStats } from "./postgres-call-stats.ts";
 import { changeRecords } from "./postgres-change.ts";
 import { createClaim } from "./postgres-claim.ts";
 import type { Value } from "./postgres-connection.ts";
-import { listen } from "./postgres-news.ts";
+import { listen } from "./postgres-notifications.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
-import { postgresTally } from "./postgres-tally.ts";
 import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { State } from "./state.ts";
-import { type JobListener, type JobRecord, MAX_QUOTES, newSecret, newsOf, type Store } from "./store.ts";
+import { type JobListener, type JobRecord, jobEventOf, MAX_QUOTES, newSecret, type Store } from "./store.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:5432/database`, with what else libpq knows: `?sslmode=verify-full`. */
@@ -80,11 +80,11 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   const listeners = new Set<JobListener>();
   let quotesKept = 0;
   let ending: (() => Promise<void>) | undefined;
-  const tell: JobListener = (news) => {
-    for (const listener of listeners) listener(news);
+  const tell: JobListener = (event) => {
+    for (const listener of listeners) listener(event);
   };
   // A payload may have 8000 bytes; ids are short, but nothing says so.
-  const notificationOf = ({ id, phase, work }: JobRecord): News => [
+  const notificationOf = ({ id, phase, work }: JobRecord): Notification => [
     channel,
     id.length < 1000 ? `${origin} ${phase} ${work} ${toText(id)}` : "",
   ];
@@ -126,15 +126,15 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     },
 
     async begin(call, job, options) {
-      const news: News = job ? notificationOf(job) : [channel, ""];
-      const outcome = await use((opened) => beginCall(opened, call, job, options, news));
-      if (job && outcome.begun) tell(newsOf(job));
+      const event: Notification = job ? notificationOf(job) : [channel, ""];
+      const outcome = await use((opened) => beginCall(opened, call, job, options, event));
+      if (job && outcome.begun) tell(jobEventOf(job));
       return outcome;
     },
 
     async change(step) {
       const stepped = await use((opened) => changeRecords(opened, step, notificationOf));
-      if (stepped?.job) tell(newsOf(stepped.job));
+      if (stepped?.job) tell(jobEventOf(stepped.job));
       return stepped;
     },
 
@@ -148,7 +148,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
     async claimJobs(options) {
       const claimed = await use((opened) => claim(opened, options));
-      for (const { job } of claimed) tell(newsOf(job));
+      for (const { job } of claimed) tell(jobEventOf(job));
       return claimed;
     },
 
@@ -237,7 +237,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
     completeSince: 0,
 
-    ...postgresTally(schema, read),
+    ...postgresCallStats(schema, read),
 
     async close() {
       listeners.clear();

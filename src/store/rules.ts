@@ -168,8 +168,8 @@ function takeJob(
   if (when?.callbackTries !== undefined && job.callback?.tries !== when.callbackTries) return undefined;
   if (set === "forget") return job;
   // A delivered webhook changes nothing that a buyer is shown.
-  const isNews = Object.keys(set).some((name) => name !== "callback");
-  const next = { ...job, ...set, updatedAt: isNews ? now : job.updatedAt };
+  const isJobEvent = Object.keys(set).some((name) => name !== "callback");
+  const next = { ...job, ...set, updatedAt: isJobEvent ? now : job.updatedAt };
   const startedAt = next.startedAt ?? (next.work === "running" ? now : undefined);
   if (!hasEnded(next) || job.endedAt !== undefined) return { ...next, startedAt };
   // The store schedules the webhook, so that no way to end a job can forget it.

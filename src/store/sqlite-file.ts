@@ -85,7 +85,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
     while (waiting.length > 0) {
       // As long as others join, waiting for them costs less than a commit of their own.
       let joined = 0;
-      for (let turn = 0; turn < MOST_TURNS && waiting.length > joined; turn += 1) {
+      for (let turn = 0; turn < MAX_TURNS && waiting.length > joined; turn += 1) {
         joined = waiting.length;
         await setImmediate();
       }
@@ -178,7 +178,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
 }
 
 /** Turns of the event loop for which a commit waits for more writers. */
-const MOST_TURNS = 4;
+const MAX_TURNS = 4;
 
 function open(path: string, busyMs: number, migrations: readonly string[]): DatabaseSync {
   let db: DatabaseSync | undefined;

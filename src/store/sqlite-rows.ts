@@ -1,8 +1,8 @@
-import type { JobStatus } from "../wire/index.ts";
+import type { JobStatus } from "../protocol/index.ts";
+import { refundValue } from "./call-stats.ts";
 import { hasFailed, sweepCallAt } from "./rules.ts";
 import { statusOf } from "./state.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, SignedPayment } from "./store.ts";
-import { refundValue } from "./tally.ts";
 
 /** In the column of a call that no server has to look at: the last moment of JavaScript's calendar. */
 export const NEVER = 8.64e15;

@@ -1,4 +1,5 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
+import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import { MIGRATIONS } from "./sqlite-migrations.ts";
 import {
@@ -14,9 +15,8 @@ import {
   refundOf,
   refundRow,
 } from "./sqlite-rows.ts";
-import { sqliteTally } from "./sqlite-tally.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
-import { MAX_QUOTES, newSecret, newsOf, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
+import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
 const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
@@ -202,8 +202,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   let quotesKept = 0;
 
   const listeners = new Set<JobListener>();
-  const tell: JobListener = (news) => {
-    for (const listener of listeners) listener(news);
+  const tell: JobListener = (event) => {
+    for (const listener of listeners) listener(event);
   };
   /** The resource whose turn was last. */
   let lastClaimed = "";
@@ -287,7 +287,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (job) jobs.put.run(jobRow(job));
         return { begun: true };
       });
-      if (job && outcome.begun) tell(newsOf(job));
+      if (job && outcome.begun) tell(jobEventOf(job));
       return outcome;
     },
 
@@ -308,7 +308,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         if (next.refund) refunds.put.run(refundRow(next.refund));
         return next;
       });
-      if (stepped?.job) tell(newsOf(stepped.job));
+      if (stepped?.job) tell(jobEventOf(stepped.job));
       return stepped;
     },
 
@@ -329,7 +329,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         }),
       );
       lastClaimed = taken.at(-1)?.job.resource ?? lastClaimed;
-      for (const { job } of taken) tell(newsOf(job));
+      for (const { job } of taken) tell(jobEventOf(job));
       return taken.sort((a, b) => byAge(a.job, b.job));
     },
 
@@ -412,7 +412,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
     completeSince: path === ":memory:" ? now() : 0,
 
-    ...sqliteTally(file, prepare),
+    ...sqliteCallStats(file, prepare),
 
     close() {
       clearInterval(looking);

@@ -1,4 +1,4 @@
-import type { JobStatus, PaymentState } from "../wire/index.ts";
+import type { JobStatus, PaymentState } from "../protocol/index.ts";
 
 /**
  * Where the money of a call is. docs/money.md explains each phase; `src/ledger/transitions.ts` has every way from one

@@ -6,7 +6,7 @@ import type {
   PaymentRequirements,
   PaymentRequirementsV1,
   Receipt,
-} from "../wire/index.ts";
+} from "../protocol/index.ts";
 import type { Phase, State, Work } from "./state.ts";
 
 /** An answer as it left the server, kept so that a replay is equal to the byte. */
@@ -357,10 +357,10 @@ export interface ClaimedJob {
 export interface BeginOptions extends Limits, Durability {}
 
 /** Told that a job was begun or changed, by this process or another; `undefined` when any may have been. */
-export type JobListener = (news: (Pick<JobRecord, "id"> & State) | undefined) => void;
+export type JobListener = (event: (Pick<JobRecord, "id"> & State) | undefined) => void;
 
 /** What the records say of the time since `since`; what has been swept is not counted. */
-export interface Tally {
+export interface CallStats {
   /** Calls by resource and the time at which they began. */
   readonly calls: readonly {
     readonly resource: string;
@@ -485,7 +485,7 @@ export interface Store {
   sweep(now: number, limit: number): Promise<number>;
 
   /** Counts for people and dashboards, in buckets of `bucketMs`. */
-  tally(by: { readonly since: number; readonly bucketMs: number }): Promise<Tally>;
+  callStats(by: { readonly since: number; readonly bucketMs: number }): Promise<CallStats>;
 
   /**
    * Jobs for people to look at: those that have ended, the last end first; or those that have not, the running ones
@@ -537,7 +537,7 @@ export function newSecret(): string {
 }
 
 /** What listeners are told about a job. */
-export function newsOf({ id, phase, work }: JobRecord): Pick<JobRecord, "id"> & State {
+export function jobEventOf({ id, phase, work }: JobRecord): Pick<JobRecord, "id"> & State {
   return { id, phase, work };
 }
 

@@ -5,6 +5,15 @@
  */
 export { type Chain, type ChainOptions, type GasWallet, startChain } from "./chain.ts";
 export {
+  type Crashable,
+  type CrashableOptions,
+  crashable,
+  FAULT_POINTS,
+  type FaultPoint,
+  type Faults,
+  killAt,
+} from "./crashable.ts";
+export {
   chainFacilitator,
   type FacilitatorServer,
   type FacilitatorServerOptions,
@@ -40,15 +49,6 @@ export {
   type Transfer,
 } from "./ledger.ts";
 export { type JsonRpc, type LedgerNodeOptions, ledgerNode, RpcError } from "./ledger-node.ts";
-export {
-  FAULT_POINTS,
-  type FaultPoint,
-  type Faults,
-  killAt,
-  type Mortal,
-  type MortalOptions,
-  mortal,
-} from "./mortal.ts";
 export {
   type FacilitatorScript,
   jsonReply,

@@ -213,14 +213,14 @@ async function refusalByPayment(
 
 /** The same payment is presented several times, and recovering its signer is most of what a check costs. */
 const recovered = new Map<string, boolean>();
-const MOST_RECOVERED = 1_000;
+const MAX_RECOVERED = 1_000;
 
 async function isSigned(payment: PaymentPayload, requirements: PaymentRequirements): Promise<boolean> {
   const name = JSON.stringify([payment.payload, domainOf(requirements), requirements.asset]);
   const known = recovered.get(name);
   if (known !== undefined) return known;
   const signed = await recover(payment, requirements);
-  if (recovered.size >= MOST_RECOVERED) recovered.clear();
+  if (recovered.size >= MAX_RECOVERED) recovered.clear();
   recovered.set(name, signed);
   return signed;
 }

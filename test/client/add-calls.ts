@@ -2,7 +2,7 @@
 // It stores the first call, goes on with the others when it is told to, and says what it was given for each once that
 // is stored, each on a line of its own. Those that go different ways have each a first one to themselves.
 import { once } from "node:events";
-import { fileCalls } from "../../src/node/calls.ts";
+import { fileCalls } from "../../src/runtime/calls.ts";
 import { savedCall } from "./saved-call.ts";
 
 const [directory = "", name = "", count = "0", what = "add", way = "up"] = process.argv.slice(2);

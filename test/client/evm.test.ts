@@ -4,7 +4,7 @@ import { json } from "node:stream/consumers";
 import { evmPayer } from "resource402/evm";
 import { startWorld, type World } from "resource402/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { PaymentPayload, PaymentRequirements } from "../../src/wire/index.ts";
+import type { PaymentPayload, PaymentRequirements } from "../../src/protocol/index.ts";
 import { openShop } from "../flow/shop.ts";
 
 let world: World;

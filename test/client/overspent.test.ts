@@ -1,8 +1,8 @@
 import type { Payer } from "resource402/client";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { encodeHeader, type PaymentPayload } from "../../src/wire/index.ts";
+import { encodeHeader, type PaymentPayload } from "../../src/protocol/index.ts";
 import { offerOf, openHostile } from "../flow/hostile.ts";
-import { gate } from "../flow/shop.ts";
+import { latch } from "../flow/shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -24,8 +24,8 @@ function isValid({ payload }: PaymentPayload): boolean {
 describe("a payment that takes the place of a lapsed one", () => {
   it("makes no room in the budget while it is being signed", async () => {
     const hostile = await openHostile(() => Promise.reject(new TypeError("fetch failed")));
-    const { opened, open } = gate();
-    const signing = gate();
+    const { opened, open } = latch();
+    const signing = latch();
     let isSlow = false;
     const payer: Payer = {
       ...hostile.payer,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { compile } from "../../codegen/compile.ts";
 import { price } from "../../schema/index.ts";
-import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/wire/pages.ts";
+import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
 import { apiWith } from "./definitions.ts";
 
 const input = (field: z.ZodType) => z.object({ field });
@@ -145,7 +145,7 @@ describe("advice", () => {
   ])("is given on %s", async (_, api, path, problem) => {
     const { advice } = await compile(api);
     expect(advice).toEqual([
-      { path: `resources.caption.${path}`, problem, mend: expect.stringMatching(/./), severity: "warning" },
+      { path: `resources.caption.${path}`, problem, fix: expect.stringMatching(/./), severity: "warning" },
     ]);
   });
 
@@ -165,7 +165,7 @@ describe("advice", () => {
       {
         path: "resources.caption.path",
         problem: `hides what the server itself answers at ${hidden}`,
-        mend: expect.stringMatching(/^choose another path, such as "\/v1\//),
+        fix: expect.stringMatching(/^choose another path, such as "\/v1\//),
         severity: "warning",
       },
     ]);

@@ -125,7 +125,7 @@ handlers/echo.ts is not used any more: no resource has that name. Delete it, or 
     const { code, err } = await project.run("generate");
     expect(code).toBe(0);
     expect(err).toBe(
-      "warning  resources.echo.summary  does not end with a period\n         mend: write a sentence\n",
+      "warning  resources.echo.summary  does not end with a period\n         fix: write a sentence\n",
     );
   });
 });
@@ -173,9 +173,9 @@ describe("a definition that cannot be used leaves nothing written", () => {
       code: 1,
       out: "",
       err: `error  resources.echo.summary  is missing or empty
-       mend: say in one sentence what the buyer gets
+       fix: say in one sentence what the buyer gets
 error  resources.echo.output.text  has no description
-       mend: add .describe("…")
+       fix: add .describe("…")
 2 mistakes. Nothing was written.
 `,
     });
@@ -187,52 +187,52 @@ error  resources.echo.output.text  has no description
       "a syntax error",
       { "resources.ts": "export default {\n  a: 1,,\n};\n" },
       "error  resources.ts:2  Unexpected token `,`. Expected identifier, string literal, numeric literal or [ for the computed key\n" +
-        "       mend: correct this line, or the one before\n",
+        "       fix: correct this line, or the one before\n",
     ],
     [
       "TypeScript that Node.js cannot read, in a file that it imports",
       { "resources.ts": 'import "./more.ts";\n', "more.ts": "\nenum Size { Small }\n" },
       "error  more.ts:2  TypeScript enum is not supported in strip-only mode\n" +
-        "       mend: Node.js only removes types: use an object or a union instead of enum, namespace or parameter property\n",
+        "       fix: Node.js only removes types: use an object or a union instead of enum, namespace or parameter property\n",
     ],
     [
       "a package that is not installed",
       { "resources.ts": '// shop\nimport { z } from "zud";\n' },
-      'error  resources.ts:2  cannot find the package "zud"\n       mend: npm install zud\n',
+      'error  resources.ts:2  cannot find the package "zud"\n       fix: npm install zud\n',
     ],
     [
       "a file that is not there",
       { "resources.ts": 'import "./more.js";\n', "more.ts": "" },
-      'error  resources.ts:1  cannot find more.js\n       mend: check the path; it is written with its extension, ".ts"\n',
+      'error  resources.ts:1  cannot find more.js\n       fix: check the path; it is written with its extension, ".ts"\n',
     ],
     [
       "an import that does not exist",
       { "resources.ts": 'import { zed } from "zod";\nexport default zed;\n' },
       "error  resources.ts:1  The requested module 'zod' does not provide an export named 'zed'\n" +
-        "       mend: import a name that the module exports\n",
+        "       fix: import a name that the module exports\n",
     ],
     [
       "an exception",
       { "resources.ts": 'const shop = {};\n\nthrow new Error("no database");\nexport default shop;\n' },
       "error  resources.ts:3  no database\n" +
-        "       mend: see what it needs there; a definition only describes, it opens and fetches nothing\n",
+        "       fix: see what it needs there; a definition only describes, it opens and fetches nothing\n",
     ],
     [
       "a wait without end",
       { "resources.ts": "await new Promise(() => {});\nexport default {};\n" },
       "error  resources.ts  ends before it has been read\n" +
-        "       mend: let it describe the API and nothing else: no servers, no waiting\n",
+        "       fix: let it describe the API and nothing else: no servers, no waiting\n",
     ],
     [
       "an exit",
       { "resources.ts": "process.exit(0);\n" },
       "error  resources.ts  ends before it has been read\n" +
-        "       mend: let it describe the API and nothing else: no servers, no waiting\n",
+        "       fix: let it describe the API and nothing else: no servers, no waiting\n",
     ],
     [
       "another default export",
       { "resources.ts": "export default 1;\n" },
-      "error  the default export is no definition\n       mend: write: export default defineApi({ … })\n",
+      "error  the default export is no definition\n       fix: write: export default defineApi({ … })\n",
     ],
   ])("because of %s", async (_, files, message) => {
     using project = createProject(files);
@@ -288,7 +288,7 @@ describe("resource402 generate --watch", () => {
     await until("Wrote 6 files, 1 unchanged.\n");
     rmSync(join(project.folder, "resources.ts"));
     expect(await until("Nothing was written.\n")).toContain(
-      "error  resources.ts  is not there\n       mend: restore it, or name another definition\n",
+      "error  resources.ts  is not there\n       fix: restore it, or name another definition\n",
     );
     project.write("resources.ts", definition("Say it again."));
     await until("Wrote 6 files, 1 unchanged.\n");

@@ -211,7 +211,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("tells the mistakes of a definition, serves on as it was, and takes the mended one up", async () => {
+  it("tells the mistakes of a definition, serves on as it was, and takes the fixed one up", async () => {
     using project = createProject(files);
     const { url, look: ask, until, end } = await dev(project);
     project.write("resources.ts", definition(""));
@@ -231,7 +231,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("tells what is wrong with a handler, serves on as it was, and takes the mended one up", async () => {
+  it("tells what is wrong with a handler, serves on as it was, and takes the fixed one up", async () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     for (const [text, told] of [
@@ -250,8 +250,8 @@ describe("resource402 dev", () => {
     project.write("else.ts", "export {};\n");
     await until('exports no function "look"');
     await until("goes on as it was");
-    project.write("handlers/look.ts", look("mended"));
-    await expect.poll(async () => (await ask()).said).toBe("mended!");
+    project.write("handlers/look.ts", look("fixed"));
+    await expect.poll(async () => (await ask()).said).toBe("fixed!");
     await end();
   });
 
@@ -261,7 +261,7 @@ describe("resource402 dev", () => {
     rmSync(join(project.folder, "handlers/look.ts"));
     expect(await until("goes on as it was")).toContain(
       "error  handlers/look.ts  is not there\n" +
-        "       mend: restore it, or run `resource402 generate`, which writes a stub\n",
+        "       fix: restore it, or run `resource402 generate`, which writes a stub\n",
     );
     expect((await ask()).said).toBe("first!");
     project.write("handlers/look.ts", look("back"));
@@ -308,7 +308,7 @@ export const openServer = (options: any) =>
     const { process: child, until } = project.start("dev", "--port", "0", "--server", "open.ts");
     const closed = new Promise((resolve) => child.once("close", resolve));
     expect(await until("Waiting for changes")).toMatch(
-      /open\.ts:5 {2}createServer: missing handlers\.look\n +mend: add look to handlers in open\.ts, with import \{ look \} from "\.\/handlers\/look\.ts";\n/,
+      /open\.ts:5 {2}createServer: missing handlers\.look\n +fix: add look to handlers in open\.ts, with import \{ look \} from "\.\/handlers\/look\.ts";\n/,
     );
     child.kill("SIGINT");
     expect(await closed).toBe(0);
@@ -351,13 +351,13 @@ export const openServer = (options: any) =>
     // What ends as soon as it has started is not started again at once.
     await vi.waitFor(async () => expect(performance.now() - stood).toBeGreaterThan(1000), 30_000);
     // Its payment may have been taken, so the wallet goes on asking what has become of it.
-    const asking = buy("greet", { name: "end" }).catch(() => "ended");
+    const buying = buy("greet", { name: "end" }).catch(() => "ended");
     await until("has ended by itself (exit code 3), and is started again");
     const after = await ask();
     expect(after).toMatchObject({ status: 200, said: "first!" });
     expect(after.pid).not.toBe(before.pid);
     await end();
-    await asking;
+    await buying;
   });
 
   it("lets a file of the seller's make the server", async () => {

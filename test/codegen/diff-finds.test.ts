@@ -28,28 +28,28 @@ const copy = (model: ApiModel): ApiModel => structuredClone(model);
 function nodesOf(model: ApiModel, root: string): Map<string, Node> {
   const nodes = new Map<string, Node>();
   const seen = new Set<unknown>();
-  const visit = (node: unknown, path: string): void => {
+  const onPlace = (node: unknown, path: string): void => {
     if (typeof node !== "object" || node === null || seen.has(node)) return;
     seen.add(node);
     const { $ref, properties, items, prefixItems, additionalProperties, anyOf, oneOf, allOf } = node as Node;
     if ($ref !== undefined) {
-      visit(model.schemas[$ref.slice($ref.lastIndexOf("/") + 1)], path);
+      onPlace(model.schemas[$ref.slice($ref.lastIndexOf("/") + 1)], path);
       return;
     }
     nodes.set(path, node as Node);
-    for (const [name, member] of Object.entries(properties ?? {})) visit(member, `${path}.${name}`);
-    visit(items, `${path}[]`);
-    visit(additionalProperties, `${path}.*`);
+    for (const [name, member] of Object.entries(properties ?? {})) onPlace(member, `${path}.${name}`);
+    onPlace(items, `${path}[]`);
+    onPlace(additionalProperties, `${path}.*`);
     for (const [index, one] of [
       ...(prefixItems ?? []),
       ...(anyOf ?? []),
       ...(oneOf ?? []),
       ...(allOf ?? []),
     ].entries()) {
-      visit(one, `${path}<${index}>`);
+      onPlace(one, `${path}<${index}>`);
     }
   };
-  visit(model.schemas[root], "");
+  onPlace(model.schemas[root], "");
   return nodes;
 }
 

@@ -64,8 +64,8 @@ export default defineApi({
     [thrown("ENOSPC", "write", { path: "/gen" }), /^There is no room left on the disk for .*gen\. Make room/],
     [thrown("EACCES", "listen", { port: 80 }), /^Port 80 may not be opened by this user\. /],
     [thrown("ENOSPC", "write"), /^There is no room left on the disk\. Make room/],
-    [thrown("EIO", "read", { path: "/gen" }), /^EIO: words of the system\. Mend that/],
-  ])("says the mend of %s", (error, told) => {
+    [thrown("EIO", "read", { path: "/gen" }), /^EIO: words of the system\. Fix that/],
+  ])("says the fix of %s", (error, told) => {
     expect(diskProblem(error)).toMatch(told);
   });
 

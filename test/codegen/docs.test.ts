@@ -13,7 +13,7 @@ import { type ApiModel, refTo, resolve } from "../../codegen/model.ts";
 import { limitsText } from "../../codegen/prose.ts";
 import studio from "../../examples/studio/resources.ts";
 import { amountsIn } from "../../schema/price.ts";
-import { PROBLEMS } from "../../src/wire/problem.ts";
+import { PROBLEMS } from "../../src/protocol/problem.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import shop from "../fixtures/shop/resources.ts";
 import { apiOf, apiWith, modelOf } from "./definitions.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import studio from "../../examples/studio/resources.ts";
 import { price } from "../../schema/index.ts";
-import { decodeHeader } from "../../src/wire/headers.ts";
+import { decodeHeader } from "../../src/protocol/headers.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import shop from "../fixtures/shop/resources.ts";
 import { apiWith, modelOf } from "./definitions.ts";

@@ -187,7 +187,7 @@ describe("an operation that asks for credentials", () => {
 });
 
 describe("a document that asks for more than can be", () => {
-  const asking = (input: unknown, schemas: object = {}) => {
+  const modelFor = (input: unknown, schemas: object = {}) => {
     const content = (schema: unknown) => ({ content: { "application/json": { schema } } });
     const post = {
       requestBody: content({ type: "object", properties: { input }, required: ["input"] }),
@@ -224,7 +224,7 @@ describe("a document that asks for more than can be", () => {
     ["a pattern that is looked for without end", { type: "string", pattern: "^(0+)+b$" }],
     ["a schema four times as large at each of 30 steps", { $ref: "#/components/schemas/L0" }],
   ])("has documents of its own of a size that can be read: %s", (_, input) => {
-    const model = asking(input, { ...grown, L30: { type: "string" } });
+    const model = modelFor(input, { ...grown, L30: { type: "string" } });
     for (const emit of [emitReference, emitLlms, emitOpenapi]) {
       expect(emit(model).length).toBeLessThan(500_000);
     }

@@ -12,8 +12,8 @@ const input = (more: z.ZodRawShape) => z.object({ text, ...more });
 const promised: string = "then";
 const perImage = { per: "image" };
 
-/** What a definition gets wrong, and the one mistake that is wanted: where, what, how to mend it. */
-type Case = readonly [given: string, api: unknown, path: string, problem: string, mend: string];
+/** What a definition gets wrong, and the one mistake that is wanted: where, what, how to fix it. */
+type Case = readonly [given: string, api: unknown, path: string, problem: string, fix: string];
 
 async function mistakesOf(api: unknown) {
   const compilation = await compile(api);
@@ -22,8 +22,8 @@ async function mistakesOf(api: unknown) {
 
 const suite = (name: string, cases: readonly Case[]): void => {
   describe(name, () => {
-    it.each(cases)("refuses %s", async (_, api, path, problem, mend) => {
-      expect(await mistakesOf(api)).toEqual([{ path, problem, mend, severity: "error" }]);
+    it.each(cases)("refuses %s", async (_, api, path, problem, fix) => {
+      expect(await mistakesOf(api)).toEqual([{ path, problem, fix, severity: "error" }]);
     });
   });
 };
@@ -652,14 +652,14 @@ suite("of prices", [
     apiWith({ price: price.perUnit("count", "0.01", { min: "2", max: "1" }) }),
     "resources.caption.price",
     "the least, $2, is more than the most, $1",
-    "exchange them, or mend one",
+    "exchange them, or fix one",
   ],
   [
     "a quote whose least is above its most",
     apiWith({ price: price.quoted({ min: "0.5", max: "0.05", per: "run" }) }),
     "resources.caption.price",
     "the least, $0.5, is more than the most, $0.05",
-    "exchange them, or mend one",
+    "exchange them, or fix one",
   ],
   [
     "a sum of nothing",
@@ -741,7 +741,7 @@ describe("of prices by what validation changes", () => {
       {
         path: "resources.caption.price.field",
         problem: unstable.replace("%s", change),
-        mend: "price by a field that validation leaves as it is",
+        fix: "price by a field that validation leaves as it is",
         severity: "error",
       },
     ]);
@@ -882,14 +882,14 @@ suite("of examples", [
     apiWith({ examples: [{ input: { text: "" }, output: { caption: "x" } }] }),
     "resources.caption.examples.0.input.text",
     "Too small: expected string to have >=1 characters",
-    "mend the example or the schema",
+    "fix the example or the schema",
   ],
   [
     "an output that is not valid",
     apiWith({ examples: [{ input: { text: "x" }, output: { caption: 1 } }] }),
     "resources.caption.examples.0.output.caption",
     "Invalid input: expected string, received number",
-    "mend the example or the schema",
+    "fix the example or the schema",
   ],
 ]);
 
@@ -926,7 +926,7 @@ describe("of many things", () => {
       {
         path: "resources.b.output",
         problem: 'the name "Twice" stands for two different schemas',
-        mend: "give one of them another id",
+        fix: "give one of them another id",
         severity: "error",
       },
     ]);

@@ -44,7 +44,7 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
     "./client": "./src/client/index.ts",
     "./evm": "./src/client/evm.ts",
     "./server": "./src/server/index.ts",
-    "./node": "./src/node/index.ts",
+    "./node": "./src/runtime/index.ts",
     "./sqlite": "./src/store/sqlite.ts",
   };
   write(

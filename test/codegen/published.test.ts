@@ -18,7 +18,7 @@ import { z } from "zod";
 import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import studio from "../../examples/studio/resources.ts";
 import { price } from "../../schema/index.ts";
-import { PROBLEMS } from "../../src/wire/problem.ts";
+import { PROBLEMS } from "../../src/protocol/problem.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import shop from "../fixtures/shop/resources.ts";
 import { apiOf, apiWith, modelOf } from "./definitions.ts";

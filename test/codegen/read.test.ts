@@ -72,7 +72,7 @@ describe("a document", () => {
     for (const change of changes) expect(await broken(change), String(change)).toThrow(DocumentError);
   });
 
-  it("that is none is refused with the mend", () => {
+  it("that is none is refused with the fix", () => {
     for (const document of [null, [], "x", {}, { openapi: "3.1.0" }, { swagger: "2.0", paths: {} }]) {
       expect(() => readDocument(document, { source })).toThrow(
         /openapi\.json is no OpenAPI 3 document\. Name one/,

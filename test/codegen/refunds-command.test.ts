@@ -107,7 +107,7 @@ describe("resource402 refunds", () => {
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
   });
 
-  it("names what is missing or wrong, with the mend, before anything is paid", async () => {
+  it("names what is missing or wrong, with the fix, before anything is paid", async () => {
     using project = createProject({ "not-a-store.db": "this is text" });
     const pay = ["refunds", "pay", "--facilitator", "http://127.0.0.1:9", "--store", "shop.db"];
     expect(await project.run("refunds", "list")).toMatchObject({

@@ -148,7 +148,7 @@ export default defineApi({
       "package.json was not written by `resource402 sdk`",
     ],
     [[], 2, "--name"],
-  ])("refuses %j, and says the mend", async (flags, code, text) => {
+  ])("refuses %j, and says the fix", async (flags, code, text) => {
     using project = createProject({
       "resources.ts": DEFINITION,
       "sdk/package.json": '{ "name": "somebody-elses" }',

@@ -109,7 +109,7 @@ describe("resource402 stats", () => {
     await store.close();
   });
 
-  it("names what is missing or wrong, with the mend, and no password", async () => {
+  it("names what is missing or wrong, with the fix, and no password", async () => {
     using project = createProject({ "not-a-store.db": "this is text" });
     expect(await project.run("stats")).toMatchObject({
       code: 2,

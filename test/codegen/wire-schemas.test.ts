@@ -15,7 +15,7 @@ it("the published wire documents are those of src/wire", async () => {
     handlerSchemas: {},
   });
   const check = `import type * as published from "./published.ts";
-import type * as wire from "../../src/wire/index.ts";
+import type * as wire from "../../src/protocol/index.ts";
 type Plain<T> = T extends readonly (infer U)[] ? Plain<U>[] : T extends object ? { -readonly [K in keyof T]: Plain<T[K]> } : T;
 type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false;
 export const accepted: Same<published.JobAccepted, wire.JobAccepted> = true;

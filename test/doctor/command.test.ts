@@ -27,7 +27,7 @@ function fault(name: string) {
 }
 
 describe("resource402 doctor", () => {
-  it("ends with 0 where there is nothing to mend, and says what was examined", async () => {
+  it("ends with 0 where there is nothing to fix, and says what was examined", async () => {
     using project = createProject({});
     await using seller = await openSeller(world);
     const { code, out, err } = await project.run("doctor", seller.url);
@@ -40,7 +40,7 @@ describe("resource402 doctor", () => {
     expect(code).toBe(0);
   });
 
-  it("ends with 1 where there is, and says what, why, the proof and the mend", async () => {
+  it("ends with 1 where there is, and says what, why, the proof and the fix", async () => {
     using project = createProject({});
     await using seller = await openSeller(world, fault("asks for ten times of what it says"));
     const { code, out } = await project.run("doctor", `${seller.url}/v1/echo`);
@@ -51,7 +51,7 @@ describe("resource402 doctor", () => {
           source    practice: extra.pricing; x402 v2 §5.1 amount
           evidence  pricing.amount: 0.001
                     amount: 10000 (6 places)
-          mend      Compute both from the same number: amount is pricing.amount in the asset's smallest units.
+          fix       Compute both from the same number: amount is pricing.amount in the asset's smallest units.
 `);
     expect(out).toMatch(/\n1 error \(\d+ requests/);
   });
@@ -76,7 +76,7 @@ describe("resource402 doctor", () => {
       spent: [],
     });
     expect(Object.keys(report.findings[0]).sort()).toEqual([
-      ...["check", "evidence", "mend", "resource", "severity", "source", "title", "what", "why"],
+      ...["check", "evidence", "fix", "resource", "severity", "source", "title", "what", "why"],
     ]);
     expect(report.passed[0]).toEqual({
       check: "challenge",
@@ -184,15 +184,15 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
     const key = generatePrivateKey();
     process.env[KEY] = key;
     const { err } = await project.run("doctor", seller.url, "--pay");
-    const mend =
+    const fix =
       "give another first in its `examples` in the definition, or by --input with the address of this resource alone";
     for (const name of ["POST /v1/echo", "POST /v1/render"]) {
       expect(err).toContain(
-        `  ${name}: the resource refuses this input with 422 once it is paid for, and charges nothing; ${mend}\n`,
+        `  ${name}: the resource refuses this input with 422 once it is paid for, and charges nothing; ${fix}\n`,
       );
     }
     const given = await project.run("doctor", `${seller.url}/v1/echo`, "--input", '{"none":1}');
-    expect(given.out.replace(/\n +/g, " ")).toContain(`(that of --input is answered 400); ${mend}`);
+    expect(given.out.replace(/\n +/g, " ")).toContain(`(that of --input is answered 400); ${fix}`);
     expect(await project.run("doctor", seller.url, "--input", "{}")).toMatchObject({
       code: 1,
       err: expect.stringContaining("--input is for one resource: give it with the address of that one."),

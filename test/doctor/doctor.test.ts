@@ -44,7 +44,7 @@ describe("a server that is broken in one way", () => {
     const report = await examine(paid ? { ...options, wallet: wallet() } : options);
     expect(ids(report), said(report)).toEqual([finds]);
     for (const finding of report.findings) {
-      for (const text of [finding.what, finding.why, finding.source, finding.evidence, finding.mend]) {
+      for (const text of [finding.what, finding.why, finding.source, finding.evidence, finding.fix]) {
         expect(text).not.toBe("");
       }
     }

@@ -3,7 +3,7 @@ import { internals } from "../../src/doctor/checks/internals.ts";
 import { type ExamineOptions, examine } from "../../src/doctor/examine.ts";
 import { sampleOf, wrongTypeOf } from "../../src/doctor/schema.ts";
 import { NothingThere } from "../../src/doctor/target.ts";
-import { encodeHeader } from "../../src/wire/index.ts";
+import { encodeHeader } from "../../src/protocol/index.ts";
 
 type Routes = Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
 

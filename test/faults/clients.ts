@@ -7,7 +7,7 @@ import {
   memoryCalls,
   type ResourceError,
 } from "../../src/client/index.ts";
-import { decodeHeader, encodeHeader } from "../../src/wire/headers.ts";
+import { decodeHeader, encodeHeader } from "../../src/protocol/headers.ts";
 import { definitionOf, isJob, PATHS } from "./api.ts";
 import { BASE_URL, type Purchase, type Stage, sleep } from "./stage.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Address, LocalAccount } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { fileCalls } from "../../src/node/calls.ts";
+import { fileCalls } from "../../src/runtime/calls.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 import type { Phase } from "../../src/store/state.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -46,7 +46,7 @@ const AT_ONCE = 12;
 /** Every so many purchases are of something that cannot be made, so that there is something to give back. */
 const BROKEN_EVERY = 5;
 /** A server that has not come to its point by then is killed where it is. In milliseconds. */
-const LONGEST_LIFE_MS = 4_000;
+const MAX_LIFE_MS = 4_000;
 const LEASE_MS = 900;
 const EVERY_MS = 150;
 const AT_REST_MS = 60_000;
@@ -113,7 +113,7 @@ export async function kill({
       await boot(`${point}:${nth}`);
       const server = child;
       if (!server) continue;
-      const died = await within(LONGEST_LIFE_MS, server);
+      const died = await within(MAX_LIFE_MS, server);
       if (over) return;
       kills += 1;
       if (died) points.add(point);

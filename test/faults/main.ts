@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { ATTACKS } from "./attacks/catalog.ts";
 import { RULES } from "./attacks/judge.ts";
+import { Counts } from "./counts.ts";
 import { FAULTS, NOT_HERE } from "./faults.ts";
 import { fleet } from "./fleet.ts";
 import { kill } from "./kill.ts";
-import { Tally } from "./tally.ts";
 import { type Order, type Task, tasks } from "./tasks.ts";
 import type { Done } from "./worker.ts";
 
@@ -124,7 +124,7 @@ const textOf = (error: unknown): string =>
 /** Runs every task on all cores, and adds what broke a promise to `problems`. @returns the tables */
 async function matrix(order: Order, problems: string[], signal: AbortSignal): Promise<string> {
   const all = tasks(order);
-  const tables = { faults: new Tally(), attacks: new Tally(RULES) };
+  const tables = { faults: new Counts(), attacks: new Counts(RULES) };
   // The order of the table is the order of the tasks, whoever is done first.
   for (const { table, row } of all) tables[table].open(row);
   const of = values.workers === undefined ? availableParallelism() : count("workers", values.workers);

@@ -94,9 +94,9 @@ export async function postgresStores(): Promise<(clock: VirtualClock) => Postgre
                 listening.add(one);
                 let unlisten = (): void => {};
                 void clock.outside(async () => {
-                  unlisten = target.watch((news) => {
-                    const [, word] = /^word-(\d+)$/.exec(news?.id ?? "") ?? [];
-                    if (word === undefined) clock.inside(() => listener(news));
+                  unlisten = target.watch((event) => {
+                    const [, word] = /^word-(\d+)$/.exec(event?.id ?? "") ?? [];
+                    if (word === undefined) clock.inside(() => listener(event));
                     else one.heard = Number(word);
                   });
                 });

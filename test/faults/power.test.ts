@@ -92,7 +92,7 @@ it("a memory disk goes back to any relaxed write, and never before a durable one
   const disk = memoryDisk();
   const store = disk.open();
   const heard: unknown[] = [];
-  store.watch((news) => heard.push(news));
+  store.watch((event) => heard.push(event));
   await store.attend("srv_1", 60_000, true);
   await store.claimJobs({ owner: "srv_1", limit: 1 });
   await store.attend("srv_2", 60_000, true);

@@ -116,8 +116,8 @@ export function memoryDisk(): Disk {
     }
     for (const refund of refunds.values()) void store.change({ durable: true, refund: { add: refund } });
     for (const [owner, { until, runsJobs }] of leases) void store.attend(owner, until - Date.now(), runsJobs);
-    store.watch((news) => {
-      for (const listener of listeners) listener(news);
+    store.watch((event) => {
+      for (const listener of listeners) listener(event);
     });
     return store;
   }

@@ -1,10 +1,10 @@
 import { jobMap, jobTable } from "../../bench/stock/jobs.ts";
 import { type StockPoint, stockServer } from "../../bench/stock/server.ts";
-import type { Logger } from "../../src/observe/log.ts";
 import { serve } from "../../src/server/index.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 import { hasEnded, type Phase } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
+import type { Logger } from "../../src/telemetry/log.ts";
 import { api, chargeOf, documents, isJob, PATHS, PRICES, RESOURCES } from "./api.ts";
 import { fileDisk, memoryDisk } from "./power.ts";
 import { type Book, type Seller, type Stage, type StoreKind, sleep } from "./stage.ts";

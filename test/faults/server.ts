@@ -1,11 +1,11 @@
 import { appendFileSync } from "node:fs";
 import { privateKeyToAccount } from "viem/accounts";
 import type { JobContext } from "../../src/jobs/handler.ts";
-import { listen } from "../../src/node/index.ts";
+import { listen } from "../../src/runtime/index.ts";
 import { serve } from "../../src/server/index.ts";
 import { postgresStore } from "../../src/store/postgres.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
-import { killAt } from "../../src/testing/mortal.ts";
+import { killAt } from "../../src/testing/crashable.ts";
 import { api, documents, RESOURCES } from "./api.ts";
 
 /** What the parent asks of a server, as JSON in the environment's `SERVER`. */

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import type { FacilitatorClient } from "@x402/core/server";
 import type { Hex, LocalAccount } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { decodeHeader } from "../../src/protocol/headers.ts";
 import {
+  type Crashable,
+  crashable,
   type FacilitatorRule,
   type FaultPoint,
   type HostileFacilitator,
   hostileFacilitator,
   hostileNetwork,
   type Ledger,
-  type Mortal,
   memoryLedger,
-  mortal,
   type NetworkRule,
 } from "../../src/testing/index.ts";
-import { decodeHeader } from "../../src/wire/headers.ts";
 import { type Made, RESOURCES, type ResourceName } from "./api.ts";
 import { type VirtualClock, virtualClock } from "./clock.ts";
 import { type PostgresStores, postgresStores } from "./postgres.ts";
@@ -92,7 +92,7 @@ export interface Settings {
 interface BootOptions {
   readonly number: number;
   readonly role: Role;
-  readonly life: Mortal;
+  readonly life: Crashable;
   readonly stage: Stage;
   readonly facilitator: FacilitatorClient;
   readonly handlers: Readonly<
@@ -179,7 +179,7 @@ export interface Stage {
   readonly passed: Set<FaultPoint>;
   /** Servers that run. */
   readonly servers: {
-    readonly life: Mortal;
+    readonly life: Crashable;
     readonly number: number;
     readonly role: Role;
     fetch(request: Request): Promise<Response>;
@@ -268,7 +268,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   let healed = false;
   let wentBack = false;
   /** Also those that are still starting. */
-  const lives = new Set<Mortal>();
+  const lives = new Set<Crashable>();
   let booted = 0;
   let serial = 0;
   let closed = false;
@@ -282,7 +282,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const missing = [...roles];
     for (const one of stage.servers) missing.splice(missing.indexOf(one.role), 1);
     const [role = "both"] = missing;
-    const life: Mortal = mortal({
+    const life: Crashable = crashable({
       onPass: (point) => {
         stage.passed.add(point);
         if (healed) return;

@@ -1,10 +1,10 @@
 import { ATTACKS } from "./attacks/catalog.ts";
 import { attackOnChain, CHAIN_LIES } from "./attacks/on-chain.ts";
 import { attack } from "./attacks/run.ts";
+import type { Found } from "./counts.ts";
 import { type Case, cases, nameOf, run } from "./matrix.ts";
 import { simulate } from "./simulation.ts";
 import type { StoreKind } from "./stage.ts";
-import type { Found } from "./tally.ts";
 
 /** What a run is asked to do. */
 export interface Order {

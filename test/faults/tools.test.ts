@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import {
+  crashable,
   FAULT_POINTS,
   hostileFacilitator,
   hostileNetwork,
   killAt,
   memoryLedger,
-  mortal,
   startWorld,
 } from "../../src/testing/index.ts";
 import { authorizationOf, pay, requirementsOf } from "../testing/payments.ts";
@@ -95,7 +95,7 @@ it("a hostile network loses the answer and not the request", async () => {
 });
 
 it("a server that has died has no effect any more, and answers nobody", async () => {
-  const life = mortal({ at: "settle.after", nth: 2 });
+  const life = crashable({ at: "settle.after", nth: 2 });
   const written: string[] = [];
   const store = life.guard({ write: async (text: string) => void written.push(text) });
   const fetch = life.fetch(async () => {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
+import type { Found } from "./counts.ts";
 import { stopPostgres } from "./postgres.ts";
-import type { Found } from "./tally.ts";
 import { type Order, tasks } from "./tasks.ts";
 
 /** What a worker tells of each task when it is done. */

@@ -4,7 +4,7 @@
 import { privateKeyToAccount } from "viem/accounts";
 import { evmPayer } from "../../src/client/evm.ts";
 import { connect, isResourceError } from "../../src/client/index.ts";
-import { fileCalls } from "../../src/node/calls.ts";
+import { fileCalls } from "../../src/runtime/calls.ts";
 
 const [baseUrl = "", key = "", directory = "", what = ""] = process.argv.slice(2);
 const { resource, jobResource, pending } = connect({

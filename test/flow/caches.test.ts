@@ -1,6 +1,6 @@
 import type { LocalAccount } from "viem";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { gate, openShop, post, type Shop, signedByHand } from "./shop.ts";
+import { latch, openShop, post, type Shop, signedByHand } from "./shop.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -133,7 +133,7 @@ describe("an answer that may be given again", () => {
 
   it("is made by each of two callers who ask at once", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.forecast = async ({ town }) => {
       if (shop.runs.forecast === 2) open();
       await opened;

@@ -13,7 +13,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { isMissing, TERMINAL, WITHOUT_ROOT_RIGHTS } from "../missing.ts";
 import { type ServedShop, serveShop, stateOf } from "./served.ts";
-import { gate, openShop } from "./shop.ts";
+import { latch, openShop } from "./shop.ts";
 
 const main = fileURLToPath(new URL("../../codegen/cli/main.ts", import.meta.url));
 const KEY = "RESOURCE402_WALLET_KEY";
@@ -260,7 +260,7 @@ describe("resource402 call", () => {
   });
 
   it("stops waiting on Ctrl-C, says how to come back, and comes back to the same job", async () => {
-    const { opened: gone, open: go } = gate();
+    const { opened: gone, open: go } = latch();
     served.shop.network = async (request) => {
       // The job ends, and the first process does not hear of it.
       if (new URL(request.url).pathname.startsWith("/v1/jobs/")) await gone;
@@ -302,7 +302,7 @@ describe("resource402 call", () => {
   });
 
   it("does not pay twice when the answer was lost and the same command is given again", async () => {
-    const { opened: isPaid, open } = gate();
+    const { opened: isPaid, open } = latch();
     let isLost = true;
     served.shop.network = async (request) => {
       const answer = await through(request);

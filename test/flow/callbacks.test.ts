@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 interface Told {
   readonly document: Record<string, unknown>;
@@ -86,7 +86,7 @@ describe("a buyer who wants to be told", () => {
   it("is told of a cancelled job, and not before there is something to tell", async () => {
     using buyer = await listener();
     await using shop = await openShop(PRIVATE);
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return { url: "https://pictures.test/1", note: "" };

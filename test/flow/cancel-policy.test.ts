@@ -3,7 +3,7 @@ import { type Server, serve } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { decodeHeader } from "../../src/wire/index.ts";
+import { decodeHeader } from "../../src/protocol/index.ts";
 import { post, signedByHand } from "./shop.ts";
 
 const nothing = () => {};

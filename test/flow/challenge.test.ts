@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readPaymentPayload } from "../../src/wire/index.ts";
+import { readPaymentPayload } from "../../src/protocol/index.ts";
 import { BASE_URL, openShop, post, signedByHand } from "./shop.ts";
 
 interface Payment {

@@ -1,8 +1,8 @@
 import { memoryStore, type Store } from "resource402/server";
 import { describe, expect, it } from "vitest";
+import { decodeHeader } from "../../src/protocol/index.ts";
 import type { Limits } from "../../src/store/store.ts";
-import { decodeHeader } from "../../src/wire/index.ts";
-import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 const RECOVERY = { everyMs: 20, leaseMs: 2_000, comeBackMs: 3_000 };
 
@@ -131,7 +131,7 @@ describe("a call that is charged before its work", () => {
 describe("a job that is charged after its work", () => {
   it("runs at once, and is settled when it has succeeded, before its result can be seen", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.bake = async ({ loaf }) => {
       await opened;
       return { bread: loaf };
@@ -160,7 +160,7 @@ describe("a job that is charged after its work", () => {
       ended,
     );
     expect(failed).toMatchObject({ state: "failed", code: "burnt", paymentState: "unused" });
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.bake = async ({ loaf }) => {
       await opened;
       return { bread: loaf };
@@ -233,7 +233,7 @@ describe("a job that is charged after its work", () => {
 
   it("is refused with 429 when too much of its payer's is not settled yet", async () => {
     await using shop = await openShop({ payments: { maxOutstanding: "0.10" } });
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.bake = async ({ loaf }) => {
       await opened;
       return { bread: loaf };

@@ -14,7 +14,7 @@ import { z } from "zod";
 import { descriptions } from "../../codegen/discovery.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import { identify } from "../../src/ledger/payment.ts";
-import { decodeHeader, encodeHeader, type PaymentPayload } from "../../src/wire/index.ts";
+import { decodeHeader, encodeHeader, type PaymentPayload } from "../../src/protocol/index.ts";
 import { modelOf } from "../codegen/definitions.ts";
 import shopApi from "../fixtures/shop/resources.ts";
 import { BASE_URL, openShop, post, signedHeaders } from "./shop.ts";

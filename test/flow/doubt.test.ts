@@ -4,7 +4,7 @@ import { createPublicClient, createWalletClient, defineChain, http } from "viem"
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Evidence } from "../../src/ledger/evidence.ts";
 import { GAS_WALLET } from "../../src/testing/chain.ts";
-import { gate, openShop, post, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, signedByHand, until } from "./shop.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -134,8 +134,8 @@ describe("a payment that was settled, and whose answer was lost,", () => {
       const store = memoryStore({ completeSince: 0 });
       await using one = await openShop({ store });
       await using two = await openShop({ world: one.world, store });
-      const settled = gate();
-      const answered = gate();
+      const settled = latch();
+      const answered = latch();
       const { settle } = one.facilitator;
       one.facilitator.settle = async (...args) => {
         const word = await settle(...args);
@@ -163,8 +163,8 @@ describe("a payment that was settled, and whose answer was lost,", () => {
     const store = memoryStore({ completeSince: 0 });
     await using one = await openShop({ store });
     await using two = await openShop({ world: one.world, store });
-    const settled = gate();
-    const answered = gate();
+    const settled = latch();
+    const answered = latch();
     const { settle } = one.facilitator;
     const word: ReturnType<typeof settle>[] = [];
     one.facilitator.settle = async (...args) => {
@@ -176,8 +176,8 @@ describe("a payment that was settled, and whose answer was lost,", () => {
     };
     // An idempotent facilitator tells it again.
     two.facilitator.settle = () => word[0] as ReturnType<typeof settle>;
-    const atWork = gate();
-    const brewed = gate();
+    const atWork = latch();
+    const brewed = latch();
     two.handlers.brew = async ({ cup }) => {
       atWork.open();
       await brewed.opened;
@@ -201,7 +201,7 @@ describe("a payment that was settled, and whose answer was lost,", () => {
   it("is found on the chain, although its authorization is valid for a day and its block is no longer among the last", async () => {
     await using before = await openShop({ chain: true, evidence: true });
     const { settle } = before.facilitator;
-    const settled = gate();
+    const settled = latch();
     before.facilitator.settle = async (...args) => {
       await settle(...args);
       settled.open();

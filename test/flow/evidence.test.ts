@@ -1,8 +1,8 @@
 import type { FacilitatorClient } from "@x402/core/server";
 import { createPublicClient, createWalletClient, http, parseAbi } from "viem";
 import { describe, expect, it } from "vitest";
-import { signTransfer } from "../../src/wire/transfer.ts";
-import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { signTransfer } from "../../src/protocol/transfer.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 /** Whatever the facilitator does, its answer is lost the first time; later it only knows that the nonce is used. */
 function loseAnswers(
@@ -218,7 +218,7 @@ describe("a payment that was used, as the facilitator says,", () => {
     const body = { text: "twins" };
     const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "twins-at-verify" });
     const verify = shop.facilitator.verify;
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     let asked = 0;
     shop.facilitator.verify = async (...args) => {
       asked += 1;
@@ -273,7 +273,7 @@ describe("a replay that is proven slowly", () => {
     const recovery = { everyMs: 20, leaseMs: 2_000 };
     await using shop = await openShop({ recovery });
     const never = new Promise<never>(() => {});
-    const ran = gate();
+    const ran = latch();
     const faults = {
       reach: (point: string) => {
         if (point !== "call.ran") return Promise.resolve();
@@ -293,7 +293,7 @@ describe("a replay that is proven slowly", () => {
       return { coffee: `${cup} ${cups}` };
     };
     const verify = shop.facilitator.verify;
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.facilitator.verify = async (...args) => {
       await opened;
       return verify(...args);
@@ -324,7 +324,7 @@ describe("two copies of a payment over which a server has died", () => {
     const recovery = { everyMs: 20, leaseMs: 2_000 };
     await using shop = await openShop({ recovery });
     const never = new Promise<never>(() => {});
-    const begun = gate();
+    const begun = latch();
     const faults = {
       reach: (point: string) => {
         if (point !== "call.begun") return Promise.resolve();

@@ -5,7 +5,7 @@ import { memoryStore, type Server, type Store, serve } from "resource402/server"
 import { startWorld, type World } from "resource402/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const caught = (thrown: unknown) => thrown;
@@ -116,7 +116,7 @@ describe("a call that another server has taken over and settled", () => {
       call: (...args) => (broken === "everything" ? fails() : store.call(...args)),
     };
     await using one = await openShop({ world: other.world, store: flaky, recovery: { leaseMs: 150 } });
-    const held = gate();
+    const held = latch();
     one.handlers.echo = async ({ text }) => {
       await held.opened;
       return { text };
@@ -186,7 +186,7 @@ describe("a payment that lapsed before its resource became free", () => {
   it("is not asked for again: the same bytes have the answer for nothing", async () => {
     await using world = await startWorld({ chain: false });
     const store = memoryStore({ completeSince: 0 });
-    const asked = gate();
+    const asked = latch();
     const selling = sellWord(
       world,
       store,

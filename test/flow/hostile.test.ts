@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { isResourceError } from "resource402/client";
 import { describe, expect, it, vi } from "vitest";
-import { encodeHeader, type PaymentRequirements } from "../../src/wire/index.ts";
+import { encodeHeader, type PaymentRequirements } from "../../src/protocol/index.ts";
 import { BASE_URL, type Hostile, offerOf, openHostile, problem, receipt, stream } from "./hostile.ts";
 
 const caught = (thrown: unknown) => thrown;

@@ -13,7 +13,7 @@ import {
   encodeHeader,
   type PaymentRequired,
   type PaymentRequirements,
-} from "../../src/wire/index.ts";
+} from "../../src/protocol/index.ts";
 
 export const BASE_URL = "https://api.test";
 const PAYEE = "0x0000000000000000000000000000000000000402";

@@ -1,14 +1,14 @@
 import type { SavedJob } from "resource402/client";
 import { memoryStore } from "resource402/server";
 import { describe, expect, it, vi } from "vitest";
-import { gate, openShop, until } from "./shop.ts";
+import { latch, openShop, until } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
 describe("a job's status", () => {
   it("goes from running to succeeded in the three words that pollers know, then is immutable", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async (_, ctx) => {
       ctx.progress(41.7, "mixing");
       ctx.progress(12);
@@ -57,7 +57,7 @@ describe("a job's status", () => {
 
   it("is held open by Prefer: wait until the job ends", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return { url: "https://pictures.test/1", note: "" };
@@ -172,7 +172,7 @@ describe("a job that never was", () => {
 describe("waiting", () => {
   it("stops at its time-out without saying anything of the job", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return { url: "https://pictures.test/1", note: "late" };
@@ -186,7 +186,7 @@ describe("waiting", () => {
 
   it("stops when the caller aborts, with the caller's reason; the job goes on unless it is told to end", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return { url: "https://pictures.test/1", note: "x" };

@@ -1,7 +1,7 @@
 import { memoryStore, type Store } from "resource402/server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { kinds, type Made } from "../store/kinds.ts";
-import { gate, openShop, post, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, signedByHand, until } from "./shop.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -19,7 +19,7 @@ describe.each(kinds)("a charged call whose server died over its work, %s,", (_, 
   ])("is owed back, although no server has run for %s since", async (_, hours) => {
     made = await make(() => Date.now());
     const { store } = made;
-    const ran = gate();
+    const ran = latch();
     const faults = {
       reach: (point: string) => {
         if (point !== "call.ran") return Promise.resolve();
@@ -70,7 +70,7 @@ describe("a job whose claim was written, but not reported by the store", () => {
     };
     await using one = await openShop({ store: flaky, recovery: { everyMs: 200 } });
     await using two = await openShop({ world: one.world, store, recovery: { everyMs: 20 } });
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     const draw = async () => {
       await opened;
       return { url: "https://pictures.test/1", note: "drawn" };

@@ -6,7 +6,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type ServedShop, serveShop } from "./served.ts";
-import { gate, until } from "./shop.ts";
+import { latch, until } from "./shop.ts";
 
 const main = fileURLToPath(new URL("../../codegen/cli/main.ts", import.meta.url));
 let served: ServedShop;
@@ -247,7 +247,7 @@ describe("resource402 mcp, over standard input and output", () => {
   });
 
   it("cancels the job of a call that is cancelled", async () => {
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     let aborted = false;
     served.shop.handlers.render = async (_, ctx) => {
       open();
@@ -270,7 +270,7 @@ describe("resource402 mcp, over standard input and output", () => {
   });
 
   it("leaves the job of a call alone that the client has waited too long for, and resumes it unpaid", async () => {
-    const { opened: late, open: go } = gate();
+    const { opened: late, open: go } = latch();
     served.shop.network = async (request) => {
       if (new URL(request.url).pathname.startsWith("/v1/jobs/")) await late;
       return through(request);
@@ -306,7 +306,7 @@ describe("resource402 mcp, over standard input and output", () => {
   it("finds after a crash what was paid for before it, in the folder of --calls", async () => {
     const calls = ["--calls", join(served.project.folder, "calls")];
     const first = await agent(calls);
-    const { opened: isPaid, open } = gate();
+    const { opened: isPaid, open } = latch();
     let isLost = true;
     served.shop.network = async (request) => {
       const answer = await through(request);
@@ -382,7 +382,7 @@ describe("resource402 mcp, over standard input and output", () => {
     [["--http", "0", "--host", "127.0.0.1.evil.example"], "set RESOURCE402_MCP_TOKEN"],
     [["--http", "0", "--token", "short"], "at least 16 characters"],
     [["--token", "0123456789abcdef"], "Add --http"],
-  ])("refuses %s with the mend, and writes nothing to standard output", async (flags, problem) => {
+  ])("refuses %s with the fix, and writes nothing to standard output", async (flags, problem) => {
     const said = await served.project.run("mcp", "--base-url", served.url, ...flags);
     expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
   });

@@ -4,7 +4,7 @@ import { memoryStore } from "resource402/server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import { createServer } from "../fixtures/shop/server.gen.ts";
-import { BASE_URL, gate, openShop, post, signedByHand, signedHeaders } from "./shop.ts";
+import { BASE_URL, latch, openShop, post, signedByHand, signedHeaders } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -108,15 +108,15 @@ describe("input of a GET", () => {
 describe("one signature", () => {
   it("that arrives five times at once runs the handler once, charges once and gets one answer", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.echo = async ({ text }) => {
       await opened;
       return { text };
     };
     const headers = await signedHeaders(shop, (client) => client.echo({ text: "five" }));
-    const asking = Array.from({ length: 5 }, () => shop.fetch("/v1/echo", post({ text: "five" }, headers)));
+    const twins = Array.from({ length: 5 }, () => shop.fetch("/v1/echo", post({ text: "five" }, headers)));
     setTimeout(open, 50);
-    const answers = await Promise.all(asking);
+    const answers = await Promise.all(twins);
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200]);
     expect(new Set(bodies).size).toBe(1);

@@ -8,7 +8,7 @@ import {
   encodeHeader,
   type PaymentPayload,
   type PaymentRequired,
-} from "../../src/wire/index.ts";
+} from "../../src/protocol/index.ts";
 import { openShop, post, type Shop, signedByHand } from "./shop.ts";
 
 interface ContractCall {

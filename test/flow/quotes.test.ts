@@ -1,6 +1,6 @@
 import { memoryStore } from "resource402/server";
 import { expect, it } from "vitest";
-import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
+import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/protocol/index.ts";
 import { openShop, post, signedByHand } from "./shop.ts";
 
 const BODY = { load: 3 };

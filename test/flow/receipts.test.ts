@@ -57,6 +57,6 @@ it("a receipt and a refund are in the token that was paid, also when the seller 
     receipt: { amount: "0.02", currency: "USDC", atomicAmount: "20000" },
   });
   expect(await store.refunds({ limit: 9 })).toMatchObject([{ amount: "0.02", currency: "USDC" }]);
-  const { refunds } = await store.tally({ since: 0, bucketMs: 60_000 });
+  const { refunds } = await store.callStats({ since: 0, bucketMs: 60_000 });
   expect(refunds).toMatchObject([{ value: 20_000 }]);
 });

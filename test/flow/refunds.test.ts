@@ -149,7 +149,7 @@ describe("a refund of which the facilitator does not say whether it was paid", (
       ([refund]) => (refund?.tries ?? 0) > 0,
     );
     await before.server.stop(0);
-    const [doubtful] = await refundsOf(before);
+    const [unconfirmed] = await refundsOf(before);
     await using after = await openShop({
       world: till.world,
       store: till.store,
@@ -159,7 +159,7 @@ describe("a refund of which the facilitator does not say whether it was paid", (
     await after.server.start();
     const [refund] = await until(
       () => refundsOf(after),
-      ([refund]) => (refund?.tries ?? 0) > (doubtful?.tries ?? 0),
+      ([refund]) => (refund?.tries ?? 0) > (unconfirmed?.tries ?? 0),
     );
     expect(refund).toMatchObject({ state: "signed", problem: expect.stringContaining("may have paid it") });
     expect(await till.world.balanceOf(old.address)).toBe(900_000n);

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { evmPayer } from "resource402/evm";
 import { describe, expect, it, vi } from "vitest";
-import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
-import { gate, openShop, type Shop } from "./shop.ts";
+import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/protocol/index.ts";
+import { latch, openShop, type Shop } from "./shop.ts";
 
 /** Lets the server speak, and changes what it asks for. */
 function tamper(shop: Shop, change: (required: PaymentRequired) => unknown): void {
@@ -405,7 +405,7 @@ describe("a key in the budget", () => {
 
   it("that waits for an earlier call under it stops waiting when it is told to", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.echo = async ({ text }) => {
       await opened;
       return { text };

@@ -11,7 +11,7 @@ import { evmPayer } from "resource402/evm";
 import { fileCalls, type Listening, listen } from "resource402/node";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gate, openShop, type Shop } from "./shop.ts";
+import { latch, openShop, type Shop } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 const isPaid = (request: Request) => request.headers.has("payment-signature");
@@ -50,7 +50,7 @@ const places: [string, () => () => Calls][] = [
 ];
 
 /** A client of which nothing is heard any more once `crash` is called: whatever it waits for never comes. */
-function mortal(shop: Shop, calls: Calls, options: Partial<ClientOptions> = {}) {
+function crashable(shop: Shop, calls: Calls, options: Partial<ClientOptions> = {}) {
   const crash = new AbortController();
   const client = shop.client({
     calls,
@@ -71,10 +71,10 @@ async function crashAt(
   shop: Shop,
   calls: Calls,
   point: "signed" | "sent" | "answered",
-  buy: (client: ReturnType<typeof mortal>["client"]) => Promise<unknown>,
+  buy: (client: ReturnType<typeof crashable>["client"]) => Promise<unknown>,
 ): Promise<void> {
-  const { opened, open } = gate();
-  const { client, crash } = mortal(shop, calls);
+  const { opened, open } = latch();
+  const { client, crash } = crashable(shop, calls);
   const through = shop.network;
   shop.network = async (request) => {
     const reached = point === "answered" ? request.url.includes("/jobs/") : isPaid(request);
@@ -223,7 +223,7 @@ describe("a job that is pending", () => {
     await using shop = await openShop();
     const calls = memoryCalls();
     const client = shop.client({ calls });
-    const held = gate();
+    const held = latch();
     shop.handlers.render = async ({ prompt }) => {
       if (prompt === "held") await held.opened;
       return { url: "https://pictures.test/1", note: prompt };
@@ -231,10 +231,10 @@ describe("a job that is pending", () => {
     const jobs = await Promise.all(["a", "b", "c", "d"].map((prompt) => client.render.start({ prompt })));
     const slow = await client.render.start({ prompt: "held" });
     expect(await calls.list()).toHaveLength(5);
-    const [waiting, asking, iterating, elsewhere] = jobs;
+    const [waiting, polled, iterating, elsewhere] = jobs;
     await waiting?.result();
     expect(await calls.list()).toHaveLength(4);
-    await expect.poll(async () => (await asking?.status())?.state).toBe("succeeded");
+    await expect.poll(async () => (await polled?.status())?.state).toBe("succeeded");
     for await (const _ of iterating ?? []) {
       // to the end
     }
@@ -255,15 +255,15 @@ describe("two clients that share their calls", () => {
     await using shop = await openShop();
     const directory = join(root, crypto.randomUUID());
     const options = { idempotencyKey: "order-0000000000001" };
-    const gates = { unpaid: gate(), paid: gate() };
+    const latches = { unpaid: latch(), paid: latch() };
     const count = { unpaid: 0, paid: 0 };
     const through = shop.network;
     // Neither knows of the other before both are about to sign; neither has ended before both have sent.
     shop.network = async (request) => {
       const step = isPaid(request) ? "paid" : "unpaid";
       count[step] += 1;
-      if (count[step] === 2) gates[step].open();
-      await gates[step].opened;
+      if (count[step] === 2) latches[step].open();
+      await latches[step].opened;
       return through(request);
     };
     const clients = [1, 2].map(() => shop.client({ calls: fileCalls(directory), budget: { total: "0.01" } }));

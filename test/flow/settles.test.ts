@@ -1,7 +1,7 @@
 import { SettleError } from "@x402/core/types";
 import { listen } from "resource402/node";
 import { describe, expect, it } from "vitest";
-import { gate, openShop, post, signedByHand, signedHeaders, until } from "./shop.ts";
+import { latch, openShop, post, signedByHand, signedHeaders, until } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 
@@ -66,7 +66,7 @@ describe("a settlement that is refused", () => {
     await using shop = await openShop({ jobs: { maxQueued: 2 } });
     const poor = await shop.world.account({ usdc: "0.02" });
     const { settle } = shop.facilitator;
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     let waiting = 0;
     // All are verified before the first is settled.
     shop.facilitator.settle = async (...args) => {

@@ -13,8 +13,8 @@ import {
 } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import type { LocalAccount } from "viem";
-import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/wire/index.ts";
-import { signTransfer } from "../../src/wire/transfer.ts";
+import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/protocol/index.ts";
+import { signTransfer } from "../../src/protocol/transfer.ts";
 import { type Client, createClient } from "../fixtures/shop/client.gen.ts";
 import api from "../fixtures/shop/resources.ts";
 import { createServer, type Handlers, type Quotes } from "../fixtures/shop/server.gen.ts";
@@ -221,7 +221,7 @@ export async function signedHeaders(
 }
 
 /** A promise with its key. */
-export function gate(): { opened: Promise<void>; open: () => void } {
+export function latch(): { opened: Promise<void>; open: () => void } {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;

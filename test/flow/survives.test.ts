@@ -5,9 +5,9 @@ import { memoryStore, type StoreStep as Step, type Store } from "resource402/ser
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { identify, readPayment } from "../../src/ledger/payment.ts";
+import { decodeHeader } from "../../src/protocol/index.ts";
 import type { ClaimOptions } from "../../src/store/store.ts";
-import { decodeHeader } from "../../src/wire/index.ts";
-import { gate, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 const RECOVERY = { everyMs: 20, leaseMs: 2_000 };
 const folder = mkdtempSync(join(tmpdir(), "resource402-survives-"));
@@ -98,7 +98,7 @@ describe("a restart on the same file", () => {
 describe("a server that dies over a job", () => {
   it("is replaced after its lease: the job runs again as the next attempt, and what the first one makes is dropped", async () => {
     await using shop = await openShop({ recovery: RECOVERY });
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     const attempts: number[] = [];
     const zombie = await openShop({
       world: shop.world,
@@ -228,7 +228,7 @@ describe("two servers on one store", () => {
       ["/v1/echo", { text: "owned" }, "echo"],
       ["/v1/brew", { cup: "owned" }, "brew"],
     ] as const) {
-      const { opened, open } = gate();
+      const { opened, open } = latch();
       one.handlers.echo = async ({ text }) => {
         await opened;
         return { text };
@@ -258,7 +258,7 @@ describe("two servers on one store", () => {
 
 /** A store whose server dies as soon as a step that `last` is true of has been written: nothing of it comes after. */
 function lastWrite(store: Store, last: (step: Step) => boolean): { store: Store; died: Promise<void> } {
-  const dead = gate();
+  const dead = latch();
   let over = false;
   const wrapped = new Proxy(store, {
     get(target, name: keyof Store) {
@@ -317,7 +317,7 @@ describe("a server that was frozen while a handler ran", () => {
   it("does not say that nothing was charged when another one has finished the call", async () => {
     await using shop = await openShop({ recovery: RECOVERY });
     const frozen = await openShop({ world: shop.world, store: shop.store, recovery: RECOVERY });
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     frozen.handlers.echo = async (_, ctx) => {
       await opened;
       return ctx.fail("refused");

@@ -10,7 +10,7 @@ import { sqliteStore } from "resource402/sqlite";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createClient } from "../fixtures/shop/client.gen.ts";
 import { BASE_URL as HOSTILE_URL, openHostile, stream } from "./hostile.ts";
-import { gate, openShop, post, type Shop, type ShopOptions, signedHeaders, until } from "./shop.ts";
+import { latch, openShop, post, type Shop, type ShopOptions, signedHeaders, until } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 const hasEvents = (request: Request) => request.url.endsWith("/events");
@@ -40,7 +40,7 @@ describe("a job whose server is started again", () => {
   it.each(ways)("in the middle is watched on by %s, and its buyer does not notice", async (name, way) => {
     const path = join(directory, `${name}.db`);
     await using first = await openShop({ store: sqliteStore(path) });
-    const started = gate();
+    const started = latch();
     first.handlers.render = (_, ctx) => {
       ctx.progress(30, "sketching");
       started.open();
@@ -51,7 +51,7 @@ describe("a job whose server is started again", () => {
     let listening = await listen(first.server, { port: 0, hostname: "127.0.0.1" });
     const { port, url: baseUrl } = listening;
     const asked: string[] = [];
-    const refused = gate();
+    const refused = latch();
     const client = createClient({
       baseUrl,
       payer: evmPayer(first.world.buyer),
@@ -107,7 +107,7 @@ describe("a job that is streamed", () => {
 
   it("takes three requests, and brings the result when the job ends", async () => {
     const { shop, listening } = await openOnPort();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async (_, ctx) => {
       for (const percent of [20, 40, 60, 80]) ctx.progress(percent);
       await opened;
@@ -135,7 +135,7 @@ describe("a job that is streamed", () => {
 
   it("is followed by a stock EventSource, which stops after the end", async () => {
     const { shop, listening } = await openOnPort();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async (_, ctx) => {
       ctx.progress(50, "half");
       await opened;
@@ -161,7 +161,7 @@ describe("a job that is streamed", () => {
 
   it("goes on after the document that a client has had", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return picture("x");
@@ -360,7 +360,7 @@ describe("the call that starts a job, with Prefer: wait", () => {
 describe("a job that is come back to by its id", () => {
   it("is asked for once, and then streamed, since its status says where", async () => {
     await using shop = await openShop();
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     shop.handlers.render = async () => {
       await opened;
       return picture("x");

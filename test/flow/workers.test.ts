@@ -3,7 +3,7 @@ import { memoryStore } from "resource402/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Step, Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
-import { gate, post, signedByHand, until } from "./shop.ts";
+import { latch, post, signedByHand, until } from "./shop.ts";
 import { bench, openWorks, spied } from "./works.ts";
 
 describe.each(kinds)("jobs %s", (_kind, make) => {
@@ -363,7 +363,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
   });
 
   it("that report ten thousand times are written a few times; the last report is seen, whole and never less", async () => {
-    const { opened, open } = gate();
+    const { opened, open } = latch();
     const written: unknown[] = [];
     const watched = spied(store, (method, [step]) => {
       const set = method === "change" ? (step as Step).job?.set : undefined;
@@ -436,7 +436,7 @@ describe("a worker", () => {
 });
 
 it("a server that runs one job at a time does not run another beside a handler that ignores its time-out", async () => {
-  const first = gate();
+  const first = latch();
   const begun: string[] = [];
   const deaf = async ({ name }: { name: string }) => {
     begun.push(name);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
-import { gate, post, signedByHand, until } from "./shop.ts";
+import { latch, post, signedByHand, until } from "./shop.ts";
 import { aborted, bench, openWorks } from "./works.ts";
 
 const never = new Promise<never>(() => {});
@@ -89,7 +89,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
         const job = await store.job(id);
         if (job && job !== "gone") progress.push(job.progress);
       };
-      const stop = store.watch((news) => void (news && note(news.id)));
+      const stop = store.watch((event) => void (event && note(event.id)));
       const reached = (percent: number) =>
         until(
           async () => progress,
@@ -151,7 +151,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
     });
 
     it("ends although its handler ignores the signal, is not run beside it, and drops what it makes too late", async () => {
-      const { opened, open } = gate();
+      const { opened, open } = latch();
       const attempts: number[] = [];
       await using works = await openWorks({
         store,

@@ -3,10 +3,10 @@ import { defineApi, type JobOptions, price, resource } from "resource402";
 import { type JobContext, type Server, type ServerOptions, type Store, serve } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import { z } from "zod";
+import type { JobStatus } from "../../src/protocol/index.ts";
 import { statusOf } from "../../src/store/state.ts";
 import type { JobRecord } from "../../src/store/store.ts";
-import type { JobStatus } from "../../src/wire/index.ts";
-import { BASE_URL, gate, post, type Shop, signedByHand, until } from "./shop.ts";
+import { BASE_URL, latch, post, type Shop, signedByHand, until } from "./shop.ts";
 
 /** A kind of work: how its jobs are run, and what they do. Each costs 2 cents. */
 interface Work extends Omit<JobOptions, "artifactUrl" | "response"> {
@@ -116,7 +116,7 @@ export async function openWorks({ works, world: shared, store, ...options }: Wor
 /** Watches jobs at work: in which order they start, how many at once, and each waits until it is let go. */
 export function bench() {
   const started: string[] = [];
-  const gates = new Map<string, ReturnType<typeof gate>>();
+  const latches = new Map<string, ReturnType<typeof latch>>();
   const busy = new Map<string, number>();
   const most: Record<string, number> = {};
   let open = false;
@@ -133,8 +133,8 @@ export function bench() {
       async (input: { name: string }, ctx: JobContext<"refused">): Promise<{ name: string }> => {
         started.push(input.name);
         for (const of of [kind, "all"]) count(of, 1);
-        const own = gate();
-        gates.set(input.name, own);
+        const own = latch();
+        latches.set(input.name, own);
         try {
           if (!open) await aborted(ctx.signal, own.opened);
           return input;
@@ -148,11 +148,11 @@ export function bench() {
         async () => [...started],
         (all) => names.every((name) => all.includes(name)),
       ),
-    release: (name: string): void => gates.get(name)?.open(),
+    release: (name: string): void => latches.get(name)?.open(),
     /** All that work, and all that come. */
     releaseAll(): void {
       open = true;
-      for (const { open } of gates.values()) open();
+      for (const { open } of latches.values()) open();
     },
   };
 }
@@ -179,8 +179,8 @@ export function spied(
   isDeaf: () => boolean = () => false,
 ): Store {
   const watch: Store["watch"] = (listener) =>
-    store.watch((news) => {
-      if (!isDeaf()) listener(news);
+    store.watch((event) => {
+      if (!isDeaf()) listener(event);
     });
   return new Proxy(store, {
     get(target, name: keyof Store) {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { createAttempt } from "../../src/jobs/attempt.ts";
 import type { JobResource } from "../../src/jobs/record.ts";
-import { createTelemetry } from "../../src/observe/telemetry.ts";
+import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { job } from "../store/records.ts";
 

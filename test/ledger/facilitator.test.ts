@@ -30,7 +30,7 @@ const refusal = (errorReason: unknown, transaction: unknown = "") => ({
 const success = { success: true, transaction: TRANSACTION, network: NETWORK };
 
 /** A facilitator as the options take it, with what it logs and counts. */
-function asking(facilitator: FacilitatorOption | readonly FacilitatorOption[], time?: Time) {
+function facilitatorOf(facilitator: FacilitatorOption | readonly FacilitatorOption[], time?: Time) {
   const logged: string[] = [];
   const line = (fields: object, message: string): void => {
     logged.push(JSON.stringify({ ...fields, message }));
@@ -132,7 +132,7 @@ describe("a failed settlement", () => {
     "kyt_risk_detected",
     "invalid_exact_evm_payload_signature",
   ])("with the word %s is refused", async (reason) => {
-    const { settle } = asking(client(() => refusal(reason)));
+    const { settle } = facilitatorOf(client(() => refusal(reason)));
     expect(await settle(await signed(), "echo")).toEqual({ evidence: "refused", reason });
   });
 
@@ -145,7 +145,7 @@ describe("a failed settlement", () => {
     "asset_not_deployed_contract",
     "smart_wallet_deployment_failed",
   ])("with the word %s blames a node or the seller, and may be sent again", async (reason) => {
-    const { settle } = asking(client(() => refusal(reason)));
+    const { settle } = facilitatorOf(client(() => refusal(reason)));
     expect(await settle(await signed(), "echo")).toEqual({ evidence: "not-sent", reason });
   });
 
@@ -170,7 +170,7 @@ describe("a failed settlement", () => {
     "authorization_already_used",
     "a_word_of_tomorrow",
   ])("with the word %s proves nothing", async (reason) => {
-    const { settle, asked } = asking(client(() => refusal(reason)));
+    const { settle, asked } = facilitatorOf(client(() => refusal(reason)));
     expect(await settle(await signed(), "echo")).toEqual({ evidence: "unclear", reason });
     expect(asked).toHaveBeenCalledWith(
       expect.objectContaining({
@@ -193,7 +193,7 @@ describe("a failed settlement", () => {
     ["in a list", ["insufficient_funds"]],
     ["without a reason", undefined],
   ])("that is told %s proves nothing, and its text is not passed on", async (_, reason) => {
-    const { settle, logged } = asking(client(() => refusal(reason)));
+    const { settle, logged } = facilitatorOf(client(() => refusal(reason)));
     expect(await settle(await signed(), "echo")).toEqual({
       evidence: "unclear",
       reason: "unrecognized_reply",
@@ -204,7 +204,7 @@ describe("a failed settlement", () => {
   it.each([TRANSACTION, "0xabc", "5hash", { hash: TRANSACTION }, 7])(
     "that names the transaction %j is not refused",
     async (transaction) => {
-      const { settle } = asking(client(() => refusal("insufficient_funds", transaction)));
+      const { settle } = facilitatorOf(client(() => refusal("insufficient_funds", transaction)));
       expect(await settle(await signed(), "echo")).toEqual({
         evidence: "unclear",
         reason: "insufficient_funds",
@@ -215,7 +215,7 @@ describe("a failed settlement", () => {
   it.each(["", "0x", `0x${"0".repeat(64)}`, undefined, null])(
     "that names %j for a transaction names none",
     async (transaction) => {
-      const { settle } = asking(client(() => refusal("insufficient_funds", transaction)));
+      const { settle } = facilitatorOf(client(() => refusal("insufficient_funds", transaction)));
       expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "refused" });
     },
   );
@@ -223,8 +223,8 @@ describe("a failed settlement", () => {
   it("is refused by a word that the seller has added for this facilitator", async () => {
     await using facilitator = await listening(json(200, refusal("wallet_frozen")));
     const { url } = facilitator;
-    expect(await asking(url).settle(await signed(), "echo")).toMatchObject({ evidence: "unclear" });
-    const { settle } = asking({ url, definite: ["wallet_frozen"] });
+    expect(await facilitatorOf(url).settle(await signed(), "echo")).toMatchObject({ evidence: "unclear" });
+    const { settle } = facilitatorOf({ url, definite: ["wallet_frozen"] });
     expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "refused" });
   });
 
@@ -238,7 +238,7 @@ describe("a failed settlement", () => {
 
   it("counts 50 words of a facilitator by name, and the others together", async () => {
     let count = 0;
-    const { settle, asked } = asking(
+    const { settle, asked } = facilitatorOf(
       client(() => {
         count += 1;
         return refusal(`word_${count}`);
@@ -254,7 +254,7 @@ describe("a failed settlement", () => {
 describe("a successful settlement", () => {
   it.each([1, 2] as const)("of version %i is settled by its transaction", async (version) => {
     const network = version === 1 ? "base-sepolia" : NETWORK;
-    const { settle } = asking(client(() => ({ ...success, network, amount: "12345" })));
+    const { settle } = facilitatorOf(client(() => ({ ...success, network, amount: "12345" })));
     expect(await settle(await signed(version), "echo")).toEqual({
       evidence: "settled",
       transaction: TRANSACTION,
@@ -272,15 +272,17 @@ describe("a successful settlement", () => {
     ["a transaction that is too short", { transaction: "0xabc" }],
     ["a transaction in a list", { transaction: [TRANSACTION] }],
   ])("with %s proves nothing", async (_, changes) => {
-    const { settle } = asking(client(() => ({ ...success, ...changes })));
+    const { settle } = facilitatorOf(client(() => ({ ...success, ...changes })));
     expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "unclear" });
   });
 
   it("that names another payer is settled, and the other payer is only logged", async () => {
-    const { settle, logged } = asking(client(() => ({ ...success, payer: SELLER })));
+    const { settle, logged } = facilitatorOf(client(() => ({ ...success, payer: SELLER })));
     expect(await settle(await signed(), "echo")).toEqual({ evidence: "settled", transaction: TRANSACTION });
     expect(logged.join()).toContain("another payer");
-    const same = asking(client(() => ({ ...success, payer: buyer.address.toUpperCase().replace("X", "x") })));
+    const same = facilitatorOf(
+      client(() => ({ ...success, payer: buyer.address.toUpperCase().replace("X", "x") })),
+    );
     await same.settle(await signed(), "echo");
     expect(same.logged).toEqual([]);
   });
@@ -312,7 +314,7 @@ describe("a reply that cannot be read", () => {
     ["a network without text", { ...success, network: { toString: 1 } }],
     ["a proxy that throws at everything", revoked.proxy],
   ])("proves nothing: %s", async (_, reply) => {
-    const { settle, verify } = asking(client(() => reply));
+    const { settle, verify } = facilitatorOf(client(() => reply));
     expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "unclear" });
     expect(await verify(await signed(), "echo")).toMatchObject({ verdict: "unavailable" });
   });
@@ -332,7 +334,7 @@ describe("a reply that cannot be read", () => {
     ],
     ["a status of something else", Object.assign(new Error("relayer"), { statusCode: 404 })],
   ])("proves nothing when a client object throws %s", async (_, thrown) => {
-    const { settle, verify } = asking(
+    const { settle, verify } = facilitatorOf(
       client(() => {
         throw thrown;
       }),
@@ -343,7 +345,7 @@ describe("a reply that cannot be read", () => {
 
   it("is judged by its word when a client object throws it as the official client does", async () => {
     const failed = (status: number, reason: string) =>
-      asking(
+      facilitatorOf(
         client(() => {
           throw new SettleError(status, refusal(reason) as never);
         }),
@@ -379,13 +381,13 @@ describe("over HTTP, a settlement", () => {
     [200, success, "settled"],
   ] as [number, object | string, string][])("with status %i and %j is %s", async (status, body, evidence) => {
     await using facilitator = await listening(json(status, body));
-    expect(await asking(facilitator.url).settle(await signed(), "echo")).toMatchObject({ evidence });
+    expect(await facilitatorOf(facilitator.url).settle(await signed(), "echo")).toMatchObject({ evidence });
   });
 
   it("that nobody listens to was not sent", async () => {
     const { url, [Symbol.asyncDispose]: close } = await listening(json(200, success));
     await close();
-    const { settle, verify, logged } = asking(url);
+    const { settle, verify, logged } = facilitatorOf(url);
     expect(await settle(await signed(), "echo")).toEqual({
       evidence: "not-sent",
       reason: "connection_failed",
@@ -402,7 +404,7 @@ describe("over HTTP, a settlement", () => {
       readFileSync(new URL(`../fixtures/tls/hook.test-${name}.pem`, import.meta.url));
     const server = createTlsServer({ key: pem("key"), cert: pem("cert") }) as unknown as Server;
     await using facilitator = await listening(json(200, success), server);
-    const { settle } = asking(`https://127.0.0.1:${facilitator.port}`);
+    const { settle } = facilitatorOf(`https://127.0.0.1:${facilitator.port}`);
     expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "not-sent" });
     expect(facilitator.bodies).toEqual([]);
   });
@@ -413,7 +415,7 @@ describe("over HTTP, a settlement", () => {
     ["returns a header that cannot be sent", async () => ({ settle: { authorization: "a\nb" } })],
   ])("whose createAuthHeaders %s was not sent", async (_, createAuthHeaders) => {
     await using facilitator = await listening(json(200, success));
-    const { settle } = asking({ url: facilitator.url, createAuthHeaders } as never);
+    const { settle } = facilitatorOf({ url: facilitator.url, createAuthHeaders } as never);
     expect(await settle(await signed(), "echo")).toEqual({
       evidence: "not-sent",
       reason: "auth_headers_failed",
@@ -431,7 +433,7 @@ describe("over HTTP, a settlement", () => {
       verify: { authorization: "v" },
       settle: { authorization: "s" },
     });
-    const { settle, verify } = asking({ url: `${facilitator.url}/x402/`, createAuthHeaders } as never);
+    const { settle, verify } = facilitatorOf({ url: `${facilitator.url}/x402/`, createAuthHeaders } as never);
     await verify(await signed(), "echo");
     await settle(await signed(), "echo");
     expect(seen).toEqual([
@@ -445,7 +447,7 @@ describe("over HTTP, a settlement", () => {
     await using facilitator = await listening((_, response) =>
       response.writeHead(307, { location: `${other.url}/settle` }).end(),
     );
-    expect(await asking(facilitator.url).settle(await signed(), "echo")).toMatchObject({
+    expect(await facilitatorOf(facilitator.url).settle(await signed(), "echo")).toMatchObject({
       evidence: "unclear",
     });
     expect(other.bodies).toEqual([]);
@@ -453,7 +455,7 @@ describe("over HTTP, a settlement", () => {
 
   it("whose connection breaks before the reply proves nothing", async () => {
     await using facilitator = await listening((request) => request.socket.destroy());
-    expect(await asking(facilitator.url).settle(await signed(), "echo")).toEqual({
+    expect(await facilitatorOf(facilitator.url).settle(await signed(), "echo")).toEqual({
       evidence: "unclear",
       reason: "no_reply",
     });
@@ -461,7 +463,7 @@ describe("over HTTP, a settlement", () => {
 
   it("whose reply is longer than 256 KiB proves nothing, whatever it says", async () => {
     await using facilitator = await listening(json(200, `${" ".repeat(300_000)}${JSON.stringify(success)}`));
-    expect(await asking(facilitator.url).settle(await signed(), "echo")).toEqual({
+    expect(await facilitatorOf(facilitator.url).settle(await signed(), "echo")).toEqual({
       evidence: "unclear",
       reason: "no_reply",
     });
@@ -475,13 +477,16 @@ describe("over HTTP, a settlement", () => {
         closed = true;
       });
     });
-    const hanging = asking(facilitator.url, time).settle(await signed(), "echo");
+    const hanging = facilitatorOf(facilitator.url, time).settle(await signed(), "echo");
     await expect.poll(() => facilitator.bodies).toHaveLength(1);
     pass(60_000);
     expect(await hanging).toEqual({ evidence: "unclear", reason: "timeout" });
     await expect.poll(() => closed).toBe(true);
     const createAuthHeaders = () => new Promise<never>(() => {});
-    const unsent = asking({ url: facilitator.url, createAuthHeaders }, time).settle(await signed(), "echo");
+    const unsent = facilitatorOf({ url: facilitator.url, createAuthHeaders }, time).settle(
+      await signed(),
+      "echo",
+    );
     pass(60_000);
     expect(await unsent).toEqual({ evidence: "not-sent", reason: "auth_headers_failed" });
   });
@@ -496,44 +501,49 @@ describe("of several facilitators", () => {
   const unreachable = "http://127.0.0.1:2";
 
   it("the first that responds verifies", async () => {
-    const { verify } = asking([
+    const { verify } = facilitatorOf([
       unreachable,
       silent(),
       client(() => ({ isValid: true, payer: buyer.address })),
     ]);
     expect(await verify(await signed(), "echo")).toEqual({ verdict: "valid", payer: buyer.address });
-    const no = asking([client(() => ({ isValid: false, invalidReason: "insufficient_funds" })), silent()]);
+    const no = facilitatorOf([
+      client(() => ({ isValid: false, invalidReason: "insufficient_funds" })),
+      silent(),
+    ]);
     expect(await no.verify(await signed(), "echo")).toMatchObject({ verdict: "invalid" });
   });
 
   it("the next settles with the same bytes where one does not reply", async () => {
     const [first, second] = [silent(), client(() => success)];
     const payment = await signed();
-    expect(await asking([first, second]).settle(payment, "echo")).toMatchObject({ evidence: "settled" });
+    expect(await facilitatorOf([first, second]).settle(payment, "echo")).toMatchObject({
+      evidence: "settled",
+    });
     expect(second.settle.mock.calls).toEqual(first.settle.mock.calls);
   });
 
   it("the next is not believed when it refuses what another may have sent", async () => {
-    const { settle } = asking([silent(), client(() => refusal("insufficient_funds"))]);
+    const { settle } = facilitatorOf([silent(), client(() => refusal("insufficient_funds"))]);
     expect(await settle(await signed(), "echo")).toEqual({
       evidence: "unclear",
       reason: "insufficient_funds",
     });
-    const unsent = asking([silent(), unreachable]);
+    const unsent = facilitatorOf([silent(), unreachable]);
     expect(await unsent.settle(await signed(), "echo")).toMatchObject({ evidence: "unclear" });
   });
 
   it("the next is believed when the request to the first was not sent", async () => {
-    const { settle } = asking([unreachable, client(() => refusal("insufficient_funds"))]);
+    const { settle } = facilitatorOf([unreachable, client(() => refusal("insufficient_funds"))]);
     expect(await settle(await signed(), "echo")).toMatchObject({ evidence: "refused" });
-    expect(await asking([unreachable]).settle(await signed(), "echo")).toMatchObject({
+    expect(await facilitatorOf([unreachable]).settle(await signed(), "echo")).toMatchObject({
       evidence: "not-sent",
     });
   });
 
   it.each(["insufficient_funds", "settlement_pending"])("the next is not asked after %s", async (word) => {
     const second = client(() => success);
-    await asking([client(() => refusal(word)), second]).settle(await signed(), "echo");
+    await facilitatorOf([client(() => refusal(word)), second]).settle(await signed(), "echo");
     expect(second.settle).not.toHaveBeenCalled();
   });
 
@@ -541,14 +551,14 @@ describe("of several facilitators", () => {
     const second = client(() => success);
     const payment = await signed();
     const upto = { ...payment, requirements: { ...payment.requirements, scheme: "upto" } } as SignedPayment;
-    await asking([silent(), second]).settle(upto, "echo");
+    await facilitatorOf([silent(), second]).settle(upto, "echo");
     expect(second.settle).not.toHaveBeenCalled();
   });
 
   it("one that did not reply is asked last for half a minute", async () => {
     const { time, pass } = handTime();
     const [first, second] = [silent(), client(() => ({ isValid: true }))];
-    const { verify } = asking([first, second], time);
+    const { verify } = facilitatorOf([first, second], time);
     const payment = await signed();
     for (let n = 0; n < 3; n += 1) await verify(payment, "echo");
     expect([first.settle.mock.calls.length, second.settle.mock.calls.length]).toEqual([1, 3]);
@@ -587,12 +597,12 @@ describe("a verification", () => {
       { verdict: "invalid", reason: "unrecognized_reply" },
     ],
   ])("with %j is %j", async (reply, verdict) => {
-    expect(await asking(client(() => reply)).verify(await signed(), "echo")).toEqual(verdict);
+    expect(await facilitatorOf(client(() => reply)).verify(await signed(), "echo")).toEqual(verdict);
   });
 
   it("is unavailable when a gateway may have replied", async () => {
     await using facilitator = await listening(json(429, { isValid: false, invalidReason: "some_word" }));
-    expect(await asking(facilitator.url).verify(await signed(), "echo")).toEqual({
+    expect(await facilitatorOf(facilitator.url).verify(await signed(), "echo")).toEqual({
       verdict: "unavailable",
       reason: "http_429",
     });

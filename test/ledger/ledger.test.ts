@@ -13,7 +13,7 @@ const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 function ledgerOf(store: Store, more: Partial<LedgerOptions> = {}) {
   return createLedger({
     store,
-    presence: { owner: OWNER, ensure: async () => {}, onLapse: () => nothing, end: async () => {} },
+    heartbeat: { owner: OWNER, ensure: async () => {}, onLapse: () => nothing, end: async () => {} },
     facilitator: undefined,
     chain: undefined,
     account: undefined,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { formatAtomic, parseUsd } from "../../schema/money.ts";
 import { endpointsOf } from "../../src/ledger/endpoint.ts";
 import { createOffers, type Priced } from "../../src/ledger/offer.ts";
-import type { PaymentRequiredV1 } from "../../src/wire/index.ts";
+import type { PaymentRequiredV1 } from "../../src/protocol/index.ts";
 
 const payTo = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045";
 const ZERO = `0x${"0".repeat(40)}`;

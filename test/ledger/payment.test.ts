@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { endsTooLate, fingerprint, identify, readPayment } from "../../src/ledger/payment.ts";
-import { encodeHeader } from "../../src/wire/index.ts";
+import { encodeHeader } from "../../src/protocol/index.ts";
 
 const print = (input: unknown): string => fingerprint("upscale", input);
 

@@ -6,7 +6,7 @@ import type { Facilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
 import type { SignedPayment } from "../../src/store/store.ts";
 import { systemTime } from "../../src/time/time.ts";
-import { gate } from "../flow/shop.ts";
+import { latch } from "../flow/shop.ts";
 import { refund } from "../store/records.ts";
 
 const nothing = () => {};
@@ -70,10 +70,10 @@ describe("a refund", () => {
       return settled;
     };
     const [old, next] = [account(), account()];
-    const sent = gate();
-    const refused = gate();
-    const sentAgain = gate();
-    const landing = gate();
+    const sent = latch();
+    const refused = latch();
+    const sentAgain = latch();
+    const landing = latch();
     const one = payer(old, async () => {
       sent.open();
       await refused.opened;

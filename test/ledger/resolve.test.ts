@@ -14,6 +14,7 @@ import {
   resolvePayment,
   resolveRefund,
 } from "../../src/ledger/resolve.ts";
+import { signTransfer } from "../../src/protocol/transfer.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
   type CallRecord,
@@ -23,7 +24,6 @@ import {
 } from "../../src/store/store.ts";
 import { type Ledger, memoryLedger } from "../../src/testing/ledger.ts";
 import { systemTime } from "../../src/time/time.ts";
-import { signTransfer } from "../../src/wire/transfer.ts";
 import { answer, call, job, refund, START } from "../store/records.ts";
 
 const VALID_BEFORE = START / 1000 + 600;

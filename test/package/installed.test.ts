@@ -153,8 +153,8 @@ describe("an API written from scratch with the installed package", () => {
     ["a mistyped price", '"0.004"', '"0,004"', "resources.rhymes.price", '"0.05"'],
     ["a renamed path parameter", "/v1/rhymes/:word", "/v1/rhymes/:term", "resources.rhymes.path", "term"],
   ])(
-    "%s makes generate fail, naming the place and the mend, and writes nothing",
-    async (_, from, to, place, mend) => {
+    "%s makes generate fail, naming the place and the fix, and writes nothing",
+    async (_, from, to, place, fix) => {
       await emptyProject();
       const source = await readFile(join(fixture, "resources.ts"), "utf8");
       expect(source).toContain(from);
@@ -162,8 +162,8 @@ describe("an API written from scratch with the installed package", () => {
       const { code, text } = await generate();
       expect(code).toBe(1);
       expect(text).toContain(place);
-      expect(text).toContain("mend");
-      expect(text).toContain(mend);
+      expect(text).toContain("fix");
+      expect(text).toContain(fix);
       expect((await readdir(project)).filter((name) => name.endsWith(".gen.ts"))).toEqual([]);
     },
   );
@@ -261,7 +261,7 @@ describe("a program that is bundled", () => {
         bundle: true,
         format: "esm",
         platform: "node",
-        // What others' packages bring is theirs to mend.
+        // What others' packages bring is theirs to fix.
         external: Object.keys(dependencies),
         write: false,
         logLevel: "silent",

@@ -46,7 +46,7 @@ describe("who may see the operator page", () => {
     }
   });
 
-  it("is nobody who guesses: a short token is refused at once, with the mend", async () => {
+  it("is nobody who guesses: a short token is refused at once, with the fix", async () => {
     for (const token of ["", "fifteen-letters", undefined as unknown as string]) {
       await expect(openShop({ admin: { token } })).rejects.toThrow(
         "admin.token must have at least 16 characters; make one with `openssl rand -hex 24`",
@@ -123,7 +123,7 @@ describe("its figures", () => {
       ([job]) => job?.progress === 40,
     );
     await shop.store.begin(
-      call("doubtful", {
+      call("unconfirmed", {
         resource: "echo",
         phase: "submitted",
         tries: 2,
@@ -140,7 +140,7 @@ describe("its figures", () => {
     await trade(shop);
     const shown = await data(shop);
     expect(shown.title).toBe("Shop");
-    const { resources, failures, refunds, unknown, from, bucketMs } = shown.figures;
+    const { resources, failures, refunds, unknown, from, bucketMs } = shown.stats;
     const named = Object.fromEntries(resources.map((one: { resource: string }) => [one.resource, one]));
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     expect(Object.keys(named)).toContain("ping");
@@ -164,7 +164,9 @@ describe("its figures", () => {
       { resource: "render", status: "failed", code: "refused", attempt: 1 },
     ]);
     expect(shown.owed).toMatchObject([{ resource: "render", reason: "refused", amount: "0.10", tries: 0 }]);
-    expect(shown.doubtful).toMatchObject([{ id: "doubtful", resource: "echo", value: 50_000, tries: 2 }]);
+    expect(shown.unconfirmed).toMatchObject([
+      { id: "unconfirmed", resource: "echo", value: 50_000, tries: 2 },
+    ]);
   });
 
   it("hold no input, result, message, signature, key or secret", async () => {
@@ -179,24 +181,24 @@ describe("its figures", () => {
   it("cost the store one look, however many people look at once", async () => {
     const store = memoryStore();
     let looks = 0;
-    const tally: typeof store.tally = (by) => {
+    const callStats: typeof store.callStats = (by) => {
       looks += 1;
-      return store.tally(by);
+      return store.callStats(by);
     };
-    await using shop = await openShop({ admin, store: { ...store, tally } });
+    await using shop = await openShop({ admin, store: { ...store, callStats } });
     await Promise.all(Array.from({ length: 20 }, () => data(shop)));
     expect(looks).toBe(1);
-    expect((await data(shop, "?range=24h")).figures.bucketMs).toBe(900_000);
-    expect((await data(shop, "?range=nonsense")).figures.bucketMs).toBe(60_000);
+    expect((await data(shop, "?range=24h")).stats.bucketMs).toBe(900_000);
+    expect((await data(shop, "?range=nonsense")).stats.bucketMs).toBe(60_000);
     expect(looks).toBe(2);
   });
 
   it("come back when the store does", async () => {
     const store = memoryStore();
     let broken = true;
-    const tally: typeof store.tally = (by) =>
-      broken ? Promise.reject(new Error(`cannot reach ${CANARY}`)) : store.tally(by);
-    await using shop = await openShop({ admin, store: { ...store, tally } });
+    const callStats: typeof store.callStats = (by) =>
+      broken ? Promise.reject(new Error(`cannot reach ${CANARY}`)) : store.callStats(by);
+    await using shop = await openShop({ admin, store: { ...store, callStats } });
     const failed = await shop.fetch("/admin/data", { headers: bearer });
     expect(failed.status).toBe(503);
     expect(failed.headers.has("access-control-allow-origin")).toBe(false);

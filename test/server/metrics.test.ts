@@ -1,7 +1,7 @@
 import { prometheus } from "resource402/prometheus";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { describe, expect, it } from "vitest";
-import { gate, openShop, post, type Shop, signedByHand, until } from "../flow/shop.ts";
+import { latch, openShop, post, type Shop, signedByHand, until } from "../flow/shop.ts";
 import { familiesByParser, lint, type Sample, samplesOf } from "./exposition.ts";
 
 const TOKEN = "a-token-for-those-who-scrape";
@@ -14,7 +14,7 @@ async function scrape(shop: Shop): Promise<string> {
 }
 
 /** The sum of the samples of this name and these labels. */
-function figure(samples: readonly Sample[], name: string, labels: Record<string, string> = {}): number {
+function metric(samples: readonly Sample[], name: string, labels: Record<string, string> = {}): number {
   return samples
     .filter(
       (one) => one.name === name && Object.entries(labels).every(([key, value]) => one.labels[key] === value),
@@ -24,7 +24,7 @@ function figure(samples: readonly Sample[], name: string, labels: Record<string,
 
 /** A known set of calls: two answers, a refusal, a mistake, a job that succeeds, one that fails and one that runs. */
 async function trade(shop: Shop): Promise<() => void> {
-  const { opened, open } = gate();
+  const { opened, open } = latch();
   await shop.client().echo({ text: "one" });
   await shop.client().echo({ text: "two" });
   shop.handlers.echo = (_, ctx) => ctx.fail("refused");
@@ -91,7 +91,7 @@ describe("GET /metrics", () => {
     const samples = samplesOf(await scrape(shop));
     const echo = { resource402_resource: "echo" };
     const render = { resource402_resource: "render" };
-    const of = (name: string, labels: Record<string, string>) => figure(samples, name, labels);
+    const of = (name: string, labels: Record<string, string>) => metric(samples, name, labels);
     const calls = (labels: object, outcome: string) =>
       of("resource402_calls_total", { ...labels, resource402_outcome: outcome });
 
@@ -159,7 +159,7 @@ describe("GET /metrics", () => {
     );
     expect(shown("resource402_queue_depth")).toEqual(empty);
     expect(shown("resource402_queue_oldest_age_seconds")).toEqual(empty);
-    expect(figure(samples, "resource402_workers")).toBe(1);
+    expect(metric(samples, "resource402_workers")).toBe(1);
   });
 
   it("counts refused settlements apart from unconfirmed ones", async () => {
@@ -179,15 +179,15 @@ describe("GET /metrics", () => {
     expect((await shop.fetch("/v1/echo", post({ text: "y" }, headers))).status).toBe(503);
     const samples = samplesOf(await scrape(shop));
     const settled = (outcome: string) =>
-      figure(samples, "resource402_settle_duration_seconds_count", {
+      metric(samples, "resource402_settle_duration_seconds_count", {
         resource402_outcome: outcome,
         resource402_resource: "echo",
       });
     expect(settled("refused")).toBe(1);
     expect(settled("unclear")).toBe(1);
-    expect(figure(samples, "resource402_settle_unclear_total", { resource402_reason: "no_reply" })).toBe(1);
-    expect(figure(samples, "resource402_settlements_unknown")).toBe(1);
-    expect(figure(samples, "resource402_calls_total", { resource402_outcome: "refused" })).toBe(1);
+    expect(metric(samples, "resource402_settle_unclear_total", { resource402_reason: "no_reply" })).toBe(1);
+    expect(metric(samples, "resource402_settlements_unknown")).toBe(1);
+    expect(metric(samples, "resource402_calls_total", { resource402_outcome: "refused" })).toBe(1);
   });
 
   it("tells refunds that are paid from those that are owed", async () => {
@@ -211,11 +211,11 @@ describe("GET /metrics", () => {
     );
     const samples = samplesOf(await scrape(shop));
     const refunds = (name: string, state: string) =>
-      figure(samples, name, { resource402_resource: "brew", resource402_state: state });
+      metric(samples, name, { resource402_resource: "brew", resource402_state: state });
     expect(refunds("resource402_refunds_total", "owed")).toBe(1);
     expect(refunds("resource402_refunds_total", "paid")).toBe(1);
     expect(refunds("resource402_refunds_value_total", "paid")).toBeCloseTo(0.03, 9);
-    expect(figure(samples, "resource402_refunds_owed")).toBe(0);
+    expect(metric(samples, "resource402_refunds_owed")).toBe(0);
   });
 
   it("counts the tries to tell a buyer", async () => {
@@ -229,7 +229,7 @@ describe("GET /metrics", () => {
     await shop.fetch("/v1/render", post(body, { ...headers, "callback-url": "http://127.0.0.1:9/nobody" }));
     await until(
       async () => samplesOf(await scrape(shop)),
-      (samples) => figure(samples, "resource402_callbacks_total", { resource402_outcome: "given_up" }) === 1,
+      (samples) => metric(samples, "resource402_callbacks_total", { resource402_outcome: "given_up" }) === 1,
     );
   });
 
@@ -242,7 +242,7 @@ describe("GET /metrics", () => {
       await using shop = await openShop({ metrics: prometheus(), ...options });
       await shop.fetch("/v1/echo", post({ text: "x" }));
       const samples = samplesOf(await scrape(shop));
-      expect(figure(samples, name, { http_route: "/v1/echo", url_scheme: scheme })).toBe(1);
+      expect(metric(samples, name, { http_route: "/v1/echo", url_scheme: scheme })).toBe(1);
     }
   });
 
@@ -254,8 +254,8 @@ describe("GET /metrics", () => {
     expect(text).not.toMatch(/"\/a"|"\/b"|one|BREW/);
     const samples = samplesOf(text);
     const name = "http_server_request_duration_seconds_count";
-    expect(figure(samples, name, { http_route: "/v1/jobs/:id", http_response_status_code: "404" })).toBe(2);
-    expect(figure(samples, name, { http_request_method: "_OTHER" })).toBe(1);
+    expect(metric(samples, name, { http_route: "/v1/jobs/:id", http_response_status_code: "404" })).toBe(2);
+    expect(metric(samples, name, { http_request_method: "_OTHER" })).toBe(1);
     expect(lint(text)).toEqual([]);
   });
 

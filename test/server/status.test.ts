@@ -1,8 +1,8 @@
 import { expect, it, vi } from "vitest";
+import type { JobDocument } from "../../src/protocol/index.ts";
 import { createStatus, type Status } from "../../src/server/status.ts";
 import { statusOf } from "../../src/store/state.ts";
 import type { JobRecord } from "../../src/store/store.ts";
-import type { JobDocument } from "../../src/wire/index.ts";
 import { job as record } from "../store/records.ts";
 
 /** The status of jobs that are what `jobs` holds, and how often they were looked up. */

@@ -8,6 +8,7 @@ import { sqliteStore } from "resource402/sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kindOf, stateOf } from "../../src/ledger/step.ts";
 import { TABLES } from "../../src/ledger/transitions.ts";
+import type { JobStatus } from "../../src/protocol/index.ts";
 import { migrate, MIGRATIONS as POSTGRES } from "../../src/store/postgres-migrations.ts";
 import { toText } from "../../src/store/postgres-rows.ts";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
@@ -15,7 +16,6 @@ import { MIGRATIONS as SQLITE } from "../../src/store/sqlite-migrations.ts";
 import { callOf, callRow } from "../../src/store/sqlite-rows.ts";
 import { hasEnded, MOVED, statusOf } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Store } from "../../src/store/store.ts";
-import type { JobStatus } from "../../src/wire/index.ts";
 import { startPostgres, whyNoPostgres } from "./postgres-server.ts";
 import { answer, call, HOUR, receipt, START } from "./records.ts";
 

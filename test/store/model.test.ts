@@ -315,7 +315,7 @@ async function everything(store: Store): Promise<unknown> {
     quotes: [await store.quote("q0"), await store.quote("q1")],
     lateJobs: byId(await store.lateJobs(9)).map(unclaimed),
     dueCallbacks: byId(await store.dueCallbacks(9)).map(unclaimed),
-    tally: Object.entries(await store.tally({ since: START, bucketMs: HOUR })).map(([name, rows]) => [
+    callStats: Object.entries(await store.callStats({ since: START, bucketMs: HOUR })).map(([name, rows]) => [
       name,
       typeof rows === "number"
         ? rows

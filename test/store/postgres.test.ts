@@ -155,7 +155,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
           unlike("resource402@", "stranger:s3cret@"),
           /does not let this user in|role "stranger" does not exist/,
         ],
-        [unlike("resource402@", "locked:s3cret@"), /the password is wrong; mend it/],
+        [unlike("resource402@", "locked:s3cret@"), /the password is wrong; fix it/],
       ];
       for (const [connectionString, words] of failing) {
         const error = await open({ connectionString })
@@ -388,21 +388,21 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       });
       await one.begin(call("c2"), undefined, { durable: true });
       await two.begin(...queued("last"), { durable: true });
-      const news = [
+      const event = [
         [undefined],
         [{ id: "j 1\u0000", phase: "open", work: "waiting" }],
         [{ id: "j 1\u0000", phase: "open", work: "running" }],
         [{ id: "last", phase: "open", work: "waiting" }],
       ];
       await eventually(() => {
-        for (const told of [here, there]) expect(told.mock.calls).toEqual(news);
+        for (const told of [here, there]) expect(told.mock.calls).toEqual(event);
       });
       stop();
       await two.begin(...queued("unheard"), { durable: true });
       await eventually(() =>
         expect(here).toHaveBeenLastCalledWith({ id: "unheard", phase: "open", work: "waiting" }),
       );
-      expect(there.mock.calls).toEqual(news);
+      expect(there.mock.calls).toEqual(event);
     });
 
     it("have one secret and the same quotes", async () => {
@@ -637,7 +637,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       // Each owner lives, and only its own call is its own.
       expect(await store.dueCalls({ limit: 99 })).toEqual([]);
       for (const text of texts) expect(ids(await store.dueCalls({ limit: 99, own: text }))).toEqual([text]);
-      const { refunds } = await store.tally({ since: 0, bucketMs: HOUR });
+      const { refunds } = await store.callStats({ since: 0, bucketMs: HOUR });
       expect(refunds.map(({ resource }) => resource).sort()).toEqual([...texts].sort());
     });
   });

@@ -1,5 +1,5 @@
+import type { Receipt } from "../../src/protocol/index.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord } from "../../src/store/store.ts";
-import type { Receipt } from "../../src/wire/index.ts";
 
 export const START = Date.UTC(2026, 0, 1);
 export const HOUR = 3_600_000;

@@ -879,10 +879,10 @@ describe.each(kinds)("a store %s", (_name, make) => {
     it("tells watchers of each", async () => {
       await queue(["j1"], ["j2"]);
       const told: unknown[] = [];
-      const stop = store.watch((news) => void told.push(news));
+      const stop = store.watch((event) => void told.push(event));
       await claim();
       stop();
-      expect(told.filter((news) => news !== undefined)).toEqual([
+      expect(told.filter((event) => event !== undefined)).toEqual([
         { id: "j1", phase: "open", work: "running" },
         { id: "j2", phase: "open", work: "running" },
       ]);

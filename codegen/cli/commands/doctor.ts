@@ -22,7 +22,7 @@ export function addDoctor(program: Command, context: Context): void {
     .command("doctor")
     .summary("examine a live x402 resource, whoever has built it")
     .description(
-      "Examine a live x402 resource, whoever has built it: what is wrong, why it matters, how to mend it.",
+      "Examine a live x402 resource, whoever has built it: what is wrong, why it matters, how to fix it.",
     )
     .argument("<url>", "a resource, an API, or its openapi.json")
     .option("-m, --method <method>", "the resource's HTTP method (default: found out)")

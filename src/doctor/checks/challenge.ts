@@ -1,4 +1,4 @@
-import { isRecord, sameAddress } from "../../wire/index.ts";
+import { isRecord, sameAddress } from "../../protocol/index.ts";
 import { isChallenge, payableOf, readChallenge, requirementFaults } from "../challenge.ts";
 import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
 import { evidenceOf, shown } from "../wire.ts";
@@ -13,7 +13,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Buyers and marketplaces learn the price by asking without a payment and without input; what is not answered 402 is not for sale to them.",
     source: "x402 v2 HTTP transport, Payment Required Signaling",
-    mend: "Answer 402 with a challenge when neither input nor payment is sent, before anything else is looked at.",
+    fix: "Answer 402 with a challenge when neither input nor payment is sent, before anything else is looked at.",
     look: ({ probe }) => {
       if (probe.status !== 402)
         return fault(
@@ -32,7 +32,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Clients of the current version read the header alone; they stop at a challenge that they cannot read.",
     source: "x402 v2 §5.1 PaymentRequired; HTTP transport",
-    mend: "Send base64 of JSON with x402Version 2, resource.url and accepts[] of scheme, network (CAIP-2), amount (smallest units, as text), asset, payTo and maxTimeoutSeconds.",
+    fix: "Send base64 of JSON with x402Version 2, resource.url and accepts[] of scheme, network (CAIP-2), amount (smallest units, as text), asset, payTo and maxTimeoutSeconds.",
     look: ({ challenge, probe }) => {
       if (!isChallenge(probe)) return skipped(NO_CHALLENGE);
       const { header, v2 } = challenge;
@@ -65,7 +65,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Older clients and many marketplaces read the body; where it is empty they cannot buy, and nobody can read the 402 by eye.",
     source: "x402 v1 §5.1 PaymentRequirementsResponse",
-    mend: "Answer with x402Version 1, error and accepts[] of scheme, network, maxAmountRequired, resource, description, mimeType, payTo, maxTimeoutSeconds and asset.",
+    fix: "Answer with x402Version 1, error and accepts[] of scheme, network, maxAmountRequired, resource, description, mimeType, payTo, maxTimeoutSeconds and asset.",
     look: ({ challenge, probe }) => {
       if (!isChallenge(probe)) return skipped(NO_CHALLENGE);
       const { v1 } = challenge;
@@ -93,7 +93,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Buyers of one version would pay another amount, or another address, than those of the other.",
     source: "x402 v1 and v2; practice",
-    mend: "Make both from the same offer.",
+    fix: "Make both from the same offer.",
     look: ({ challenge }) => {
       const v2 = challenge.offers.filter(({ version }) => version === 2);
       const v1 = challenge.offers.filter(({ version }) => version === 1);
@@ -122,7 +122,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Careful clients refuse to pay for another address than the one that they asked for. Behind a proxy, the address that the server sees is often not the public one.",
     source: "x402 v2 §5.1 ResourceInfo",
-    mend: "Set resource.url (v1: accepts[].resource) to the public address; tell the server its public URL where it stands behind a proxy.",
+    fix: "Set resource.url (v1: accepts[].resource) to the public address; tell the server its public URL where it stands behind a proxy.",
     look: ({ challenge, probe }) => {
       const { v1, v2 } = challenge;
       const named = [
@@ -148,7 +148,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A transfer by EIP-3009 is signed over the token's name and version; a client that is not told them cannot sign.",
     source: "x402 exact scheme on EVM, extra.name and extra.version",
-    mend: "Add the token's own name() and version() to extra.",
+    fix: "Add the token's own name() and version() to extra.",
     look: ({ challenge }) => {
       const offers = challenge.offers.filter(
         ({ scheme, network, extra, version }) =>
@@ -177,7 +177,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A signature that is good for a moment expires before it is settled; one that is good for days can be settled long after the buyer has given up.",
     source: "x402 v2 §5.1 maxTimeoutSeconds",
-    mend: "Set maxTimeoutSeconds to the time the work takes and a margin: between 1 and 3600.",
+    fix: "Set maxTimeoutSeconds to the time the work takes and a margin: between 1 and 3600.",
     look: ({ challenge }) => {
       if (challenge.offers.length === 0) return skipped(NO_CHALLENGE);
       const odd = challenge.offers.filter(({ maxTimeoutSeconds: seconds }) => {
@@ -198,7 +198,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "The payment must equal an offer to the unit. If the price has moved between the challenge and the paid request, nobody can pay.",
     source: "x402 v2 §5.2 PaymentPayload.accepted",
-    mend: "Compute the price from the input alone, or hold a quote for some minutes.",
+    fix: "Compute the price from the input alone, or hold a quote for some minutes.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -223,7 +223,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "The challenge for an input is the one that is signed; it must be as good as that of the probe.",
     source: "x402 v2 §5.1",
-    mend: "Send the same kind of challenge with and without input.",
+    fix: "Send the same kind of challenge with and without input.",
     look: async (at) => {
       if (at.challenge.header === undefined) return skipped("x402 v2 is not spoken");
       const ask = await at.accepted();

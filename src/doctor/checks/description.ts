@@ -1,4 +1,4 @@
-import { isRecord } from "../../wire/index.ts";
+import { isRecord } from "../../protocol/index.ts";
 import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
 import { defaultsOf, objectionTo } from "../fit.ts";
 import type { Field } from "../operation.ts";
@@ -15,7 +15,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Agents choose by the description; marketplaces list nothing else.",
     source: "x402 v2 §5.1 ResourceInfo.description; v1 accepts[].description",
-    mend: "Say in one sentence what the buyer gets.",
+    fix: "Say in one sentence what the buyer gets.",
     look: ({ challenge, operation }) => {
       const { v1, v2 } = challenge;
       if (challenge.offers.length === 0) return skipped("there is no challenge");
@@ -37,7 +37,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Who does not know what to send pays for a try, or does not buy.",
     source: "practice; bazaar extension, outputSchema (v1) or openapi.json",
-    mend: "Publish a schema of the input in openapi.json and in the bazaar extension, with a description for every field.",
+    fix: "Publish a schema of the input in openapi.json and in the bazaar extension, with a description for every field.",
     look: ({ shape, challenge }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       if (!shape)
@@ -61,7 +61,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Without a limit the buyer learns by paying, and the seller works for whatever is sent.",
     source: "practice; JSON Schema validation §6.3 and §6.4",
-    mend: "Add maxLength (or enum, format, pattern) to texts and maxItems to lists.",
+    fix: "Add maxLength (or enum, format, pattern) to texts and maxItems to lists.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
       if (!shape.hasLimits) return skipped(`${shape.source} has no place for limits`);
@@ -81,7 +81,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Forms and generated clients send the default; the buyer is then refused for what it never chose.",
     source: "JSON Schema validation §9.2 default",
-    mend: "Publish the default that the server uses, and let the schema allow it.",
+    fix: "Publish the default that the server uses, and let the schema allow it.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
       const all = [
@@ -110,7 +110,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Who leaves a choice to the seller pays for something that nobody has named.",
     source: "practice; JSON Schema validation §9.2 default",
-    mend: "Add a default, or say in the description what happens without the field.",
+    fix: "Add a default, or say in the description what happens without the field.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
       if (!shape.hasLimits) return skipped(`${shape.source} has no place for defaults`);
@@ -130,7 +130,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Buyers build on the answer; without its schema they pay once to see it.",
     source: "practice; bazaar extension output, outputSchema (v1) or responses of openapi.json",
-    mend: "Publish the schema of the answer, or an example of it.",
+    fix: "Publish the schema of the answer, or an example of it.",
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const { v1, v2 } = challenge;

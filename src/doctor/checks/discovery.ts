@@ -1,4 +1,4 @@
-import { isRecord } from "../../wire/index.ts";
+import { isRecord } from "../../protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, fault, PASSED, skipped } from "../check.ts";
 import { evidenceOf, shown } from "../wire.ts";
@@ -11,7 +11,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     scope: "api",
     why: "Marketplaces and agents look there first; client generators start from it.",
     source: "practice: GET /openapi.json; OpenAPI 3.1",
-    mend: "Serve the API's OpenAPI 3.1 document at /openapi.json.",
+    fix: "Serve the API's OpenAPI 3.1 document at /openapi.json.",
     look: ({ site }) => {
       const { document, openapi } = site;
       if (!document) return fault("There is no OpenAPI document.", evidenceOf(openapi, ["content-type"]));
@@ -28,7 +28,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "What is not listed is not found; what is listed without a price is taken to be free.",
     source: "practice: x-payment-info; OpenAPI 3.1 §4.8.16 Responses Object",
-    mend: "Add the operation with x-payment-info { price, protocols } and a response 402.",
+    fix: "Add the operation with x-payment-info { price, protocols } and a response 402.",
     look: ({ site, operation, challenge }) => {
       if (!site.document) return skipped("there is no OpenAPI document");
       const { documented } = operation;
@@ -54,7 +54,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     scope: "api",
     why: "An agent that is pointed at the host can buy from one page of text.",
     source: "practice: llmstxt.org",
-    mend: "Serve one page of Markdown: what is sold, for how much, how to call and how to wait.",
+    fix: "Serve one page of Markdown: what is sold, for how much, how to call and how to wait.",
     look: ({ site: { llms } }) => {
       const isText = llms.status === 200 && llms.body.trim() !== "" && !/^\s*</.test(llms.body);
       return isText ? PASSED : fault("There is no text at /llms.txt.", evidenceOf(llms, ["content-type"]));
@@ -67,7 +67,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     scope: "api",
     why: "Some crawlers of the field look there before, or instead of, openapi.json.",
     source: "practice: /.well-known/x402 { version, resources }",
-    mend: "Serve a JSON document with the addresses of all resources.",
+    fix: "Serve a JSON document with the addresses of all resources.",
     look: ({ site: { wellKnown } }) => {
       const document = wellKnown.status === 200 ? jsonOf(wellKnown) : undefined;
       return isRecord(document) && Array.isArray(document.resources)

@@ -1,4 +1,4 @@
-import { encodeHeader, HEADERS } from "../../wire/index.ts";
+import { encodeHeader, HEADERS } from "../../protocol/index.ts";
 import { payableOf, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { hasBody } from "../operation.ts";
@@ -12,7 +12,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "What is accepted is given away; what fails inside shows that anybody can make the server fail, and buyers cannot tell whether they were charged.",
     source: "x402 v2 HTTP transport, Error Handling",
-    mend: "Decode the payment header with care, compare it with the offers, have the facilitator verify it, and answer 400 or 402 when any of that fails.",
+    fix: "Decode the payment header with care, compare it with the offers, have the facilitator verify it, and answer 400 or 402 when any of that fails.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -38,7 +38,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A server that fails at what anybody can send fails when it is attacked, and its 500s are tried again by every client.",
     source: "RFC 9110 §15.6.1; practice",
-    mend: "Answer what cannot be understood with a 400, and catch what a parser throws.",
+    fix: "Answer what cannot be understood with a 400, and catch what a parser throws.",
     look: async (at) => {
       const ask = await at.accepted();
       const found: Fault[] = [];
@@ -62,7 +62,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Browsers, proxies and monitors send them without being asked.",
     source: "RFC 9110 §9.3.2, §9.3.7 and §15.5.6",
-    mend: "Answer a method that there is not with 405 and Allow, and OPTIONS with 204.",
+    fix: "Answer a method that there is not with 405 and Allow, and OPTIONS with 204.",
     look: async (at) => {
       const { method, url } = at.probe;
       const found: Fault[] = [];
@@ -84,7 +84,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A gate that compares addresses as text lets through what the router behind it takes for the same address.",
     source: "practice: the class of advisories on route matching in x402 middlewares",
-    mend: "Ask for the payment inside the handler, or compare the address as the router does.",
+    fix: "Ask for the payment inside the handler, or compare the address as the router does.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -109,7 +109,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Who knows the version knows which holes to try.",
     source: "RFC 9110 §10.2.4",
-    mend: "Remove X-Powered-By, and the version from Server.",
+    fix: "Remove X-Powered-By, and the version from Server.",
     look: ({ probe }) => {
       if (probe.failure) return skipped("there is no answer");
       const named = ["x-powered-by", "x-aspnet-version", "x-runtime"].filter((name) =>
@@ -131,7 +131,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "When an answer is lost on the way, a buyer who may not send the same call again pays twice or loses what was bought.",
     source: "x402 extension payment-identifier; draft-ietf-httpapi-idempotency-key-header-07",
-    mend: "Declare the extension payment-identifier in the challenge, or the header Idempotency-Key in openapi.json, and answer a repeated call with the stored answer.",
+    fix: "Declare the extension payment-identifier in the challenge, or the header Idempotency-Key in openapi.json, and answer a repeated call with the stored answer.",
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const v2 = challenge.v2 as { extensions?: Record<string, unknown> } | undefined;

@@ -1,4 +1,4 @@
-import { isRecord } from "../../wire/index.ts";
+import { isRecord } from "../../protocol/index.ts";
 import { isChallenge, jsonOf } from "../challenge.ts";
 import { type Check, fault, PASSED, skipped, type Verdict } from "../check.ts";
 import type { Examination, Mistake } from "../examination.ts";
@@ -15,7 +15,7 @@ export const INPUT_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "The example is what buyers copy first. If it is refused, the document and the server disagree.",
     source: "practice; OpenAPI 3.1 §4.8.19 Example Object",
-    mend: "Check the published examples against the schema that the server validates by.",
+    fix: "Check the published examples against the schema that the server validates by.",
     look: async (at) => {
       const { sample } = at;
       const priced = await at.priced();
@@ -83,11 +83,11 @@ export const INPUT_CHECKS: readonly Check[] = [
     title: "A refusal names the field that is wrong",
     severity: "warning",
     scope: "resource",
-    why: "An agent mends its request by the answer. What does not say which field is wrong is tried again as it was.",
+    why: "An agent fixes its request by the answer. What does not say which field is wrong is tried again as it was.",
     source: "RFC 9457 §3; practice",
-    mend: 'Answer with the path of each field and what is expected there: { "details": [{ "path": "prompt", "message": "…" }] }.',
+    fix: 'Answer with the path of each field and what is expected there: { "details": [{ "path": "prompt", "message": "…" }] }.',
     look: async (at) => {
-      const refusals = (await Promise.all([at.spoiled("type"), at.spoiled("missing")])).filter(
+      const refusals = (await Promise.all([at.invalidInput("type"), at.invalidInput("missing")])).filter(
         (one) => one?.field !== undefined && isRefusal(one.exchange),
       );
       if (refusals.length === 0) return skipped("no refusal for a single field was seen");
@@ -104,7 +104,7 @@ export const INPUT_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Programs read errors; a page or plain text has to be guessed at.",
     source: "RFC 9457 §3",
-    mend: "Answer application/problem+json with type, title, status and detail.",
+    fix: "Answer application/problem+json with type, title, status and detail.",
     look: async (at) => {
       const refusals = await seen(at, isRefusal);
       const [first] = refusals;
@@ -124,7 +124,7 @@ export const INPUT_CHECKS: readonly Check[] = [
 /** Every answer to a spoiled input of which `like` is true. */
 async function seen(at: Examination, like: (exchange: Exchange) => boolean): Promise<Exchange[]> {
   const mistakes: readonly Mistake[] = ["type", "missing", "json", "media"];
-  const all = await Promise.all(mistakes.map((mistake) => at.spoiled(mistake)));
+  const all = await Promise.all(mistakes.map((mistake) => at.invalidInput(mistake)));
   return all.flatMap((one) => (one && like(one.exchange) ? [one.exchange] : []));
 }
 
@@ -147,9 +147,9 @@ function spoiling({ id, title, mistake, without, said, source, severity = "error
   return {
     ...{ id, title, severity, source, scope: "resource" },
     why: BEFORE_PAYMENT,
-    mend: "Validate first: answer input that is not valid with 400 (413 where it is too large, 415 where it is no JSON), free of charge, before any talk of money.",
+    fix: "Validate first: answer input that is not valid with 400 (413 where it is too large, 415 where it is no JSON), free of charge, before any talk of money.",
     look: async (at): Promise<Verdict> => {
-      const made = await at.spoiled(mistake);
+      const made = await at.invalidInput(mistake);
       if (!made) return skipped(without);
       const { exchange, field } = made;
       const which = field === undefined || mistake === "size" ? "" : ` (${field})`;

@@ -1,4 +1,4 @@
-import { isRecord, parseRetryAfter } from "../../wire/index.ts";
+import { isRecord, parseRetryAfter } from "../../protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped, type Verdict } from "../check.ts";
 import type { Examination } from "../examination.ts";
@@ -6,8 +6,8 @@ import { type Exchange, evidenceOf } from "../wire.ts";
 
 const STATES = ["processing", "succeeded", "failed"];
 /** The longest that a job is waited for. */
-const LONGEST_JOB_MS = 60_000;
-const LONGEST_PAUSE_MS = 5_000;
+const MAX_JOB_MS = 60_000;
+const MAX_PAUSE_MS = 5_000;
 const SHORTEST_PAUSE_MS = 100;
 
 export const JOB_CHECKS: readonly Check[] = [
@@ -18,7 +18,7 @@ export const JOB_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A client that waits for a job which has gone must learn it; 200 keeps it waiting for good, 500 looks like a passing fault.",
     source: "RFC 9110 §15.5.5",
-    mend: "Answer 404 for an id that is not known, and the same for one that belongs to somebody else.",
+    fix: "Answer 404 for an id that is not known, and the same for one that belongs to somebody else.",
     look: async (at) => {
       const template = at.site.statusUrl ?? (await statusTemplate(at));
       if (template === undefined) return skipped("no address of jobs is known");
@@ -38,7 +38,7 @@ export const JOB_CHECKS: readonly Check[] = [
     paid: true,
     why: "The 202 is all that the buyer has for the money.",
     source: "RFC 9110 §15.3.3 and §10.2.3",
-    mend: "Answer 202 with an absolute statusUrl, state processing, Retry-After and Location.",
+    fix: "Answer 202 with an absolute statusUrl, state processing, Retry-After and Location.",
     look: async (at) => {
       const accepted = await acceptedJob(at);
       if (typeof accepted === "string") return skipped(accepted);
@@ -67,7 +67,7 @@ export const JOB_CHECKS: readonly Check[] = [
     paid: true,
     why: "Pollers of the field know these three words and loop on any other; progress that goes back makes people give up.",
     source: "practice: x402 job pollers; RFC 9110 §15.3.1",
-    mend: "Answer 200 while the job is known, with one of the three words in state, a finer one in status, and progress as a whole percent that only grows.",
+    fix: "Answer 200 while the job is known, with one of the three words in state, a finer one in status, and progress as a whole percent that only grows.",
     look: async (at) => {
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
@@ -82,7 +82,7 @@ export const JOB_CHECKS: readonly Check[] = [
     paid: true,
     why: "A kept state never changes, and the buyer waits for a job that has long ended.",
     source: "RFC 9111 §5.2.2.5",
-    mend: "Send Cache-Control: no-store while the job runs, and private, max-age once it has ended.",
+    fix: "Send Cache-Control: no-store while the job runs, and private, max-age once it has ended.",
     look: async (at) => {
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
@@ -107,7 +107,7 @@ export const JOB_CHECKS: readonly Check[] = [
     paid: true,
     why: "Who has paid and waits without an end can neither use the result nor ask for the money back.",
     source: "practice",
-    mend: "Bound the work in time; put the output in result, or a safe sentence in error and a code beside it.",
+    fix: "Bound the work in time; put the output in result, or a safe sentence in error and a code beside it.",
     look: async (at): Promise<Verdict> => {
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
@@ -115,7 +115,7 @@ export const JOB_CHECKS: readonly Check[] = [
       const document = last ? jsonOf(last) : undefined;
       if (!last || !isRecord(document)) return skipped("the job's document cannot be read");
       if (document.state === "processing") {
-        return fault(`The job has not ended after ${LONGEST_JOB_MS / 1000} s.`, evidenceOf(last), "warning");
+        return fault(`The job has not ended after ${MAX_JOB_MS / 1000} s.`, evidenceOf(last), "warning");
       }
       if (document.state === "succeeded" && document.result === undefined) {
         return fault("The job has succeeded without a result.", evidenceOf(last));
@@ -194,7 +194,7 @@ async function follow(at: Examination): Promise<Exchange[] | string> {
   if (typeof accepted === "string") return accepted;
   const statusUrl = statusUrlOf(at, accepted.document);
   if (statusUrl === undefined) return "the 202 names no statusUrl of this host";
-  const end = Date.now() + LONGEST_JOB_MS;
+  const end = Date.now() + MAX_JOB_MS;
   const documents: Exchange[] = [];
   for (;;) {
     const exchange = await at.wire.send({ method: "GET", url: statusUrl });
@@ -204,6 +204,6 @@ async function follow(at: Examination): Promise<Exchange[] | string> {
     // A word that is not known is a finding already; to go on would be to loop on it.
     if (!STATES.includes(String(state)) || Date.now() > end) return documents;
     const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now()) ?? 1_000;
-    await at.wire.pause(Math.min(Math.max(after, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS));
+    await at.wire.pause(Math.min(Math.max(after, SHORTEST_PAUSE_MS), MAX_PAUSE_MS));
   }
 }

@@ -1,5 +1,5 @@
 import { rejectionOf } from "../../client/outcome.ts";
-import { findAsset, isRecord, saysShort } from "../../wire/index.ts";
+import { findAsset, isRecord, saysShort } from "../../protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { ANOTHER_INPUT, type Examination, type Purchase } from "../examination.ts";
@@ -21,7 +21,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "It is what the resource is for.",
     source: "x402 v2 HTTP transport, Settlement Response Delivery",
-    mend: "See the reason in the answer: most often the facilitator, the network or the offer does not fit the payment.",
+    fix: "See the reason in the answer: most often the facilitator, the network or the offer does not fit the payment.",
     look: async (at) => {
       const purchase = await at.purchase();
       if (typeof purchase === "string") return skipped(purchase);
@@ -49,7 +49,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "Without it the buyer cannot tell what was charged, nor prove it.",
     source: "x402 v2 §5.3 SettlementResponse; HTTP transport",
-    mend: "Send PAYMENT-RESPONSE: base64 of JSON with success, transaction, network and payer.",
+    fix: "Send PAYMENT-RESPONSE: base64 of JSON with success, transaction, network and payer.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
@@ -80,7 +80,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "A shared cache would give to others what one has paid for.",
     source: "RFC 9111 §5.2.2.7",
-    mend: "Send Cache-Control: private, or no-store, with every paid answer.",
+    fix: "Send Cache-Control: private, or no-store, with every paid answer.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
@@ -98,7 +98,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "Between verify and settle one signature is good for any number of requests: the work is done for each and paid for once, or the buyer is charged twice.",
     source: "practice: x402 issues 803 and 1805; EIP-3009 nonces",
-    mend: "Write down the payment's nonce before the work starts, and let a second request with it wait for the answer of the first.",
+    fix: "Write down the payment's nonce before the work starts, and let a second request with it wait for the answer of the first.",
     look: async (at) => {
       const purchase = await at.purchase();
       if (typeof purchase === "string") return skipped(purchase);
@@ -128,7 +128,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "When the answer is lost on the way, the buyer has paid and has nothing; a client that signs again pays twice.",
     source: "x402 extension payment-identifier; draft-ietf-httpapi-idempotency-key-header-07 §2.6",
-    mend: "Keep the answer beside the payment's nonce and the key, and give it again.",
+    fix: "Keep the answer beside the payment's nonce and the key, and give it again.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
@@ -157,7 +157,7 @@ export const PAID_CHECKS: readonly Check[] = [
     paid: true,
     why: "Whoever uses a key twice by mistake gets the answer to another question, or pays once for two.",
     source: "draft-ietf-httpapi-idempotency-key-header-07 §2.7 (422); payment-identifier (409)",
-    mend: "Bind the key to a fingerprint of the input, and answer 422 (or 409) when it differs.",
+    fix: "Bind the key to a fingerprint of the input, and answer 422 (or 409) when it differs.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);

@@ -1,5 +1,5 @@
 import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
-import { findAsset, isRecord, sameAddress } from "../../wire/index.ts";
+import { findAsset, isRecord, sameAddress } from "../../protocol/index.ts";
 import { type Offer, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { shown } from "../wire.ts";
@@ -13,7 +13,7 @@ export const PRICE_CHECKS: readonly Check[] = [
     why: "Smallest units of a contract's address are no price that a person or a model can judge; they buy elsewhere, or too dear.",
     source:
       "practice: extra.pricing { amount, currency, description } in each offer, or x-payment-info in openapi.json",
-    mend: 'Add extra.pricing such as { "amount": "0.10", "currency": "USDC", "description": "Per image" } to every offer.',
+    fix: 'Add extra.pricing such as { "amount": "0.10", "currency": "USDC", "description": "Per image" } to every offer.',
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       if (isRecord(operation.documented?.["x-payment-info"])) return PASSED;
@@ -30,7 +30,7 @@ export const PRICE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "The buyer agrees to one price and signs another.",
     source: "practice: extra.pricing; x402 v2 §5.1 amount",
-    mend: "Compute both from the same number: amount is pricing.amount in the asset's smallest units.",
+    fix: "Compute both from the same number: amount is pricing.amount in the asset's smallest units.",
     look: ({ challenge }) => {
       const told = challenge.offers.filter(({ extra }) => isRecord(extra.pricing));
       if (told.length === 0) return skipped("no offer has extra.pricing");
@@ -58,7 +58,7 @@ export const PRICE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Agents decide by the document and pay by the challenge. A client that holds the seller to the document refuses to pay.",
     source: "practice: x-payment-info of openapi.json; the 402 is authoritative",
-    mend: "Generate document and challenge from one definition.",
+    fix: "Generate document and challenge from one definition.",
     look: async (at) => {
       const info = at.operation.documented?.["x-payment-info"];
       if (!isRecord(info)) return skipped("no price is published in openapi.json");
@@ -77,7 +77,7 @@ export const PRICE_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A wallet may choose any of the offers; the buyer expects one price.",
     source: "practice",
-    mend: "Offer the same amount of dollars on every network.",
+    fix: "Offer the same amount of dollars on every network.",
     look: ({ challenge }) => {
       const values = challenge.offers.flatMap((offer) => {
         const decimals = findAsset(offer.network, offer.asset)?.decimals;

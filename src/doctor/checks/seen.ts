@@ -1,12 +1,12 @@
-import { decodeHeader, HEADERS } from "../../wire/index.ts";
+import { decodeHeader, HEADERS } from "../../protocol/index.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { type Exchange, evidenceOf, shown } from "../wire.ts";
 import { isRefusal } from "./input.ts";
 import { internals } from "./internals.ts";
 import { isUnkept } from "./transport.ts";
 
-const LONGEST_HEADER = 8 * 1024;
-const LONGEST_HEADERS = 16 * 1024;
+const MAX_HEADER_BYTES = 8 * 1024;
+const MAX_HEADERS_LENGTH = 16 * 1024;
 
 /** What is judged by every answer that the other checks have seen. */
 export const SEEN_CHECKS: readonly Check[] = [
@@ -17,7 +17,7 @@ export const SEEN_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Stack traces, paths and queries tell an attacker what the server is made of, and tell a buyer nothing.",
     source: "RFC 9457 §5 Security Considerations; CWE-209",
-    mend: "Log the cause, and answer with a safe sentence, a code and an id by which the log can be searched.",
+    fix: "Log the cause, and answer with a safe sentence, a code and an id by which the log can be searched.",
     look: (at) => {
       const errors = at.exchanges().filter(({ status }) => status >= 400);
       if (errors.length === 0) return skipped("no error was seen");
@@ -42,7 +42,7 @@ export const SEEN_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Node, proxies and load balancers stop there: the buyer sees a broken connection instead of a price. The client sends the challenge's extensions back, so they count twice.",
     source: "practice: 8 kB in nginx and Apache, 16 kB in Node and undici",
-    mend: "Shorten the schema in the bazaar extension, and publish the whole of it in openapi.json.",
+    fix: "Shorten the schema in the bazaar extension, and publish the whole of it in openapi.json.",
     look: (at) => {
       const unread = at.exchanges().find(({ failure }) => failure?.kind === "headers_too_large");
       if (unread) return fault("The headers are larger than 16 kB.", evidenceOf(unread));
@@ -51,11 +51,11 @@ export const SEEN_CHECKS: readonly Check[] = [
         let all = 0;
         for (const [name, value] of headers) {
           all += name.length + value.length + 4;
-          if (value.length <= LONGEST_HEADER) continue;
+          if (value.length <= MAX_HEADER_BYTES) continue;
           const what = `The header ${name} has ${value.length} bytes.`;
           found.set(name, { what, evidence: `${name}: ${shown(value, 60)}` });
         }
-        if (all <= LONGEST_HEADERS) continue;
+        if (all <= MAX_HEADERS_LENGTH) continue;
         found.set("", {
           what: `The headers together have ${all} bytes.`,
           evidence: [...headers.keys()].join(", "),
@@ -71,7 +71,7 @@ export const SEEN_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A kept error is given to the next, valid request.",
     source: "RFC 9111 §4.2.2 and §5.2.2.5",
-    mend: "Send Cache-Control: no-store with every error.",
+    fix: "Send Cache-Control: no-store with every error.",
     look: (at) => {
       const errors = at.exchanges().filter((exchange) => isRefusal(exchange) && exchange.method !== "HEAD");
       if (errors.length === 0) return skipped("no error was seen");

@@ -10,7 +10,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "Every purchase begins with this answer; agents give up on slow ones.",
     source: "practice",
-    mend: "Ask neither facilitator nor database before the 402; build the challenge once and keep it.",
+    fix: "Ask neither facilitator nor database before the 402; build the challenge once and keep it.",
     look: ({ probe, slowMs }) =>
       probe.ms <= slowMs && probe.failure?.kind !== "timeout"
         ? PASSED
@@ -26,7 +26,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A cache that keeps the challenge gives it to those who pay, or gives an old price.",
     source: "RFC 9111 §5.2.2.5; x402 v2 HTTP transport",
-    mend: "Send Cache-Control: no-store with every 402.",
+    fix: "Send Cache-Control: no-store with every 402.",
     look: ({ probe }) => {
       if (probe.status !== 402) return skipped("there is no challenge");
       return isUnkept(probe.headers)
@@ -41,7 +41,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     scope: "resource",
     why: "A browser hides the challenge, and refuses to send the payment, unless the server allows both.",
     source: "Fetch standard §3.3 CORS protocol",
-    mend: "Send Access-Control-Allow-Origin: *, expose PAYMENT-REQUIRED and PAYMENT-RESPONSE, and allow PAYMENT-SIGNATURE in the preflight.",
+    fix: "Send Access-Control-Allow-Origin: *, expose PAYMENT-REQUIRED and PAYMENT-RESPONSE, and allow PAYMENT-SIGNATURE in the preflight.",
     look: async (at) => {
       const { method, url } = at.probe;
       if (at.probe.status !== 402) return skipped("there is no challenge");
@@ -86,7 +86,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     scope: "api",
     why: "Who reads along sees the signed payment and may use it first; who changes the challenge is paid instead of the seller.",
     source: "RFC 9110 §4.2.2; x402 v2, Security Considerations",
-    mend: "Serve over HTTPS alone, and redirect nothing that carries a payment.",
+    fix: "Serve over HTTPS alone, and redirect nothing that carries a payment.",
     look: ({ probe }) => {
       const { protocol, hostname, origin } = new URL(probe.url);
       if (protocol === "https:") return PASSED;

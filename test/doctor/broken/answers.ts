@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { decodeHeader } from "../../../src/wire/index.ts";
+import { decodeHeader } from "../../../src/protocol/index.ts";
 import {
   type Broken,
   both,

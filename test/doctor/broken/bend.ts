@@ -1,4 +1,4 @@
-import { decodeHeader, encodeHeader } from "../../../src/wire/index.ts";
+import { decodeHeader, encodeHeader } from "../../../src/protocol/index.ts";
 import type { Answer, Call, Fault, Handle } from "./seller.ts";
 
 /** How answers of the correct seller are bent into those of a broken one. */

@@ -9,7 +9,7 @@ import {
   PAYMENT_IDENTIFIER_DECLARATION,
   type PaymentPayload,
   readPaymentPayload,
-} from "../../../src/wire/index.ts";
+} from "../../../src/protocol/index.ts";
 
 /**
  * A small paid API, written by hand and as it should be: one resource that answers at once, one that starts a job. It
@@ -74,7 +74,7 @@ const RESOURCES: Readonly<Record<string, Resource>> = {
   },
 };
 
-const LONGEST_BODY = 64 * 1024;
+const MAX_BODY_LENGTH = 64 * 1024;
 const JSON_TYPE = { "content-type": "application/json" };
 const CORS = {
   "access-control-allow-origin": "*",
@@ -158,7 +158,7 @@ function createHandle(world: World, base: () => string): Handle {
       };
     };
     if (call.body === "") return challenge("Payment required");
-    if (call.body.length > LONGEST_BODY) return problem(413, "The body is too large.");
+    if (call.body.length > MAX_BODY_LENGTH) return problem(413, "The body is too large.");
     const input = read(call.body, resource.schema);
     if ("wrong" in input) return problem(400, input.wrong);
     const header = call.headers.get("payment-signature") ?? call.headers.get("x-payment");

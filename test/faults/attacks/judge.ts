@@ -49,9 +49,9 @@ export interface Listing {
 
 /** What the operator is shown as owed and as unconfirmed. */
 export function listingOf(admin: Record<string, unknown>): Listing {
-  const { owed, doubtful, unconfirmed } = admin;
+  const { owed, unconfirmed } = admin;
   const text = (value: unknown): string => JSON.stringify(value ?? []).toLowerCase();
-  return { owed: text(owed), unconfirmed: text(unconfirmed ?? doubtful) };
+  return { owed: text(owed), unconfirmed: text(unconfirmed) };
 }
 
 /** Judges everything once nothing is left to happen. `lies`: the facilitator lied about a definite word. */

@@ -10,7 +10,7 @@ import {
   scriptedFacilitator,
   startWorld,
 } from "../../../src/testing/index.ts";
-import type { Found } from "../tally.ts";
+import type { Found } from "../counts.ts";
 import { api, documents, isJob, KINDS, type Kind, pathOf } from "./api.ts";
 import { parse } from "./buyers.ts";
 import { saysNo } from "./judge.ts";

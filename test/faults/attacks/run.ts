@@ -1,7 +1,7 @@
 import { Stuck } from "../clock.ts";
+import type { Found } from "../counts.ts";
 import { dice, seeded } from "../simulation.ts";
 import type { StoreKind } from "../stage.ts";
-import type { Found } from "../tally.ts";
 import { type Arena, openArena } from "./arena.ts";
 import { buy } from "./buyers.ts";
 import type { Attack, Plan } from "./catalog.ts";

@@ -3,7 +3,7 @@ import { serve } from "../../../src/server/index.ts";
 import { memoryStore } from "../../../src/store/memory.ts";
 import { sqliteStore } from "../../../src/store/sqlite.ts";
 import type { FaultPoint } from "../../../src/testing/index.ts";
-import { type Mortal, mortal } from "../../../src/testing/index.ts";
+import { type Crashable, crashable } from "../../../src/testing/index.ts";
 import { postgresStores } from "../postgres.ts";
 import type { StoreKind } from "../stage.ts";
 import { api, documents, KINDS, type Kind } from "./api.ts";
@@ -14,7 +14,7 @@ import type { SkewedClock } from "./skewed-clock.ts";
 
 /** A server that runs. */
 export interface Running {
-  readonly life: Mortal;
+  readonly life: Crashable;
   fetch(request: Request): Promise<Response>;
   stop(): void;
 }
@@ -59,10 +59,10 @@ export const ADMIN_TOKEN = "a-token-of-an-operator";
 export async function startSeller(
   arena: Arena,
   stores: Stores,
-  onPass: (point: FaultPoint, life: Mortal) => void,
+  onPass: (point: FaultPoint, life: Crashable) => void,
 ): Promise<Running> {
   const { setup, clock, ledger, deals, seller, till } = arena;
-  const life: Mortal = mortal({ onPass: (point) => onPass(point, life) });
+  const life: Crashable = crashable({ onPass: (point) => onPass(point, life) });
   const opened = stores.open();
   const badRow = setup.poisonedRow === undefined ? undefined : deals[setup.poisonedRow];
   const store = badRow

@@ -1,8 +1,8 @@
-import type { Logger } from "../observe/log.ts";
 import type { Store } from "../store/store.ts";
+import type { Logger } from "../telemetry/log.ts";
 
 /** The servers that run jobs, as one sees them that only takes jobs in. */
-export interface Crew {
+export interface WorkerLiveness {
   /**
    * For how long no worker has been seen, in milliseconds; 0 while one lives. It is counted from the first look that
    * found none, so a server that has just started, or has not looked for long, is told too little rather than too much.
@@ -14,7 +14,7 @@ export interface Crew {
 /** What one look has found is said for so long. */
 const LOOK_EVERY_MS = 1_000;
 
-export function createCrew(store: Pick<Store, "workers">, log: Logger): Crew {
+export function createWorkerLiveness(store: Pick<Store, "workers">, log: Logger): WorkerLiveness {
   let missingSince: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;

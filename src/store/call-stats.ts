@@ -1,6 +1,6 @@
 import { hasFailed, isPaid, isUnconfirmed } from "./rules.ts";
 import { statusOf } from "./state.ts";
-import type { CallRecord, JobRecord, RefundRecord, Tally } from "./store.ts";
+import type { CallRecord, CallStats, JobRecord, RefundRecord } from "./store.ts";
 
 /** Where what happened at `time` is counted: buckets begin at multiples of their length. */
 export function bucketOf(time: number, bucketMs: number): number {
@@ -13,16 +13,16 @@ export function refundValue({ amount }: Pick<RefundRecord, "amount">): number {
 }
 
 /** Counts records as every store has to: this is the meaning, and others let their database do it. */
-export function tallyOf(
+export function callStatsOf(
   records: {
     readonly calls: Iterable<CallRecord>;
     readonly jobs: Iterable<JobRecord>;
     readonly refunds: Iterable<RefundRecord>;
   },
   { since, bucketMs }: { readonly since: number; readonly bucketMs: number },
-): Tally {
+): CallStats {
   let unconfirmed = 0;
-  const calls = new Groups<Tally["calls"][number]>();
+  const calls = new Groups<CallStats["calls"][number]>();
   for (const call of records.calls) {
     if (isUnconfirmed(call)) unconfirmed += 1;
     const { resource, createdAt, endedAt } = call;
@@ -41,8 +41,8 @@ export function tallyOf(
     }));
   }
 
-  const ended = new Groups<Tally["jobs"][number]>();
-  const unfinished = new Groups<Tally["unfinished"][number]>();
+  const ended = new Groups<CallStats["jobs"][number]>();
+  const unfinished = new Groups<CallStats["unfinished"][number]>();
   for (const job of records.jobs) {
     const { resource, failure, createdAt, startedAt, endedAt } = job;
     const status = statusOf(job);
@@ -59,7 +59,7 @@ export function tallyOf(
     }
   }
 
-  const refunds = new Groups<Tally["refunds"][number]>();
+  const refunds = new Groups<CallStats["refunds"][number]>();
   for (const refund of records.refunds) {
     const { resource, currency, createdAt } = refund;
     const state = refund.state === "paid" ? "paid" : "owed";

@@ -5,7 +5,7 @@ import {
   MetricReader,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
-import { createGate } from "./gate.ts";
+import { createBearerCheck } from "./bearer.ts";
 import type { MetricsEndpoint } from "./telemetry.ts";
 
 export type { MetricsEndpoint } from "./telemetry.ts";
@@ -20,7 +20,7 @@ export interface PrometheusOptions {
  * format. Metrics of your own can go the same way: make them with a meter of `provider`.
  */
 export function prometheus(options: PrometheusOptions = {}): MetricsEndpoint & { provider: MeterProvider } {
-  const gate = options.token === undefined ? undefined : createGate(options.token, "metrics.token");
+  const bearer = options.token === undefined ? undefined : createBearerCheck(options.token, "metrics.token");
   const reader = new Reader();
   const provider = new MeterProvider({ readers: [reader] });
   // Who scrapes knows whom: neither the instrumentation nor the process needs a label on every line.
@@ -29,7 +29,7 @@ export function prometheus(options: PrometheusOptions = {}): MetricsEndpoint & {
   return {
     provider,
     async answer(request) {
-      if (gate && !(await gate.admits(request))) {
+      if (bearer && !(await bearer.admits(request))) {
         const headers = { "www-authenticate": 'Bearer realm="metrics"', "cache-control": "no-store" };
         return { status: 401, headers, body: "" };
       }

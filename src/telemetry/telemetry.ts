@@ -272,7 +272,7 @@ function observe(meter: Meter, read: () => Promise<Backlog>, jobs: readonly stri
     "Settlements whose outcome is not known.",
     "{payment}",
   );
-  const crew = gauge("resource402.workers", "Servers that live and run jobs.", "{server}");
+  const workerLiveness = gauge("resource402.workers", "Servers that live and run jobs.", "{server}");
 
   /** Queues in which nothing waits. */
   const empty = (backlog: Backlog, now: number): Backlog["unfinished"] =>
@@ -302,8 +302,8 @@ function observe(meter: Meter, read: () => Promise<Backlog>, jobs: readonly stri
         result.observe(owed, refunds, { [RESOURCE]: resource, "resource402.currency": currency });
       }
       result.observe(unknown, backlog.unconfirmed);
-      result.observe(crew, backlog.workers);
+      result.observe(workerLiveness, backlog.workers);
     },
-    [depth, age, owed, unknown, crew],
+    [depth, age, owed, unknown, workerLiveness],
   );
 }

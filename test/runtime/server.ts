@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineApi, price, resource } from "../../schema/index.ts";
-import { listen } from "../../src/node/index.ts";
+import { listen } from "../../src/runtime/index.ts";
 import { type JobContext, serve } from "../../src/server/index.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 
@@ -12,7 +12,9 @@ export interface ServerOrder {
 }
 
 /** What a server tells its parent. */
-export type ServerNews = { readonly port: number } | { readonly started: string; readonly attempt: number };
+export type ServerMessage =
+  | { readonly port: number }
+  | { readonly started: string; readonly attempt: number };
 
 const shape = z.object({ name: z.string().describe("Which job.") });
 export const api = defineApi({
@@ -36,7 +38,7 @@ export const documents = {
 /** A server in a process of its own, which ends with its parent. Its jobs wait for a message. */
 async function main(order: ServerOrder): Promise<void> {
   process.once("disconnect", () => process.exit());
-  const tell = (news: ServerNews) => process.send?.(news);
+  const tell = (sent: ServerMessage) => process.send?.(sent);
   const wait = ({ name }: { name: string }, ctx: JobContext) =>
     new Promise((resolve, reject) => {
       process.once("message", () => resolve({ name }));

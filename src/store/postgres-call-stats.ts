@@ -1,6 +1,6 @@
 import type { Value } from "./postgres-connection.ts";
 import { callTable, fromText, jobTable } from "./postgres-rows.ts";
-import type { Store, Tally } from "./store.ts";
+import type { CallStats, Store } from "./store.ts";
 
 const UNCONFIRMED = "phase = 'submitted' AND tries > 0";
 const PAID = "(network <> '' AND phase IN ('charged', 'delivered', 'owed', 'refunded', 'kept'))";
@@ -12,17 +12,17 @@ const countIf = (condition: string) => `(count(*) FILTER (WHERE ${condition}))::
 const sumIf = (condition: string, what: string) => `coalesce(sum(${what}) FILTER (WHERE ${condition}), 0)`;
 
 type Read = <Row>(text: string, values?: readonly Value[]) => Promise<Row[]>;
-type JobsRow = Omit<Tally["jobs"][number], "code"> & { readonly code: string | null };
+type JobsRow = Omit<CallStats["jobs"][number], "code"> & { readonly code: string | null };
 
 /** The figures of a schema; {@link tallyOf} says what they mean. */
-export function postgresTally(
+export function postgresCallStats(
   schema: string,
   read: Read,
-): Pick<Store, "tally" | "recentJobs" | "unconfirmedCalls"> {
+): Pick<Store, "callStats" | "recentJobs" | "unconfirmedCalls"> {
   return {
-    async tally({ since, bucketMs }) {
+    async callStats({ since, bucketMs }) {
       // One after the other: whoever looks at figures leaves the connections to those who pay.
-      const calls = await read<Tally["calls"][number]>(
+      const calls = await read<CallStats["calls"][number]>(
         `SELECT resource, ${bucket("created_at")} AS at, ${COUNT} AS calls,
            ${countIf(PAID)} AS paid, ${sumIf(PAID, "value")} AS revenue,
            ${countIf(ANSWERED)} AS answered, ${countIf(`${ANSWERED} AND failed = 1`)} AS failed,
@@ -36,11 +36,11 @@ export function postgresTally(
          FROM ${schema}.jobs WHERE ended_at >= $1::float8 GROUP BY 1, 2, 3, 4`,
         [since, bucketMs],
       );
-      const unfinished = await read<Tally["unfinished"][number]>(
+      const unfinished = await read<CallStats["unfinished"][number]>(
         `SELECT resource, status, ${COUNT} AS jobs, min(created_at) AS since
          FROM ${schema}.jobs WHERE ended_at IS NULL GROUP BY 1, 2`,
       );
-      const refunds = await read<Tally["refunds"][number]>(
+      const refunds = await read<CallStats["refunds"][number]>(
         `SELECT resource, CASE state WHEN 'paid' THEN 'paid' ELSE 'owed' END AS state, currency, ${COUNT} AS refunds,
            sum(value) AS value
          FROM ${schema}.refunds WHERE state <> 'paid' OR created_at >= $1::float8 GROUP BY 1, 2, 3`,

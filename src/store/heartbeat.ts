@@ -1,7 +1,7 @@
 import type { Store } from "./store.ts";
 
 /** That this server lives, said to the others over the store. What a server owns is left alone while it does. */
-export interface Presence {
+export interface Heartbeat {
   /** Names this server in the store; new in every process. */
   readonly owner: string;
   /** Makes sure that the lease stands. To be awaited before anything is owned. */
@@ -18,7 +18,7 @@ export interface Presence {
 /** After which share of its lease a server that could not renew it stops its work; two renewals have failed by then. */
 const HEED_SHARE = 5 / 6;
 
-export interface PresenceOptions {
+export interface HeartbeatOptions {
   /** How long this server is taken to live after its last sign of life, in milliseconds. */
   readonly leaseMs: number;
   /** Said with each sign of life, so that those who only take jobs in know of somebody who runs them. */
@@ -26,10 +26,10 @@ export interface PresenceOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export function createPresence(
+export function createHeartbeat(
   store: Pick<Store, "attend">,
-  { leaseMs, runsJobs, onError }: PresenceOptions,
-): Presence {
+  { leaseMs, runsJobs, onError }: HeartbeatOptions,
+): Heartbeat {
   const owner = `srv_${crypto.randomUUID()}`;
   const beatMs = leaseMs / 3;
   let beatAt = Number.NEGATIVE_INFINITY;

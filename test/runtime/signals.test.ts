@@ -7,7 +7,7 @@ import { serve } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { post, until } from "../flow/shop.ts";
-import { api, documents, type ServerNews, type ServerOrder } from "./server.ts";
+import { api, documents, type ServerMessage, type ServerOrder } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "resource402-signals-"));
 const children = new Set<ChildProcess>();
@@ -25,7 +25,7 @@ interface Child {
   /** The status and the signal with which it ended. */
   readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>;
   /** The next job that it starts. */
-  started(): Promise<ServerNews>;
+  started(): Promise<ServerMessage>;
   /** Orders a job and waits until it runs; returns its id. */
   begin(): Promise<string>;
 }
@@ -43,19 +43,19 @@ async function open(graceMs: number, store = join(folder, `${++files}.db`), drai
       resolve([code, signal]);
     });
   });
-  const unread: ServerNews[] = [];
-  child.on("message", (news: ServerNews) => unread.push(news));
+  const unread: ServerMessage[] = [];
+  child.on("message", (sent: ServerMessage) => unread.push(sent));
   /** The first news of a kind that nobody has asked for yet. */
-  const next = async (name: string): Promise<ServerNews> => {
+  const next = async (name: string): Promise<ServerMessage> => {
     const found = await until(
-      async () => unread.findIndex((news) => name in news),
+      async () => unread.findIndex((sent) => name in sent),
       (index) => index >= 0,
     );
-    return unread.splice(found, 1)[0] as ServerNews;
+    return unread.splice(found, 1)[0] as ServerMessage;
   };
-  const news = await Promise.race([next("port"), ended]);
-  if (!("port" in news)) throw new Error(`the server has ended: ${news}`);
-  const url = `http://127.0.0.1:${news.port}`;
+  const sent = await Promise.race([next("port"), ended]);
+  if (!("port" in sent)) throw new Error(`the server has ended: ${sent}`);
+  const url = `http://127.0.0.1:${sent.port}`;
   return {
     process: child,
     store,

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
+import { bucketOf } from "./call-stats.ts";
 import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import { type CallRow, callOf, type JobRow, jobOf } from "./sqlite-rows.ts";
-import type { Store, Tally } from "./store.ts";
-import { bucketOf } from "./tally.ts";
+import type { CallStats, Store } from "./store.ts";
 
 const UNCONFIRMED = "phase = 'submitted' AND tries > 0";
 const PAID = "(network <> '' AND phase IN ('charged', 'delivered', 'owed', 'refunded', 'kept'))";
@@ -12,18 +12,18 @@ const bucket = (time: string) => `floor(${time} / :bucketMs) * :bucketMs`;
 /** A long time is counted in about so many parts: other work of this process goes on between them. */
 const PARTS = 100;
 
-type JobsRow = Omit<Tally["jobs"][number], "code"> & { readonly code: string | null };
+type JobsRow = Omit<CallStats["jobs"][number], "code"> & { readonly code: string | null };
 
 /** The figures of a SQLite file; {@link tallyOf} says what they mean. */
-export function sqliteTally(
+export function sqliteCallStats(
   file: SqliteFile,
   prepare: <Row>(sql: string) => Statement<Row>,
-): Pick<Store, "tally" | "recentJobs" | "unconfirmedCalls"> {
+): Pick<Store, "callStats" | "recentJobs" | "unconfirmedCalls"> {
   const calls = {
     oldest: prepare<{ time: number | null }>(
       "SELECT min(created_at) AS time FROM calls WHERE created_at >= ?",
     ),
-    tally: prepare<Tally["calls"][number]>(
+    callStats: prepare<CallStats["calls"][number]>(
       `SELECT resource, ${bucket("created_at")} AS at, count(*) AS calls,
          sum(${PAID}) AS paid, sum(iif(${PAID}, value, 0)) AS revenue,
          sum(${ANSWERED}) AS answered, sum(${ANSWERED} AND failed) AS failed,
@@ -37,12 +37,12 @@ export function sqliteTally(
   };
   const jobs = {
     oldest: prepare<{ time: number | null }>("SELECT min(ended_at) AS time FROM jobs WHERE ended_at >= ?"),
-    tally: prepare<JobsRow>(
+    callStats: prepare<JobsRow>(
       `SELECT resource, ${bucket("ended_at")} AS at, status, code, count(*) AS jobs,
          sum(coalesce(ended_at - started_at, 0)) AS ms
        FROM jobs WHERE ended_at >= :since AND ended_at < :until GROUP BY resource, at, status, code`,
     ),
-    unfinished: prepare<Tally["unfinished"][number]>(
+    unfinished: prepare<CallStats["unfinished"][number]>(
       `SELECT resource, status, count(*) AS jobs, min(created_at) AS since
        FROM jobs WHERE ended_at IS NULL GROUP BY resource, status`,
     ),
@@ -58,14 +58,14 @@ export function sqliteTally(
     `SELECT resource, iif(state = 'paid', 'paid', 'owed') AS state, currency, count(*) AS refunds, sum(value) AS value
      FROM refunds ${where} GROUP BY 1, 2, 3`;
   // Left to itself, SQLite goes through every refund for those of the last hour.
-  const refunds = prepare<Tally["refunds"][number]>(
+  const refunds = prepare<CallStats["refunds"][number]>(
     `${refunded("INDEXED BY refunds_due WHERE state <> 'paid'")} UNION ALL
      ${refunded("INDEXED BY refunds_age WHERE state = 'paid' AND created_at >= :since")}`,
   );
 
   /** All rows since then, a part of the time at once. Buckets are never cut. */
   async function inParts<Row>(
-    { oldest, tally }: { oldest: Statement<{ time: number | null }>; tally: Statement<Row> },
+    { oldest, callStats }: { oldest: Statement<{ time: number | null }>; callStats: Statement<Row> },
     { since, bucketMs }: { since: number; bucketMs: number },
   ): Promise<Row[]> {
     const first = (await file.read(() => oldest.get(since)))?.time ?? undefined;
@@ -77,7 +77,7 @@ export function sqliteTally(
       const from = Math.max(since, begin + part * step);
       // The last part takes in what another clock has written.
       const until = part === PARTS - 1 || step <= 0 ? Number.MAX_VALUE : begin + (part + 1) * step;
-      rows.push(...(await file.read(() => tally.all({ since: from, until, bucketMs }))));
+      rows.push(...(await file.read(() => callStats.all({ since: from, until, bucketMs }))));
       if (until === Number.MAX_VALUE) break;
       await setImmediate();
     }
@@ -85,7 +85,7 @@ export function sqliteTally(
   }
 
   return {
-    async tally(by) {
+    async callStats(by) {
       const begun = await inParts(calls, by);
       const ended = await inParts(jobs, by);
       return file.read(() => ({

@@ -9,7 +9,7 @@ export class StoreUnavailable extends Error {
 export class Uncertain extends StoreUnavailable {}
 
 /** The same store. Each of its failures is a {@link StoreUnavailable}, unlike a mistake in the code. */
-export function steady(store: Store): Store {
+export function wrapStoreErrors(store: Store): Store {
   const guarded =
     (name: string, method: (...args: unknown[]) => unknown) =>
     async (...args: unknown[]): Promise<unknown> => {

@@ -1,7 +1,7 @@
 import type { JobListener, JobRecord, Store } from "../store/store.ts";
 
 /** What the store tells of jobs, for those of this server who wait for it. */
-export interface News {
+export interface JobEvents {
   /** Is told of every change until the function it returns is called. */
   listen(listener: JobListener): () => void;
   /** The job as soon as `reached` is true of it, it is not there, `ms` have passed or `signal` is aborted. */
@@ -17,7 +17,7 @@ export interface News {
 }
 
 /** Listens to the store from the first question on: a server that nobody asks does not. */
-export function createNews(store: Store): News {
+export function createJobEvents(store: Store): JobEvents {
   const listeners = new Set<JobListener>();
   const waiting = new Map<string, Set<() => void>>();
   let stop: (() => void) | undefined;
@@ -25,9 +25,9 @@ export function createNews(store: Store): News {
 
   function start(): void {
     if (closed) return;
-    stop ??= store.watch((news) => {
-      for (const listener of listeners) listener(news);
-      const told = news === undefined ? [...waiting.values()] : [waiting.get(news.id) ?? []];
+    stop ??= store.watch((jobEvents) => {
+      for (const listener of listeners) listener(jobEvents);
+      const told = jobEvents === undefined ? [...waiting.values()] : [waiting.get(jobEvents.id) ?? []];
       for (const wakes of told) for (const wake of wakes) wake();
     });
   }

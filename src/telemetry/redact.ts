@@ -1,11 +1,11 @@
 /** How far down causes and members are followed. */
 const DEEPEST = 8;
 /** Members of one value that are looked at. */
-const MOST_PARTS = 1_000;
+const MAX_PARTS = 1_000;
 /** Texts of an input that are looked for; of what is said over a longer one, no text is kept. */
-const MOST_HIDDEN = 2_000;
+const MAX_HIDDEN = 2_000;
 /** Characters times texts to look for: some 20 ms. Whoever chooses the input must not hold a server up. */
-const MOST_WORK = 20_000_000;
+const MAX_WORK = 20_000_000;
 /** Shorter texts are words that stand in every message. */
 const SHORTEST_HIDDEN = 4;
 const REMOVED = "[removed]";
@@ -83,7 +83,7 @@ function createHiding(texts: Set<string> | undefined): (value: unknown, depth: n
 
   function hide(text: string): string {
     work += text.length * (1 + (hidden?.length ?? 0));
-    if (!hidden || work > MOST_WORK) return REMOVED;
+    if (!hidden || work > MAX_WORK) return REMOVED;
     return hidden.reduce((left, one) => left.replaceAll(one, "[input]"), unsigned(text));
   }
 
@@ -91,13 +91,13 @@ function createHiding(texts: Set<string> | undefined): (value: unknown, depth: n
     parts += 1;
     if (typeof value === "string") return hide(value);
     if (typeof value !== "object" || value === null) return value;
-    if (depth === 0 || parts > MOST_PARTS) return REMOVED;
+    if (depth === 0 || parts > MAX_PARTS) return REMOVED;
     if (value instanceof Error) {
       const plain = hideAll(plainError(value), depth - 1) as { readonly stack?: unknown };
       return plain.stack === REMOVED ? mute(value) : plain;
     }
-    if (Array.isArray(value)) return value.slice(0, MOST_PARTS).map((one) => hideAll(one, depth - 1));
-    const members = Object.entries(value).slice(0, MOST_PARTS);
+    if (Array.isArray(value)) return value.slice(0, MAX_PARTS).map((one) => hideAll(one, depth - 1));
+    const members = Object.entries(value).slice(0, MAX_PARTS);
     return Object.fromEntries(members.map(([name, one]) => [name, hideAll(one, depth - 1)]));
   };
 }
@@ -133,7 +133,7 @@ function textsOf(value: unknown): Set<string> | undefined {
     if (typeof one === "string" || typeof one === "number" || typeof one === "bigint") {
       const text = String(one);
       for (const form of formsOf(text)) if (form.length >= SHORTEST_HIDDEN) texts.add(form);
-      if (texts.size > MOST_HIDDEN) return undefined;
+      if (texts.size > MAX_HIDDEN) return undefined;
     } else if (typeof one === "object" && one !== null && !seen.has(one)) {
       seen.add(one);
       // One by one: as arguments of one call they could be more than fit on the stack.

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { childLogger } from "../../src/observe/log.ts";
-import { withoutInput } from "../../src/observe/redact.ts";
+import { childLogger } from "../../src/telemetry/log.ts";
+import { withoutInput } from "../../src/telemetry/redact.ts";
 
 /** What libraries throw that is no Error: an answer that knows its request, which knows its answer. */
 function ring(): object {

@@ -1,8 +1,8 @@
-import { FAULT_POINTS, type FaultPoint, type Faults } from "../observe/fault.ts";
+import { FAULT_POINTS, type FaultPoint, type Faults } from "../telemetry/fault.ts";
 
 export { FAULT_POINTS, type FaultPoint, type Faults };
 
-export interface MortalOptions {
+export interface CrashableOptions {
   /** Dies when it passes this point … */
   readonly at?: FaultPoint;
   /** … for the nth time. @default 1 */
@@ -12,7 +12,7 @@ export interface MortalOptions {
 }
 
 /** The life of a server in this process. What has gone through `guard` or `fetch` ends with it. */
-export interface Mortal {
+export interface Crashable {
   /** The server's option `faults`. */
   readonly faults: Faults;
   readonly alive: boolean;
@@ -40,7 +40,7 @@ export interface Mortal {
  * const server = createServer({ ...options, store: life.guard(store), faults: life.faults });
  * ```
  */
-export function mortal({ at, nth = 1, onPass }: MortalOptions = {}): Mortal {
+export function crashable({ at, nth = 1, onPass }: CrashableOptions = {}): Crashable {
   let alive = true;
   let die = (): void => {};
   const death = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import { memoryStore } from "resource402/server";
 import { expect, it } from "vitest";
-import { readFigures } from "../../src/store/figures.ts";
+import { readStats } from "../../src/store/stats.ts";
 import type { JobChange } from "../../src/store/store.ts";
 import { answer, call, HOUR, job } from "./records.ts";
 
@@ -33,9 +33,9 @@ it("a resource has a place for every step of the time, the first and the last be
   await at("first", 50);
   await at("too old", 50.001);
   await at("in between", 29);
-  const figures = await readFigures(store, ["upscale", "quiet"], { ...BY, ms: 50 * 60_000 }, NOW);
-  expect(figures.from).toBe(Date.UTC(2026, 0, 1, 11, 30));
-  expect(figures.resources).toMatchObject([
+  const stats = await readStats(store, ["upscale", "quiet"], { ...BY, ms: 50 * 60_000 }, NOW);
+  expect(stats.from).toBe(Date.UTC(2026, 0, 1, 11, 30));
+  expect(stats.resources).toMatchObject([
     { resource: "upscale", calls: [1, 1, 1], since: undefined },
     { resource: "quiet", calls: [0, 0, 0] },
   ]);
@@ -50,7 +50,7 @@ it("what was cancelled is neither a success nor a failure, and takes no time; wh
     { phase: "void", work: "expired", failure: failure("expired") },
     { phase: "void", work: "canceled", failure: failure("cancelled") },
   );
-  const { resources, failures } = await readFigures(store, [], BY, NOW);
+  const { resources, failures } = await readStats(store, [], BY, NOW);
   expect(resources).toMatchObject([
     { good: [0, 0, 1], bad: [0, 0, 3], ms: [0, 0, 4 * 600_000], cancelled: 1 },
   ]);
@@ -62,6 +62,6 @@ it("what was cancelled is neither a success nor a failure, and takes no time; wh
 
 it("what has not ended is counted by what it waits for, with the age of the oldest", async () => {
   const store = await withJobs({ work: "running" }, {}, {}, { phase: "submitted", work: "done" });
-  const { resources } = await readFigures(store, [], BY, NOW);
+  const { resources } = await readStats(store, [], BY, NOW);
   expect(resources).toMatchObject([{ running: 1, queued: 2, unpaid: 1, since: NOW - 600_000 }]);
 });

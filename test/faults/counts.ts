@@ -8,7 +8,7 @@ export interface Found {
 }
 
 /** How often each kind of violation was found, by row. */
-export class Tally {
+export class Counts {
   readonly #kinds: readonly string[];
   readonly #rows = new Map<string, { cases: number; bad: number; kinds: Map<string, number> }>();
 

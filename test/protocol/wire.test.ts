@@ -17,7 +17,7 @@ import {
   paymentIdentifier,
   quoteKey,
   unquoteKey,
-} from "../../src/wire/index.ts";
+} from "../../src/protocol/index.ts";
 
 describe("a document in a header", () => {
   it("comes back as it was, whatever its text", () => {

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { CallChange, CallRecord, JobChange, JobRecord, Store, Tally } from "../../src/store/store.ts";
+import type {
+  CallChange,
+  CallRecord,
+  CallStats,
+  JobChange,
+  JobRecord,
+  Store,
+} from "../../src/store/store.ts";
 import { kinds } from "./kinds.ts";
 import { answer, call, HOUR, job, refund, START } from "./records.ts";
 
@@ -36,10 +43,10 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
   const done = { phase: "delivered", work: "done" } as const;
   const failed = { ...answer, status: 500 };
   const failure = (code: string) => ({ code, error: "It failed." });
-  const tally = (since = START): Promise<Tally> => store.tally({ since, bucketMs: HOUR });
+  const callStats = (since = START): Promise<CallStats> => store.callStats({ since, bucketMs: HOUR });
 
   it("are empty of what is not there", async () => {
-    expect(await tally()).toEqual({ calls: [], jobs: [], unfinished: [], refunds: [], unconfirmed: 0 });
+    expect(await callStats()).toEqual({ calls: [], jobs: [], unfinished: [], refunds: [], unconfirmed: 0 });
     expect(await store.recentJobs({ ended: true, limit: 10 })).toEqual([]);
     expect(await store.recentJobs({ ended: false, limit: 10 })).toEqual([]);
     expect(await store.unconfirmedCalls(10)).toEqual([]);
@@ -58,7 +65,7 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     await store.begin(call("c7", { ...later, jobId: "j7", answer }), job("j7", "c7", later), {
       durable: true,
     });
-    const { calls } = await tally();
+    const { calls } = await callStats();
     expect(sorted(calls)).toEqual([
       { resource: "other", at: START, calls: 1, paid: 1, revenue: 7, answered: 1, failed: 0, ms: 5 },
       {
@@ -101,7 +108,7 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     await worked("j4", {}, [START, running], [START + 2, { ...refused, failure: failure("timeout") }]);
     await worked("j5", {}, [START + 9, { phase: "void", work: "canceled", failure: failure("cancelled") }]);
     await worked("j6", { resource: "other" }, [START + HOUR, running], [START + HOUR + 1, refused]);
-    const { jobs } = await tally();
+    const { jobs } = await callStats();
     const upscale = { resource: "upscale", at: START };
     expect(sorted(jobs)).toEqual([
       { resource: "other", at: START + HOUR, status: "failed", code: "refused", jobs: 1, ms: 1 },
@@ -120,7 +127,7 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     await worked("j4", { phase: "submitted", work: "done" });
     await worked("j5", { resource: "other" }, [START + 20, { work: "running" }]);
     await store.change({ durable: true, refund: { add: refund("r1", "c1") } });
-    const late = await tally(START + HOUR);
+    const late = await callStats(START + HOUR);
     expect(late).toMatchObject({ calls: [], jobs: [] });
     expect(late.refunds).toHaveLength(1);
     expect(sorted(late.unfinished)).toEqual([
@@ -129,9 +136,9 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
       { resource: "upscale", status: "queued", jobs: 2, since: START + 2 },
     ]);
     // The bucket that holds the beginning is shown, with what lies after the beginning alone.
-    expect((await tally(START + 4)).calls).toEqual([]);
-    expect((await tally(START + 10)).jobs).toHaveLength(1);
-    expect((await tally(START + 11)).jobs).toEqual([]);
+    expect((await callStats(START + 4)).calls).toEqual([]);
+    expect((await callStats(START + 10)).jobs).toHaveLength(1);
+    expect((await callStats(START + 11)).jobs).toEqual([]);
   });
 
   it("add up refunds by resource, state and currency", async () => {
@@ -146,7 +153,7 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     }
     await store.change({ durable: true, refund: { id: "r2", set: { state: "paid" } } });
     const upscale = { resource: "upscale", refunds: 1 };
-    expect(sorted((await tally()).refunds)).toEqual([
+    expect(sorted((await callStats()).refunds)).toEqual([
       { resource: "other", state: "owed", currency: "USDC", refunds: 1, value: 3_000_000 },
       { ...upscale, state: "owed", currency: "EURC", value: 2_000_000 },
       { ...upscale, state: "owed", currency: "USDC", value: 50_000 },
@@ -161,11 +168,11 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     }
     for (const id of ["r2", "r3"])
       await store.change({ durable: true, refund: { id, set: { state: "paid" } } });
-    expect(sorted((await tally(START + 10)).refunds)).toMatchObject([
+    expect(sorted((await callStats(START + 10)).refunds)).toMatchObject([
       { state: "owed", refunds: 1 },
       { state: "paid", refunds: 1 },
     ]);
-    expect((await tally(START + 11)).refunds).toMatchObject([{ state: "owed", refunds: 1 }]);
+    expect((await callStats(START + 11)).refunds).toMatchObject([{ state: "owed", refunds: 1 }]);
   });
 
   it("count and name the submitted calls that were tried without an outcome, oldest first", async () => {
@@ -174,7 +181,7 @@ describe.each(kinds)("figures of a store %s", (_name, make) => {
     await store.begin(call("c2", unconfirmed), undefined, { durable: true });
     await store.begin(call("c3", { ...unconfirmed, tries: 0 }), undefined, { durable: true });
     await store.begin(call("c4", { ...unconfirmed, phase: "charged" }), undefined, { durable: true });
-    expect((await tally(START + HOUR)).unconfirmed).toBe(2);
+    expect((await callStats(START + HOUR)).unconfirmed).toBe(2);
     expect((await store.unconfirmedCalls(10)).map(({ id }) => id)).toEqual(["c2", "c1"]);
     expect(await store.unconfirmedCalls(1)).toStrictEqual([call("c2", unconfirmed)]);
   });

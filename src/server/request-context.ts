@@ -1,17 +1,17 @@
 import type { Callbacks } from "../jobs/callback.ts";
-import type { Crew } from "../jobs/crew.ts";
+import type { WorkerLiveness } from "../jobs/worker-liveness.ts";
 import type { Facilitator } from "../ledger/facilitator.ts";
 import type { Claim, Memory } from "../ledger/idempotency.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Amount, Offers } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
-import type { Faults } from "../observe/fault.ts";
-import type { Logger } from "../observe/log.ts";
-import type { Telemetry } from "../observe/telemetry.ts";
+import type { PaymentState } from "../protocol/index.ts";
 import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
+import type { Faults } from "../telemetry/fault.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Time } from "../time/time.ts";
-import type { PaymentState } from "../wire/index.ts";
 import type { OutputCache } from "./cache.ts";
 import type { Observer, Watched } from "./observer.ts";
 
@@ -41,7 +41,7 @@ export interface CallDeps {
   /** With so many jobs waiting no more are taken. */
   readonly maxQueued: number;
   /** Who runs the jobs that this server takes in; absent where it runs them itself. */
-  readonly crew: Crew | undefined;
+  readonly workerLiveness: WorkerLiveness | undefined;
   /** Makes sure that jobs are run, also where nobody has started the server. */
   readonly startJobs: () => void;
   /** Outputs that may be repeated. */
@@ -55,7 +55,7 @@ export interface CallDeps {
 }
 
 /** One request on its way. */
-export interface Visit extends Watched {
+export interface RequestContext extends Watched {
   readonly requestId: string;
   /** The resource's, without query. */
   readonly url: string;
@@ -75,7 +75,7 @@ export interface Seen {
 }
 
 /** A visit that has input, price and, unless it is free, a payment. */
-export interface Purchase extends Visit {
+export interface Purchase extends RequestContext {
   readonly amount: Amount;
   readonly claim: Claim;
   readonly presented: Presented | undefined;
@@ -95,15 +95,15 @@ export interface Purchase extends Visit {
 export const STORE_RETRY_SECONDS = 2;
 
 /** The 402, and the 503 in its place while the facilitator does not say how it can be paid. Never kept. */
-export interface Asking {
+export interface Challenger {
   /** @param paymentState of the payment that came along */
   challenge(
-    visit: Visit,
+    context: RequestContext,
     amount: Amount,
     paymentState: PaymentState | "unknown",
     error?: string,
   ): Promise<StoredAnswer>;
-  unavailable(visit: Visit, cause: unknown, paymentState: PaymentState | "unknown"): StoredAnswer;
+  unavailable(context: RequestContext, cause: unknown, paymentState: PaymentState | "unknown"): StoredAnswer;
 }
 
 /** How a settlement has ended, for its trace. */

@@ -1,16 +1,16 @@
 /** Lets in who knows a token: as `Authorization: Bearer …`, or as the password of HTTP Basic (any user name). */
-export interface Gate {
+export interface BearerCheck {
   admits(request: Request): Promise<boolean>;
 }
 
 /** Shorter ones can be guessed. */
-const LEAST_TOKEN_LENGTH = 16;
+const MIN_TOKEN_LENGTH = 16;
 
 /** @param where What the token is for, as it is named in the settings. @throws when the token is too short */
-export function createGate(token: string, where: string): Gate {
-  if (typeof token !== "string" || token.length < LEAST_TOKEN_LENGTH) {
+export function createBearerCheck(token: string, where: string): BearerCheck {
+  if (typeof token !== "string" || token.length < MIN_TOKEN_LENGTH) {
     throw new Error(
-      `createServer: ${where} must have at least ${LEAST_TOKEN_LENGTH} characters; make one with \`openssl rand -hex 24\``,
+      `createServer: ${where} must have at least ${MIN_TOKEN_LENGTH} characters; make one with \`openssl rand -hex 24\``,
     );
   }
   const right = digest(token);

@@ -1,9 +1,9 @@
-import type { JobStatus } from "../wire/index.ts";
-import type { Store, Tally } from "./store.ts";
-import { bucketOf } from "./tally.ts";
+import type { JobStatus } from "../protocol/index.ts";
+import { bucketOf } from "./call-stats.ts";
+import type { CallStats, Store } from "./store.ts";
 
 /** Figures of one resource. Lists have a place for every step of the range, oldest first. */
-export interface ResourceFigures {
+export interface ResourceStats {
   readonly resource: string;
   readonly calls: readonly number[];
   /** Micro-dollars. */
@@ -22,32 +22,33 @@ export interface ResourceFigures {
   readonly since: number | undefined;
 }
 
-export interface Figures {
+export interface Stats {
   /** Beginning of the first step, milliseconds since the epoch. */
   readonly from: number;
   readonly bucketMs: number;
-  readonly resources: readonly ResourceFigures[];
+  readonly resources: readonly ResourceStats[];
   /** Failed jobs by code. */
   readonly failures: readonly { readonly resource: string; readonly code: string; readonly jobs: number }[];
-  readonly refunds: Tally["refunds"];
+  readonly refunds: CallStats["refunds"];
   readonly unknown: number;
 }
 
 /** What people look at: the store's counts, put into rows of equal length. `names`: resources that are always shown. */
-export async function readFigures(
+export async function readStats(
   store: Store,
   names: readonly string[],
   { ms, bucketMs }: { readonly ms: number; readonly bucketMs: number },
   now: number,
-): Promise<Figures> {
+): Promise<Stats> {
   // The first step and the last one are parts of steps: together they are the time that was asked for.
   const from = bucketOf(now - ms, bucketMs);
   const steps = Math.floor((now - from) / bucketMs) + 1;
-  const tally = await store.tally({ since: now - ms, bucketMs });
+  const callStats = await store.callStats({ since: now - ms, bucketMs });
   const known = new Set(names);
-  for (const { resource } of [...tally.calls, ...tally.jobs, ...tally.unfinished]) known.add(resource);
+  for (const { resource } of [...callStats.calls, ...callStats.jobs, ...callStats.unfinished])
+    known.add(resource);
 
-  const resources = Array.from(known, (resource): ResourceFigures => {
+  const resources = Array.from(known, (resource): ResourceStats => {
     const list = (): number[] => Array.from({ length: steps }, () => 0);
     const rows = { calls: list(), revenue: list(), good: list(), bad: list(), ms: list() };
     const add = (row: number[], at: number, value: number): void => {
@@ -56,7 +57,7 @@ export async function readFigures(
       row[step] = (row[step] ?? 0) + value;
     };
     let paid = 0;
-    for (const one of tally.calls) {
+    for (const one of callStats.calls) {
       if (one.resource !== resource) continue;
       paid += one.paid;
       add(rows.calls, one.at, one.calls);
@@ -66,7 +67,7 @@ export async function readFigures(
       add(rows.ms, one.at, one.ms);
     }
     let cancelled = 0;
-    for (const one of tally.jobs) {
+    for (const one of callStats.jobs) {
       if (one.resource !== resource) continue;
       if (one.status === "cancelled") {
         cancelled += one.jobs;
@@ -75,7 +76,7 @@ export async function readFigures(
       add(one.status === "succeeded" ? rows.good : rows.bad, one.at, one.jobs);
       add(rows.ms, one.at, one.ms);
     }
-    const waiting = tally.unfinished.filter((one) => one.resource === resource);
+    const waiting = callStats.unfinished.filter((one) => one.resource === resource);
     const count = (status: JobStatus): number => waiting.find((one) => one.status === status)?.jobs ?? 0;
     const oldest = waiting.map(({ since }) => since);
     return {
@@ -90,8 +91,8 @@ export async function readFigures(
     };
   });
 
-  const failures = new Map<string, Figures["failures"][number]>();
-  for (const { resource, code, jobs, status } of tally.jobs) {
+  const failures = new Map<string, Stats["failures"][number]>();
+  for (const { resource, code, jobs, status } of callStats.jobs) {
     if (code === undefined || status === "cancelled") continue;
     const name = JSON.stringify([resource, code]);
     failures.set(name, { resource, code, jobs: (failures.get(name)?.jobs ?? 0) + jobs });
@@ -101,7 +102,7 @@ export async function readFigures(
     bucketMs,
     resources,
     failures: [...failures.values()],
-    refunds: tally.refunds,
-    unknown: tally.unconfirmed,
+    refunds: callStats.refunds,
+    unknown: callStats.unconfirmed,
   };
 }

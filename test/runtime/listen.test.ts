@@ -1,6 +1,6 @@
 import { listen } from "resource402/node";
 import { describe, expect, it } from "vitest";
-import { gate } from "../flow/shop.ts";
+import { latch } from "../flow/shop.ts";
 
 const idle = { start: async () => {}, stop: async () => {} };
 
@@ -25,8 +25,8 @@ describe("listen", () => {
   });
 
   it("lets a request that is being answered finish before it closes", async () => {
-    const { opened, open } = gate();
-    const entered = gate();
+    const { opened, open } = latch();
+    const entered = latch();
     const fetchSlowly = async () => {
       entered.open();
       await opened;

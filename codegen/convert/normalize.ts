@@ -28,7 +28,7 @@ const ORDER = "$ref title description deprecated type format enum const default 
 const rank = new Map(ORDER.map((key, index) => [key, index]));
 
 /** One schema without its library's noise and draft 7's spelling. Its sub-schemas are left as they are. */
-export function tidy(schema: JsonSchema): JsonSchema {
+export function normalize(schema: JsonSchema): JsonSchema {
   const entries = Object.entries(keyedRecord(nullable(tuple(schema)))).filter(([key, value]) => {
     if (key === "$schema" || key === "$defs" || key === "definitions") return false;
     // What zod adds to every integer: the range in which a double is exact.

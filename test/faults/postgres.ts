@@ -13,8 +13,8 @@ export interface PostgresStores {
 }
 
 const SCHEMA = "resource402";
-/** What is not told by then is told later: a listener may be connecting. In real milliseconds. */
-const TOLD_MS = 1_000;
+/** A listener may be connecting. One that has heard nothing by then never will. In real milliseconds. */
+const TOLD_MS = 20_000;
 const TELL_AGAIN_MS = 25;
 
 interface Listening {
@@ -58,13 +58,15 @@ export async function postgresStores(): Promise<(clock: VirtualClock) => Postgre
       changed = false;
       said += 1;
       const word = said;
-      const say = `NOTIFY ${SCHEMA}_jobs, 'stage succeeded word-${word}'`;
+      const say = `NOTIFY ${SCHEMA}_jobs, 'stage charged done word-${word}'`;
       await clock.outside(async () => {
         const from = realNow();
+        const isDeaf = ({ heard }: Listening) => heard < word;
         do {
+          if (realNow() - from > TOLD_MS) throw new Error("a server does not hear of changes in the database");
           await client.query(say);
           await new Promise((resolve) => setTimeout(resolve, realNow() === from ? 0 : TELL_AGAIN_MS));
-        } while ([...listening].some(({ heard }) => heard < word) && realNow() - from < TOLD_MS);
+        } while ([...listening].some(isDeaf));
       });
       return true;
     };

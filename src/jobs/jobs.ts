@@ -26,7 +26,8 @@ export interface Jobs {
   ): Promise<JobRecord | "gone" | undefined>;
   /**
    * Cancels a job that has not ended, wherever it runs; `undefined` when it has ended. Its handler's signal aborts as soon
-   * as the store has notified the server that runs it. A job that is being settled is canceled once that is confirmed.
+   * as the store has notified the server that runs it. A job that is charged before its work and is
+   * being settled is canceled once that is confirmed. One that is charged after its work has ended, except for its payment.
    */
   cancel(jobId: string): Promise<JobRecord | "forbidden" | undefined>;
   document(job: JobRecord): JobDocument;

@@ -178,8 +178,8 @@ export function createStatus({ store, jobs, url }: StatusOptions): Status {
         const detail = "The seller does not let jobs of this resource be canceled. Wait for its end.";
         return problem("cancel_forbidden", crypto.randomUUID(), { detail, paymentState });
       }
-      const detail = "The job cannot be canceled while its payment is being settled. Try again.";
-      return problem("job_ended", crypto.randomUUID(), { detail, paymentState, retryAfterSeconds: 2 });
+      const detail = "The work is done and its payment is being settled. The job can no longer be canceled.";
+      return problem("job_ended", crypto.randomUUID(), { detail, paymentState });
     },
 
     async accepted(answer, request) {

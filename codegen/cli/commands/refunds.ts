@@ -16,9 +16,9 @@ Examples:
       --by "Jo Doe" --why "sent from the treasury" --transaction 0x…
 
 The account that pays is read from the environment variable RESOURCE402_REFUND_KEY (a private key). It needs
-the token, and no gas. A refund cannot be paid twice: the nonce of its transfer is derived from its id.
+the token, and no gas. One account cannot pay a refund twice: the nonce of its transfer is derived from its id.
 
-States: owed, nothing is on its way; signed, a transfer is signed and may have been sent; paid.
+States: owed, no transfer is signed, or its signer may send it again; signed, a transfer is signed and may have been sent; paid.
 
 resolve records by hand that a refund was paid, or that its signed transfer was not executed and never will be. Then
 another account may pay it. unpaid is refused until the transfer and ten minutes have passed, and both when the chain

@@ -43,8 +43,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: at("test/set-up.ts"),
     sequence: { sequencer: LongestFirst },
-    // Much of it is waiting, for chains, databases and clocks: leaving one core free, as is the default, wastes it.
-    maxWorkers: 2,
+    // A third of it is waiting, for chains, databases and clocks: one file more than two cores keeps them busy.
+    maxWorkers: 3,
     // Two cores may be busy with several real chains, databases and compilers at once.
     testTimeout: 120_000,
     hookTimeout: 120_000,

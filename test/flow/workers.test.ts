@@ -57,7 +57,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     };
     await using works = await openWorks({
       store,
-      works: { deaf: { timeout: "3s", concurrency: 1, handler: deaf } },
+      works: { deaf: { timeout: "1s", concurrency: 1, handler: deaf } },
     });
     const first = await works.order("deaf", "a");
     // Those of one millisecond may start in any order.
@@ -217,20 +217,20 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
 
   it("that must start within a time are not sold while no worker has been seen for as long; the others wait", async () => {
     const works = {
-      soon: { timeout: "5s", startWithin: "3s", handler: (input: { name: string }) => input },
+      soon: { timeout: "5s", startWithin: "2s", handler: (input: { name: string }) => input },
       later: { timeout: "5s", handler: (input: { name: string }) => input },
     } as const;
     await using api = await openWorks({ store, role: "api", works });
     await api.server.start();
     const missed = (line: string) => line.startsWith("no worker is seen");
-    const missedFor3s = async (times: number) => {
+    const missedFor2s = async (times: number) => {
       await until(
         async () => api.logged.filter(missed).length,
         (seen) => seen === times,
       );
-      await pause(3_200);
+      await pause(2_200);
     };
-    await missedFor3s(1);
+    await missedFor2s(1);
     const body = { name: "a" };
     const { headers } = await signedByHand(api, "/v1/soon", body, { key: "a-key-of-the-buyer" });
     const refused = await api.fetch("/v1/soon", post(body, headers));
@@ -257,7 +257,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(api.logged).toContain("a worker is seen again");
     // What has been sold is answered again, whoever is there now.
     await worker.server.stop();
-    await missedFor3s(2);
+    await missedFor2s(2);
     await expect(api.order("soon", "c")).rejects.toThrow("unavailable");
     const replay = await api.fetch("/v1/soon", post(body, headers));
     expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
@@ -446,7 +446,7 @@ it("a server that runs one job at a time does not run another beside a handler t
   await using works = await openWorks({
     store: memoryStore({ completeSince: 0 }),
     jobs: { concurrency: 1 },
-    works: { deaf: { timeout: "3s", handler: deaf } },
+    works: { deaf: { timeout: "1s", handler: deaf } },
   });
   const one = await works.order("deaf", "a");
   const two = await works.order("deaf", "b");

@@ -1,6 +1,6 @@
-import { authorizationTypes } from "@x402/evm";
 import { type Address, type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
 import { isRecord, type PaymentState, type ProblemCode, saysShort } from "../protocol/index.ts";
+import { typedTransfer } from "../protocol/transfer.ts";
 import { type Phase, paymentStateOf } from "../store/state.ts";
 import type { CallRecord, PaymentIdentity, SignedPayment, Store } from "../store/store.ts";
 import type { Verdict } from "./facilitator.ts";
@@ -137,30 +137,20 @@ export async function provenPayer(
 
 /** The account that signed an EIP-3009 transfer to this seller; `undefined` when a contract signed it, or it is malformed. */
 async function signerOf({ payload, requirements, network }: SignedPayment): Promise<Address | undefined> {
-  const { authorization, permit2Authorization, signature } = payload.payload;
-  const { name, version } = requirements.extra;
-  if (!isRecord(authorization) || permit2Authorization !== undefined) return undefined;
+  const { authorization: signed, permit2Authorization, signature } = payload.payload;
+  const { extra, payTo: to, asset } = requirements;
+  if (!isRecord(signed) || permit2Authorization !== undefined) return undefined;
   try {
-    if (!isAddressEqual(authorization.to as Address, requirements.payTo as Address)) return undefined;
-    return await recoverTypedDataAddress({
-      domain: {
-        name: String(name),
-        version: String(version),
-        chainId: Number(network.slice("eip155:".length)),
-        verifyingContract: requirements.asset as Address,
-      },
-      types: authorizationTypes,
-      primaryType: "TransferWithAuthorization",
-      message: {
-        from: authorization.from as Address,
-        to: authorization.to as Address,
-        value: BigInt(String(authorization.value)),
-        validAfter: BigInt(String(authorization.validAfter)),
-        validBefore: BigInt(String(authorization.validBefore)),
-        nonce: authorization.nonce as Hex,
-      },
-      signature: signature as Hex,
-    });
+    if (!isAddressEqual(signed.to as Address, to as Address)) return undefined;
+    const domain = { name: String(extra.name), version: String(extra.version) };
+    const { value, validBefore, nonce, from, validAfter } = signed as Record<string, Hex>;
+    const transfer = { network, asset, domain, to, atomicAmount: `${value}`, validBefore: `${validBefore}` };
+    const typed = typedTransfer(
+      { ...transfer, nonce: `${nonce}` as Hex },
+      `${from}`,
+      BigInt(`${validAfter}`),
+    );
+    return await recoverTypedDataAddress({ ...typed, signature: signature as Hex });
   } catch {
     return undefined;
   }

@@ -40,8 +40,33 @@ export interface Transfer {
   readonly atomicAmount: string;
   /** 32 bytes in hexadecimal. The token executes at most one transfer of an account with the same nonce. */
   readonly nonce: `0x${string}`;
-  /** Seconds since the epoch after which it cannot be executed any more. */
-  readonly validBefore: number;
+  /** Seconds since the epoch after which it can no longer be executed. */
+  readonly validBefore: number | string;
+}
+
+/** What an account signs for a transfer (EIP-712). */
+export function typedTransfer(
+  { network, asset, domain, to, atomicAmount, validBefore, nonce }: Transfer,
+  from: string,
+  validAfter = 0n,
+): Parameters<EvmAccount["signTypedData"]>[0] {
+  return {
+    domain: {
+      ...domain,
+      chainId: Number(network.slice("eip155:".length)),
+      verifyingContract: asset as `0x${string}`,
+    },
+    types: TYPES,
+    primaryType: "TransferWithAuthorization",
+    message: {
+      from: from as `0x${string}`,
+      to: to as `0x${string}`,
+      value: BigInt(atomicAmount),
+      validAfter,
+      validBefore: BigInt(validBefore),
+      nonce,
+    },
+  };
 }
 
 /** Signs a transfer: the `payload` of an x402 payment in the scheme `exact`. */
@@ -49,31 +74,16 @@ export async function signTransfer(
   account: EvmAccount,
   transfer: Transfer,
 ): Promise<{ readonly authorization: Record<string, string>; readonly signature: `0x${string}` }> {
-  const message = {
-    from: account.address,
-    to: transfer.to as `0x${string}`,
-    value: BigInt(transfer.atomicAmount),
-    validAfter: 0n,
-    validBefore: BigInt(transfer.validBefore),
-    nonce: transfer.nonce,
-  };
-  const signature = await account.signTypedData({
-    domain: {
-      ...transfer.domain,
-      chainId: Number(transfer.network.slice("eip155:".length)),
-      verifyingContract: transfer.asset as `0x${string}`,
-    },
-    types: TYPES,
-    primaryType: "TransferWithAuthorization",
-    message,
-  });
+  const typed = typedTransfer(transfer, account.address);
+  const signature = await account.signTypedData(typed);
+  const { from, to, value, validAfter, validBefore, nonce } = typed.message;
   const authorization = {
-    from: message.from,
-    to: message.to,
-    value: message.value.toString(),
-    validAfter: message.validAfter.toString(),
-    validBefore: message.validBefore.toString(),
-    nonce: message.nonce,
+    from,
+    to,
+    value: value.toString(),
+    validAfter: validAfter.toString(),
+    validBefore: validBefore.toString(),
+    nonce,
   };
   return { authorization, signature };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { memoryStore } from "resource402/server";
+import { startWorld } from "resource402/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Step, Store } from "../../src/store/store.ts";
 import { kinds } from "../store/kinds.ts";
@@ -457,4 +458,38 @@ it("a server that runs one job at a time does not run another beside a handler t
   first.open();
   await works.when(two, "succeeded");
   expect(begun).toEqual(["a", "b"]);
+});
+
+it("a hanging round of reconciling delays no refund and no job", async () => {
+  const store = memoryStore({ completeSince: 0 });
+  const rounds = { refunds: 0, dueCalls: 0 };
+  const hanging: Store = {
+    ...store,
+    dueCalls: () => {
+      rounds.dueCalls += 1;
+      return new Promise(() => {});
+    },
+    refunds: (by) => {
+      rounds.refunds += 1;
+      return store.refunds(by);
+    },
+  };
+  await using world = await startWorld({ chain: false });
+  const { seller, facilitator, network } = world;
+  await using works = await openWorks({
+    ...{ store: hanging, world },
+    works: { work: { timeout: "5s", handler: (input: { name: string }) => input } },
+    payments: {
+      accepts: [{ network, payTo: seller.address }],
+      facilitator,
+      refunds: { account: seller },
+    },
+  });
+  await works.server.start();
+  await until(
+    async () => rounds.refunds,
+    (times) => times > 3,
+  );
+  expect(rounds.dueCalls).toBe(1);
+  await works.when(await works.order("work", "a"), "succeeded");
 });

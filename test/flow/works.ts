@@ -19,6 +19,8 @@ export interface WorksOptions extends Omit<ServerOptions<object>, "handlers" | "
   readonly works: Readonly<Record<string, Work>>;
   /** That of other works, whose buyers and money these share. */
   readonly world?: World;
+  /** Default: the world's network, seller and facilitator, without refunds. */
+  readonly payments?: NonNullable<ServerOptions<object>["payments"]>;
 }
 
 /** A server that sells jobs, made for one test. It takes calls at once, and does the rest once it is started. */

@@ -76,6 +76,29 @@ it("asks the chain before it believes a refusal", async () => {
   expect(standing).toMatchObject({ phase: "delivered", receipt: { transaction } });
 });
 
+it("believes a refusal after 2 s when the node does not reply", async () => {
+  const store = storeNow();
+  const facilitator: Facilitator = {
+    verify: async () => ({ verdict: "valid", payer: undefined }),
+    settle: async () => ({ evidence: "refused", reason: "insufficient_funds" }),
+  };
+  const chain: ChainRecord = { lookUp: () => new Promise(() => {}) };
+  const waits: number[] = [];
+  const time: LedgerOptions["time"] = {
+    ...systemTime,
+    now: () => START,
+    after: (ms, task) => {
+      waits.push(ms);
+      queueMicrotask(task);
+      return nothing;
+    },
+  };
+  const submitted = call("c", { phase: "submitted", owner: OWNER, answer });
+  await store.begin(submitted, undefined, { durable: true });
+  const standing = await ledgerOf(store, { facilitator, chain, time }).settle(submitted);
+  expect([standing, waits]).toMatchObject([{ phase: "void" }, [2_000]]);
+});
+
 it("reconciles the other calls when some cannot be written", async () => {
   const store = storeNow();
   for (let at = 0; at < 25; at += 1) {

@@ -63,7 +63,8 @@ export async function postgresStores(): Promise<(clock: VirtualClock) => Postgre
         const from = realNow();
         const isDeaf = ({ heard }: Listening) => heard < word;
         do {
-          if (realNow() - from > TOLD_MS) throw new Error("a server does not hear of changes in the database");
+          if (realNow() - from > TOLD_MS)
+            throw new Error("a server does not hear of changes in the database");
           await client.query(say);
           await new Promise((resolve) => setTimeout(resolve, realNow() === from ? 0 : TELL_AGAIN_MS));
         } while ([...listening].some(isDeaf));

@@ -58,7 +58,8 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
   const advice: Mistake[] = [];
   const report = reporter("error", mistakes);
   if (!isApiDefinition(api)) {
-    const problem = api === undefined ? "there is no default export" : "the default export is no definition";
+    const problem =
+      api === undefined ? "there is no default export" : "the default export is not an API definition";
     report("", problem, "write: export default defineApi({ … })");
     return { mistakes, advice };
   }
@@ -100,7 +101,7 @@ interface Draft {
   /** The names of those public faces that could be written down. */
   readonly faces: readonly string[];
   readonly inferred: readonly ("Args" | "Result")[];
-  /** Fields of the input whose default differs from call to call. */
+  /** Fields of the input whose default differs between calls. */
   readonly volatile: readonly string[];
 }
 
@@ -196,7 +197,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
 
   const { price, description, deprecated, job, cache } = definition;
   for (const name of pricedFields(price).filter((name) => draft.volatile.includes(name))) {
-    const problem = `the default of "${name}" differs from call to call, so buyers cannot compute the price`;
+    const problem = `the default of "${name}" differs between calls, so buyers cannot compute the price`;
     report(`${path}.price`, problem, "use a fixed default");
   }
   return {

@@ -4,8 +4,8 @@ import { type Schema, validate } from "../../schema/standard.ts";
 import type { Report } from "../mistake.ts";
 
 /**
- * Runs the examples through the schemas, as the server would. `outputs`: whether an output can be checked
- * that way, which it cannot when the handler returns something else than the buyer receives.
+ * Validates the examples against the schemas, as the server would. `outputs`: whether to validate the outputs too.
+ * An output cannot be validated when the handler returns something other than what the buyer receives.
  */
 export async function checkExamples(
   path: string,
@@ -22,8 +22,8 @@ export async function checkExamples(
       const written = (example.input as Readonly<Record<string, unknown>>)[field];
       const validated = (value as Readonly<Record<string, unknown>>)[field];
       if (written === undefined || JSON.stringify(written) === JSON.stringify(validated)) continue;
-      const problem = `validation changes "${field}", so buyers cannot compute the price of what they write`;
-      report(`${path}.price`, problem, "price by a field that validation leaves as it is");
+      const problem = `validation changes "${field}", so buyers cannot compute the price from what they send`;
+      report(`${path}.price`, problem, "price by a field that validation does not change");
     }
     try {
       priceOf(price, value);

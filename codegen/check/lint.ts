@@ -9,14 +9,14 @@ import { lintRoute } from "./routes.ts";
 const MAX_SUMMARY_LENGTH = 120;
 const PLACEHOLDER = /^(|todo|tbd|fixme|xxx|foo|bar|baz|test|unit|thing|item|\?+|\.+|…|-)$/i;
 
-/** What the model no longer shows of a definition. */
+/** Facts of the definition that the model does not hold. */
 interface Source {
   readonly definition: ResourceDefinition;
-  /** Fields whose default differs from call to call. */
+  /** Fields whose default differs between calls. */
   readonly volatile: readonly string[];
 }
 
-/** The advice that a good resource follows. Nothing here keeps it from working. */
+/** Reports advice. A resource works without following it. */
 export function lint(resource: ResourceModel, source: Source, schemas: Schemas, advise: Report): void {
   const { name, typeName, summary, price, job, errors } = resource;
   const path = `resources.${name}`;
@@ -27,15 +27,19 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
   if (!summary.trimEnd().endsWith("."))
     advise(`${path}.summary`, "does not end with a period", "write a sentence");
   if (job === undefined && source.definition.timeout === undefined) {
-    advise(`${path}.timeout`, "is not set, so 30 seconds apply", 'say how long it may take: timeout: "20s"');
+    advise(
+      `${path}.timeout`,
+      "is not set, so the default of 30 seconds applies",
+      'set the time limit: timeout: "20s"',
+    );
   }
   if (job !== undefined && source.definition.timeout !== undefined) {
-    const fix = "leave it out; job.timeout says how long the job may run";
-    advise(`${path}.timeout`, "is for what is answered in the same request, not for a job", fix);
+    const fix = "remove it; job.timeout limits how long the job runs";
+    advise(`${path}.timeout`, "applies to a synchronous resource only, not to a job", fix);
   }
   if (job !== undefined && errors.length === 0) {
     const fix = 'name what can go wrong: errors: { content_filtered: "The prompt was refused." }';
-    advise(`${path}.errors`, "is missing, so the job can only fail as internal_error", fix);
+    advise(`${path}.errors`, "is missing, so a job can fail only with internal_error", fix);
   }
   lintRoute(resource, advise);
   for (const [at, per] of pers(price)) {
@@ -52,7 +56,7 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
     advise(`${path}.price`, "can come to $0.00", fix);
   }
   for (const field of source.volatile) {
-    const problem = "has a default that differs from call to call, so documents leave it out";
+    const problem = "has a default that differs between calls, so documents leave it out";
     advise(`${path}.input.${field}`, problem, "use a fixed default, or .optional()");
   }
   walk(schemas, { $ref: refTo(`${typeName}Input`) }, (place) =>
@@ -70,7 +74,7 @@ function lintField(path: string, place: Place, schemas: Schemas, advise: Report)
   const schema = resolve(schemas, place.schema);
   const letters = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   if (letters(schema.description ?? "") === letters(place.name)) {
-    advise(path, "has a description that only repeats its name", "say what it means and what to write");
+    advise(path, "has a description that only repeats its name", "describe its meaning and its valid values");
   }
   const choices = choicesOf(schemas, schema);
   if (choices === undefined) lintBounds(path, schema, schemas, advise);
@@ -82,7 +86,7 @@ function lintField(path: string, place: Place, schemas: Schemas, advise: Report)
 function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: Report): void {
   const { type, anyOf, items, maxLength, maxItems, ...own } = resolve(schemas, schema);
   for (const option of anyOf ?? []) lintBounds(path, option, schemas, advise);
-  // What may be null has two types.
+  // A nullable schema has two types.
   const types = Array.isArray(type) ? type : [type];
   if (types.includes("string") && maxLength === undefined && !isBounded(own)) {
     const unbounded = own.enum === undefined && own.const === undefined;
@@ -103,7 +107,7 @@ function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: 
 
 const FIXED_LENGTH = new Set("date-time date time duration uuid ipv4 ipv6 ulid cuid2 nanoid".split(" "));
 
-/** Strings whose form bounds their length. */
+/** Whether the format or the pattern limits the length. */
 function isBounded({ format, pattern }: Pick<JsonSchema, "format" | "pattern">): boolean {
   if (format !== undefined && FIXED_LENGTH.has(format)) return true;
   return pattern !== undefined && /^\^.*\$$/s.test(pattern) && !/[*+]|\{\d+,\}/.test(pattern);

@@ -35,7 +35,11 @@ export function checkNames(names: readonly string[], report: Report): string[] {
   const usable = names.filter((name) => {
     const path = `resources.${name}`;
     if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
-      report(path, `"${name}" is no identifier`, 'use letters and digits, first a letter: "generateImage"');
+      report(
+        path,
+        `"${name}" is not a valid identifier`,
+        'use letters and digits, and start with a letter: "generateImage"',
+      );
       return false;
     }
     if (!RESERVED.has(name)) return true;
@@ -47,7 +51,12 @@ export function checkNames(names: readonly string[], report: Report): string[] {
   for (const name of usable) {
     const other = first.get(name.toLowerCase());
     if (other === undefined) first.set(name.toLowerCase(), name);
-    else report(`resources.${name}`, `differs from "${other}" in capitals only`, "rename one of them");
+    else
+      report(
+        `resources.${name}`,
+        `differs from "${other}" only in upper and lower case`,
+        "rename one of them",
+      );
   }
   return usable;
 }

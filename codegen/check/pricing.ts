@@ -19,12 +19,12 @@ export interface Priced {
   /** `resources.caption` */
   readonly path: string;
   readonly definition: ResourceDefinition;
-  /** What the caller may write; `undefined` when the input is not one plain object. */
+  /** Fields of the input; `undefined` when the input is not one plain object. */
   readonly fields: readonly Field[] | undefined;
   readonly schemas: Schemas;
 }
 
-/** Reports everything that is wrong with a price; returns its exact bounds when nothing is. */
+/** Reports every mistake in a price. Returns the exact bounds of a price without mistakes. */
 export function checkPrice(priced: Priced, report: Report): PriceBounds | undefined {
   const { path, definition } = priced;
   let sound = true;
@@ -36,40 +36,44 @@ export function checkPrice(priced: Priced, report: Report): PriceBounds | undefi
   if (!isPrice(price)) {
     note(
       "",
-      "is no price",
+      "is not a valid price",
       'use price.fixed("0.01", { per: "image" }), price.byChoice(…), … or price.free()',
     );
     return undefined;
   }
   for (const { path, usd } of amountsIn(price)) {
     if (isUsd(usd)) {
-      // The price of a unit may be finer: what is charged is its multiple, rounded up.
+      // The price of a unit may have more decimal places: the server charges a multiple of it, rounded up.
       const ofUnit = path.endsWith("usd") && partAt(price, path)?.kind === "perUnit";
       if (ofUnit || parseUsd(usd) === chargeable(parseUsd(usd))) continue;
-      note(`.${path}`, `$${usd} is finer than can be charged`, `write at most ${CHARGED_PLACES} places`);
+      note(
+        `.${path}`,
+        `$${usd} has too many decimal places`,
+        `write at most ${CHARGED_PLACES} decimal places`,
+      );
       continue;
     }
     note(
       `.${path}`,
-      `${JSON.stringify(usd)} is no amount`,
+      `${JSON.stringify(usd)} is not a valid amount`,
       'write a plain decimal in quotes, such as "0.05"',
     );
   }
   if (!sound) return undefined;
   if ((price.kind === "quoted" || price.kind === "perUnit") && over(price.min, price.max)) {
-    note("", `the least, $${price.min}, is more than the most, $${price.max}`, "exchange them, or fix one");
+    note("", `min $${price.min} is greater than max $${price.max}`, "swap them, or correct one");
   }
   if (price.kind === "sum" && price.parts.length === 0) {
-    note("", "is a sum of nothing", "add a part, or use price.free()");
+    note("", "is a sum without parts", "add a part, or use price.free()");
   }
   const parts = price.kind === "sum" ? price.parts : [price];
   for (const [index, part] of parts.entries()) {
     const at = price.kind === "sum" ? `.parts.${index}` : "";
     if ("per" in part && part.per !== undefined && typeof part.per !== "string") {
-      note(`${at}.per`, "is no text", 'write what the amount pays for, such as "image"');
+      note(`${at}.per`, "is not a string", 'write what the amount pays for, such as "image"');
     }
     if (price.kind === "sum" && part.kind === "perUnit" && over(part.min, part.max)) {
-      note(at, `the least, $${part.min}, is more than the most, $${part.max}`, "exchange them, or fix one");
+      note(at, `min $${part.min} is greater than max $${part.max}`, "swap them, or correct one");
     }
     if (part.kind === "byChoice" || part.kind === "perUnit") checkField(part, at, priced, note);
   }
@@ -84,7 +88,7 @@ function partAt(price: Price, path: string): Price | undefined {
   return price.kind === "sum" ? price.parts[Number(path.split(".")[1])] : price;
 }
 
-// Node runs a definition without checking its types, so anything may stand here.
+// Node runs a definition without checking its types, so the value can be anything.
 function isPrice(value: unknown): value is Price {
   if (typeof value !== "object" || value === null) return false;
   const { kind, field, table, parts } = value as Readonly<Record<string, unknown>>;
@@ -121,8 +125,8 @@ function checkField(part: ByChoice | PerUnit, at: string, priced: Priced, note: 
   }
   const change = overwriteOf(priced.definition.input, part.field);
   if (change !== undefined) {
-    const problem = `"${part.field}" ${change} by validation, so buyers cannot compute the price of what they write`;
-    note(`${at}.field`, problem, "price by a field that validation leaves as it is");
+    const problem = `"${part.field}" ${change} by validation, so buyers cannot compute the price from what they send`;
+    note(`${at}.field`, problem, "price by a field that validation does not change");
   }
   if (part.kind === "byChoice") checkTable(part, at, field, priced, note);
   else checkUnits(part, at, field, priced, note);
@@ -136,7 +140,11 @@ function checkTable(part: ByChoice, at: string, field: Field, { schemas }: Price
     return;
   }
   if (choices.includes(null) || (!field.required && fallback === undefined)) {
-    note(`${at}.field`, `"${part.field}" may be absent, which has no price`, "give it a default");
+    note(
+      `${at}.field`,
+      `"${part.field}" may be absent, and an absent value has no price`,
+      "give it a default",
+    );
     return;
   }
   const wanted = choices.map(String);
@@ -145,11 +153,11 @@ function checkTable(part: ByChoice, at: string, field: Field, { schemas }: Price
     note(`${at}.table`, `has no price for ${part.field} = "${choice}"`, `add a row: "${choice}": "0.05"`);
   }
   for (const row of rows.filter((row) => !wanted.includes(row))) {
-    const problem = `"${row}" is no choice of ${part.field}${didYouMean(row, wanted)}`;
+    const problem = `"${row}" is not one of the choices of ${part.field}${didYouMean(row, wanted)}`;
     note(`${at}.table.${row}`, problem, `the choices are ${listOf(wanted)}`);
   }
   if (fallback !== undefined && !wanted.includes(String(fallback))) {
-    note(`${at}.field`, `the default of "${part.field}" is none of its choices`, "choose one of them");
+    note(`${at}.field`, `the default of "${part.field}" is not one of its choices`, "choose one of them");
   }
 }
 
@@ -157,7 +165,7 @@ function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced
   if (!Number.isFinite(part.unit) || part.unit <= 0) {
     note(
       `${at}.unit`,
-      `${String(part.unit)} is no size of a unit`,
+      `${String(part.unit)} is not a valid size of a unit`,
       "write a number above zero, such as 1000",
     );
   }
@@ -167,17 +175,17 @@ function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced
     return;
   }
   if (range.min.count < 0) {
-    note(`${at}.field`, `"${part.field}" may be negative, which has no price`, "add .min(0)");
+    note(`${at}.field`, `"${part.field}" may be negative, and a negative count has no price`, "add .min(0)");
   }
   if (range.max === Number.POSITIVE_INFINITY && part.max === undefined) {
     const fix = `add .max(…) to ${part.field}, or { max: "1.00" } to the price`;
-    note(at, `has no upper bound, as "${part.field}" has none`, fix);
+    note(at, `has no upper bound, because "${part.field}" has none`, fix);
   }
 }
 
 /**
- * The least and the most that a call can cost. Parts that look at the same field move together: a closed
- * set of values is tried value by value; of an open range both ends are taken, as no part ever falls.
+ * The lowest and the highest price of a call. Parts that depend on the same field are computed together: each value of
+ * a closed set, or both ends of a range (no part gets cheaper as its field grows).
  */
 function boundsOf(price: Price, { fields = [], schemas }: Priced): PriceBounds {
   if (price.kind === "quoted") return { min: parseUsd(price.min), max: parseUsd(price.max) };
@@ -221,7 +229,7 @@ function ends(parts: readonly Price[], field: Field, schemas: Schemas): Money[] 
   );
 }
 
-/** A number just above `count`: enough to start the next unit. */
+/** The next number above `count`, which starts the next unit. */
 function nextUp(count: number): number {
   return count === 0 ? Number.MIN_VALUE : count * (1 + Number.EPSILON);
 }
@@ -237,7 +245,7 @@ function checkCosts(path: string, costs: Costs | undefined, { min }: PriceBounds
       sound = false;
       report(
         `${path}.costs.${name}`,
-        `${JSON.stringify(usd)} is no amount`,
+        `${JSON.stringify(usd)} is not a valid amount`,
         'write a decimal such as "0.008"',
       );
     }
@@ -246,8 +254,8 @@ function checkCosts(path: string, costs: Costs | undefined, { min }: PriceBounds
     sound = false;
     report(
       `${path}.costs.margin`,
-      `${String(margin)} is no share of the price`,
-      "write 0.3 for 30 %; below 1",
+      `${String(margin)} is not a valid margin`,
+      "write a fraction from 0 to below 1, such as 0.3 for 30 %",
     );
   }
   if (!sound) return;

@@ -2,7 +2,7 @@ import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
-/** The one place of the job routes; they are shared by all resources that run as jobs. */
+/** The path of the job routes. All resources that run as jobs share them. */
 export const JOB_PATH = "/v1/jobs/:jobId";
 
 export interface Route {
@@ -18,7 +18,7 @@ export function pathParams(path: string): string[] {
   return [...path.matchAll(/:([A-Za-z_][A-Za-z0-9_]*)/g)].map((match) => match[1] ?? "");
 }
 
-/** Reports paths that cannot be served, or at which two resources would answer. */
+/** Reports paths that the server cannot serve, and paths that two resources share. */
 export function checkRoutes(routes: readonly Route[], report: Report): void {
   const accepted: (Route & { readonly segments: readonly string[]; readonly open: boolean })[] = [];
   for (const route of routes) {
@@ -28,7 +28,7 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
     if (!path.startsWith("/") || !segments.every((segment) => SEGMENT.test(segment))) {
       const fix =
         'write "/" and segments of letters, digits, ".", "_", "~", "-" or ":name": "/v1/images/:id"';
-      report(at, `"${path}" is no path`, fix);
+      report(at, `"${path}" is not a valid path`, fix);
       continue;
     }
     const params = pathParams(path);
@@ -36,7 +36,7 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
       report(at, `"${path}" names a parameter twice`, "give each parameter a name of its own");
     }
     if (overlap(segments, JOB_PATH.split("/").slice(1))) {
-      report(at, `"${path}" collides with the status of jobs, ${JOB_PATH}`, "choose another path");
+      report(at, `"${path}" conflicts with the job status route ${JOB_PATH}`, "choose another path");
     }
     const open = params.length > 0;
     const other = accepted.find((one) => {
@@ -45,13 +45,13 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
       return one.segments.length === segments.length && overlap(one.segments, segments);
     });
     if (other !== undefined) {
-      report(at, `${method} ${path} is answered by "${other.name}" too`, "give one of them another path");
+      report(at, `${method} ${path} is also the route of "${other.name}"`, "give one of them another path");
     }
     accepted.push({ ...route, segments, open });
   }
 }
 
-/** Advises against paths at which a server answers by itself: the resource goes first, and what was there is hidden. */
+/** Advises against the paths of the server's own pages: a resource with such a path hides the page. */
 export function lintRoute({ name, method, path }: Route, advise: Report): void {
   const segments = path.split("/");
   const covers = (page: string): boolean => {
@@ -63,11 +63,11 @@ export function lintRoute({ name, method, path }: Route, advise: Report): void {
     ...OPERATOR_PATHS.filter((page) => page === path),
   ];
   if (hidden.length === 0) return;
-  const problem = `hides what the server itself answers at ${listOf(hidden)}`;
+  const problem = `hides the server's own page at ${listOf(hidden)}`;
   advise(`resources.${name}.path`, problem, `choose another path, such as "/v1${path}"`);
 }
 
-/** Whether one address can match both; what follows the last segment of `b` is left out of account. */
+/** Whether one URL path can match both. Ignores the segments of `a` after the last one of `b`. */
 function overlap(a: readonly string[], b: readonly string[]): boolean {
   return b.every((segment, index) => {
     const other = a[index];
@@ -75,7 +75,7 @@ function overlap(a: readonly string[], b: readonly string[]): boolean {
   });
 }
 
-/** Reports fields that path or query cannot carry. `input` is the schema of what the caller writes. */
+/** Reports fields that path or query cannot carry. `input` is the schema of the request. */
 export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema, report: Report): void {
   const params = pathParams(route.path);
   if (route.method === "POST" && params.length === 0) return;
@@ -83,7 +83,11 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
   const fields = fieldsOf(schemas, input);
   if (fields === undefined) {
     const what = route.method === "GET" ? "path and query" : "a path";
-    report(`${at}.input`, `is not one plain object, as ${what} can carry it`, "use z.object({ … }), or POST");
+    report(
+      `${at}.input`,
+      `is not a plain object, so ${what} cannot carry it`,
+      "use z.object({ … }), or POST",
+    );
     return;
   }
   for (const param of params) {
@@ -94,7 +98,11 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
         param,
         fields.map(({ name }) => name),
       );
-      report(place, `":${param}" is no field of the input${near}`, `rename it, or add ${param} to the input`);
+      report(
+        place,
+        `":${param}" is not a field of the input${near}`,
+        `rename it, or add ${param} to the input`,
+      );
     } else if (
       textKind(schemas, field.schema) === undefined ||
       textKind(schemas, field.schema)?.endsWith("[]")
@@ -110,18 +118,19 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
     if (textKind(schemas, schema) !== undefined) {
       const { default: fallback = schema.default, minItems } = resolve(schemas, schema);
       if (!Array.isArray(fallback) || fallback.length === 0 || Number(minItems) >= 1) continue;
-      const problem = "may be empty, which in a query is to be absent, and means the default";
+      const problem = "may be empty; a query cannot carry an empty list, so the default would apply";
       report(`${at}.input.${name}`, problem, 'add .min(1), or use method: "POST"');
       continue;
     }
-    const problem = "cannot be carried by a query, which holds strings, numbers, booleans and lists of those";
-    report(`${at}.input.${name}`, problem, 'make it plain, or use method: "POST"');
+    const problem =
+      "cannot be sent in a query: a query carries strings, numbers, booleans and lists of those";
+    report(`${at}.input.${name}`, problem, 'use one of those types, or method: "POST"');
   }
 }
 
 /**
  * How the text of a query or path becomes a value: `string`, `number` or `boolean`, with `[]` for a list.
- * `undefined` when text cannot say which value is meant.
+ * `undefined` when the text does not determine the value.
  */
 export function textKind(schemas: Schemas, schema: JsonSchema): string | undefined {
   const { type, anyOf, oneOf, items } = resolve(schemas, schema);

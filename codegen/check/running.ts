@@ -9,15 +9,15 @@ import { CANCEL_POLICIES } from "../../schema/cancel.ts";
 import { milliseconds, parseDuration } from "../../schema/duration.ts";
 import { listOf, type Report } from "../mistake.ts";
 
-/** Checks of how a resource is run: how long, how often, how many at a time, and for how long its answers are kept. */
+/** Checks of how a resource runs: time limits, retries, concurrency, caching and cancellation. */
 
 const DURATION = 'write a number and a unit: "20s", "2m", "24h"';
 
-/** Reports durations and counts that cannot be kept to, and options that have no meaning where they stand. */
+/** Reports invalid durations and counts, and options that have no effect on this kind of resource. */
 export function checkRunning(path: string, definition: ResourceDefinition, report: Report): void {
   const { timeout, job, cache } = definition;
   if (job !== undefined && job.timeout === undefined) {
-    report(`${path}.job.timeout`, "is missing", 'say how long the job may run: timeout: "2m"');
+    report(`${path}.job.timeout`, "is missing", 'set the time limit of the job: timeout: "2m"');
   }
   const durations = [
     ["timeout", timeout],
@@ -29,7 +29,7 @@ export function checkRunning(path: string, definition: ResourceDefinition, repor
   ] as const;
   for (const [name, value] of durations) {
     if (value === undefined || parseDuration(value) !== undefined) continue;
-    report(`${path}.${name}`, `${JSON.stringify(value)} is no duration`, DURATION);
+    report(`${path}.${name}`, `${JSON.stringify(value)} is not a valid duration`, DURATION);
   }
   if (job !== undefined) checkCounts(`${path}.job`, job, report);
   checkCache(path, definition, report);
@@ -41,26 +41,30 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
   const whole = (value: unknown, least: number): boolean =>
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
   if (!whole(retries, 0) || Number(retries ?? 0) > MAX_RETRIES) {
-    const problem = `${JSON.stringify(retries)} is not how often a job can be run again`;
+    const problem = `${JSON.stringify(retries)} is not a valid number of retries`;
     report(`${path}.retries`, problem, `write a whole number from 0 to ${MAX_RETRIES}`);
   }
   for (const name of ["concurrency", "maxQueued"] as const) {
     if (whole(job[name], 1)) continue;
-    report(`${path}.${name}`, `${shown(job[name])} is no limit`, "write a whole number from 1");
+    report(`${path}.${name}`, `${shown(job[name])} is not a valid limit`, "write a whole number from 1");
   }
   if ((parseDuration(backoff) ?? 0) > milliseconds(MAX_BACKOFF)) {
-    report(`${path}.backoff`, `"${backoff}" is longer than any pause`, `write at most "${MAX_BACKOFF}"`);
+    report(
+      `${path}.backoff`,
+      `"${backoff}" is longer than the maximum backoff`,
+      `write at most "${MAX_BACKOFF}"`,
+    );
   }
   if (backoff !== undefined && (retries ?? 0) === 0) {
-    report(`${path}.backoff`, "is a pause before a retry, and there is none", "add retries, or leave it out");
+    report(`${path}.backoff`, "applies to retries only, and the job has none", "add retries, or remove it");
   }
 }
 
 function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
   const { job, cache } = definition;
   if (cache !== undefined && job !== undefined) {
-    const fix = "leave it out; job.retention says how long a result can be fetched";
-    report(`${path}.cache`, "is for what is answered in the same request, not for a job", fix);
+    const fix = "remove it; job.retention sets how long buyers can fetch the result";
+    report(`${path}.cache`, "applies to a synchronous resource only, not to a job", fix);
   }
 }
 
@@ -79,7 +83,7 @@ function checkCancel(path: string, definition: ResourceDefinition, report: Repor
   }
 }
 
-/** As it was written: JSON has no word for Infinity. */
+/** The value as written. JSON cannot express Infinity. */
 function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

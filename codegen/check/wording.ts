@@ -5,9 +5,9 @@ import { type Field, fieldsOf, type JsonSchema, type Schemas } from "../model.ts
 import { textKind } from "./routes.ts";
 import { checkRunning } from "./running.ts";
 
-/** Checks of what is written in a definition beside schemas and price: texts, codes, field names. */
+/** Checks of the texts, codes and field names in a definition. Schemas and prices have their own checks. */
 
-/** Everything that a resource may say of itself. Held complete by the type of the record. */
+/** The members of a resource. The type of the record keeps the list complete. */
 const MEMBERS: readonly string[] = Object.keys({
   summary: 0,
   description: 0,
@@ -55,14 +55,14 @@ function checkNames(path: string, value: object, known: readonly string[], repor
   }
 }
 
-/** Reports texts of the API itself that are missing. */
+/** Reports missing texts of the API itself. */
 export function checkHead(api: ApiDefinition, report: Report): void {
   for (const name of ["title", "version", "description"] as const) {
     if (!isText(api[name])) report(name, "is missing or empty", `add ${name}: "…"`);
   }
 }
 
-/** Reports the declared errors of a resource, as pairs of code and text, that buyers could not read. */
+/** Reports invalid declared errors of a resource, given as pairs of code and text. */
 export function checkErrors(
   path: string,
   errors: Iterable<readonly [code: string, text: unknown]>,
@@ -71,22 +71,22 @@ export function checkErrors(
   for (const [code, text] of errors) {
     const at = `${path}.errors.${code}`;
     if (!/^[a-z][a-z0-9_]*$/.test(code))
-      report(at, `"${code}" is no error code`, 'write it like "content_filtered"');
+      report(at, `"${code}" is not a valid error code`, 'write it like "content_filtered"');
     if (Object.hasOwn(PROBLEMS, code))
-      report(at, `"${code}" is a code of this library`, "choose another code");
-    if (!isText(text)) report(at, "has no text", "say what buyers read when it happens");
+      report(at, `"${code}" is a reserved error code`, "choose another code");
+    if (!isText(text)) report(at, "has no text", "write a message for buyers");
   }
 }
 
-/** Reports what is wrong with the plain members of a resource; false when nothing more can be asked of it. */
+/** Reports mistakes in the plain members of a resource. Returns false when they prevent further checks. */
 export function checkResource(path: string, resource: ResourceDefinition, report: Report): boolean {
   if (typeof resource !== "object" || resource === null) {
-    report(path, "is no resource", "use resource({ summary, input, output, price })");
+    report(path, "is not a valid resource", "use resource({ summary, input, output, price })");
     return false;
   }
   const { summary, method, charge, errors } = resource;
   if (!isText(summary))
-    report(`${path}.summary`, "is missing or empty", "say in one sentence what the buyer gets");
+    report(`${path}.summary`, "is missing or empty", "describe in one sentence what the buyer gets");
   if (method !== undefined && method !== "GET" && method !== "POST") {
     report(`${path}.method`, `${JSON.stringify(method)} is not supported`, 'use "POST" or "GET"');
   }
@@ -103,19 +103,19 @@ export function checkResource(path: string, resource: ResourceDefinition, report
   checkErrors(path, Object.entries(errors ?? {}), report);
   for (const name of LISTS) {
     const list: unknown = resource[name];
-    if (list !== undefined && !Array.isArray(list)) report(`${path}.${name}`, "is no list", "write [ … ]");
+    if (list !== undefined && !Array.isArray(list)) report(`${path}.${name}`, "is not a list", "write [ … ]");
   }
   const schemas = (["input", "output"] as const).filter((face) => {
     const schema: unknown = resource[face];
     const fits = (typeof schema === "object" || typeof schema === "function") && schema !== null;
     if (fits && "~standard" in schema) return true;
-    report(`${path}.${face}`, "is no schema", "use z.object({ … })");
+    report(`${path}.${face}`, "is not a valid schema", "use z.object({ … })");
     return false;
   });
   return schemas.length === 2 && LISTS.every((name) => Array.isArray(resource[name] ?? []));
 }
 
-/** Reports fields of the output that the status of a job is to be filled from, but cannot be. */
+/** Reports `artifactUrl` and `response` when they do not name a string field of the output. */
 export function checkJob(
   path: string,
   job: JobOptions | undefined,
@@ -138,7 +138,7 @@ export function checkJob(
   }
 }
 
-/** Reports fields that may appear in the log, and are none of the input; of a union nobody can tell here. */
+/** Reports loggable fields that the input does not have. The fields of a union are not known here. */
 export function checkLoggable(
   path: string,
   loggable: readonly unknown[],
@@ -153,7 +153,7 @@ export function checkLoggable(
     report(
       `${path}.loggable.${index}`,
       problem,
-      names.length === 0 ? "leave it out" : `use one of ${listOf(names)}`,
+      names.length === 0 ? "remove it" : `use one of ${listOf(names)}`,
     );
   }
 }

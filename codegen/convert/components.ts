@@ -51,7 +51,11 @@ export function createComponents(report: Report): Components {
     for (const id of shared) {
       named.set(`#/$defs/${id}`, keyOf(id, face));
       if (/^[A-Z][A-Za-z0-9]*$/.test(id)) continue;
-      report(path, `the id "${id}" is no type name`, 'use letters and digits, first a capital: "Address"');
+      report(
+        path,
+        `the id "${id}" is not a valid type name`,
+        'use letters and digits, and start with a capital: "Address"',
+      );
     }
 
     /** `nameOf` names what is recursive and has no name, by the way that leads there. */

@@ -10,7 +10,7 @@ export interface Conversion {
   readonly schema: JsonSchema;
   /** Places that JSON Schema cannot hold. When there are any, `schema` is not to be used. */
   readonly gaps: readonly Gap[];
-  /** Fields whose default differs from call to call; their `default` is left out. */
+  /** Fields whose default differs between calls; their `default` is left out. */
   readonly volatile: readonly string[];
   /** The members of `$defs` that their author named, so that they can be shared. */
   readonly shared: readonly string[];

@@ -12,18 +12,23 @@ describe("advice", () => {
   it.each<[given: string, api: unknown, path: string, problem: string]>([
     ["a long summary", apiWith({ summary: long }), "summary", `has ${long.length} characters`],
     ["a summary without a period", apiWith({ summary: "Draw" }), "summary", "does not end with a period"],
-    ["no time-out", apiWith({ timeout: undefined }), "timeout", "is not set, so 30 seconds apply"],
+    [
+      "no time-out",
+      apiWith({ timeout: undefined }),
+      "timeout",
+      "is not set, so the default of 30 seconds applies",
+    ],
     [
       "a time-out of the answer beside a job",
       apiWith({ timeout: "20s", job: { timeout: "1m" }, errors: { refused: "The prompt was refused." } }),
       "timeout",
-      "is for what is answered in the same request, not for a job",
+      "applies to a synchronous resource only, not to a job",
     ],
     [
       "a job without errors",
       apiWith({ timeout: undefined, job: { timeout: "1m" } }),
       "errors",
-      "is missing, so the job can only fail as internal_error",
+      "is missing, so a job can fail only with internal_error",
     ],
     [
       "a price per nothing",
@@ -128,7 +133,7 @@ describe("advice", () => {
       "has a description that only repeats its name",
     ],
     [
-      "a default that differs from call to call",
+      "a default that differs between calls",
       apiWith({
         input: input(
           z
@@ -140,7 +145,7 @@ describe("advice", () => {
         ),
       }),
       "input.field",
-      "has a default that differs from call to call, so documents leave it out",
+      "has a default that differs between calls, so documents leave it out",
     ],
   ])("is given on %s", async (_, api, path, problem) => {
     const { advice } = await compile(api);
@@ -164,7 +169,7 @@ describe("advice", () => {
     expect((await compile(api)).advice).toEqual([
       {
         path: "resources.caption.path",
-        problem: `hides what the server itself answers at ${hidden}`,
+        problem: `hides the server's own page at ${hidden}`,
         fix: expect.stringMatching(/^choose another path, such as "\/v1\//),
         severity: "warning",
       },

@@ -173,7 +173,7 @@ describe("a definition that cannot be used leaves nothing written", () => {
       code: 1,
       out: "",
       err: `error  resources.echo.summary  is missing or empty
-       fix: say in one sentence what the buyer gets
+       fix: describe in one sentence what the buyer gets
 error  resources.echo.output.text  has no description
        fix: add .describe("…")
 2 mistakes. Nothing was written.
@@ -232,7 +232,7 @@ error  resources.echo.output.text  has no description
     [
       "another default export",
       { "resources.ts": "export default 1;\n" },
-      "error  the default export is no definition\n       fix: write: export default defineApi({ … })\n",
+      "error  the default export is not an API definition\n       fix: write: export default defineApi({ … })\n",
     ],
   ])("because of %s", async (_, files, message) => {
     using project = createProject(files);

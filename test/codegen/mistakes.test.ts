@@ -8,11 +8,11 @@ import { apiOf, apiWith } from "./definitions.ts";
 
 const text = z.string().max(100).describe("What to say.");
 const input = (more: z.ZodRawShape) => z.object({ text, ...more });
-// Written so, as an object with a `then` is taken for a promise, which is why the name is refused.
+// A variable, since the linter rejects a literal `then` member: it makes an object look like a promise.
 const promised: string = "then";
 const perImage = { per: "image" };
 
-/** What a definition gets wrong, and the one mistake that is wanted: where, what, how to fix it. */
+/** A wrong definition, and the mistake that the compiler reports for it: path, problem, fix. */
 type Case = readonly [given: string, api: unknown, path: string, problem: string, fix: string];
 
 async function mistakesOf(api: unknown) {
@@ -28,7 +28,7 @@ const suite = (name: string, cases: readonly Case[]): void => {
   });
 };
 
-suite("of the whole", [
+suite("the definition as a whole", [
   [
     "a missing default export",
     undefined,
@@ -40,7 +40,7 @@ suite("of the whole", [
     "another default export",
     { resources: {} },
     "",
-    "the default export is no definition",
+    "the default export is not an API definition",
     "write: export default defineApi({ … })",
   ],
   ["an empty title", apiWith({}, { title: " " }), "title", "is missing or empty", 'add title: "…"'],
@@ -66,21 +66,21 @@ suite("of the whole", [
     "add a resource",
   ],
   [
-    "what is no resource",
+    "an undefined resource",
     apiWith({}, { resources: { caption: undefined } }),
     "resources.caption",
-    "is no resource",
+    "is not a valid resource",
     "use resource({ summary, input, output, price })",
   ],
 ]);
 
-suite("of names", [
+suite("names", [
   [
-    "a name that is no identifier",
+    "a name that is not a valid identifier",
     apiOf({ "draw-image": {} }),
     "resources.draw-image",
-    '"draw-image" is no identifier',
-    'use letters and digits, first a letter: "generateImage"',
+    '"draw-image" is not a valid identifier',
+    'use letters and digits, and start with a letter: "generateImage"',
   ],
   [
     "then",
@@ -100,8 +100,8 @@ suite("of names", [
     "__proto__",
     apiOf({ ["__proto__"]: {} }),
     "resources.__proto__",
-    '"__proto__" is no identifier',
-    'use letters and digits, first a letter: "generateImage"',
+    '"__proto__" is not a valid identifier',
+    'use letters and digits, and start with a letter: "generateImage"',
   ],
   [
     "a keyword",
@@ -111,56 +111,56 @@ suite("of names", [
     'say what it does, such as "deleteImage"',
   ],
   [
-    "names that differ in capitals only",
+    "names that differ only in case",
     apiOf({ drawImage: {}, drawimage: { path: "/v1/other" } }),
     "resources.drawimage",
-    'differs from "drawImage" in capitals only',
+    'differs from "drawImage" only in upper and lower case',
     "rename one of them",
   ],
 ]);
 
-suite("of texts, durations and codes", [
+suite("texts, durations and codes", [
   [
-    "a member that is not known",
+    "an unknown member",
     apiWith({ cost: { compute: "0.01" } }),
     "resources.caption.cost",
     'is not known here (did you mean "costs"?)',
     'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache" and "loggable"',
   ],
   [
-    "a member of a job that is not known",
+    "an unknown member of a job",
     apiWith({ job: { timeout: "1m", retrys: 2 } } as never),
     "resources.caption.job.retrys",
     'is not known here (did you mean "retries"?)',
     'use one of "timeout", "retention", "retries", "backoff", "startWithin", "concurrency", "maxQueued", "artifactUrl" and "response"',
   ],
   [
-    "a member of a job that stands outside of it",
+    "a member of a job outside of the job",
     apiWith({ retries: 2 } as never),
     "resources.caption.retries",
     "is not known here: it belongs in `job`",
     "write job: { …, retries: … }",
   ],
   [
-    "a way to charge that is not known",
+    "an unknown charge mode",
     apiWith({ charge: "later" } as never),
     "resources.caption.charge",
     '"later" is not known',
     'write "before" (settle, then run) or "after" (run, then settle)',
   ],
   [
-    "a price that is finer than can be charged",
+    "a price that has too many decimal places",
     apiWith({ price: price.fixed("0.0000015", { per: "caption" }) }),
     "resources.caption.price.usd",
-    "$0.0000015 is finer than can be charged",
-    "write at most 6 places",
+    "$0.0000015 has too many decimal places",
+    "write at most 6 decimal places",
   ],
   [
     "a missing summary",
     apiWith({ summary: undefined }),
     "resources.caption.summary",
     "is missing or empty",
-    "say in one sentence what the buyer gets",
+    "describe in one sentence what the buyer gets",
   ],
   [
     "an unknown method",
@@ -170,126 +170,126 @@ suite("of texts, durations and codes", [
     'use "POST" or "GET"',
   ],
   [
-    "a time-out without a unit",
+    "a timeout without a unit",
     apiWith({ timeout: "30" }),
     "resources.caption.timeout",
-    '"30" is no duration',
+    '"30" is not a valid duration',
     'write a number and a unit: "20s", "2m", "24h"',
   ],
   [
-    "a job without a time-out",
+    "a job without a timeout",
     apiWith({ job: {} }),
     "resources.caption.job.timeout",
     "is missing",
-    'say how long the job may run: timeout: "2m"',
+    'set the time limit of the job: timeout: "2m"',
   ],
   [
-    "a retention in words",
+    "a retention that is not a duration",
     apiWith({ job: { timeout: "1m", retention: "a day" } }),
     "resources.caption.job.retention",
-    '"a day" is no duration',
+    '"a day" is not a valid duration',
     'write a number and a unit: "20s", "2m", "24h"',
   ],
   [
     "a start deadline without a unit",
     apiWith({ job: { timeout: "1m", startWithin: 300 } }),
     "resources.caption.job.startWithin",
-    "300 is no duration",
+    "300 is not a valid duration",
     'write a number and a unit: "20s", "2m", "24h"',
   ],
   [
-    "half a retry",
+    "a fractional number of retries",
     apiWith({ job: { timeout: "1m", retries: 0.5 } }),
     "resources.caption.job.retries",
-    "0.5 is not how often a job can be run again",
+    "0.5 is not a valid number of retries",
     "write a whole number from 0 to 20",
   ],
   [
-    "more retries than anybody waits for",
+    "more retries than the maximum",
     apiWith({ job: { timeout: "1m", retries: 21 } }),
     "resources.caption.job.retries",
-    "21 is not how often a job can be run again",
+    "21 is not a valid number of retries",
     "write a whole number from 0 to 20",
   ],
   [
-    "retries in words",
+    "retries as a string",
     apiWith({ job: { timeout: "1m", retries: "3" } }),
     "resources.caption.job.retries",
-    '"3" is not how often a job can be run again',
+    '"3" is not a valid number of retries',
     "write a whole number from 0 to 20",
   ],
   [
-    "a pause that is no duration",
+    "a backoff that is not a valid duration",
     apiWith({ job: { timeout: "1m", retries: 1, backoff: "soon" } }),
     "resources.caption.job.backoff",
-    '"soon" is no duration',
+    '"soon" is not a valid duration',
     'write a number and a unit: "20s", "2m", "24h"',
   ],
   [
-    "a pause that is longer than any other",
+    "a backoff above the maximum",
     apiWith({ job: { timeout: "1m", retries: 1, backoff: "1h" } }),
     "resources.caption.job.backoff",
-    '"1h" is longer than any pause',
+    '"1h" is longer than the maximum backoff',
     'write at most "10m"',
   ],
   [
-    "a pause before a retry that never comes",
+    "a backoff without retries",
     apiWith({ job: { timeout: "1m", backoff: "1s" } }),
     "resources.caption.job.backoff",
-    "is a pause before a retry, and there is none",
-    "add retries, or leave it out",
+    "applies to retries only, and the job has none",
+    "add retries, or remove it",
   ],
   [
-    "a concurrency of nothing",
+    "a concurrency of zero",
     apiWith({ job: { timeout: "1m", concurrency: 0 } }),
     "resources.caption.job.concurrency",
-    "0 is no limit",
+    "0 is not a valid limit",
     "write a whole number from 1",
   ],
   [
-    "a queue without end",
+    "an infinite queue",
     apiWith({ job: { timeout: "1m", maxQueued: Number.POSITIVE_INFINITY } }),
     "resources.caption.job.maxQueued",
-    "Infinity is no limit",
+    "Infinity is not a valid limit",
     "write a whole number from 1",
   ],
   [
     "a cache without a unit",
     apiWith({ cache: "60" }),
     "resources.caption.cache",
-    '"60" is no duration',
+    '"60" is not a valid duration',
     'write a number and a unit: "20s", "2m", "24h"',
   ],
   [
     "a cache of jobs",
     apiWith({ job: { timeout: "1m" }, cache: "1h" }),
     "resources.caption.cache",
-    "is for what is answered in the same request, not for a job",
-    "leave it out; job.retention says how long a result can be fetched",
+    "applies to a synchronous resource only, not to a job",
+    "remove it; job.retention sets how long buyers can fetch the result",
   ],
   [
-    "a policy for cancellation that is not known",
+    "an unknown cancel policy",
     apiWith({ job: { timeout: "1m" }, cancel: "never" }),
     "resources.caption.cancel",
     '"never" is not a known policy',
     'use one of "refund", "keep" and "forbid"',
   ],
   [
-    "a policy for cancellation of a synchronous resource",
+    "a cancel policy of a synchronous resource",
     apiWith({ cancel: "forbid" }),
     "resources.caption.cancel",
     "is only for jobs: a synchronous call cannot be canceled",
     "add a job, or remove it",
   ],
   [
-    "a price kept of a job that is free",
+    "cancel: keep for a free job",
     apiWith({ job: { timeout: "1m" }, price: price.free(), cancel: "keep" }),
     "resources.caption.cancel",
     "keeps a price, but the resource is free",
     'remove it, or write "forbid"',
   ],
   [
-    "a price kept of a job that is charged after its work",
+    "cancel: keep for a job that is charged after its work",
     apiWith({ job: { timeout: "1m" }, charge: "after", cancel: "keep" }),
     "resources.caption.cancel",
     "keeps a price that is not charged yet when a job is canceled",
@@ -303,32 +303,32 @@ suite("of texts, durations and codes", [
     'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache" and "loggable"',
   ],
   [
-    "a field for the log that the input does not have",
+    "a loggable field that the input does not have",
     apiWith({ loggable: ["text", "ton"] }),
     "resources.caption.loggable.1",
     'the input has no field "ton" (did you mean "tone"?)',
     'use one of "text", "tone" and "count"',
   ],
   [
-    "fields for the log in one string",
+    "loggable fields as one string",
     apiWith({ loggable: "text" }),
     "resources.caption.loggable",
-    "is no list",
+    "is not a list",
     "write [ … ]",
   ],
-  ["tags in one string", apiWith({ tags: "a,b" }), "resources.caption.tags", "is no list", "write [ … ]"],
+  ["tags as one string", apiWith({ tags: "a,b" }), "resources.caption.tags", "is not a list", "write [ … ]"],
   [
-    "an error code in capitals",
+    "an error code in camel case",
     apiWith({ errors: { ContentFiltered: "Refused." } }),
     "resources.caption.errors.ContentFiltered",
-    '"ContentFiltered" is no error code',
+    '"ContentFiltered" is not a valid error code',
     'write it like "content_filtered"',
   ],
   [
-    "an error code of the library",
+    "a reserved error code",
     apiWith({ errors: { timeout: "Too late." } }),
     "resources.caption.errors.timeout",
-    '"timeout" is a code of this library',
+    '"timeout" is a reserved error code',
     "choose another code",
   ],
   [
@@ -336,7 +336,7 @@ suite("of texts, durations and codes", [
     apiWith({ errors: { refused: "" } }),
     "resources.caption.errors.refused",
     "has no text",
-    "say what buyers read when it happens",
+    "write a message for buyers",
   ],
   [
     "an artifactUrl that the output does not have",
@@ -357,12 +357,12 @@ suite("of texts, durations and codes", [
   ],
 ]);
 
-suite("of schemas", [
+suite("schemas", [
   [
-    "what is no schema",
+    "a plain object as a schema",
     apiWith({ input: {} }),
     "resources.caption.input",
-    "is no schema",
+    "is not a valid schema",
     "use z.object({ … })",
   ],
   [
@@ -456,14 +456,14 @@ suite("of schemas", [
     "use z.iso.datetime()",
   ],
   [
-    "an output that is transformed without an end",
+    "an output whose transform has no output schema",
     apiWith({ output: z.object({ n: z.string().transform((s) => s.length) }) }),
     "resources.caption.output.n",
     "the result of a transform cannot be written as JSON Schema",
     "say what comes out of it: .transform(…).pipe(z.string())",
   ],
   [
-    "an output that says nothing",
+    "an output of z.any()",
     apiWith({ output: z.any() }),
     "resources.caption.output",
     "says nothing of its value",
@@ -484,15 +484,15 @@ suite("of schemas", [
     "wrap it in toStandardJsonSchema of @valibot/to-json-schema, or use zod",
   ],
   [
-    "an id that is no type name",
+    "an id that is not a valid type name",
     apiWith({
       input: input({
         at: z.object({ x: z.int().max(9).describe("X.") }).meta({ id: "my-point", description: "Where." }),
       }),
     }),
     "resources.caption.input",
-    'the id "my-point" is no type name',
-    'use letters and digits, first a capital: "Address"',
+    'the id "my-point" is not a valid type name',
+    'use letters and digits, and start with a capital: "Address"',
   ],
   [
     "an id that is taken by this library",
@@ -518,19 +518,19 @@ suite("of schemas", [
   ],
 ]);
 
-suite("of prices", [
+suite("prices", [
   [
-    "what is no price",
+    "a string as a price",
     apiWith({ price: "0.01" }),
     "resources.caption.price",
-    "is no price",
+    "is not a valid price",
     'use price.fixed("0.01", { per: "image" }), price.byChoice(…), … or price.free()',
   ],
   [
     "an amount in words",
     apiWith({ price: { kind: "fixed", usd: "ten cents", per: "image" } }),
     "resources.caption.price.usd",
-    '"ten cents" is no amount',
+    '"ten cents" is not a valid amount',
     'write a plain decimal in quotes, such as "0.05"',
   ],
   [
@@ -539,7 +539,7 @@ suite("of prices", [
       price: { kind: "byChoice", field: "tone", table: { plain: 0.1, witty: "1", loud: "1" }, per: "image" },
     }),
     "resources.caption.price.table.plain",
-    "0.1 is no amount",
+    "0.1 is not a valid amount",
     'write a plain decimal in quotes, such as "0.05"',
   ],
   [
@@ -555,7 +555,7 @@ suite("of prices", [
       price: price.byChoice("tone", { plain: "0.01", witty: "0.02", loud: "0.03", Loud: "1" }, perImage),
     }),
     "resources.caption.price.table.Loud",
-    '"Loud" is no choice of tone (did you mean "loud"?)',
+    '"Loud" is not one of the choices of tone (did you mean "loud"?)',
     'the choices are "plain", "witty" and "loud"',
   ],
   [
@@ -579,10 +579,10 @@ suite("of prices", [
     'add a row: "false": "0.05"',
   ],
   [
-    "a unit that is no text",
+    "a unit that is not a string",
     apiWith({ price: price.sum(price.fixed("0.01", { per: 7 as never })) }),
     "resources.caption.price.parts.0.per",
-    "is no text",
+    "is not a string",
     'write what the amount pays for, such as "image"',
   ],
   [
@@ -599,7 +599,7 @@ suite("of prices", [
       price: price.byChoice("mode", { a: "0.01", b: "0.02" }, perImage),
     }),
     "resources.caption.price.field",
-    '"mode" may be absent, which has no price',
+    '"mode" may be absent, and an absent value has no price',
     "give it a default",
   ],
   [
@@ -617,17 +617,17 @@ suite("of prices", [
     'use one of "text", "tone" and "count"',
   ],
   [
-    "a unit of something that cannot be counted",
+    "a price per unit of a boolean",
     apiWith({ input: input({ big: z.boolean().describe("Whether.") }), price: price.perUnit("big", "0.01") }),
     "resources.caption.price.field",
     '"big" cannot be counted',
     "use a number, a string or a list",
   ],
   [
-    "a unit of nothing",
+    "a unit of zero",
     apiWith({ price: price.perUnit("count", "0.01", { unit: 0 }) }),
     "resources.caption.price.unit",
-    "0 is no size of a unit",
+    "0 is not a valid size of a unit",
     "write a number above zero, such as 1000",
   ],
   [
@@ -637,35 +637,35 @@ suite("of prices", [
       price: price.perUnit("text", "0.01"),
     }),
     "resources.caption.price",
-    'has no upper bound, as "text" has none',
+    'has no upper bound, because "text" has none',
     'add .max(…) to text, or { max: "1.00" } to the price',
   ],
   [
     "a count that may be negative",
     apiWith({ input: input({ n: z.int().max(9).describe("How many.") }), price: price.perUnit("n", "0.01") }),
     "resources.caption.price.field",
-    '"n" may be negative, which has no price',
+    '"n" may be negative, and a negative count has no price',
     "add .min(0)",
   ],
   [
-    "a least price above the most",
+    "a min above the max",
     apiWith({ price: price.perUnit("count", "0.01", { min: "2", max: "1" }) }),
     "resources.caption.price",
-    "the least, $2, is more than the most, $1",
-    "exchange them, or fix one",
+    "min $2 is greater than max $1",
+    "swap them, or correct one",
   ],
   [
-    "a quote whose least is above its most",
+    "a quote whose min is above its max",
     apiWith({ price: price.quoted({ min: "0.5", max: "0.05", per: "run" }) }),
     "resources.caption.price",
-    "the least, $0.5, is more than the most, $0.05",
-    "exchange them, or fix one",
+    "min $0.5 is greater than max $0.05",
+    "swap them, or correct one",
   ],
   [
-    "a sum of nothing",
+    "a sum without parts",
     apiWith({ price: price.sum() }),
     "resources.caption.price",
-    "is a sum of nothing",
+    "is a sum without parts",
     "add a part, or use price.free()",
   ],
   [
@@ -679,23 +679,23 @@ suite("of prices", [
     "charge at least $0.012857142857142858",
   ],
   [
-    "a margin of everything",
+    "a margin of 100 %",
     apiWith({ costs: { compute: "0.001", margin: 1 } }),
     "resources.caption.costs.margin",
-    "1 is no share of the price",
-    "write 0.3 for 30 %; below 1",
+    "1 is not a valid margin",
+    "write a fraction from 0 to below 1, such as 0.3 for 30 %",
   ],
   [
-    "costs that are no amount",
+    "a number as a cost",
     apiWith({ costs: { api: 0.002 } }),
     "resources.caption.costs.api",
-    "0.002 is no amount",
+    "0.002 is not a valid amount",
     'write a decimal such as "0.008"',
   ],
 ]);
 
-describe("of prices by what validation changes", () => {
-  const unstable = '"text" %s by validation, so buyers cannot compute the price of what they write';
+describe("prices by a field that validation changes", () => {
+  const unstable = '"text" %s by validation, so buyers cannot compute the price from what they send';
   it.each([
     [
       "trimmed",
@@ -741,13 +741,13 @@ describe("of prices by what validation changes", () => {
       {
         path: "resources.caption.price.field",
         problem: unstable.replace("%s", change),
-        fix: "price by a field that validation leaves as it is",
+        fix: "price by a field that validation does not change",
         severity: "error",
       },
     ]);
   });
 
-  it("refuses a change that only an example brings to light", async () => {
+  it("refuses a change that only an example reveals", async () => {
     const schema = input({}).extend({}) as object as Record<string, unknown>;
     const standard = (schema["~standard"] ?? {}) as object;
     const shouting = {
@@ -764,11 +764,11 @@ describe("of prices by what validation changes", () => {
     const examples = [{ input: { text: " hi " }, output: { caption: "hi" } }];
     const api = apiWith({ input: shouting, price: price.perUnit("text", "0.01"), examples });
     expect(await mistakesOf(api)).toMatchObject([
-      { problem: 'validation changes "text", so buyers cannot compute the price of what they write' },
+      { problem: 'validation changes "text", so buyers cannot compute the price from what they send' },
     ]);
   });
 
-  it("refuses a default that differs from call to call", async () => {
+  it("refuses a default that differs between calls", async () => {
     let calls = 0;
     const n = z
       .int()
@@ -778,31 +778,31 @@ describe("of prices by what validation changes", () => {
       .describe("How many.");
     const api = apiWith({ input: input({ n }), price: price.perUnit("n", "0.01") });
     expect(await mistakesOf(api)).toMatchObject([
-      { problem: 'the default of "n" differs from call to call, so buyers cannot compute the price' },
+      { problem: 'the default of "n" differs between calls, so buyers cannot compute the price' },
     ]);
   });
 });
 
-suite("of paths", [
+suite("paths", [
   [
     "a path without a slash",
     apiWith({ path: "v1/caption" }),
     "resources.caption.path",
-    '"v1/caption" is no path',
+    '"v1/caption" is not a valid path',
     'write "/" and segments of letters, digits, ".", "_", "~", "-" or ":name": "/v1/images/:id"',
   ],
   [
-    "a parameter that is no field",
+    "a parameter that is not a field",
     apiWith({ path: "/v1/captions/:id" }),
     "resources.caption.path",
-    '":id" is no field of the input',
+    '":id" is not a field of the input',
     "rename it, or add id to the input",
   ],
   [
     "a misspelt parameter",
     apiWith({ path: "/v1/captions/:tonne" }),
     "resources.caption.path",
-    '":tonne" is no field of the input (did you mean "tone"?)',
+    '":tonne" is not a field of the input (did you mean "tone"?)',
     "rename it, or add tonne to the input",
   ],
   [
@@ -826,7 +826,7 @@ suite("of paths", [
       input: input({ ids: z.array(text).max(9).default(["a"]).describe("Which.") }),
     }),
     "resources.caption.input.ids",
-    "may be empty, which in a query is to be absent, and means the default",
+    "may be empty; a query cannot carry an empty list, so the default would apply",
     'add .min(1), or use method: "POST"',
   ],
   [
@@ -840,21 +840,21 @@ suite("of paths", [
     "one path for two resources",
     apiOf({ caption: {}, title: { path: "/v1/caption" } }),
     "resources.title.path",
-    'POST /v1/caption is answered by "caption" too',
+    'POST /v1/caption is also the route of "caption"',
     "give one of them another path",
   ],
   [
     "a path that another one hides",
     apiOf({ caption: { path: "/v1/captions/:text" }, title: { path: "/v1/captions/all" } }),
     "resources.title.path",
-    'POST /v1/captions/all is answered by "caption" too',
+    'POST /v1/captions/all is also the route of "caption"',
     "give one of them another path",
   ],
   [
     "the path of jobs",
     apiWith({ path: "/v1/jobs/:text" }),
     "resources.caption.path",
-    '"/v1/jobs/:text" collides with the status of jobs, /v1/jobs/:jobId',
+    '"/v1/jobs/:text" conflicts with the job status route /v1/jobs/:jobId',
     "choose another path",
   ],
   [
@@ -864,19 +864,19 @@ suite("of paths", [
       input: input({ size: z.object({ w: z.int().max(9).describe("W.") }).describe("Size.") }),
     }),
     "resources.caption.input.size",
-    "cannot be carried by a query, which holds strings, numbers, booleans and lists of those",
-    'make it plain, or use method: "POST"',
+    "cannot be sent in a query: a query carries strings, numbers, booleans and lists of those",
+    'use one of those types, or method: "POST"',
   ],
   [
     "a union as the input of GET",
     apiWith({ method: "GET", input: z.union([z.object({ text }), z.object({ other: text })]) }),
     "resources.caption.input",
-    "is not one plain object, as path and query can carry it",
+    "is not a plain object, so path and query cannot carry it",
     "use z.object({ … }), or POST",
   ],
 ]);
 
-suite("of examples", [
+suite("examples", [
   [
     "an input that is not valid",
     apiWith({ examples: [{ input: { text: "" }, output: { caption: "x" } }] }),
@@ -893,8 +893,8 @@ suite("of examples", [
   ],
 ]);
 
-describe("of many things", () => {
-  it("all are reported at once, in the order of names", async () => {
+describe("several mistakes", () => {
+  it("are all reported at once, in the order of the definition", async () => {
     const api = apiOf(
       {
         zebra: { timeout: "1", summary: "" },
@@ -912,13 +912,13 @@ describe("of many things", () => {
     ]);
   });
 
-  it("a field of a shared schema is reported once", async () => {
+  it("include a field of a shared schema only once", async () => {
     const point = z.object({ x: z.int() }).meta({ id: "OnePoint", description: "Where." });
     const api = apiOf({ a: { output: z.object({ p: point }) }, b: { output: z.object({ p: point }) } });
     expect((await mistakesOf(api)).map(({ path }) => path)).toEqual(["resources.a.output.p.x"]);
   });
 
-  it("two schemas with one id are told apart", async () => {
+  it("include two different schemas with the same id", async () => {
     const one = z.object({ x: z.int().describe("X.") }).meta({ id: "Twice", description: "One." });
     const two = z.object({ y: z.int().describe("Y.") }).meta({ id: "Twice", description: "Two." });
     const api = apiOf({ a: { output: z.object({ one }) }, b: { output: z.object({ two }) } });

@@ -95,7 +95,7 @@ describe("the faces of a schema", () => {
     ]);
   });
 
-  it("leave out a default that differs from call to call", async () => {
+  it("leave out a default that differs between calls", async () => {
     const seed = z
       .int()
       .min(0)

@@ -1,19 +1,22 @@
 import { createInterface } from "node:readline/promises";
 import { CommandError, Interrupted } from "./command.ts";
 
-/** @throws CommandError where there is nobody to ask before something is done, such as "pay" */
+/** @throws CommandError when there is no terminal to ask on. `doing` is the action to confirm, such as "pay" */
 export function needSomebody(doing: string): void {
   if (process.stdin.isTTY === true && process.stderr.isTTY === true) return;
-  throw new CommandError(`There is nobody to ask. Add --yes to ${doing} without a question.`, 2);
+  throw new CommandError(
+    `Cannot ask for confirmation without a terminal. Add --yes to ${doing} without a question.`,
+    2,
+  );
 }
 
 /**
- * Asks on the terminal, beside what the command prints. Anything but yes is no, the end of the input too.
+ * Asks on the terminal. Any answer other than yes counts as no, and so does the end of the input.
  * @throws Interrupted on Ctrl-C
  */
 export async function confirmed(question: string): Promise<boolean> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  // A question whose terminal is closed would never be answered. At one, Ctrl-C is a key like others, and no signal.
+  // A closed terminal would never answer. While the prompt is open, Ctrl-C arrives as a key and not as a signal.
   const closed = new Promise<never>((_, reject) => {
     prompt.once("SIGINT", () => {
       reject(new Interrupted(""));

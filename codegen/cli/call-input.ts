@@ -20,28 +20,28 @@ import { sayNote } from "./say.ts";
 export interface InputFlags {
   /** JSON, `@file` that holds it, or `-` for standard input. */
   readonly input?: string;
-  /** `name=value`, each of them over what `input` says. */
+  /** `name=value` pairs, which override `input`. */
   readonly field?: readonly string[];
 }
 
-/** What `call` is told on the command line. */
+/** The options of `call`. */
 export interface CallFlags extends InputFlags {
   readonly from?: string;
   readonly baseUrl?: string;
-  /** US dollars that the call may cost. */
+  /** Maximum price of the call in US dollars. */
   readonly max?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
-  /** File that the output is written to. */
+  /** File to write the output to. */
   readonly output?: string;
   readonly idempotencyKey?: string;
-  /** Id of a job that was started before. */
+  /** Id of a job to resume. */
   readonly resume?: string;
-  /** Buy once more what was paid for and has not ended. */
+  /** Buy again although a paid call for this input is still open. */
   readonly again?: boolean;
-  /** URL of a node of the network that is paid on. */
+  /** RPC URL of the network that the payment uses. */
   readonly rpc?: string;
-  /** Folder that keeps calls which were paid for and have not ended. */
+  /** Folder that stores paid calls which are still open. */
   readonly calls?: string;
 }
 
@@ -74,7 +74,7 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
       input[name] = read;
       continue;
     }
-    // Said several times, a list's field is a list of what was said.
+    // Repeating a list field adds entries to the list.
     const list = [...(lists.get(name) ?? []), read];
     lists.set(name, list);
     input[name] = list;
@@ -86,7 +86,7 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
   return input;
 }
 
-/** Names fields that an input does not have, with those that may be meant: a seller would drop them, and be paid. */
+/** Names unknown fields, with suggestions. A seller would ignore them and still charge. */
 export function unknownFields(
   { schemas, isForeign }: ApiModel,
   resource: ResourceModel,
@@ -100,7 +100,7 @@ export function unknownFields(
   return text === "" ? undefined : `${resource.name} has no field ${text}.`;
 }
 
-/** Names fields of which a document of another make says nothing, though its object is open: they may be misspelt. */
+/** Names fields that a third-party document does not declare although it allows more fields: they may be misspelt. */
 function unconfirmedFields(
   { schemas, isForeign }: ApiModel,
   resource: ResourceModel,
@@ -112,7 +112,7 @@ function unconfirmedFields(
   const text = strangersText(names, given, " and ");
   return text === ""
     ? undefined
-    : `The document of ${resource.name} does not name ${text}. What was given is sent.`;
+    : `The document of ${resource.name} does not declare ${text}. The input is sent unchanged.`;
 }
 
 function strangersText(names: readonly string[], given: readonly string[], between: string): string {
@@ -120,7 +120,7 @@ function strangersText(names: readonly string[], given: readonly string[], betwe
   return unknown.map((name) => `"${name}"${didYouMean(name, names)}`).join(between);
 }
 
-/** The fields of a resource's input, one a line, with what they are, their limits, and their defaults. */
+/** The fields of a resource's input, one per line, with type, limits and default. */
 export function fieldsText({ schemas }: ApiModel, resource: ResourceModel): string {
   const fields = fieldsOf(schemas, inputOf(resource));
   if (fields === undefined) return `${resource.name} takes ${typeText(schemas, inputOf(resource))}.`;
@@ -158,18 +158,18 @@ function parsed(json: string, wrong: (problem: string) => CommandError): Input {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw wrong(`The input is no JSON: ${error instanceof Error ? error.message : error}.`);
+    throw wrong(`The input is not valid JSON: ${error instanceof Error ? error.message : error}.`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Input;
-  throw wrong(`The input is no object. Write one: --input '{"prompt": "a lighthouse"}'`);
+  throw wrong(`The input is not an object. Write one: --input '{"prompt": "a lighthouse"}'`);
 }
 
-/** A flag's text as what the field asks for; what cannot be read so is left for the seller to refuse. */
+/** Converts a flag's text to the type of the field. Text that does not convert is sent unchanged, so the seller rejects it. */
 function fieldValue(schemas: Schemas, schema: JsonSchema, given: string): unknown {
   const kind = kindText(schemas, schema);
   if (kind === "string") return given;
   if (kind === "array") {
-    // Of a list one may write the whole, or an entry.
+    // The text is the whole list as JSON, or one entry.
     const whole = jsonOf(given);
     if (Array.isArray(whole)) return whole;
     return typeof schema.items === "object" ? fieldValue(schemas, schema.items, given) : (whole ?? given);

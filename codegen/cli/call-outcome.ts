@@ -13,29 +13,29 @@ import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
 import { WALLET_FIX } from "./wallet.ts";
 
-/** Thrown by the payer when nobody has said yes. */
+/** Thrown by the payer when the user does not confirm the payment. */
 export class Declined extends Error {}
 
-/** What a call came to: what `--json` prints. */
+/** The outcome of a call, as `--json` prints it. */
 export interface Outcome {
   readonly resource: string;
   readonly output: unknown;
-  /** What was paid, in US dollars as a decimal. Null when something was signed, and the seller has sent no receipt. */
+  /** The amount paid, in US dollars as a decimal. Null when a payment was signed but the seller sent no receipt. */
   readonly usd: string | null;
-  /** What was signed for, in this run or before. Null when nothing was. */
+  /** The amount of the payment signed in this run or an earlier one. Null when none was signed. */
   readonly signedUsd: string | null;
-  /** Null for a free resource, and when the seller sends none. */
+  /** Null for a free resource, or when the seller sends no receipt. */
   readonly receipt: Receipt | null;
   readonly jobId: string | null;
   readonly idempotencyKey: string | null;
 }
 
-/** What is known of a call that has no output. */
+/** What is known about a call that has no output. */
 interface Told {
   readonly name: string;
   readonly flags: CallFlags;
   readonly jobId: string | undefined;
-  /** The idempotency key of a payment that was signed. */
+  /** The idempotency key of the signed payment. */
   readonly key: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function drawProgress({ progress, message, status }: JobUpdate): void {
   sayProgress(`${bar} ${String(progress).padStart(3)} %  ${message ?? status}`);
 }
 
-/** Whether the output can be written to a file, which is left as it was. @throws CommandError */
+/** Checks that the output file can be written, without changing it. @throws CommandError */
 export async function checkOutput(file: string): Promise<void> {
   try {
     const found = await stat(file).catch(absent);
@@ -56,7 +56,7 @@ export async function checkOutput(file: string): Promise<void> {
     } else if (found.isFile() || found.isDirectory()) {
       await (await open(file, constants.O_WRONLY)).close();
     } else {
-      // Who reads a pipe would take the end of this for the end of the output.
+      // Opening and closing a pipe would signal the end of the output to its reader.
       await access(file, constants.W_OK);
     }
   } catch (error) {
@@ -64,7 +64,7 @@ export async function checkOutput(file: string): Promise<void> {
   }
 }
 
-/** Where a file that is not there would be created: at the end of the links that lead to it. */
+/** Where a missing file would be created: at the target of its symbolic links. */
 async function placeOf(file: string): Promise<string> {
   let place = file;
   for (let hops = 0; hops < MAX_LINKS; hops += 1) {
@@ -76,14 +76,14 @@ async function placeOf(file: string): Promise<string> {
   return place;
 }
 
-/** What systems follow. */
+/** The number of symbolic links that operating systems follow. */
 const MAX_LINKS = 40;
 
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** The output goes to standard output or into a file, what people want to know beside it to standard error. */
+/** Prints the output to standard output or a file, and the messages about it to standard error. */
 export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed: boolean): Promise<void> {
   const { output, receipt, signedUsd, idempotencyKey } = outcome;
   const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
@@ -96,20 +96,20 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed
           (error: unknown) => diskText(error, file),
         );
   if (flags.json) console.log(JSON.stringify(outcome));
-  // What was paid for is not lost for want of a folder.
+  // A paid output is not lost when its file cannot be written.
   else if (file === undefined || problem !== undefined) process.stdout.write(text);
   const paid =
     receipt === null
       ? signedUsd === null
         ? "Nothing was paid."
-        : `The seller has sent no receipt, and may have charged nothing. What was signed ($${signedUsd}) can be taken until it expires.`
-      : `${isResumed ? "Was paid before:" : "Paid"} ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
+        : `The seller sent no receipt, and may not have charged. It can settle the signed payment ($${signedUsd}) until the payment expires.`
+      : `${isResumed ? "Already paid:" : "Paid"} ${receipt.amount} ${receipt.currency} on ${receipt.network} to ${receipt.payTo}, transaction ${receipt.transaction}.`;
   sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
-  if (problem !== undefined) throw new CommandError(`The output is printed, and not written. ${problem}`);
+  if (problem !== undefined) throw new CommandError(`The output was printed instead of written. ${problem}`);
   if (file !== undefined) sayGood(`The output is in ${file}.`);
 }
 
-/** Somebody pressed Ctrl-C. `paid` says what was paid by then. Returns the exit code. */
+/** Reports that the user pressed Ctrl-C. `paid` says what was paid by then. Returns the exit code. */
 export function sayStopped({
   name,
   flags,
@@ -120,11 +120,11 @@ export function sayStopped({
 }: Told & { readonly paid: string; readonly signal: AbortSignal }): ExitCode {
   const how =
     jobId !== undefined
-      ? ` The job goes on. Come back to it, which is not paid again:\n  ${commandOf(name, flags, ["--resume", jobId])}`
+      ? ` The job continues. Resume it without paying again:\n  ${commandOf(name, flags, ["--resume", jobId])}`
       : key !== undefined
-        ? ` Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, ["--idempotency-key", key])}`
+        ? ` Fetch the result without paying again:\n  ${commandOf(name, flags, ["--idempotency-key", key])}`
         : "";
-  // Of a job that another process has paid for, nothing is known here.
+  // This process knows nothing about the payment of a job that another process started.
   const isElsewhere = flags.resume !== undefined && key === undefined;
   sayError(`Stopped.${isElsewhere ? "" : ` ${paid}`}${how}`);
   if (flags.json) {
@@ -135,7 +135,7 @@ export function sayStopped({
   return stopCode(signal);
 }
 
-/** Says what went wrong, what has become of the money, and what can be done. Returns the exit code. */
+/** Reports what went wrong, the state of the payment, and how to continue. Returns the exit code. */
 export function sayFailure(
   error: ResourceError,
   {
@@ -152,7 +152,7 @@ export function sayFailure(
     readonly resource: ResourceModel;
     /** Why the account could not pay. */
     readonly short: string | undefined;
-    /** The command that forgets the call, which is kept from an earlier run. */
+    /** The command that forgets the call, when an earlier run saved it. */
     readonly forget: string | undefined;
   },
 ): 1 | 2 {
@@ -174,7 +174,7 @@ export function sayFailure(
     );
     return 2;
   }
-  // A seller may have said each of them in its sentence already.
+  // The message of the seller may already contain some of the issues.
   const lines = (issues ?? [])
     .filter(({ path, message }) => !(error.message.includes(path) && error.message.includes(message)))
     .map(({ path, message }) => `  ${path === "" ? "input" : path}: ${message}`);
@@ -182,7 +182,7 @@ export function sayFailure(
   const id = error.jobId ?? jobId;
   const isUnknown = code === "http" && status === 404 && id !== undefined;
   const said = isUnknown
-    ? `${resource.name}: The seller knows no job ${id}, or no longer does.`
+    ? `${resource.name}: The seller does not know the job ${id}, or no longer keeps it.`
     : error.message;
   const word = failure === undefined ? "" : ` (${failure})`;
   sayError(
@@ -190,7 +190,7 @@ export function sayFailure(
       short ?? `${said}${word}`,
       ...lines,
       `${moneyText(error)}${resumeText(error)}`,
-      ...(forget === undefined ? [] : [`If its seller will never answer, give it up: ${forget}`]),
+      ...(forget === undefined ? [] : [`If the seller will never answer, forget the call: ${forget}`]),
       ...request,
     ].join("\n"),
   );
@@ -201,30 +201,30 @@ export function sayFailure(
   function resumeText({ charged, paymentState }: ResourceError): string {
     const isOpen =
       charged === "unknown" || (charged === "yes" && paymentState === "settled" && code !== "failed");
-    // What its seller does not keep, nobody gets by asking again.
+    // The seller no longer has the result, so resuming cannot deliver it.
     const isGone = isUnknown || (code === "http" && status === 410);
     if (!isOpen || isGone) return "";
     const how = id === undefined ? ["--idempotency-key", error.idempotencyKey] : ["--resume", id];
-    return ` Ask for the answer, which is not paid again:\n  ${commandOf(name, flags, how)}`;
+    return ` Fetch the result without paying again:\n  ${commandOf(name, flags, how)}`;
   }
 }
 
 function moneyText({ charged, paymentState, reason }: ResourceError): string {
-  if (paymentState === "refund_owed") return "It was charged, and the seller owes it back.";
-  if (reason === "over_ceiling") return "Nothing was charged. A higher --max allows it.";
+  if (paymentState === "refund_owed") return "The payment was charged. The seller owes a refund.";
+  if (reason === "over_ceiling") return "Nothing was charged. Raise --max to allow this price.";
   switch (charged) {
     case "no":
       return "Nothing was charged.";
     case "yes":
-      return "It was charged.";
+      return "The payment was charged.";
     case "refunded":
-      return "It was charged, and paid back.";
+      return "The payment was charged and refunded.";
     default:
-      return "Whether it was charged is not known yet.";
+      return "It is not known yet whether the payment was charged.";
   }
 }
 
-/** The same command with another flag, as one would type it. */
+/** The same command with more flags, ready to paste into a shell. */
 function commandOf(name: string, flags: CallFlags, more: readonly string[]): string {
   const isResumed = more[0] === "--resume";
   const given: readonly (readonly [string, string | undefined])[] = [
@@ -238,7 +238,7 @@ function commandOf(name: string, flags: CallFlags, more: readonly string[]): str
   return commandLine(["call", name, ...words, ...more]);
 }
 
-/** A command of ours as one would type it. */
+/** A resource402 command, ready to paste into a shell. */
 export function commandLine(words: readonly string[]): string {
   const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shell(word)));
   return ["resource402", ...quoted].join(" ");

@@ -34,7 +34,7 @@ import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { walletFromEnvironment } from "./wallet.ts";
 
-/** Calls a resource, pays for it, waits for it, and prints what came of it. Returns the exit code. */
+/** Calls a resource, pays, waits for the result, and prints the outcome. Returns the exit code. */
 export async function callResource(name: string, flags: CallFlags, context: Context): Promise<number> {
   const maxPrice = flags.max === undefined ? undefined : usdOf("--max", flags.max);
   if (flags.output !== undefined) await checkOutput(flags.output);
@@ -46,7 +46,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   const definition = callDefinition(resource);
   const isResumed = flags.resume !== undefined;
   if (isResumed && resource.job === undefined) {
-    throw new CommandError(`${resource.name} is not answered by a job: there is nothing to resume.`, 2);
+    throw new CommandError(`${resource.name} is synchronous: it has no jobs to resume.`, 2);
   }
   const input = isResumed ? {} : await readInput(flags, model, resource);
   const { calls, list } = await keptCalls(flags.calls);
@@ -58,18 +58,18 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
       ? undefined
       : openCall(kept, baseUrl, definition, input);
 
-  /** What was signed in an earlier run. */
+  /** The call that an earlier run signed a payment for. */
   const before = open ?? kept.find((call) => call.idempotencyKey === flags.idempotencyKey);
 
   if (open === undefined && !isResumed && resource.price.kind !== "free") {
     sayNote(priceText(resource, definition, input, maxPrice));
-    // Without a wallet nothing can be paid, and the seller's own word on the price is what remains to be had.
+    // Without a wallet the call cannot pay. It still shows the price that the seller asks for.
     if (account !== undefined && !flags.yes) needSomebody("pay");
   }
   if (open !== undefined && !isResumed) {
     sayNote(
-      `Paid for at ${savedAt(open)} UTC, and not ended: it is resumed, and not paid again. ` +
-        `(--again buys another; ${forgetText(open, flags)} gives this one up.)`,
+      `This call was paid for at ${savedAt(open)} UTC and is still open. It is resumed without paying again. ` +
+        `(--again buys another; ${forgetText(open, flags)} forgets this one.)`,
     );
   }
 
@@ -143,7 +143,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   }
 }
 
-/** The resource of that name, or at that path. @throws CommandError that names the nearest */
+/** The resource with that name or path. @throws CommandError, with a suggestion */
 function resourceOf({ title, resources }: ApiModel, name: string): ResourceModel {
   const found = resources.find((one) => one.name === name) ?? resources.find((one) => one.path === name);
   if (found !== undefined) return found;
@@ -158,10 +158,10 @@ function resourceOf({ title, resources }: ApiModel, name: string): ResourceModel
 function rpcOf({ rpc }: CallFlags): { readonly rpcUrl?: string } {
   if (rpc === undefined) return {};
   if (URL.canParse(rpc) && /^https?:\/\/./i.test(rpc)) return { rpcUrl: rpc };
-  throw new CommandError(`--rpc "${rpc}" is no node. Write its URL: --rpc https://node.example.com`, 2);
+  throw new CommandError(`--rpc "${rpc}" is not a valid RPC URL. Example: --rpc https://node.example.com`, 2);
 }
 
-/** What is known of the money of a call that was stopped. */
+/** What is known about the payment of a call that was stopped. */
 function paidText(
   receipt: Receipt | undefined,
   signed: { readonly usd: string; readonly currency: string } | undefined,
@@ -170,7 +170,7 @@ function paidText(
   if (receipt !== undefined) return `${receipt.amount} ${receipt.currency} was paid.`;
   const known = signed ?? open?.payment;
   if (known === undefined) return "Nothing was paid.";
-  return `A payment of ${known.usd} ${known.currency} was signed; whether it was taken is not known.`;
+  return `A payment of ${known.usd} ${known.currency} was signed. It is not known whether it was charged.`;
 }
 
 function forgetText(call: SavedCall, { calls }: CallFlags): string {
@@ -178,7 +178,7 @@ function forgetText(call: SavedCall, { calls }: CallFlags): string {
   return `\`${commandLine(["calls", "forget", idOf(call), ...place])}\``;
 }
 
-/** The call of the same request, paid for and not ended. */
+/** The open paid call with the same request. */
 function openCall(
   kept: readonly SavedCall[],
   baseUrl: string,
@@ -189,12 +189,12 @@ function openCall(
     const { url, body } = requestOf(baseUrl, definition, input, "");
     return kept.find(({ request }) => request?.url === url && request.body === body);
   } catch {
-    // No request can be made of this input, so none was. The call itself says why.
+    // This input makes no request, so no call has it. The call itself reports the problem.
     return undefined;
   }
 }
 
-/** What a call will cost, computed here. */
+/** The price of a call, computed locally. */
 function priceText(
   resource: ResourceModel,
   definition: CallModel,
@@ -206,7 +206,7 @@ function priceText(
   try {
     usd = quote(definition, input);
   } catch {
-    // An input without a price is refused by the seller, who says why.
+    // The seller rejects an input without a price, and explains why.
     return `${name}: ${priceSentence}`;
   }
   const most =
@@ -217,18 +217,18 @@ function priceText(
   return `${name} costs $${usd} (${per}).`;
 }
 
-/** Shows what the seller asks for, and has nothing signed until somebody has said yes. */
+/** Shows the payment that the seller requests, and signs only after the user confirms it. */
 function confirming(payer: Payer, isAgreed: boolean): Payer {
   return {
     ...payer,
-    // Called with offers that keep to the published price and to --max, in tokens that are known.
+    // The client passes only offers in known tokens, within the published price and --max.
     async createPaymentPayload(required: PaymentRequired) {
       const offer = required.accepts.find(({ network }) => network.startsWith("eip155:"));
       const asset = offer && findAsset(offer.network, offer.asset);
-      if (!offer || !asset) throw new Error("no offer is on a network that this wallet can pay on");
+      if (!offer || !asset) throw new Error("none of the offers uses a network that this wallet supports");
       const sum = `${formatAtomic(BigInt(offer.amount), asset.decimals)} ${asset.symbol}`;
       const what = `${sum} on ${offer.network} to ${offer.payTo}`;
-      if (isAgreed) sayNote(`Signs a payment of ${what}.`);
+      if (isAgreed) sayNote(`Signing a payment of ${what}.`);
       else if (!(await confirmed(`Pay ${what}?`))) throw new Declined();
       return payer.createPaymentPayload({ ...required, accepts: [offer] });
     },

@@ -17,7 +17,7 @@ export interface ForgetFlags {
   readonly yes?: boolean;
 }
 
-/** Lists calls that were paid for and have not ended, oldest first. Returns the exit code. */
+/** Lists paid calls that are still open, oldest first. Returns the exit code. */
 export async function listCalls(flags: ListCallsFlags): Promise<number> {
   const list = inOrder((await keptCalls(flags.calls)).list);
   if (flags.json) console.log(JSON.stringify(list.map(published), undefined, 2));
@@ -27,8 +27,8 @@ export async function listCalls(flags: ListCallsFlags): Promise<number> {
 }
 
 /**
- * Forgets calls that nobody will answer any more: those named, or all. What is given up is said before. Returns the exit
- * code: 0 when they are forgotten.
+ * Forgets calls that the seller will no longer answer: those named, or all. Explains the consequences first. Returns the
+ * exit code: 0 when they are forgotten.
  */
 export async function forgetCalls(ids: readonly string[], flags: ForgetFlags): Promise<number> {
   if ((ids.length === 0) !== (flags.all === true)) {
@@ -54,16 +54,17 @@ export async function forgetCalls(ids: readonly string[], flags: ForgetFlags): P
   return 0;
 }
 
-/** The call of that key, or of that job. @throws CommandError when there is none, or more than one */
+/** The call with that key or job id. @throws CommandError when there is none, or more than one */
 function named(id: string, list: readonly SavedCall[]): SavedCall {
   const [found, other] = list.filter((call) => idOf(call) === id || call.idempotencyKey === id);
-  if (found === undefined) throw new CommandError(`No call is open under ${id}. See: resource402 calls list`);
+  if (found === undefined)
+    throw new CommandError(`No open call has the key or job id ${id}. See: resource402 calls list`);
   if (other === undefined) return found;
   const which = [found, other].map((call) => `${call.resource} at ${call.baseUrl}`).join(", and of ");
-  throw new CommandError(`${id} is the key of ${which}. Name them by their jobs, or take --all.`);
+  throw new CommandError(`${id} is the key of ${which}. Name them by their job ids, or use --all.`);
 }
 
-/** What it means to forget the calls. */
+/** The consequences of forgetting the calls. */
 function given(chosen: readonly SavedCall[]): string[] {
   const totals = new Map<string, bigint>();
   for (const { payment } of chosen) {
@@ -72,14 +73,12 @@ function given(chosen: readonly SavedCall[]): string[] {
   const sum = Array.from(totals, ([currency, total]) => `${formatUsd(total)} ${currency}`).join(" and ");
   const last = Math.max(...chosen.map(({ payment }) => payment.validBefore));
   const jobs = chosen.some(({ job }) => job !== undefined)
-    ? " The result of a job can still be had by its id: `resource402 call <resource> --from <seller> --resume <job>`."
+    ? " The result of a job can still be fetched with its id: `resource402 call <resource> --from <seller> --resume <job>`."
     : "";
   const isOpen = last * 1_000 > Date.now();
   return [
-    `What was signed for ${chosen.length === 1 ? "it" : "them"} (${sum}) is not taken back, and the same command will pay again.${jobs}`,
-    ...(isOpen
-      ? [`Until ${minute(last * 1_000)} UTC a seller may still take such a payment, if it has not yet.`]
-      : []),
+    `Forgetting does not revoke the signed payment${chosen.length === 1 ? "" : "s"} (${sum}). The same command will pay again.${jobs}`,
+    ...(isOpen ? [`Until ${minute(last * 1_000)} UTC the seller can still settle such a payment.`] : []),
   ];
 }
 
@@ -95,7 +94,7 @@ function listed(list: readonly SavedCall[]): string {
   return tableOf(["Call", "Since (UTC)", "Resource", "Amount", "Network", "Seller"], rows);
 }
 
-/** What may be seen of a call: not its signed payment. */
+/** The public fields of a call, without its signed payment. */
 function published(call: SavedCall): object {
   const { baseUrl, resource, idempotencyKey, payment, job, createdAt } = call;
   return {

@@ -2,11 +2,11 @@ import { relative } from "node:path";
 import { styleText } from "node:util";
 import type { ApiModel } from "../model.ts";
 
-/** What somebody who has started `dev` needs to know. */
+/** What `dev` prints after it has started. */
 export interface Greeting {
   readonly model: ApiModel;
   readonly port: number;
-  /** Absent where there is no chain. */
+  /** Absent when there is no chain. */
   readonly rpc: string | undefined;
   readonly wallet: { readonly address: string; readonly key: string; readonly balance: string };
   /** Path of the SQLite file. */
@@ -24,12 +24,12 @@ export function greet({ model, port, rpc, wallet, store }: Greeting): void {
   if (rpc !== undefined) row("rpc", rpc);
   row("wallet", `${wallet.address} holds ${wallet.balance} USDC`);
   row("key", wallet.key);
-  row("store", `${relative(process.cwd(), store)}, new with every start, as the chain is`);
+  row("store", `${relative(process.cwd(), store)}, empty at every start, like the chain`);
   console.log();
   const width = Math.max(...model.resources.map(({ path }) => path.length));
   for (const { method, path, priceSentence } of model.resources) {
     const text = priceSentence.replace(/^Costs |\.$/g, "");
     console.log(`  ${method.padEnd(8)}${path.padEnd(width)}  ${paint("dim", text)}`);
   }
-  console.log("\nThe wallet holds play money. Changes are taken up; Ctrl-C ends.\n");
+  console.log("\nThe wallet holds test money. dev reloads on every change. Press Ctrl-C to stop.\n");
 }

@@ -22,15 +22,15 @@ export interface DevOptions {
   readonly out?: string;
   /** Absolute path of a file that exports `openServer(options)`. @default all of `handlers/` */
   readonly server?: string;
-  /** Of 127.0.0.1; 0 takes a free one. */
+  /** Port on 127.0.0.1; 0 picks a free one. */
   readonly port: number;
-  /** The file of the command line. */
+  /** The entry file of the command line. */
   readonly entry: URL;
 }
 
 /**
- * The second and the third of anvil's accounts: their keys are published and guard nothing anywhere else. The same with
- * every start, so that a buyer's own program goes on working.
+ * The second and the third account of anvil. Their keys are public and hold nothing on other chains. They are the same at
+ * every start, so that a buyer's program keeps working.
  */
 const WALLET_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const SELLER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
@@ -38,11 +38,11 @@ const WALLET = privateKeyToAccount(WALLET_KEY);
 const WALLET_USDC = "100";
 
 /**
- * Serves an API on a chain of its own, again after every change, until `signal` aborts. Returns the exit code.
+ * Serves an API on a local chain and reloads after every change, until `signal` aborts. Returns the exit code.
  * @throws CommandError when the port is in use, or another `dev` serves this API
  */
 export async function dev(options: DevOptions, signal: AbortSignal): Promise<number> {
-  /** What is served, and what it is paid with, once they are there. */
+  /** The API and its wallet, once both have started. */
   let model: ApiModel | undefined;
   let world: World | undefined;
   const front: Front = await frontAt(options.port, {
@@ -64,7 +64,7 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
     place = await claimed(dirname(options.file));
     const { file, out, entry } = options;
     const compile = whenChanged(() => generate({ file, entry, ...(out === undefined ? {} : { out }) }));
-    // The definition is compiled while the chain starts; the first round finds it done.
+    // Compiles the definition while the chain starts, so the first round does not wait.
     [world] = await Promise.all([openWorld(), compile()]);
     const serve = await orderIn(world, place, options);
     if (signal.aborted) return 0;
@@ -105,7 +105,7 @@ async function frontAt(port: number, demo: DemoOptions): Promise<Front> {
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     throw new CommandError(
-      `Port ${port} is in use by another process. End that one, or take another: resource402 dev --port ${port + 1}`,
+      `Port ${port} is in use by another process. Stop that process, or choose another port: resource402 dev --port ${port + 1}`,
     );
   });
 }
@@ -113,21 +113,21 @@ async function frontAt(port: number, demo: DemoOptions): Promise<Front> {
 async function claimed(beside: string): Promise<DevFolder> {
   const place = await claimFolder(beside);
   if (typeof place !== "number") return place;
-  throw new CommandError(`Process ${place} serves this API already, by resource402 dev. End that one first.`);
+  throw new CommandError(`Process ${place} already serves this API with resource402 dev. Stop it first.`);
 }
 
 async function openWorld(): Promise<World> {
   try {
     findAnvil(undefined);
   } catch {
-    sayWarning("anvil is not installed: payments are kept in memory, and there is no chain to look at.");
+    sayWarning("anvil is not installed: payments are kept in memory, without a chain.");
     sayWarning("For a chain: npm install --save-dev @foundry-rs/anvil");
     return startWorld({ chain: false });
   }
   return startWorld();
 }
 
-/** How what was compiled becomes what is served: true when it has. */
+/** Serves what was compiled. Returns true when it is served. */
 async function orderIn(
   world: World,
   { store }: DevFolder,
@@ -160,7 +160,7 @@ function folderOf({ file, out }: DevOptions): string {
   return out ?? dirname(file);
 }
 
-/** What to watch. What this command writes itself is no change. */
+/** The files to watch, without those that this command writes itself. */
 function filesOf(options: DevOptions, { files, model }: Outcome, seller: KeptSeller): readonly string[] {
   const folder = folderOf(options);
   const handlers = (model?.resources ?? []).map(({ name }) => join(folder, "handlers", `${name}.ts`));
@@ -170,7 +170,7 @@ function filesOf(options: DevOptions, { files, model }: Outcome, seller: KeptSel
   );
 }
 
-/** At least two decimals, and no other zeros at the end. */
+/** At least two decimals, without further trailing zeros. */
 function usdc(atomic: bigint): string {
   return (Number(atomic) / 1e6).toFixed(6).replace(/0{1,4}$/, "");
 }

@@ -53,7 +53,7 @@ async function readBefore(
 ): Promise<ApiModel> {
   if (/^https?:\/\//i.test(before)) {
     const { model, baseUrl } = await readSource(before, context);
-    // A server names itself first in what it serves, wherever it happens to run.
+    // A live server adds its own URL to its document, wherever it runs.
     return { ...model, servers: model.servers.filter(({ url }) => url !== baseUrl || isNamed(now, url)) };
   }
   if (existsSync(before)) return (await readSource(before, context)).model;
@@ -65,14 +65,14 @@ async function readBefore(
   ).trim();
   if (commit === "") {
     throw new CommandError(
-      `There is no ${before}: it is no file, and no revision of a git repository here. Name one: resource402 diff HEAD`,
+      `"${before}" is neither a file nor a revision of this git repository. Example: resource402 diff HEAD`,
       2,
     );
   }
   const text = await git(folder, "show", `${commit}:./${path.split(sep).join("/")}`);
   if (text === "") {
     throw new CommandError(
-      `${before} has no ${path} in ${relative(".", folder) || "this folder"}. Commit what generate writes, or say where it is: --document <file>`,
+      `${before} has no ${path} in ${relative(".", folder) || "this folder"}. Commit the generated files, or name the document: --document <file>`,
       2,
     );
   }
@@ -83,7 +83,7 @@ function isNamed({ model }: Source, url: string): boolean {
   return model.servers.some((server) => server.url === url);
 }
 
-/** What git prints; nothing when it fails. */
+/** The output of git; empty when git fails. */
 function git(folder: string, ...words: readonly string[]): Promise<string> {
   return new Promise((done) => {
     const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024 };
@@ -99,7 +99,7 @@ const COLOURS: Readonly<Record<ChangeKind, "red" | "yellow" | "green" | "dim">> 
   note: "dim",
 };
 
-/** Groups under their titles; resource and place in columns of their own, long texts go on below themselves. */
+/** Prints each group under its title, with columns for resource and path. Long texts wrap in their column. */
 function sayChanges(changes: readonly Change[]): void {
   const width = (of: (change: Change) => string): number =>
     Math.min(32, Math.max(...changes.map((change) => of(change).length)));
@@ -114,13 +114,13 @@ function sayChanges(changes: readonly Change[]): void {
   }
 }
 
-/** Text in lines that fit the terminal beside what stands before it; as it is where there is none, or no room. */
+/** Wraps text to the terminal, `before` columns from the left. Unchanged without a terminal, or when it is too narrow. */
 function folded(text: string, before: number): string {
   const width = process.stdout.columns ?? 0;
   return width - before < 24 ? text : wrapped(text, width, before);
 }
 
-/** A document of somebody else may hold what a terminal would obey. */
+/** Removes control characters, which a foreign document could use to control the terminal. */
 function shown(text: string): string {
   return text.replace(/\p{Cc}+/gu, " ");
 }

@@ -11,15 +11,15 @@ import { counted, sayDone } from "./say.ts";
 import { type Stale, staleFiles, writeFiles } from "./write.ts";
 
 export interface DocsOptions {
-  /** Absolute path of the folder that is written to. */
+  /** Absolute path of the output folder. */
   readonly out: string;
-  /** Overwrite files of somebody else. */
+  /** Overwrite files that this command did not write. */
   readonly force: boolean;
 }
 
 const PAGE = "index.html";
 
-/** Writes the documentation of an API into a folder. @throws CommandError when files of somebody else are in the way */
+/** Writes the documentation of an API into a folder. @throws CommandError when it would overwrite foreign files */
 export async function writeDocs(
   source: { readonly model: ApiModel; readonly baseUrl?: string },
   { out, force }: DocsOptions,
@@ -46,15 +46,15 @@ function siteOf(model: ApiModel): readonly GeneratedFile[] {
   ];
 }
 
-/** A document that was fetched may say "here" of its server; elsewhere that has to be an address. */
+/** A fetched document can have a relative server URL. The static page needs an absolute one. */
 function located({ model, baseUrl }: { readonly model: ApiModel; readonly baseUrl?: string }): ApiModel {
   const isKnown = model.servers.some(({ url }) => /^https?:/.test(url));
   return baseUrl === undefined || isKnown ? model : { ...model, servers: [{ url: baseUrl }] };
 }
 
 /**
- * A folder with our page in it is ours. In any other, what is in the way belongs to somebody: to `generate`, when the
- * folder is that of the definition.
+ * The command owns a folder that contains its page. In any other folder it does not overwrite files: in the folder of the
+ * definition, for example, they belong to `generate`.
  */
 async function checkOwn(out: string, stale: readonly Stale[]): Promise<void> {
   const page = await readFile(join(out, PAGE), "utf8").catch(() => "");
@@ -64,6 +64,6 @@ async function checkOwn(out: string, stale: readonly Stale[]): Promise<void> {
   const paths = theirs.map((path) => relative(process.cwd(), join(out, path)));
   throw new CommandError(
     `${paths.join(", ")} was not written by \`resource402 docs\`. ` +
-      "Name another folder with --out, or overwrite it with --force.",
+      "Choose another folder with --out, or overwrite with --force.",
   );
 }

@@ -18,18 +18,18 @@ export interface DoctorFlags {
   /** JSON. */
   readonly input?: string;
   readonly pay?: boolean;
-  /** US dollars that all payments together may cost. */
+  /** Maximum total of all payments in US dollars. */
   readonly max?: string;
   readonly timeout: string;
   readonly maxRequests: string;
   readonly json?: boolean;
-  /** File that a JUnit report is written to. */
+  /** Path of the JUnit report. */
   readonly junit?: string;
 }
 
 const DEFAULT_MAX = "0.05";
 
-/** Examines what is at an address, and prints what was found. Returns the exit code. */
+/** Examines the URL and prints the findings. Returns the exit code. */
 export async function printExamination(
   address: string,
   flags: DoctorFlags,
@@ -39,11 +39,11 @@ export async function printExamination(
   const input = inputOf(flags.input);
   const timeoutMs = parseDuration(flags.timeout);
   if (timeoutMs === undefined || timeoutMs === 0) {
-    throw new CommandError(`--timeout "${flags.timeout}" is no length of time. Write one such as 10s.`, 2);
+    throw new CommandError(`--timeout "${flags.timeout}" is not a valid duration. Example: --timeout 10s`, 2);
   }
   const maxRequests = Number(flags.maxRequests);
   if (!Number.isSafeInteger(maxRequests) || maxRequests < 1) {
-    throw new CommandError(`--max-requests "${flags.maxRequests}" is no whole number from 1.`, 2);
+    throw new CommandError(`--max-requests "${flags.maxRequests}" is not a whole number of at least 1.`, 2);
   }
   const wallet = await walletOf(flags);
   const signed: string[] = [];
@@ -54,7 +54,7 @@ export async function printExamination(
       onSign: (resource, usd) => signed.push(`$${usd} for ${resource}`),
       onCheck: ({ check, resource }, done, all) => {
         const percent = String(Math.floor((100 * done) / all)).padStart(3);
-        // A line that breaks could not be taken back.
+        // A wrapped line could not be overwritten.
         sayProgress(
           `${percent} %  ${resource}  ${check}`.slice(0, (process.stderr.columns ?? NARROWEST) - 1),
         );
@@ -63,8 +63,8 @@ export async function printExamination(
   } catch (error) {
     sayProgress("");
     if (signal.aborted) {
-      const paid = signed.length > 0 ? ` Signed and sent before: ${signed.join(", ")}.` : "";
-      sayNote(`Interrupted. Nothing more is sent.${paid}`);
+      const paid = signed.length > 0 ? ` Payments sent so far: ${signed.join(", ")}.` : "";
+      sayNote(`Interrupted. No more requests are sent.${paid}`);
       return stopCode(signal);
     }
     if (!(error instanceof NothingThere)) throw error;
@@ -75,7 +75,9 @@ export async function printExamination(
   if (flags.junit !== undefined) {
     const { junit } = flags;
     await writeFile(junit, junitOf(report)).catch((cause: unknown) => {
-      throw new CommandError(`The JUnit report is not written. ${diskText(cause, junit)}`, 1, { cause });
+      throw new CommandError(`The JUnit report could not be written. ${diskText(cause, junit)}`, 1, {
+        cause,
+      });
     });
   }
   if (flags.json) console.log(JSON.stringify(report, undefined, 2));
@@ -87,8 +89,8 @@ export async function printExamination(
     const say = isAll ? sayError : sayNote;
     say(
       isAll
-        ? "--pay bought nothing, so what is paid for was not examined:"
-        : "What is paid for was not examined:",
+        ? "--pay bought nothing, so paid responses were not examined:"
+        : "Paid responses were not examined:",
     );
     for (const { resource, reason } of unbought) say(`  ${resource}: ${reason}`);
     if (isAll && code === 0) return 2;
@@ -99,7 +101,7 @@ export async function printExamination(
 function urlOf(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url && /^https?:$/.test(url.protocol)) return url;
-  throw new CommandError(`"${address}" is no address. Write one such as https://api.example.com`, 2);
+  throw new CommandError(`"${address}" is not a valid URL. Example: https://api.example.com`, 2);
 }
 
 function inputOf(text: string | undefined): unknown {
@@ -107,7 +109,7 @@ function inputOf(text: string | undefined): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new CommandError(`--input is no JSON. Write it as '{"prompt":"a lighthouse"}'`, 2);
+    throw new CommandError(`--input is not valid JSON. Example: --input '{"prompt":"a lighthouse"}'`, 2);
   }
 }
 
@@ -123,7 +125,7 @@ async function walletOf({ pay, max }: DoctorFlags): Promise<Wallet | undefined> 
 }
 
 const COLOURS = { error: "red", warning: "yellow", info: "cyan" } as const;
-/** Where what is said of a finding begins. */
+/** The column where the text of a finding begins. */
 const INDENT = 10;
 const NARROWEST = 60;
 const WIDEST = 110;
@@ -154,7 +156,7 @@ function print(report: Report): void {
 
 const PAID = [
   ["yes", "Paid"],
-  ["unknown", "Perhaps paid, nobody has said"],
+  ["unknown", "Payment outcome unknown:"],
   ["no", "Signed and not charged:"],
 ] as const;
 
@@ -168,7 +170,7 @@ function printFinding({ severity, check, resource, what, why, source, evidence, 
   console.log(`${block("fix", fix)}\n`);
 }
 
-/** What passed, and what was skipped for which reason: names alone, those who want more take JSON. */
+/** The names of the checks that passed or were skipped, with reasons. `--json` prints more. */
 function printUnfound({ findings, passed, skipped, left, resources }: Report): void {
   const failed = new Set(findings.map(({ check }) => check));
   const names = [...new Set(passed.map(({ check }) => check))].filter((check) => !failed.has(check));
@@ -209,7 +211,7 @@ function width(): number {
   return Math.min(Math.max(process.stdout.columns ?? WIDEST, NARROWEST), WIDEST);
 }
 
-/** Lines of at most `most` characters, broken at spaces where there are any. */
+/** Lines of at most `most` characters, wrapped at spaces. */
 function wrapped(text: string, most: number): string[] {
   const lines: string[] = [];
   let rest = text;

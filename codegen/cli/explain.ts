@@ -3,15 +3,15 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Mistake } from "../mistake.ts";
 
-const DESCRIBES_ONLY = "see what it needs there; a definition only describes, it opens and fetches nothing";
+const DESCRIBES_ONLY = "check this line; a definition must not open files or connections";
 
 /**
- * Says of an error that reading a file of the seller's has thrown where it is and how to fix it. No stack. `fix` is
- * said of what the file itself has thrown.
+ * Explains where an error in one of the seller's files is and how to fix it, without a stack. `fix` is the advice for
+ * errors that the file itself throws.
  */
 export function explain(error: unknown, file: string, fix = DESCRIBES_ONLY): Mistake {
   if (!(error instanceof Error)) {
-    return mistake(file, undefined, `throws ${String(error)}`, "let it define the API and nothing else");
+    return mistake(file, undefined, `throws ${String(error)}`, "define only the API in this file");
   }
   const { code } = error as { readonly code?: string };
   if (code === "ERR_MODULE_NOT_FOUND") return missing(error.message, file);
@@ -24,7 +24,7 @@ export function explain(error: unknown, file: string, fix = DESCRIBES_ONLY): Mis
     );
   }
   if (error instanceof SyntaxError) {
-    // Node writes the place of a syntax error in the first line of the stack.
+    // Node writes the location of a syntax error in the first line of the stack.
     const [, place = file, line] = /^(?:(.+):(\d+)\n)?/.exec(error.stack ?? "") ?? [];
     return mistake(place, line, error.message, fixOf(error.message, code));
   }
@@ -44,7 +44,7 @@ function fixOf(message: string, code: string | undefined): string {
   }
   if (message.includes("does not provide an export named")) return "import a name that the module exports";
   if (message.includes("outside a module")) return 'set "type": "module" in package.json';
-  return "correct this line, or the one before";
+  return "fix this line or the one before it";
 }
 
 function missing(message: string, file: string): Mistake {
@@ -56,9 +56,7 @@ function missing(message: string, file: string): Mistake {
   const line = lineOf(from, written ?? name.split("/").at(-1) ?? name);
   const problem = `cannot find ${kind === "package" ? `the package "${name}"` : relative(process.cwd(), name)}`;
   const fix =
-    written === undefined
-      ? 'check the path; it is written with its extension, ".ts"'
-      : `npm install ${written}`;
+    written === undefined ? 'check the path; it needs the extension ".ts"' : `npm install ${written}`;
   return mistake(from, line, problem, fix);
 }
 
@@ -73,7 +71,7 @@ function lineOf(file: string, text: string): number | undefined {
   }
 }
 
-/** The innermost line of the definition on the stack, or else of any file that is no package. */
+/** The innermost stack frame in the definition, or else in any file outside of node_modules. */
 function frameOf(stack: string, file: string): { place: string; line: string | undefined } {
   const frames = [...stack.matchAll(/(?:\(|at (?:async )?)(file:.+?):(\d+):\d+\)?$/gm)].map(
     ([, url = "", line]) => ({ place: fileURLToPath(url), line }),

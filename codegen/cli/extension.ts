@@ -1,8 +1,8 @@
 import type ts from "typescript";
 
 /**
- * The extension with which generated code imports the definition: `ts` where the nearest tsconfig.json
- * allows it or there is none (Node.js then runs the file as it is), else `js`.
+ * The extension with which generated code imports the definition: `ts` when the nearest tsconfig.json allows it or
+ * does not exist (Node.js then runs the file directly), else `js`.
  */
 export async function importExtension(folder: string): Promise<"ts" | "js"> {
   const { default: typescript } = await import("typescript");

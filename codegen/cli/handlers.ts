@@ -8,11 +8,11 @@ export interface Handled {
   /** Absolute path of the definition. */
   readonly file: string;
   readonly resources: readonly { readonly name: string }[];
-  /** What `server.gen.ts` was before, when it has changed. */
+  /** The previous text of `server.gen.ts`, when it has changed. */
   readonly before: string | undefined;
 }
 
-/** Says which handlers a server does not pass on yet, and which are not used any more. Neither file is ours to change. */
+/** Reports handlers that a server does not register yet, and unused handlers. It does not change either file. */
 export function sayHandlers({ out, file, resources, before }: Handled): void {
   const names = resources.map(({ name }) => name);
   for (const server of new Set([join(out, "server.ts"), join(dirname(file), "server.ts")])) {
@@ -27,10 +27,10 @@ export function sayHandlers({ out, file, resources, before }: Handled): void {
   const unused = unusedIn(join(out, "handlers"), names, before);
   if (unused.length > 0) {
     const [is, it] = unused.length === 1 ? ["is", "it"] : ["are", "them"];
-    // What was filled in may be wanted elsewhere, so whoever wrote it deletes it.
+    // The developer may need the code elsewhere, so the command does not delete it.
     const fails = unused.some((file) => textOf(file).includes('Handlers["')) ? ", or tsc will complain" : "";
     sayNote(
-      `${unused.map(shown).join(", ")} ${is} not used any more: no resource has that name. Delete ${it}${fails}.`,
+      `${unused.map(shown).join(", ")} ${is} no longer used: no resource has that name. Delete ${it}${fails}.`,
     );
   }
 }
@@ -38,7 +38,7 @@ export function sayHandlers({ out, file, resources, before }: Handled): void {
 /** An import of a handler from its own file: the path before its name, its name, its extension. */
 const IMPORT = /from\s+["']([^"']*\bhandlers\/)(\w+)(\.[jt]s)?["']/g;
 
-/** What a server that imports its handlers one by one has to import besides. */
+/** The handlers that a server with separate imports does not import yet. */
 function missingIn(
   server: string,
   names: readonly string[],
@@ -56,7 +56,7 @@ function missingIn(
 
 /** A resource in the `Handlers` of what was generated before. */
 const HANDLER = /^ {2}readonly (\w+): (?:Job)?Handler</gm;
-/** What stands in a file that was a handler, and in no other that may be beside it. */
+/** Text that only handler files contain. */
 const STUB = /^\/\/ Written once by `resource402 generate`/;
 
 function unusedIn(folder: string, names: readonly string[], before: string | undefined): string[] {

@@ -2,25 +2,25 @@ import { styleText } from "node:util";
 import type { OutputConfiguration } from "commander";
 import { wrapped } from "./say.ts";
 
-/** What stands below the list of commands. */
+/** The text below the list of commands. */
 export const OVERVIEW = `
 The main path:
   $ resource402 init shop && cd shop         begin, then edit resources.ts and handlers/
   $ resource402 generate                     after every change of resources.ts
   $ resource402 dev                          try it in the browser, and buy from it
-  $ resource402 diff HEAD                    before a commit: what buyers will notice
+  $ resource402 diff HEAD                    before a commit: changes for buyers
   $ resource402 docs                         publish: documentation for people,
   $ resource402 sdk --name @you/shop         a package for programs,
   $ resource402 mcp https://shop.example     tools for agents
-  $ resource402 doctor https://shop.example  what is wrong with what is served
+  $ resource402 doctor https://shop.example  check the live API
 
 resource402 <command> --help explains a command, with examples and exit codes.
 
-Exit codes: 0 all is well, 1 what was found is bad, 2 the command is wrong, 130 it was stopped by Ctrl-C before its end.`;
+Exit codes: 0 success, 1 a failure or a finding, 2 invalid usage, 130 stopped by Ctrl-C.`;
 
-/** Help fits the terminal, and errors look like those of our own. */
+/** Fits help to the terminal, and formats errors of commander like ours. */
 export const OUTPUT: OutputConfiguration = {
-  // A terminal that does not know how wide it is says 0.
+  // A terminal of unknown width reports 0.
   getOutHelpWidth: () => process.stdout.columns || 80,
   getErrHelpWidth: () => process.stderr.columns || 80,
   writeOut: (text) => process.stdout.write(fitted(text, process.stdout.columns)),
@@ -28,7 +28,7 @@ export const OUTPUT: OutputConfiguration = {
   outputError: (text, write) => write(`${styleText("red", text.trimEnd(), { stream: process.stderr })}\n`),
 };
 
-/** Paragraphs are written for wide terminals; on others they are broken anew. Lists and examples are left alone. */
+/** Wraps paragraphs again on narrow terminals. Lists and examples are left unchanged. */
 function fitted(text: string, columns: number | undefined): string {
   if (!columns) return text;
   const isProse = (lines: readonly string[]): boolean =>

@@ -11,14 +11,14 @@ import { sayDone, sayError, sayWarning } from "./say.ts";
 import { writeFiles } from "./write.ts";
 
 export interface InitOptions {
-  /** Absolute path of the folder, which is made when it is missing. */
+  /** Absolute path of the folder, created when missing. */
   readonly folder: string;
   readonly name?: string;
   readonly payTo?: string;
   readonly sample?: Sample;
-  /** Ask nothing. */
+  /** Do not ask questions. */
   readonly yes: boolean;
-  /** Of this package. */
+  /** Version of this package. */
   readonly version: string;
   /** The file that runs in the reading thread. */
   readonly entry: URL;
@@ -27,7 +27,7 @@ export interface InitOptions {
 /** What a new project is developed with. TypeScript's releases change what compiles, so it stays within a minor one. */
 const DEVELOPMENT = { "@foundry-rs/anvil": "^1.7.1", "@types/node": "^24", typescript: "~5.9.3" } as const;
 
-/** Writes a new project and generates what is generated. Returns the exit code. */
+/** Writes a new project and generates its code. Returns the exit code. */
 export async function init(options: InitOptions): Promise<number> {
   const { folder, name: given, entry, version } = options;
   if (given?.trim() === "") {
@@ -38,7 +38,7 @@ export async function init(options: InitOptions): Promise<number> {
   checkManifest(before, folder);
   const isNew = !existsSync(join(folder, "resources.ts"));
   const ignored = isNew ? [] : ignoredOf(options);
-  // Nobody is asked for what would be ignored.
+  // Does not ask questions whose answers would be ignored.
   const answers = await answered(isNew ? options : { ...options, yes: true });
   const name = packageName(answers.title);
   const merged = packageText(
@@ -71,8 +71,8 @@ export async function init(options: InitOptions): Promise<number> {
     before === undefined ? "package.json" : merged === before ? undefined : "package.json (added to)";
   const wrote = [...(added === undefined ? [] : [added]), ...fresh.map(({ path }) => path)];
   if (hasWritten) sayDone(`Wrote ${wrote.join(", ")}.`);
-  if (kept.length > 0) sayWarning(`Kept as they were: ${kept.join(", ")}.`);
-  if (!isNew) sayWarning("resources.ts was there, so no sample was written.");
+  if (kept.length > 0) sayWarning(`Left unchanged: ${kept.join(", ")}.`);
+  if (!isNew) sayWarning("resources.ts exists, so no sample was written.");
   for (const line of ignored) sayWarning(line);
   if (before !== undefined && (JSON.parse(before) as { type?: unknown }).type !== "module") {
     sayWarning('package.json now says "type": "module": the files are ES modules.');
@@ -80,7 +80,7 @@ export async function init(options: InitOptions): Promise<number> {
 
   const { exitCode, written = 0 } = await generate({ file: join(folder, "resources.ts"), entry, lend: true });
   if (exitCode === 0 && !hasWritten && written === 0) {
-    const another = "There was nothing to add. For another project: resource402 init <folder>";
+    const another = "Nothing to add. To create another project: resource402 init <folder>";
     if (ignored.length === 0) {
       sayDone(another);
       return 0;
@@ -92,7 +92,7 @@ export async function init(options: InitOptions): Promise<number> {
   return exitCode;
 }
 
-/** What flags ask for that is said by files which are there, and are not overwritten. */
+/** Flags that have no effect because existing files are not overwritten. */
 function ignoredOf({ folder, name, payTo, sample }: InitOptions): string[] {
   const inDefinition = [
     ...(name === undefined ? [] : ["--name"]),
@@ -111,20 +111,20 @@ function sayNext(folder: string): void {
   console.log("\nNext:\n");
   if (place !== "") console.log(`  cd ${/\s/.test(place) ? JSON.stringify(place) : place}`);
   console.log("  npm install");
-  console.log("  npm run dev      serves it on a chain of its own, with a funded wallet\n");
+  console.log("  npm run dev      serves the API on a local chain, with a funded wallet\n");
 }
 
-/** @throws CommandError when there is a package.json that cannot be added to */
+/** @throws CommandError when the existing package.json cannot be extended */
 function checkManifest(text: string | undefined, folder: string): void {
   if (text === undefined) return;
   let type: unknown;
   try {
     ({ type } = JSON.parse(text) as { readonly type?: unknown });
   } catch {
-    throw new CommandError("package.json is no JSON. Fix it first.", 1);
+    throw new CommandError("package.json is not valid JSON. Fix it first.", 1);
   }
   if (type === "module") return;
-  // `npm init` writes "commonjs" for a folder in which there is nothing yet.
+  // `npm init` writes "commonjs" even into an empty folder.
   const scripts = readdirSync(folder).filter((name) => /\.(js|ts|jsx|tsx)$/.test(name));
   if (scripts.length === 0) return;
   throw new CommandError(
@@ -134,14 +134,14 @@ function checkManifest(text: string | undefined, folder: string): void {
   );
 }
 
-/** What the flags say, else what somebody at the terminal says, else the defaults. */
+/** The values of the flags, else the answers of the user, else the defaults. */
 async function answered({ folder, name, payTo, sample, yes }: InitOptions): Promise<Answers> {
   const title = titleOf(basename(folder));
   const has = name !== undefined || payTo !== undefined || sample !== undefined;
   const asks = !yes && process.stdin.isTTY === true && process.stdout.isTTY === true;
   if (!asks && !yes && !has) {
     throw new CommandError(
-      "There is no terminal to ask at. Say it by flags (--name, --pay-to, --sample), or take the defaults: --yes",
+      "Cannot ask questions without a terminal. Set flags (--name, --pay-to, --sample), or use the defaults: --yes",
       2,
     );
   }
@@ -149,7 +149,7 @@ async function answered({ folder, name, payTo, sample, yes }: InitOptions): Prom
   if (!asks) return answersOf(name ?? title, payTo, sample ?? "both");
 
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  // Ctrl-C and Ctrl-D end the questions, and nothing has been written.
+  // Ctrl-C and Ctrl-D end the questions before anything is written.
   const closed = new Promise<never>((_, reject) => {
     terminal.once("SIGINT", () => {
       reject(new Interrupted("\nNothing was written."));
@@ -175,7 +175,7 @@ function answersOf(title: string, payTo: string | undefined, sample: Sample): An
 
 async function askAddress(ask: (question: string) => Promise<string>): Promise<string | undefined> {
   for (;;) {
-    const said = (await ask("Address that is paid, 0x… (leave empty for now): ")).trim();
+    const said = (await ask("Address that receives payments, 0x… (can be empty for now): ")).trim();
     if (said === "") return undefined;
     try {
       await checkAddress(said);
@@ -189,7 +189,7 @@ async function askAddress(ask: (question: string) => Promise<string>): Promise<s
 const SAMPLES = ["answer", "job", "both"] as const;
 
 async function askSample(ask: (question: string) => Promise<string>): Promise<Sample> {
-  console.log("Sample to begin with:");
+  console.log("Sample resources:");
   console.log("  1  answers at once: summarises a text");
   console.log("  2  runs as a job: draws a pattern, with progress");
   console.log("  3  both");

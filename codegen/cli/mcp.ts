@@ -12,15 +12,15 @@ import { readSeller, usdOf } from "./seller.ts";
 import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
 
 export interface McpOptions {
-  /** What is served: as every command is told of an API. */
+  /** The API to serve: a definition, a document or a URL. */
   readonly source: string | undefined;
   readonly baseUrl?: string;
-  /** True for the usual port. */
+  /** True for the default port. */
   readonly http?: string | true;
   readonly host: string;
-  /** Names under which the server is reached beside those of this machine. */
+  /** Host names to accept besides those of this machine. */
   readonly allowHost?: readonly string[];
-  /** What callers over HTTP have to know. */
+  /** Bearer token for callers over HTTP. */
   readonly token?: string;
   readonly maxPerCall?: string;
   readonly budget: string;
@@ -28,10 +28,10 @@ export interface McpOptions {
 }
 
 const PORT = 4402;
-/** The environment variable that holds what `--token` does, out of sight of others on this machine. */
+/** Environment variable for the token. Unlike `--token`, other users of this machine cannot see it. */
 const TOKEN = "RESOURCE402_MCP_TOKEN";
 
-/** Serves an API's resources as tools until the client has gone or the command is ended. Returns the exit code. */
+/** Serves an API's resources as tools until the client disconnects or the user stops it. Returns the exit code. */
 export async function serveMcp(options: McpOptions, context: Context): Promise<number> {
   const total = usdOf("--budget", options.budget);
   const perCall = options.maxPerCall === undefined ? undefined : usdOf("--max-per-call", options.maxPerCall);
@@ -50,9 +50,9 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const buyer = createBuyer({
     client,
     fixes: {
-      noPayer: `Whoever runs this server can fix that. ${WALLET_FIX}`,
-      overCeiling: "Whoever runs this server can allow more by --max-per-call.",
-      overBudget: "Whoever runs this server can start it anew with a higher --budget.",
+      noPayer: `The operator of this server can fix this. ${WALLET_FIX}`,
+      overCeiling: "The operator of this server can raise --max-per-call.",
+      overBudget: "The operator of this server can restart it with a higher --budget.",
     },
   });
   const offer: Offer = {
@@ -71,12 +71,12 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const limits = `at most $${total} in all${perCall === undefined ? "" : `, $${perCall} a call`}`;
   const purse =
     account === undefined
-      ? `No wallet: only what is free can be called. ${WALLET_FIX}`
+      ? `No wallet: agents can call only free tools. ${WALLET_FIX}`
       : `${account.address} pays ${limits}.`;
   const open =
     port === undefined || bearer !== undefined || account === undefined
       ? ""
-      : ` Everyone on this machine can call them; with ${TOKEN} set, only who sends that token.`;
+      : ` Every process on this machine can call them. Set ${TOKEN} to require a bearer token.`;
   const introduce = (where: string): void =>
     sayNote(
       `${model.title} at ${baseUrl}: ${counted(tools.length + own.length, "tool")} (${own.join(" and ")} among them) over ${where}. ${purse}${open}`,
@@ -101,7 +101,7 @@ async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> 
   const session = await serveStdio(offer, leave);
   await Promise.race([gone, stopped]);
   await session.close();
-  // Otherwise the input, which may still be open, would keep the process.
+  // An open standard input would keep the process running.
   process.stdin.destroy();
   return 0;
 }
@@ -139,14 +139,14 @@ function portOf(http: string | true | undefined): number | undefined {
   const port = http === true ? PORT : Number(http);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new CommandError(
-    `--http "${http}" is no port. Write a number from 0 to 65535 (0 takes a free one).`,
+    `--http "${http}" is not a valid port. Write a number from 0 to 65535 (0 picks a free one).`,
     2,
   );
 }
 
 /**
- * Who may call over HTTP: whoever knows the token, or, without one, whoever is on this machine.
- * @throws CommandError when the token is too short to be one, or missing where strangers may call
+ * The bearer token that callers over HTTP must send. Without one, only processes on this machine can call.
+ * @throws CommandError when the token is too short, or missing although other machines can connect
  */
 async function bearerOf(
   { host, token: named }: McpOptions,
@@ -154,22 +154,19 @@ async function bearerOf(
 ): Promise<BearerCheck | undefined> {
   if (port === undefined) {
     if (named === undefined) return undefined;
-    throw new CommandError("--token is what callers over HTTP send. Add --http, or leave it out.", 2);
+    throw new CommandError("--token applies to HTTP only. Add --http, or remove --token.", 2);
   }
-  // An empty variable is one that is not set; an empty flag is a mistake.
+  // An empty variable counts as not set. An empty flag is a mistake.
   const token = named ?? (process.env[TOKEN] || undefined);
   if (token === undefined) {
     if (isLoopback(host)) return undefined;
     throw new CommandError(
-      `Whoever reaches ${host} could call these tools, and spend from the wallet. ${TOKEN_FIX}, or leave out --host.`,
+      `Anyone who can reach ${host} could call these tools and spend from the wallet. ${TOKEN_FIX}, or remove --host.`,
       2,
     );
   }
   if (!/^[\x21-\x7e]{16,}$/.test(token)) {
-    throw new CommandError(
-      `The token must have at least 16 characters, none of them a space. ${TOKEN_FIX}.`,
-      2,
-    );
+    throw new CommandError(`The token must have at least 16 characters and no spaces. ${TOKEN_FIX}.`, 2);
   }
   const { createBearerCheck } = await import("../../src/telemetry/bearer.ts");
   return createBearerCheck(token, TOKEN);
@@ -192,8 +189,8 @@ function isLoopback(host: string): boolean {
 
 function instructionsOf(title: string, description: string, total: string): string {
   return (
-    `${title}: ${description} Tools that have a price say so; each call is paid by this server in US dollars of ` +
-    `stablecoin, and all calls together cost at most $${total}. Input that is not valid costs nothing. ` +
-    "resource402_spending tells what was spent."
+    `${title}: ${description} Each paid tool states its price. This server pays each call in US dollars of ` +
+    `stablecoin, and all calls together cost at most $${total}. Invalid input costs nothing. ` +
+    "resource402_spending reports the amount spent."
   );
 }

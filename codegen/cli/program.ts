@@ -22,15 +22,15 @@ import { sayError } from "./say.ts";
 
 const USAGE = 2;
 
-/** Under the headings and in the order in which the help lists them. */
+/** The commands by heading, in the order of the help. */
 const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
   "Make an API:": [addInit, addGenerate, addDev],
   "Publish it:": [addDocs, addSdk, addDiff],
   "Buy and examine:": [addCall, addCalls, addMcp, addDoctor],
-  "Look after the money:": [addPayments, addRefunds, addStats, addSweep],
+  "Manage payments and refunds:": [addPayments, addRefunds, addStats, addSweep],
 };
 
-/** Runs the command line and returns its exit code. `entry` is the file that runs in the reading thread. */
+/** Runs the command line and returns its exit code. `entry` is the file that the worker thread runs. */
 export async function run(words: readonly string[], entry: URL): Promise<number> {
   let exitCode = 0;
   const context: Context = {
@@ -48,7 +48,7 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
       return error.exitCode;
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-    // A full disk, a folder that may not be written: no fault of ours, and no stack helps.
+    // A full disk or a missing permission is not a bug, so the message has no stack.
     const problem = diskProblem(error);
     if (problem === undefined) throw error;
     sayError(problem);
@@ -74,13 +74,13 @@ function program(context: Context): Command {
   return program;
 }
 
-/** Lets a command that is wrong throw instead of ending the process. */
+/** Makes invalid usage throw instead of ending the process. */
 function throwing(command: Command): void {
   command.exitOverride();
   for (const one of command.commands) throwing(one);
 }
 
-/** Aborts when somebody wants the command to end, with an {@link Interrupted} as its reason. */
+/** Aborts when the user stops the command, with an {@link Interrupted} as its reason. */
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

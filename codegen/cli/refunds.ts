@@ -13,18 +13,18 @@ import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
 
-/** The environment variable that holds the private key of the account which pays. Never an argument: those are seen by others. */
+/** Environment variable with the private key of the account that pays. Never an argument: other users can see those. */
 const REFUND_KEY = "RESOURCE402_REFUND_KEY";
 
-/** More refunds than a person reads. */
+/** Maximum number of refunds to read. */
 const MAX_LISTED = 10_000;
-/** Owed or signed. */
+/** Refunds that are owed or signed. */
 const UNPAID = { dueAt: Number.MAX_SAFE_INTEGER, limit: MAX_LISTED } as const;
 
 export interface ListOptions {
   /** Path of a SQLite file, or URL of a Postgres database. */
   readonly store: string;
-  /** Show what was paid too. */
+  /** Show paid refunds too. */
   readonly all?: boolean;
   readonly json?: boolean;
 }
@@ -54,24 +54,26 @@ export async function listRefunds(options: ListOptions): Promise<number> {
   });
 }
 
-/** Pays owed refunds: all, or those named. Returns the exit code: 0 when all of them are paid. */
+/** Pays owed refunds: all, or the named ones. Returns the exit code: 0 when all of them are paid. */
 export async function payRefunds(ids: readonly string[], options: PayOptions): Promise<number> {
   const { facilitator } = options;
   if (facilitator === undefined) {
     sayError(
-      "Nobody is named who settles the transfers. Add --facilitator https://facilitator.example.com, and set " +
+      "No facilitator is set to settle the transfers. Add --facilitator https://facilitator.example.com, and set " +
         `${REFUND_KEY} to the private key of the account that pays.`,
     );
     return 2;
   }
   const key = process.env[REFUND_KEY] ?? "";
   if (!/^0x[0-9a-fA-F]{64}$/.test(key)) {
-    const wrong = key === "" ? "is not set" : "is no private key";
+    const wrong = key === "" ? "is not set" : "is not a valid private key";
     sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
     return 2;
   }
   if (!URL.canParse(facilitator) || !/^https?:\/\/./.test(facilitator)) {
-    sayError(`--facilitator "${facilitator}" is no URL. Write it in whole: https://facilitator.example.com`);
+    sayError(
+      `--facilitator "${facilitator}" is not a valid URL. Example: --facilitator https://facilitator.example.com`,
+    );
     return 2;
   }
   const chain = chainOf(options.rpc);
@@ -81,7 +83,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     const owed = await store.refunds(UNPAID);
     const unknown = ids.filter((id) => !owed.some((refund) => refund.id === id));
     if (unknown.length > 0) {
-      sayError(`No refund is owed under ${unknown.join(", ")}. See: resource402 refunds list`);
+      sayError(`No owed refund has the id ${unknown.join(", ")}. See: resource402 refunds list`);
       return 1;
     }
     const chosen = ids.length === 0 ? owed : owed.filter(({ id }) => ids.includes(id));
@@ -137,7 +139,7 @@ export async function resolveOneRefund(
   );
 }
 
-/** Tells why a refund could not be paid; the rest is in what the command prints itself. */
+/** Explains why a refund could not be paid. */
 const reasons: Logger = {
   debug() {},
   info() {},
@@ -150,7 +152,7 @@ function reasonOf(fields: object): string {
   return [facilitator, reason ?? "no reason was given", detail].filter(Boolean).join(": ");
 }
 
-/** What may be seen of a refund: not its signed transfer. */
+/** The public fields of a refund, without its signed transfer. */
 function published({ payment: _, domain: __, ...refund }: RefundRecord): object {
   const time = (ms: number): string => new Date(ms).toISOString();
   const { resolution } = refund;

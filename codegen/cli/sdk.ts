@@ -27,8 +27,8 @@ export interface SdkFlags {
 const OWN = ["package.json", "README.md", "dist"];
 
 /**
- * Makes a package from a model: all of it, or nothing when something fails. Returns the exit code.
- * @throws CommandError when a flag is wrong, files of somebody else are in the way, or it cannot be built.
+ * Writes a package for a model. On a failure it writes nothing. Returns the exit code.
+ * @throws CommandError when a flag is wrong, it would overwrite foreign files, or the build fails.
  */
 export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSignal): Promise<0 | 1> {
   const options = await optionsOf(source, flags);
@@ -171,10 +171,10 @@ function repositoryUrl(given: string): string {
   const [, web] = /^(?:git\+)?(https:\/\/\S+?)(?:\.git)?\/?$/.exec(given) ?? [];
   if (web !== undefined) return `git+${web}.git`;
   if (/^(?:git\+ssh|git|ssh):\/\/\S+$/.test(given)) return given;
-  throw new CommandError(`"${given}" is no repository; write github:owner/name or a git URL`, 2);
+  throw new CommandError(`"${given}" is not a valid repository; write github:owner/name or a git URL`, 2);
 }
 
-/** @throws CommandError when something in the way was not written by this command. */
+/** @throws CommandError when it would overwrite files that this command did not write. */
 async function checkOwn(out: string): Promise<void> {
   const foreign = await Promise.all(
     ["package.json", "README.md"].map(async (name) => {
@@ -187,7 +187,7 @@ async function checkOwn(out: string): Promise<void> {
   if (names.length === 0) return;
   throw new CommandError(
     `${names.map((name) => shown(join(out, name))).join(", ")} was not written by \`${SDK_MARK}\`. ` +
-      "Name another folder with --out, or overwrite it with --force.",
+      "Choose another folder with --out, or overwrite with --force.",
   );
 }
 
@@ -214,14 +214,14 @@ async function putInPlace(made: string, out: string, before: string): Promise<vo
 function missingOf({ license, repository, baseUrl }: SdkOptions, out: string): string[] {
   return [
     ...(repository === undefined
-      ? ["No repository: npm publishes with provenance only from the one that is named. Add --repository."]
+      ? ["No repository: npm requires one to publish with provenance. Add --repository."]
       : []),
-    ...(license === undefined ? ["No license: nobody may use the package. Add --license."] : []),
-    ...(existsSync(join(out, "LICENSE"))
-      ? []
-      : [`No ${shown(join(out, "LICENSE"))}: put the license's text there.`]),
+    ...(license === undefined
+      ? ["No license: without one, buyers may not use the package. Add --license."]
+      : []),
+    ...(existsSync(join(out, "LICENSE")) ? [] : [`No ${shown(join(out, "LICENSE"))}: add the license text.`]),
     ...(baseUrl === undefined
-      ? ["No address: buyers have to say baseUrl. Add `servers` to the definition."]
+      ? ["No server URL: buyers must set baseUrl. Add `servers` to the definition."]
       : []),
   ];
 }

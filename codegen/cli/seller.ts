@@ -24,7 +24,7 @@ export async function readSeller(
 ): Promise<Seller> {
   if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:\/\/./i.test(baseUrl))) {
     throw new CommandError(
-      `--base-url "${baseUrl}" is no address. Write it in whole: https://api.example.com`,
+      `--base-url "${baseUrl}" is not a valid URL. Example: --base-url https://api.example.com`,
       2,
     );
   }
@@ -38,9 +38,12 @@ export async function readSeller(
   );
 }
 
-/** An amount that was given as a flag. @throws CommandError */
+/** Parses the amount of a flag. @throws CommandError */
 export function usdOf(flag: string, text: string): Usd {
   const amount = text.replace(/^\$/, "");
   if (isUsd(amount)) return formatUsd(parseUsd(amount)) as Usd;
-  throw new CommandError(`${flag} "${text}" is no amount. Write US dollars as a decimal: ${flag} 0.50`, 2);
+  throw new CommandError(
+    `${flag} "${text}" is not a valid amount. Write US dollars as a decimal: ${flag} 0.50`,
+    2,
+  );
 }

@@ -6,23 +6,23 @@ import { definitionFile } from "./definition-file.ts";
 import { diskText } from "./disk.ts";
 import { counted, sayMistakes, sayNote } from "./say.ts";
 
-/** An API as a command is told of it. */
+/** An API that a command reads. */
 export interface Source {
   readonly model: ApiModel;
-  /** Where the API answers, as far as its document says so. */
+  /** URL of the API, when its document states one. */
   readonly baseUrl?: string;
-  /** The definition's file, when it came from one. */
+  /** The definition's file, when the API came from a definition. */
   readonly file?: string;
 }
 
 export interface SourceOptions {
-  /** Asks for a document from elsewhere: how long that may take, in milliseconds. @default 20000 */
+  /** Timeout for fetching a document, in milliseconds. @default 20000 */
   readonly timeoutMs?: number;
-  /** US dollars: the most that a call may cost whose price a document does not say. @default "1.00" */
+  /** Maximum price in US dollars of a call for which the document states none. @default "1.00" */
   readonly maxPrice?: string;
 }
 
-/** How a command is told which API it is about. */
+/** The argument that names the API. */
 export const SOURCE_ARGUMENT = [
   "[source]",
   "resources.ts, an openapi.json, or the URL of an API or of its document (default: the definition here)",
@@ -30,7 +30,7 @@ export const SOURCE_ARGUMENT = [
 
 /**
  * Reads the API that is named: a definition, a document, or the URL of either an API or its document.
- * @throws CommandError when there is none, or when it has mistakes, which have been printed by then.
+ * @throws CommandError when there is none, or when it has mistakes (printed before the throw).
  */
 export async function readSource(
   named: string | undefined,
@@ -41,7 +41,7 @@ export async function readSource(
   const file = definitionFile(named);
   if (/\.[cm]?[jt]s$/.test(file)) return fromDefinition(file, context);
   if (!file.endsWith(".json")) {
-    throw new CommandError(`${named} is neither a definition (.ts) nor a document (.json), and no URL.`, 2);
+    throw new CommandError(`${named} is not a definition (.ts), a document (.json) or a URL.`, 2);
   }
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new CommandError(diskText(cause, file));
@@ -57,11 +57,11 @@ async function fromDefinition(file: string, { entry }: Context): Promise<Source>
   throw new CommandError(`${counted(compilation.mistakes.length, "mistake")} in ${basename(file)}.`);
 }
 
-/** Where the document of an API is, when the API is named and not its document. */
+/** Path of the document, when the URL names an API. */
 const DOCUMENT = "openapi.json";
 
 async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
-  if (!URL.canParse(named)) throw new CommandError(`${named} is no address.`, 2);
+  if (!URL.canParse(named)) throw new CommandError(`${named} is not a valid URL.`, 2);
   const url = new URL(named);
   const isDocument = /\.json$/i.test(url.pathname) || url.search !== "";
   const tries = isDocument ? [url] : [new URL(DOCUMENT, slashed(url)), url];
@@ -71,10 +71,10 @@ async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
     if (found.text !== undefined && looksLikeJson(found.text)) {
       return readText(found.text, { source: one.href, url: one.href }, options);
     }
-    why ||= found.why ?? `${one.href} is no JSON`;
+    why ||= found.why ?? `${one.href} is not JSON`;
   }
   throw new CommandError(
-    `There is no document of an API at ${named}: ${why}. Name its openapi.json, or a file that holds it.`,
+    `There is no API document at ${named}: ${why}. Name the URL or the file of its openapi.json.`,
   );
 }
 
@@ -84,7 +84,7 @@ function slashed(url: URL): string {
   return url.origin + (url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`);
 }
 
-/** A document is text of some size; what is larger is something else. */
+/** Maximum size of a document. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: string; readonly why?: string }> {
@@ -103,7 +103,7 @@ async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: strin
   }
 }
 
-/** Reads the text of a document; `where` is how it is named. @throws CommandError */
+/** Reads the text of a document; `where` names it. @throws CommandError */
 export async function readText(
   text: string,
   where: { readonly source: string; readonly url?: string },
@@ -116,7 +116,8 @@ export async function readText(
     for (const note of notes) sayNote(note);
     return { model, ...(baseUrl === undefined ? {} : { baseUrl }) };
   } catch (error) {
-    if (error instanceof SyntaxError) throw new CommandError(`${where.source} is no JSON: ${error.message}`);
+    if (error instanceof SyntaxError)
+      throw new CommandError(`${where.source} is not valid JSON: ${error.message}`);
     if (error instanceof DocumentError) throw new CommandError(error.message);
     throw error;
   }
@@ -126,7 +127,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The folder that belongs to a source: that of the definition, or the working directory. */
+/** The folder of a source: that of the definition, or the working directory. */
 export function folderOf({ file }: Source): string {
   return file === undefined ? resolve(".") : dirname(file);
 }

@@ -9,25 +9,25 @@ import { sparkline, tableOf } from "./table.ts";
 export interface StatsOptions {
   /** Path of a SQLite file, or URL of a Postgres database. */
   readonly store: string;
-  /** How far to look back. */
+  /** Time range. */
   readonly since: string;
   readonly json?: boolean;
   readonly watch?: boolean;
 }
 
-/** Into how many steps the time is divided: so wide is the line of blocks. */
+/** Number of time buckets, which is the width of the chart. */
 const STEPS = 32;
 const WATCH_EVERY_MS = 2_000;
 
-/** Prints what the records say. Returns the exit code: 0, 1 when the store cannot be read, or 2. */
+/** Prints the stats. Returns the exit code: 0, 1 when the store cannot be read, or 2. */
 export async function printStats(options: StatsOptions, signal: AbortSignal): Promise<number> {
   const ms = parseDuration(options.since);
   if (ms === undefined) {
-    sayError(`--since "${options.since}" is no length of time. Write one such as 30m, 24h or 7d.`);
+    sayError(`--since "${options.since}" is not a valid duration. Example: --since 24h`);
     return 2;
   }
   if (options.json && options.watch) {
-    sayError("--json and --watch do not go together. Run the command again when you need new figures.");
+    sayError("--json and --watch cannot be combined. Run the command again to refresh the stats.");
     return 2;
   }
   return withStore(options.store, async (store) => {
@@ -37,7 +37,7 @@ export async function printStats(options: StatsOptions, signal: AbortSignal): Pr
     }
     do {
       const text = page(await statsOf(store, ms), ms, options.store);
-      // In place on a terminal; one below the other in a file.
+      // Overwrites the last output on a terminal; appends in a file.
       if (options.watch && process.stdout.isTTY) process.stdout.write("\u001b[H\u001b[2J\u001b[3J");
       text();
       if (options.watch) await setTimeout(WATCH_EVERY_MS, undefined, { signal }).catch(() => {});
@@ -50,7 +50,7 @@ function statsOf(store: Store, ms: number): Promise<Stats> {
   return readStats(store, [], { ms, bucketMs: Math.max(1, Math.ceil(ms / STEPS)) }, Date.now());
 }
 
-/** The figures in words, as a function that prints them: so that nothing is seen while they are counted. */
+/** Reads the stats and returns a function that prints them, so that the screen changes only once. */
 function page(stats: Stats, ms: number, store: string): () => void {
   const resources = [...stats.resources].sort((a, b) => sum(b.calls) - sum(a.calls) || order(a, b));
   const { refunds } = stats;
@@ -61,7 +61,8 @@ function page(stats: Stats, ms: number, store: string): () => void {
     rows.push(["All", ...cells(all, refunds), sparkline(all.calls)]);
   }
   return () => {
-    if (rows.length === 0) sayDone(`Nothing was called in the last ${durationText(ms)}, and nothing waits.`);
+    if (rows.length === 0)
+      sayDone(`Nothing was called in the last ${durationText(ms)}, and no jobs are queued.`);
     else {
       console.log(`The last ${durationText(ms)}, until ${time(Date.now())} UTC\n`);
       console.log(tableOf(HEAD, rows, NUMBERS));
@@ -144,7 +145,7 @@ function together(resources: readonly ResourceStats[]): Sums {
   };
 }
 
-/** For programs: sums beside the steps, so that nobody has to add. */
+/** The stats as JSON, with totals beside the buckets. */
 function published(stats: Stats): object {
   return {
     from: new Date(stats.from).toISOString(),
@@ -170,7 +171,7 @@ function published(stats: Stats): object {
   };
 }
 
-/** What has been given back of the revenue, by currency. */
+/** Refunded revenue, by currency. */
 function refundedOf(resource: string, refunds: Stats["refunds"]): Readonly<Record<string, number>> {
   const paid = refunds.filter((refund) => refund.resource === resource && refund.state === "paid");
   return Object.fromEntries(paid.map(({ currency, value }) => [currency, value / 1e6]));
@@ -194,7 +195,7 @@ function time(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 }
 
-/** A command that can be copied, without the password that others may see. */
+/** The store as an argument that can be copied, without its password. */
 function quoted(store: string): string {
   return /^postgres(ql)?:/.test(store) ? "postgres://…" : /\s/.test(store) ? `"${store}"` : store;
 }

@@ -8,7 +8,7 @@ export interface SweepOptions {
   readonly store: string;
 }
 
-/** Deletes what has outlived its use. Returns the exit code: 0, 1 when the store cannot be written, or that of being stopped. */
+/** Deletes expired records. Returns the exit code: 0, 1 when the store cannot be written, or that of being stopped. */
 export async function sweepStore(options: SweepOptions, signal: AbortSignal): Promise<number> {
   return withStore(options.store, async (store) => {
     const swept = await sweepAll(store, (so) => {

@@ -8,14 +8,14 @@ const WALLET_KEY = "RESOURCE402_WALLET_KEY";
 export const WALLET_FIX = `Set ${WALLET_KEY} to the private key of an account that holds the token; it needs no gas.`;
 
 /**
- * The account that pays, when the environment names one.
- * @throws CommandError when what it names is no private key; it is not repeated
+ * The account that pays, when the environment sets its private key.
+ * @throws CommandError when the value is not a valid private key; the message does not repeat it
  */
 export async function walletFromEnvironment(): Promise<LocalAccount | undefined> {
   const key = (process.env[WALLET_KEY] ?? "").trim();
   if (key === "") return undefined;
   const malformed = new CommandError(
-    `${WALLET_KEY} is no private key. Set it to 0x and 64 hexadecimal digits.`,
+    `${WALLET_KEY} is not a valid private key. Set it to 0x and 64 hexadecimal digits.`,
     2,
   );
   if (!/^(0x)?[0-9a-fA-F]{64}$/.test(key)) throw malformed;

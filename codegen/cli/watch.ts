@@ -2,17 +2,17 @@ import { existsSync, type FSWatcher, statSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Outcome } from "./generate.ts";
 
-/** Editors write in several steps; what comes within this time is one change. */
+/** Editors write in several steps. Events within this time count as one change. */
 const QUIET_MS = 60;
 
-/** Runs now, and again whenever one of the files has changed that the run has named, until `signal` aborts. */
+/** Runs now, and again when one of the files that the run returned changes, until `signal` aborts. */
 export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): Promise<void> {
   let watched = new Set<string>();
   const folders = new Map<string, { readonly watcher: FSWatcher; readonly at: string }>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
-  /** Watches folders, as editors replace files; a file that is missing yet is seen when it comes. */
+  /** Watches folders, because editors replace files. It also notices a missing file when it is created. */
   const follow = (files: readonly string[]): void => {
     watched = new Set(files);
     const wanted = new Set(files.map(dirname));
@@ -24,10 +24,10 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
       const at = nearest(folder);
       const watcher = watch(at, (_, name) => {
         if (at !== folder) {
-          // What is missing on the way has come.
+          // A missing parent folder was created.
           if (nearest(folder) !== at) schedule();
         } else if (name === basename(folder) && !watched.has(join(folder, name))) {
-          // The folder itself has gone, or another has taken its place: the run that follows watches anew.
+          // The folder was removed or replaced. The next run watches it again.
           drop(folder);
           schedule();
         } else if (name === null || watched.has(join(folder, name))) schedule();
@@ -52,27 +52,27 @@ export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): P
     const { files, say } = await run();
     const unwatched = files.filter((file) => folders.get(dirname(file))?.at !== dirname(file));
     follow(files);
-    // Who hears of it may change a file at once.
+    // A listener may change a file immediately.
     say?.();
-    // What has changed since the run began, in a folder that was not watched yet, no watcher will tell.
+    // A folder was not watched while the run changed it, so no watcher reports changes since the run began.
     if (unwatched.some((file) => changedSince(file, started))) schedule();
   };
 
   const stopped = new Promise((stop) => signal.addEventListener("abort", stop, { once: true }));
   running = once();
   await stopped;
-  // A run that goes on when it is stopped begins to watch at its end.
+  // A run that finishes after the abort would start to watch again.
   await running;
   clearTimeout(timer);
   for (const { watcher } of folders.values()) watcher.close();
 }
 
-/** The folder, or the nearest of those around it that is there. */
+/** The folder, or its nearest existing ancestor. */
 function nearest(folder: string): string {
   return existsSync(folder) || folder === dirname(folder) ? folder : nearest(dirname(folder));
 }
 
-/** A file's time is that of the kernel's last tick, which may lie some milliseconds back. */
+/** A file's modification time has the precision of a kernel tick, so it can be some milliseconds early. */
 const TICK_MS = 20;
 
 function changedSince(file: string, time: number): boolean {

@@ -3,12 +3,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { GeneratedFile } from "../files.ts";
 
-/** A file whose text on disk, if there is any, is not what it should be. */
+/** A file whose text on disk is missing or differs. */
 export interface Stale extends GeneratedFile {
   readonly before: string | undefined;
 }
 
-/** Those files that are missing or differ. */
+/** The files that are missing or differ. */
 export async function staleFiles(folder: string, files: readonly GeneratedFile[]): Promise<Stale[]> {
   const compared = await Promise.all(
     files.map(async (file) => ({
@@ -23,12 +23,12 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** In the names of files that are being written. What bears the id of a process that is gone was left by it. */
+/** Matches temporary files. A file with the id of a dead process was left behind by it. */
 const UNFINISHED = /\.resource402-(\d+)\.tmp$/;
 
 /**
- * Writes all files or, when one of them cannot be written, none. Whoever is killed meanwhile leaves each file as it
- * was or as it should be; what else he leaves, the next one removes.
+ * Writes all files or, when one of them cannot be written, none. A killed process leaves each file either old or new. The
+ * next run removes its temporary files.
  */
 export async function writeFiles(folder: string, files: readonly GeneratedFile[]): Promise<void> {
   const steps = files.map(({ path, text }) => {
@@ -44,7 +44,7 @@ export async function writeFiles(folder: string, files: readonly GeneratedFile[]
     }
     replace(steps);
   } finally {
-    // What cannot be removed must not hide why the rest could not be written.
+    // A failure to clean up must not hide the original error.
     await Promise.allSettled(steps.map(({ temporary }) => rm(temporary, { force: true })));
   }
 }
@@ -56,12 +56,12 @@ interface Step {
 }
 
 /**
- * At one go, so that others see old and new side by side as briefly as can be; no system replaces several files at once.
- * When one cannot be replaced, those that were are put back as they were.
+ * Replaces all files as quickly as possible, because no system replaces several files atomically. When one cannot be
+ * replaced, restores the ones that were.
  */
 function replace(steps: readonly Step[]): void {
   const undo: (() => void)[] = [];
-  /** What could not be put back is nowhere else. */
+  /** The only copy of files that could not be restored. */
   const kept = new Set<string>();
   try {
     for (const { target, temporary, backup } of steps) {
@@ -75,7 +75,7 @@ function replace(steps: readonly Step[]): void {
       });
     }
   } catch (error) {
-    // One that fails must not keep the others from being put back, nor hide why that was needed.
+    // A failing step must not stop the other steps or hide the original error.
     for (const step of undo.reverse()) attempt(step);
     throw error;
   } finally {
@@ -91,19 +91,19 @@ function attempt(step: () => void): void {
   } catch {}
 }
 
-/** Gives what is at a place a second name, so that the place is never empty. Returns whether there is anything. */
+/** Gives an existing file a second name, so that its path is never missing. Returns whether the file exists. */
 function backUp(target: string, backup: string): boolean {
-  // A process that had the same id may have left one.
+  // An earlier process with the same id may have left one.
   rmSync(backup, { force: true });
   const found = lstatSync(target, { throwIfNoEntry: false });
   if (found === undefined) return false;
-  // What is neither cannot be replaced by a file, or need not be put back.
+  // Other entries cannot be replaced by a file, or need no restore.
   if (found.isSymbolicLink()) symlinkSync(readlinkSync(target), backup);
   else if (found.isFile()) linkOrCopy(target, backup);
   return true;
 }
 
-/** Not every disk has links, nor may every file be linked to. */
+/** Some file systems and files do not support hard links. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);
@@ -112,7 +112,7 @@ function linkOrCopy(from: string, to: string): void {
   }
 }
 
-/** Removes what was left by those who were killed while they wrote. */
+/** Removes temporary files of killed processes. */
 async function clear(folders: ReadonlySet<string>): Promise<void> {
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {
@@ -126,7 +126,7 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // Somebody else's process may not be signalled, and is running.
+    // EPERM: the process of another user is running, and cannot be signaled.
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -26,7 +26,7 @@ describe("the input of a call", () => {
     ["a record", z.record(z.string(), z.string().max(9)), ["other"], undefined],
     ["an object with a record", plain.and(z.record(z.string(), z.string().max(9))), ["other"], undefined],
     ["a union", z.union([plain, z.object({ url: text })]), ["other"], undefined],
-  ])("says of the fields of %s which it does not know", async (_, input, names, said) => {
+  ])("names the unknown fields of %s", async (_, input, names, said) => {
     const model = await modelOf(apiWith({ input }));
     expect(unknownFields(model, model.resources[0] as ResourceModel, names)).toBe(said);
   });
@@ -62,7 +62,7 @@ describe("the input of a call", () => {
       const input = await readInput({ field: ["txt=a"] }, model, model.resources[0] as ResourceModel);
       expect(input).toEqual({ txt: "a" });
       expect(said.mock.calls.flat().join("\n")).toContain(
-        'The document of order does not name "txt" (did you mean "text"?). What was given is sent.',
+        'The document of order does not declare "txt" (did you mean "text"?). The input is sent unchanged.',
       );
     } finally {
       said.mockRestore();

@@ -30,7 +30,7 @@ const FILES = [
 ];
 
 describe("resource402 generate", () => {
-  it("writes everything beside the definition and says what is left to do", async () => {
+  it("writes everything beside the definition and prints the next steps", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     expect(await project.run("generate")).toEqual({
       code: 0,
@@ -47,7 +47,7 @@ describe("resource402 generate", () => {
     expect(await project.run("generate")).toEqual({ code: 0, out: "Up to date: 7 files.\n", err: "" });
   });
 
-  it("writes only what has changed, and never a handler that is there", async () => {
+  it("writes only changed files, and never an existing handler", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     await project.run("generate");
     project.write("handlers/echo.ts", "// mine\n");
@@ -84,7 +84,7 @@ describe("resource402 generate", () => {
     );
   });
 
-  it("says which handler a server lacks, with its import, and which is not used any more", async () => {
+  it("reports a missing handler with its import, and an unused one", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     await project.run("generate");
     project.write("handlers/words.ts", "export const words = [];\n");
@@ -101,17 +101,17 @@ export default createServer({ handlers: { echo } } as any);
     expect(renamed.err).toBe(
       `server.ts lacks repeat. Add to \`handlers\` there, with:
   import { repeat } from "./handlers/repeat.js";
-handlers/echo.ts is not used any more: no resource has that name. Delete it, or tsc will complain.
+handlers/echo.ts is no longer used: no resource has that name. Delete it, or tsc will complain.
 `,
     );
     expect(project.has("handlers/echo.ts")).toBe(true);
-    // One that has lost every mark of ours is told of once, as it goes.
+    // A handler without any generated text is reported only once.
     project.write("server.ts", server.replaceAll("echo", "repeat"));
     project.write("handlers/echo.ts", "export const echo = () => ({ text: '' });\n");
     project.write("handlers/repeat.ts", "export const repeat = () => ({ text: '' });\n");
     project.write("resources.ts", definition("Say it."));
     expect((await project.run("generate")).err).toContain(
-      "handlers/repeat.ts is not used any more: no resource has that name. Delete it.\n",
+      "handlers/repeat.ts is no longer used: no resource has that name. Delete it.\n",
     );
   });
 
@@ -131,7 +131,7 @@ handlers/echo.ts is not used any more: no resource has that name. Delete it, or 
 });
 
 describe("resource402 generate --check", () => {
-  it("is content with what is up to date, whatever the handlers hold", async () => {
+  it("succeeds when generated files are up to date, whatever the handlers contain", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     await project.run("generate");
     project.write("handlers/echo.ts", "// mine\n");
@@ -157,7 +157,7 @@ describe("resource402 generate --check", () => {
     expect(project.read("client.gen.ts")).toBe(before);
   });
 
-  it("takes a missing file for stale", async () => {
+  it("treats a missing file as stale", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     const { code, out } = await project.run("generate", "--check");
     expect(code).toBe(1);
@@ -166,8 +166,8 @@ describe("resource402 generate --check", () => {
   });
 });
 
-describe("a definition that cannot be used leaves nothing written", () => {
-  it("because of mistakes, which are all told", async () => {
+describe("an invalid definition writes nothing", () => {
+  it("and reports all of its mistakes", async () => {
     using project = createProject({ "resources.ts": definition("", "undescribed") });
     expect(await project.run("generate")).toEqual({
       code: 1,
@@ -187,7 +187,7 @@ error  resources.echo.output.text  has no description
       "a syntax error",
       { "resources.ts": "export default {\n  a: 1,,\n};\n" },
       "error  resources.ts:2  Unexpected token `,`. Expected identifier, string literal, numeric literal or [ for the computed key\n" +
-        "       fix: correct this line, or the one before\n",
+        "       fix: fix this line or the one before it\n",
     ],
     [
       "TypeScript that Node.js cannot read, in a file that it imports",
@@ -203,7 +203,7 @@ error  resources.echo.output.text  has no description
     [
       "a file that is not there",
       { "resources.ts": 'import "./more.js";\n', "more.ts": "" },
-      'error  resources.ts:1  cannot find more.js\n       fix: check the path; it is written with its extension, ".ts"\n',
+      'error  resources.ts:1  cannot find more.js\n       fix: check the path; it needs the extension ".ts"\n',
     ],
     [
       "an import that does not exist",
@@ -215,7 +215,7 @@ error  resources.echo.output.text  has no description
       "an exception",
       { "resources.ts": 'const shop = {};\n\nthrow new Error("no database");\nexport default shop;\n' },
       "error  resources.ts:3  no database\n" +
-        "       fix: see what it needs there; a definition only describes, it opens and fetches nothing\n",
+        "       fix: check this line; a definition must not open files or connections\n",
     ],
     [
       "a wait without end",
@@ -245,7 +245,7 @@ error  resources.echo.output.text  has no description
     expect(FILES.some(project.has)).toBe(false);
   });
 
-  it("because it computes without end", async () => {
+  it("when it never finishes loading", async () => {
     using project = createProject({ "resources.ts": "for (;;);\n" });
     const question = { file: `${project.folder}/resources.ts`, source: "resources.ts" };
     const { compilation } = await load(
@@ -273,13 +273,13 @@ describe("resource402 generate --watch", () => {
     project.write("words.ts", "export const summary = ;\n");
     await until("error  words.ts:1  ");
     await until("Nothing was written.\n");
-    project.write("words.ts", imported("Say it once more."));
+    project.write("words.ts", imported("Say it again."));
     await until("Wrote 6 files, 1 unchanged.\n");
     process.kill("SIGINT");
     expect(await once(process, "close")).toEqual([0, null]);
   });
 
-  it("says of a definition that is gone that it is not there, and takes it up when it is back", async () => {
+  it("reports a deleted definition, and generates again when it is restored", async () => {
     using project = createProject({ "resources.ts": definition("Say it.") });
     const { process, until } = project.start("generate", "--watch");
     await until("Wrote 7 files");
@@ -298,19 +298,19 @@ describe("resource402 generate --watch", () => {
 });
 
 describe("resource402", () => {
-  it("says how it is used", async () => {
+  it("prints its usage", async () => {
     using project = createProject({});
     const { code, out } = await project.run("generate", "--help");
     expect(code).toBe(0);
     expect(out).toContain("Usage: resource402 generate [options] [file]");
     expect(out).toContain("$ resource402 generate --check");
     expect(out).toContain(
-      "Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.",
+      "Exit codes: 0 success, 1 the definition has mistakes or files are stale, 2 invalid usage.",
     );
     expect((await project.run("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it("says which Node it needs where an older one runs it", async () => {
+  it("names the required Node.js version when run with an older one", async () => {
     using project = createProject({});
     const older = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.17.1" } })`;
     vi.stubEnv("NODE_OPTIONS", `--import=data:text/javascript,${encodeURIComponent(older)}`);
@@ -322,7 +322,7 @@ describe("resource402", () => {
     });
   });
 
-  it("shows the main path and every command when none is named, and fails", async () => {
+  it("prints all commands and fails without a command", async () => {
     using project = createProject({});
     const { code, out, err } = await project.run();
     expect({ code, out }).toEqual({ code: 2, out: "" });
@@ -345,7 +345,7 @@ describe("resource402", () => {
       "error: option '-c, --check' cannot be used with option '-w, --watch'\n",
     ],
     [
-      "an extension that there is not",
+      "an unknown extension",
       ["generate", "--ext", "mjs"],
       "error: option '-e, --ext <ext>' argument 'mjs' is invalid. Allowed choices are ts, js.\n",
     ],

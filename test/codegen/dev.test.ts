@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createProject, type Project } from "./project.ts";
 
-const definition = (summary = "Greet somebody.", more = ""): string => `
+const definition = (summary = "Greet a person.", more = ""): string => `
 import { defineApi, price, resource } from "resource402";
 import { z } from "zod";
 export default defineApi({
@@ -80,7 +80,7 @@ interface Running {
 async function dev(project: Project, ...words: string[]): Promise<Running> {
   const { process: child, until } = project.start("dev", "--port", "0", ...words);
   const closed = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
-  const greeting = await until("Changes are taken up");
+  const greeting = await until("dev reloads on every change");
   const url = /http:\/\/localhost:\d+/.exec(greeting)?.[0] ?? "";
   return {
     url,
@@ -115,7 +115,7 @@ const isAlive = (pid: number): boolean => {
 afterEach(() => vi.unstubAllEnvs());
 
 describe("resource402 dev", () => {
-  it("serves on a chain of its own, and ends with all that it has started", async () => {
+  it("serves on a local chain, and stops everything that it started", async () => {
     using project = createProject(files);
     const { url, greeting, look, end } = await dev(project);
     expect(greeting).toMatch(/Greeter 1\.0\.0\n\n {2}address http:\/\/localhost:\d+\n/);
@@ -137,7 +137,7 @@ describe("resource402 dev", () => {
     await expect(look()).rejects.toThrow();
   });
 
-  it("buys with its wallet, what is answered at once and what runs as a job, at a quoted price", async () => {
+  it("buys synchronous resources and jobs with its wallet, at a quoted price", async () => {
     using project = createProject(files);
     const { url, buy, until, end } = await dev(project);
     expect(await buy("greet", { name: "Ann" })).toMatchObject({
@@ -163,7 +163,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("buys for its own pages only", async () => {
+  it("buys only for its own pages", async () => {
     using project = createProject(files);
     const { url, buy, end } = await dev(project);
     const name = { name: "Ann" };
@@ -178,7 +178,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("takes a changed handler up while requests go on, and refuses none of them", async () => {
+  it("reloads a changed handler during requests without rejecting any", async () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     const answers: { status: number; said: string }[] = [];
@@ -187,7 +187,7 @@ describe("resource402 dev", () => {
     const visitors = Array.from({ length: 4 }, async () => {
       while (going) answers.push(await ask(5));
     });
-    // A file that is written in several steps may be taken up more than once.
+    // Writing a file in several steps can reload more than once.
     const reloaded = async (said: string): Promise<void> => {
       for (let last = ""; last !== said; ) {
         await until("Reloaded in");
@@ -197,9 +197,9 @@ describe("resource402 dev", () => {
       }
     };
     await expect.poll(() => answers.length).toBeGreaterThan(0);
-    for (const said of ["second", "third"]) {
-      project.write("handlers/look.ts", look(said));
-      await reloaded(`${said}!`);
+    for (const text of ["second", "third"]) {
+      project.write("handlers/look.ts", look(text));
+      await reloaded(`${text}!`);
     }
     project.write("word.ts", 'export const word = "?";\n');
     await reloaded("third?");
@@ -211,7 +211,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("tells the mistakes of a definition, serves on as it was, and takes the fixed one up", async () => {
+  it("reports mistakes of a definition, keeps serving, and reloads when they are fixed", async () => {
     using project = createProject(files);
     const { url, look: ask, until, end } = await dev(project);
     project.write("resources.ts", definition(""));
@@ -226,12 +226,12 @@ describe("resource402 dev", () => {
     expect(await until("Reloaded in")).toContain("1 new handler to fill in: handlers/wave.ts");
     expect((await fetch(`${url}/v1/wave`)).status).toBe(501);
     project.write("handlers/wave.ts", "export const wave = () => ({ seen: true });\n");
-    // The stub that was written was a change as well, and may be taken up first.
+    // Writing the stub is also a change, and can reload first.
     await expect.poll(async () => (await fetch(`${url}/v1/wave`)).json()).toEqual({ seen: true });
     await end();
   });
 
-  it("tells what is wrong with a handler, serves on as it was, and takes the fixed one up", async () => {
+  it("reports what is wrong with a handler, keeps serving, and reloads when it is fixed", async () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     for (const [text, told] of [
@@ -241,7 +241,7 @@ describe("resource402 dev", () => {
       ['import "../else.ts";\n', "handlers/look.ts:1  cannot find else.ts"],
     ] as const) {
       project.write("handlers/look.ts", text);
-      // It may be taken up twice, and then be told of twice.
+      // It may reload twice, and then report twice.
       await until(told);
       await until("goes on as it was");
       expect((await ask()).said).toBe("first!");
@@ -255,7 +255,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("names a handler that is gone, and takes it up when it is back", async () => {
+  it("reports a deleted handler, and reloads when it is restored", async () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     rmSync(join(project.folder, "handlers/look.ts"));
@@ -282,7 +282,7 @@ describe("resource402 dev", () => {
     await end();
   });
 
-  it("waits for a definition that is broken from the start", async () => {
+  it("waits when the definition is broken at the start", async () => {
     using project = createProject({ ...files, "resources.ts": definition("") });
     const { process: child, until } = project.start("dev", "--port", "0");
     const closed = new Promise((resolve) => child.once("close", resolve));
@@ -290,12 +290,12 @@ describe("resource402 dev", () => {
       /resources\.greet\.summary {2}is missing or empty\n.*\n1 mistake\. Nothing was written\.\nNothing is served yet: http:\/\/localhost:\d+ answers 503\./,
     );
     project.write("resources.ts", definition());
-    expect(await until("Changes are taken up")).toContain("Greeter 1.0.0");
+    expect(await until("dev reloads on every change")).toContain("Greeter 1.0.0");
     child.kill("SIGINT");
     expect(await closed).toBe(0);
   });
 
-  it("says what a server of the seller's own lacks", async () => {
+  it("reports what a custom server lacks", async () => {
     using project = createProject({
       ...files,
       "open.ts": `import { createServer } from "./server.gen.ts";
@@ -314,7 +314,7 @@ export const openServer = (options: any) =>
     expect(await closed).toBe(0);
   });
 
-  it("answers 503 with the mistake until there is something to serve", async () => {
+  it("answers 503 with the mistake until it can serve", async () => {
     using project = createProject({ ...files, "handlers/look.ts": "export const look = 1;\n" });
     const { process: child, until } = project.start("dev", "--port", "0");
     await until("exports no function");
@@ -335,11 +335,11 @@ export const openServer = (options: any) =>
       detail: expect.stringContaining('handlers/look.ts: exports no function "look"'),
     });
     project.write("handlers/look.ts", look("good"));
-    await second.until("Changes are taken up");
+    await second.until("dev reloads on every change");
     expect((await fetch(`http://localhost:${port}/v1/look`)).status).toBe(200);
   });
 
-  it("starts code again that ends its process, and tells of what handlers throw", async () => {
+  it("restarts code that exits, and prints errors of handlers", async () => {
     using project = createProject(files);
     const { look: ask, buy, until, end } = await dev(project);
     const stood = performance.now();
@@ -360,7 +360,7 @@ export const openServer = (options: any) =>
     await buying;
   });
 
-  it("lets a file of the seller's make the server", async () => {
+  it("creates the server with openServer of a custom file", async () => {
     using project = createProject({
       ...files,
       "open.ts": `import { createServer } from "./server.gen.ts";
@@ -380,7 +380,7 @@ export const openServer = (options: any) => {
     await end();
   });
 
-  it("ends at once although a call still runs in code that has been replaced", async () => {
+  it("stops at once while a call still runs in replaced code", async () => {
     using project = createProject(files);
     const { look: ask, until, end } = await dev(project);
     const { pid } = await ask();
@@ -394,7 +394,7 @@ export const openServer = (options: any) => {
     expect(await slow).toMatchObject({ status: 503, code: "unavailable" });
   });
 
-  it("ends at once while code is being loaded that never ends loading", async () => {
+  it("stops at once while code never finishes loading", async () => {
     using project = createProject({
       ...files,
       "word.ts":
@@ -406,7 +406,7 @@ export const openServer = (options: any) => {
     expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
   });
 
-  it("leaves nothing running when it is killed", async () => {
+  it("leaves no process running when it is killed", async () => {
     using project = createProject(files);
     const { greeting, look: ask, end } = await dev(project);
     const { pid } = await ask();
@@ -418,18 +418,18 @@ export const openServer = (options: any) => {
     expect(await (await dev(project)).end()).toBe(0);
   });
 
-  it("serves an API once at a time", async () => {
+  it("refuses to serve the same API twice", async () => {
     using project = createProject(files);
     const { end } = await dev(project);
     const second = await project.run("dev", "--port", "0");
     expect(second).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^Process \d+ serves this API already, by resource402 dev\./),
+      err: expect.stringMatching(/^Process \d+ already serves this API with resource402 dev\./),
     });
     await end();
   });
 
-  it("does without a chain where there is no anvil, and says so", async () => {
+  it("runs without a chain when anvil is missing, and reports it", async () => {
     vi.stubEnv("RESOURCE402_ANVIL", "/nowhere/anvil");
     using project = createProject(files);
     const { greeting, buy, end } = await dev(project);
@@ -439,7 +439,7 @@ export const openServer = (options: any) => {
     expect(await end()).toBe(0);
   });
 
-  it("says which port is in use, and what to do", async () => {
+  it("reports a port that is in use, with the fix", async () => {
     using project = createProject(files);
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));
@@ -447,7 +447,7 @@ export const openServer = (options: any) => {
     const { code, err } = await project.run("dev", "--port", String(port));
     expect(code).toBe(1);
     expect(err).toBe(
-      `Port ${port} is in use by another process. End that one, or take another: resource402 dev --port ${port + 1}\n`,
+      `Port ${port} is in use by another process. Stop that process, or choose another port: resource402 dev --port ${port + 1}\n`,
     );
     await new Promise((resolve) => taken.close(resolve));
     expect((await project.run("dev", "--port", "x")).code).toBe(2);

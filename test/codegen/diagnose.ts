@@ -37,7 +37,7 @@ const STRICTEST: ts.CompilerOptions = {
 /** Declarations of libraries, parsed once for all programs. */
 const declarations = new Map<string, ts.SourceFile | undefined>();
 
-/** What the TypeScript compiler says of files that are laid over a folder of this repository. */
+/** The TypeScript diagnostics of files that overlay a folder of this repository. */
 export function diagnose(
   folder: string,
   files: Readonly<Record<string, string>>,

@@ -32,8 +32,8 @@ const sized = (price: object, more: z.ZodRawShape = {}): object => ({
 const job = { timeout: "2m", retention: "24h" } as const;
 
 /**
- * What differs between two states of a resource; what is told of the way there, and of the way back. A change that
- * is to the loss of buyers one way is to their gain the other way, or a loss both ways.
+ * Two states of a resource, and the changes that diff reports in each direction. A change that is worse for buyers in one
+ * direction is better in the other one, or worse in both.
  */
 export type Case = readonly [
   name: string,
@@ -249,10 +249,10 @@ export const CASES: readonly Case[] = [
   ["a job that could be canceled without a refund, and no longer can", { timeout: undefined, job, cancel: "keep" }, { timeout: undefined, job, cancel: "forbid" },
     ["breaking cancel: canceling a job is not refunded → is not possible"],
     ["addition cancel: canceling a job is not possible → is not refunded"]],
-  ["no file any more", { timeout: undefined, job: { ...job, artifactUrl: "field" }, ...given(z.url()) }, { timeout: undefined, job, ...given(z.url()) },
+  ["a removed artifactUrl", { timeout: undefined, job: { ...job, artifactUrl: "field" }, ...given(z.url()) }, { timeout: undefined, job, ...given(z.url()) },
     ["weaker job.artifactUrl: the result's file is served from field → no field"],
     ["addition job.artifactUrl: the result's file is served from no field → field"]],
-  ["no cache any more", { cache: "10m" }, {},
+  ["a removed cache", { cache: "10m" }, {},
     ["weaker cache: a call made again may be answered from a cache → every answer is made anew"],
     ["addition cache: every answer is made anew → a call made again may be answered from a cache"]],
   ["an older cache", { cache: "10m" }, { cache: "20m" },

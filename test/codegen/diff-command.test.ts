@@ -86,7 +86,7 @@ describe("resource402 diff", () => {
     const { code, err } = await project.run("diff", "HEAD");
     expect(code).toBe(2);
     expect(err).toBe(
-      "HEAD has no openapi.json in this folder. Commit what generate writes, or say where it is: --document <file>\n",
+      "HEAD has no openapi.json in this folder. Commit the generated files, or name the document: --document <file>\n",
     );
     expect(await project.run("diff", "HEAD", "--document", "gen/openapi.json")).toMatchObject({
       out: DEARER,
@@ -169,13 +169,13 @@ describe("resource402 diff", () => {
 
   it.each<[string, string[], string]>([
     [
-      "a revision that there is not",
+      "an unknown revision",
       ["HEADS"],
-      "There is no HEADS: it is no file, and no revision of a git repository here. Name one: resource402 diff HEAD\n",
+      '"HEADS" is neither a file nor a revision of this git repository. Example: resource402 diff HEAD\n',
     ],
     ["nothing to compare with", [], "error: missing required argument 'before'\n"],
     [
-      "a kind that there is not",
+      "an unknown kind",
       ["HEAD", "--fail-on", "dearer"],
       "error: option '--fail-on <kinds>' argument 'dearer' is invalid. Write breaking, price, weaker or none.\n",
     ],

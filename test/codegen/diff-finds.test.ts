@@ -13,7 +13,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Node = Writable<JsonSchema>;
 type Part = Writable<ResourceModel>;
 
-/** One thing that is done to one resource, and what must be told of it. */
+/** A change of one resource, and what diff must report about it. */
 interface Mutation {
   readonly name: string;
   readonly resource: string;
@@ -177,7 +177,7 @@ describe("diff finds", () => {
     models = await Promise.all([studio, awkward, shop].map((api) => modelOf(api)));
   });
 
-  it("every single change, as what it is", () => {
+  it("every single change with its kind", () => {
     const missed = models.flatMap((model) =>
       mutationsOf(model).flatMap((mutation) => {
         const now = copy(model);
@@ -189,7 +189,7 @@ describe("diff finds", () => {
     expect(missed).toEqual([]);
   });
 
-  it("all of several changes, one to a resource, and nothing between a model and its copy", () => {
+  it("several changes in different resources, and none between a model and its copy", () => {
     for (const model of models) {
       const all = mutationsOf(model);
       const chosen = fc.record(

@@ -26,7 +26,7 @@ export default defineApi({
     return () => project[Symbol.dispose]();
   });
 
-  const FILE = "file.txt is a file, and a folder is needed there. Name another folder, or move the file.";
+  const FILE = "file.txt is a file; expected a folder. Choose another folder, or move the file.";
   const base = ["--base-url", "http://127.0.0.1:1"];
   it.each<[words: string[], code: number, told: string]>([
     [["generate", "--out", "file.txt"], 1, FILE],
@@ -41,12 +41,12 @@ export default defineApi({
     [
       ["call", "ping", ...base, "-i", "@folder"],
       2,
-      "The input cannot be read. folder is a folder, and a file is needed there. Name a file, or move the folder.",
+      "The input cannot be read. folder is a folder; expected a file. Name a file, or move the folder.",
     ],
     [
       ["call", "ping", ...base, "-i", "@none"],
       2,
-      "The input cannot be read. none is not there. Name a path that is.",
+      "The input cannot be read. none does not exist. Name an existing path.",
     ],
   ])("is told in one sentence by %j", async (words, code, told) => {
     const said = await project.run(...words);
@@ -57,14 +57,14 @@ export default defineApi({
   it.each([
     [
       thrown("EACCES", "open", { path: "/gen/API.md.resource402-12.tmp" }),
-      /^This user may not use .*gen\/API\.md\. /,
+      /^Permission denied: this user cannot use .*gen\/API\.md\. /,
     ],
-    [thrown("EACCES", "scandir", { path: "/gen" }), /^This user may not read .*gen\. /],
-    [thrown("EROFS", "mkdir", { path: "/gen" }), /gen is on a disk that can only be read\./],
-    [thrown("ENOSPC", "write", { path: "/gen" }), /^There is no room left on the disk for .*gen\. Make room/],
-    [thrown("EACCES", "listen", { port: 80 }), /^Port 80 may not be opened by this user\. /],
-    [thrown("ENOSPC", "write"), /^There is no room left on the disk\. Make room/],
-    [thrown("EIO", "read", { path: "/gen" }), /^EIO: words of the system\. Fix that/],
+    [thrown("EACCES", "scandir", { path: "/gen" }), /^Permission denied: this user cannot read .*gen\. /],
+    [thrown("EROFS", "mkdir", { path: "/gen" }), /gen is on a read-only file system\./],
+    [thrown("ENOSPC", "write", { path: "/gen" }), /^The disk is full: cannot write .*gen\. Free some space/],
+    [thrown("EACCES", "listen", { port: 80 }), /^Port 80 requires privileges /],
+    [thrown("ENOSPC", "write"), /^The disk is full\. Free some space/],
+    [thrown("EIO", "read", { path: "/gen" }), /^EIO: words of the system\. Fix this/],
   ])("says the fix of %s", (error, told) => {
     expect(diskProblem(error)).toMatch(told);
   });

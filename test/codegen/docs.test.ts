@@ -67,13 +67,13 @@ describe.each([
     }
   });
 
-  it("is the same, byte for byte, whenever it is made", async () => {
+  it("is byte-identical on every build", async () => {
     const model = await modelOf(api);
     expect(pageOf(await modelOf(api))).toBe(pageOf(model));
     expect(pageOf(model)).not.toMatch(/\r/);
   });
 
-  it("asks for nothing from elsewhere and runs only its own scripts", async () => {
+  it("loads no external assets and runs only its own scripts", async () => {
     const html = pageOf(await modelOf(api));
     expect(html).toMatch(/^<!doctype html>\n<html lang="en">\n/);
     const markup = html.replace(/<script[\s\S]*?<\/script>/g, "");
@@ -137,7 +137,7 @@ describe("prices on the page", () => {
 });
 
 describe("errors on the page", () => {
-  it("say what has become of the money, for each code of the library and of the seller", async () => {
+  it("state for each code whether the buyer is charged", async () => {
     const errors = { refused: "Refused." };
     const html = pageOf(
       await modelOf(
@@ -151,7 +151,9 @@ describe("errors on the page", () => {
     const declared = (name: string) =>
       plain(textOf(sectionOf(html, name).split("<h3>Error codes</h3>")[1] ?? ""));
     expect(declared("late")).toBe("Code Meaning refused Refused. Charged: no");
-    expect(declared("early")).toBe("Code Meaning refused Refused. Charged: yes, and owed back to the payer");
+    expect(declared("early")).toBe(
+      "Code Meaning refused Refused. Charged: yes, and a refund is owed to the payer",
+    );
     expect(declared("gratis")).toBe("Code Meaning refused Refused.");
     const library = html.slice(html.indexOf('<section id="errors"'));
     expect(library).toContain("Charged");
@@ -287,7 +289,7 @@ describe("resource402 docs", () => {
     }
   }
 
-  it("writes the page and the documents beside it, again and again, and leaves what else is there", async () => {
+  it("writes the page and the documents repeatedly, and keeps other files", async () => {
     await inFolder(async (out) => {
       writeFileSync(join(out, "CNAME"), "docs.pixel.example");
       await writeDocs({ model: await modelOf(studio) }, { out, force: false });
@@ -299,7 +301,7 @@ describe("resource402 docs", () => {
     });
   });
 
-  it("does not overwrite files of somebody else, unless it is told to", async () => {
+  it("overwrites foreign files only with --force", async () => {
     await inFolder(async (out) => {
       for (const name of ["index.html", "API.md"]) writeFileSync(join(out, name), "mine");
       const model = await modelOf(studio);

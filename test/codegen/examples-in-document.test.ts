@@ -111,7 +111,7 @@ it("shows the challenge of both versions for the same price", async () => {
   expect(challenge.accepts[0]?.amount).toBe(body?.accepts[0]?.maxAmountRequired);
 });
 
-describe("an example that nobody has given", () => {
+describe("a generated example", () => {
   const exampleOf = async (input: object): Promise<unknown> => {
     const api = apiWith({
       input: z.object({ field: input }),

@@ -168,7 +168,7 @@ describe("an operation that asks for credentials", () => {
     ["a sign-in with the wallet that pays", [{ wallet: [] }], undefined],
     ["such a sign-in by the mark of a router", [{ desk: [] }], undefined],
     ["such a sign-in that is not declared", undefined, [{ siwx: [] }]],
-    ["what is no list", "apiKey", undefined],
+    ["security that is not a list", "apiKey", undefined],
   ])("is called when it asks for %s", (_, security, whole) => {
     expect(notesOf(security, whole)).toEqual([]);
   });

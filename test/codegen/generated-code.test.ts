@@ -104,7 +104,7 @@ declare const handlers: Handlers;
 declare const rest: Omit<Handlers, "lookUp">;
 // @ts-expect-error no handler for lookUp
 createServer({ handlers: rest, quotes: { schedule: () => "0.02" } });
-// @ts-expect-error nobody computes the price of schedule
+// @ts-expect-error the quote of schedule is missing
 createServer({ handlers });
 createServer({ handlers, quotes: { schedule: ({ when }) => (when.getTime() > 0 ? "0.02" : "0.03") } });
 export const names: Handlers["names"] = (input, ctx) => {

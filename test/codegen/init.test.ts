@@ -124,21 +124,19 @@ describe("resource402 init", () => {
     rmSync(join(project.folder, ".gitignore"));
     const { out } = await project.run("init", "--yes");
     expect(out).toContain("Wrote .gitignore.\n");
-    expect(out).toContain("Kept as they were: tsconfig.json, .env.example.\n");
-    expect(out).toContain("resources.ts was there, so no sample was written.\n");
+    expect(out).toContain("Left unchanged: tsconfig.json, .env.example.\n");
+    expect(out).toContain("resources.ts exists, so no sample was written.\n");
     expect(project.read("resources.ts")).toBe(mine);
     expect(project.read("README.md")).toBe("mine\n");
     expect(project.has("handlers/drawPattern.ts")).toBe(false);
   });
 
-  it("says of a second time what it ignores, and fails where that was all there was to do", async () => {
+  it("reports ignored flags on a second run, and fails when there is nothing else to do", async () => {
     using project = installed();
     await project.run("init", "--yes", "--sample", "answer");
     const again = await project.run("init");
     expect(again).toMatchObject({ code: 0, err: "" });
-    expect(again.out).toMatch(
-      /\nThere was nothing to add\. For another project: resource402 init <folder>\n$/,
-    );
+    expect(again.out).toMatch(/\nNothing to add\. To create another project: resource402 init <folder>\n$/);
     expect(again.out).not.toContain("Next:");
     const { code, out, err } = await project.run(
       "init",
@@ -151,9 +149,9 @@ describe("resource402 init", () => {
     );
     expect({ code, err }).toEqual({
       code: 1,
-      err: "There was nothing to add. For another project: resource402 init <folder>\n",
+      err: "Nothing to add. To create another project: resource402 init <folder>\n",
     });
-    expect(out).toContain("Kept as they were: tsconfig.json, .gitignore, .env.example.\n");
+    expect(out).toContain("Left unchanged: tsconfig.json, .gitignore, .env.example.\n");
     expect(out).toContain("Ignored: --name, --sample. Write it into resources.ts yourself.\n");
     expect(out).toContain("Ignored: --pay-to. Write it into .env yourself.\n");
     expect(out).not.toContain("Next:");
@@ -164,7 +162,7 @@ describe("resource402 init", () => {
   });
 
   it.each<[given: string, words: string[], code: number, text: string]>([
-    ["nothing to go by and no terminal", [], 2, "There is no terminal to ask at."],
+    ["no flags and no terminal", [], 2, "Cannot ask questions without a terminal."],
     ["an address that is none", ["--pay-to", "0x12"], 2, "0x12 is not an address"],
     [
       "a mistyped address",
@@ -175,7 +173,7 @@ describe("resource402 init", () => {
     ["the zero address", ["--pay-to", `0x${"0".repeat(40)}`], 2, "is the zero address"],
     ["an empty name", ["--name", ""], 2, "--name is empty."],
     ["a blank name", ["--name", "  ", "--yes"], 2, "--name is empty."],
-    ["a sample that there is not", ["--sample", "none"], 2, "Allowed choices are answer, job, both"],
+    ["an unknown sample", ["--sample", "none"], 2, "Allowed choices are answer, job, both"],
   ])("refuses %s, and writes nothing", async (_, words, code, text) => {
     using project = installed();
     const { code: ended, err } = await project.run("init", "kit", ...words);
@@ -184,7 +182,7 @@ describe("resource402 init", () => {
     expect(project.has("kit")).toBe(false);
   });
 
-  it("refuses a folder whose files are no ES modules", async () => {
+  it("refuses a folder with CommonJS files", async () => {
     using project = installed({ "package.json": "{}", "index.js": "module.exports = 1;\n" });
     const { code, err } = await project.run("init", "--yes");
     expect(code).toBe(1);
@@ -198,7 +196,7 @@ describe("a new project", () => {
     using project = installed();
     await project.run("init", "--yes");
     const { process: child, until } = project.start("dev", "--port", "0");
-    const url = /http:\/\/localhost:\d+/.exec(await until("Changes are taken up"))?.[0] ?? "";
+    const url = /http:\/\/localhost:\d+/.exec(await until("dev reloads on every change"))?.[0] ?? "";
     const buy = async (resource: string, input: unknown) => {
       const answer = await fetch(`${url}/_dev/call`, {
         method: "POST",

@@ -136,7 +136,7 @@ describe("a file that cannot be replaced", () => {
     expect(readdirSync(folder).sort()).toEqual(["a.ts", "b.ts", "c.ts", "elsewhere.ts"]);
   });
 
-  it("is told of even when one before it cannot be put back, and all others are", async () => {
+  it("is reported even when an earlier file cannot be restored, and all others are restored", async () => {
     for (const name of ["a.ts", "b.ts"]) writeFileSync(at(name), "old");
     const { renameSync } = fs;
     let times = 0;

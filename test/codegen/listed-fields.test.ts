@@ -171,7 +171,7 @@ const leaf: fc.Arbitrary<JsonSchema> = fc.constantFrom<JsonSchema>(
   text("One."),
   text("Two."),
   ...Object.keys(COMPONENTS).map((name) => ({ $ref: refTo(name) })),
-  { $ref: refTo("Place"), description: "Said of it." },
+  { $ref: refTo("Place"), description: "About it." },
 );
 
 const members = (

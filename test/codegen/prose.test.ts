@@ -33,7 +33,7 @@ describe("how long a job may run", () => {
       "in up to 3 attempts of at most 20 seconds each, with pauses of about 5 seconds and longer between them",
       "job, up to 3 times 20 seconds",
     ],
-  ])("is said of one that is run %s at most, in all that is published", async (_, job, says, inTables) => {
+  ])("describes a job with %s in all published documents", async (_, job, says, inTables) => {
     const written = await published(job);
     for (const page of PAGES) expect(written.get(page)?.replace(/\s*\n\s*\* /g, " "), page).toContain(says);
     for (const page of ["API.md", "README.md"]) expect(written.get(page)).toContain(`| ${inTables} |`);
@@ -130,7 +130,7 @@ describe("the fields of a union", () => {
     expect(rows.find((row) => row.includes("of.kind` |"))).toContain('| `goods.kind` is `"crate"` |');
   });
 
-  it("are all there of an optional object, for null is no option", async () => {
+  it("include all fields of an optional object, because null is not an option", async () => {
     const [input] = await tablesOf(bare.nullable());
     expect(input[0]).toBe("| Field | Type | Required | Limits | Description |");
   });

@@ -142,7 +142,7 @@ describe("openapi.json", () => {
       protocols,
       offers: offer(null, expect.stringContaining("$0.001")),
     });
-    // A quarter of a cent is no number of cents.
+    // A quarter of a cent is not a whole number of cents.
     expect(infoOf("/v1/tiny")).toMatchObject({
       price: { mode: "fixed", amount: "0.0025" },
       offers: offer(null, "Costs $0.0025 per call."),

@@ -47,7 +47,7 @@ async function closedPort(): Promise<number> {
 }
 
 describe("resource402 refunds", () => {
-  it("lists what is owed while the server runs on the same file, pays it once, and lists it as paid", async () => {
+  it("lists owed refunds while the server uses the same file, pays each once, and lists it as paid", async () => {
     using project = createProject({});
     await using shop = await indebted(project.folder, 2);
     const key = generatePrivateKey();
@@ -93,7 +93,7 @@ describe("resource402 refunds", () => {
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
   });
 
-  it("names a facilitator that cannot be reached, and leaves owed what is owed", async () => {
+  it("reports an unreachable facilitator, and keeps the refund owed", async () => {
     using project = createProject({});
     await using shop = await indebted(project.folder, 1);
     process.env[KEY] = generatePrivateKey();
@@ -125,12 +125,10 @@ describe("resource402 refunds", () => {
     });
     const unnamed = await project.run("refunds", "pay", "--store", "shop.db");
     expect(unnamed.code).toBe(2);
-    expect(unnamed.err).toMatch(
-      /^Nobody is named who settles .* Add --facilitator https:.*RESOURCE402_REFUND_KEY/,
-    );
+    expect(unnamed.err).toMatch(/^No facilitator is set .* Add --facilitator https:.*RESOURCE402_REFUND_KEY/);
     process.env[KEY] = "secret";
     const wrong = await project.run(...pay);
-    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("is no private key") });
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("is not a valid private key") });
     expect(wrong.err).not.toContain("secret");
     process.env[KEY] = generatePrivateKey();
     expect(await project.run(...pay, "--rpc", "base")).toMatchObject({
@@ -152,7 +150,7 @@ describe("resource402 refunds", () => {
     const result = await project.run("refunds", "pay", "ref_unknown", "--yes", "-s", "shop.db", "-f", url);
     expect(result).toMatchObject({
       code: 1,
-      err: expect.stringContaining("No refund is owed under ref_unknown"),
+      err: expect.stringContaining("No owed refund has the id ref_unknown"),
     });
     const [refund] = await shop.store.refunds({ limit: 9 });
     expect(refund?.tries).toBe(0);

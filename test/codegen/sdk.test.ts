@@ -94,7 +94,7 @@ describe("the README of a package for buyers", () => {
     expect(page).toContain("const job = await client.render.start(");
   });
 
-  it("says of each field what it is, as the documentation does", async () => {
+  it("describes each field like the documentation", async () => {
     const api = apiWith({});
     const page = (await emitted(api))("README.md");
     const reference = emitReference(await modelOf(api));
@@ -141,7 +141,11 @@ export default defineApi({
   it.each([
     [["--name", "Pixel Studio"], 2, '"Pixel Studio" cannot be the name of a package'],
     [["--name", "shop"], 2, "--package-version 1.0.0"],
-    [["--name", "shop", "--package-version", "1.0.0", "--repository", "here"], 2, '"here" is no repository'],
+    [
+      ["--name", "shop", "--package-version", "1.0.0", "--repository", "here"],
+      2,
+      '"here" is not a valid repository',
+    ],
     [
       ["--name", "shop", "--package-version", "1.0.0"],
       1,

@@ -6,7 +6,7 @@ import { openShop, post, signedByHand, until } from "../flow/shop.ts";
 import { answer, call, job, receipt, refund } from "../store/records.ts";
 import { createProject } from "./project.ts";
 
-/** A store that a shop has written: two answers, one job that was refused and is owed back, one that nobody was sold. */
+/** The store of a shop: two synchronous calls, one failed job with an owed refund, and one resource without calls. */
 async function written(folder: string): Promise<void> {
   await using shop = await openShop({ store: sqliteStore(join(folder, "shop.db")) });
   shop.handlers.render = (_, ctx) => ctx.fail("refused");
@@ -24,7 +24,7 @@ async function written(folder: string): Promise<void> {
 }
 
 describe("resource402 stats", () => {
-  it("prints a line for each resource, what is owed, and why jobs failed", async () => {
+  it("prints a line for each resource, owed refunds, and error codes of jobs", async () => {
     using project = createProject({});
     await written(project.folder);
     const { code, out, err } = await project.run("stats", "--store", "shop.db");
@@ -42,7 +42,7 @@ describe("resource402 stats", () => {
     expect(out).not.toContain("\u001b");
   });
 
-  it("says of revenue that has been given back that it has, and no longer owes it", async () => {
+  it("counts refunded revenue as refunded, not as owed", async () => {
     using project = createProject({});
     await written(project.folder);
     const store = sqliteStore(join(project.folder, "shop.db"));
@@ -83,11 +83,11 @@ describe("resource402 stats", () => {
     expect(echo.callsOverTime.reduce((sum: number, calls: number) => sum + calls)).toBe(2);
   });
 
-  it("says of an empty store that nothing happened, and names the command that lists unconfirmed payments", async () => {
+  it("reports an empty store, and names the command that lists unconfirmed payments", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
     const empty = await project.run("stats", "--store", "shop.db", "--since", "7d");
-    expect(empty.out).toBe("Nothing was called in the last 7 days, and nothing waits.\n");
+    expect(empty.out).toBe("Nothing was called in the last 7 days, and no jobs are queued.\n");
     const now = { createdAt: Date.now(), phase: "submitted", tries: 1 } as const;
     await store.begin(call("c1", now), undefined, { durable: true });
     expect((await project.run("stats", "--store", "shop.db")).out).toContain(
@@ -125,7 +125,7 @@ describe("resource402 stats", () => {
     });
     expect(await project.run("stats", "--store", "not-a-store.db", "--since", "soon")).toMatchObject({
       code: 2,
-      err: expect.stringContaining("30m, 24h or 7d"),
+      err: expect.stringContaining("Example: --since 24h"),
     });
     expect((await project.run("stats", "-s", "not-a-store.db", "--json", "--watch")).code).toBe(2);
     const away = await project.run("stats", "--store", "postgres://bob:hunter2@127.0.0.1:9/shop");
@@ -153,7 +153,7 @@ describe("resource402 sweep", () => {
     }
   }
 
-  it("deletes what has outlived its use, all of it, and says how much; nothing of what is owed", async () => {
+  it("deletes all expired records, prints their number, and keeps owed refunds", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
     await aged(store, 250);
@@ -172,6 +172,6 @@ describe("resource402 sweep", () => {
     using project = createProject({});
     expect(await project.run("sweep", "--store", "shop.db")).toMatchObject({ code: 1 });
     expect(project.has("shop.db")).toBe(false);
-    expect((await project.run("sweep", "--help")).out).toContain("Never deleted");
+    expect((await project.run("sweep", "--help")).out).toContain("It never deletes owed refunds");
   });
 });

@@ -293,7 +293,7 @@ describe.each(Object.entries(TOOLS))("%s, with the settings it comes with,", (na
     return diagnose(`test/codegen/${name}-${of}`, { ...files, "check.ts": check }, STRICT);
   }
 
-  it("types the studio's calls, jobs, challenges and problems as they are", async () => {
+  it("types the studio's calls, jobs, challenges and problems exactly", async () => {
     expect(await faults("studio", studio, STUDIO)).toEqual([]);
   });
 

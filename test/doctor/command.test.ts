@@ -122,7 +122,7 @@ describe("resource402 doctor", () => {
       "it costs $0.02, and $0.01 is left of --max (POST /v1/render)",
     );
     expect(err).toBe(
-      "What is paid for was not examined:\n  POST /v1/render: it costs $0.02, and $0.01 is left of --max\n",
+      "Paid responses were not examined:\n  POST /v1/render: it costs $0.02, and $0.01 is left of --max\n",
     );
     expect(await world.balanceOf(address)).toBe(990_000n);
   });
@@ -139,7 +139,7 @@ describe("resource402 doctor", () => {
       { resource: "POST /v1/echo", reason: "it costs $0.01, and $0.001 is left of --max" },
       { resource: "POST /v1/render", reason: "it costs $0.02, and $0.001 is left of --max" },
     ];
-    const said = `--pay bought nothing, so what is paid for was not examined:
+    const said = `--pay bought nothing, so paid responses were not examined:
 ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}`;
 
     const told = await project.run(...pay);
@@ -166,7 +166,7 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
       `the account does not hold enough: ${usd} USDC is needed on ${world.network} (the seller's word: invalid_exact_evm_insufficient_balance)`;
     expect({ code, err }).toEqual({
       code: 2,
-      err: `--pay bought nothing, so what is paid for was not examined:
+      err: `--pay bought nothing, so paid responses were not examined:
   POST /v1/echo: ${short("0.01")}
   POST /v1/render: ${short("0.02")}
 `,
@@ -229,7 +229,7 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
     const [socket] = await asked;
     const closed = once(child, "close");
     child.kill("SIGINT");
-    await until("Interrupted. Nothing more is sent.\n");
+    await until("Interrupted. No more requests are sent.\n");
     expect(await closed).toEqual([130, null]);
     socket.destroy();
     silent.close();
@@ -237,24 +237,24 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
 
   it.each<[string, string[], string]>([
     [
-      "what is no address",
+      "an invalid URL",
       ["pixel.example"],
-      '"pixel.example" is no address. Write one such as https://api.example.com\n',
+      '"pixel.example" is not a valid URL. Example: https://api.example.com\n',
     ],
     [
-      "an input that is no JSON",
+      "an input that is not JSON",
       ["http://x.test/", "--input", "{"],
-      '--input is no JSON. Write it as \'{"prompt":"a lighthouse"}\'\n',
+      '--input is not valid JSON. Example: --input \'{"prompt":"a lighthouse"}\'\n',
     ],
     [
       "a time that is none",
       ["http://x.test/", "--timeout", "soon"],
-      '--timeout "soon" is no length of time. Write one such as 10s.\n',
+      '--timeout "soon" is not a valid duration. Example: --timeout 10s\n',
     ],
     [
       "a limit that is none",
       ["http://x.test/", "--max-requests", "0"],
-      '--max-requests "0" is no whole number from 1.\n',
+      '--max-requests "0" is not a whole number of at least 1.\n',
     ],
     [
       "a ceiling without payment",
@@ -264,7 +264,7 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
     [
       "an amount that is none",
       ["http://x.test/", "--pay", "--max", "much"],
-      '--max "much" is no amount. Write US dollars as a decimal: --max 0.50\n',
+      '--max "much" is not a valid amount. Write US dollars as a decimal: --max 0.50\n',
     ],
     [
       "payment without a wallet",
@@ -282,7 +282,7 @@ ${unbought.map(({ resource, reason }) => `  ${resource}: ${reason}\n`).join("")}
     expect(code).toBe(0);
     expect(out).toContain("Usage: resource402 doctor [options] <url>");
     expect(out).toContain("$ resource402 doctor https://api.example.com --pay --max 0.25");
-    expect(out).toContain("Exit codes: 0 no error and no warning,");
+    expect(out).toContain("Exit codes: 0 no errors or warnings,");
   });
 });
 

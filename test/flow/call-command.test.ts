@@ -86,13 +86,9 @@ describe("resource402 call", () => {
   });
 
   it.each([
-    ["a folder that is not there", "missing/out.json", "missing is not there."],
-    ["a folder", "node_modules", "node_modules is a folder, and a file is needed there."],
-    [
-      "a file taken for a folder",
-      "resources.ts/out.json",
-      "resources.ts is a file, and a folder is needed there.",
-    ],
+    ["a folder that is not there", "missing/out.json", "missing does not exist."],
+    ["a folder", "node_modules", "node_modules is a folder; expected a file."],
+    ["a file taken for a folder", "resources.ts/out.json", "resources.ts is a file; expected a folder."],
   ])("pays nothing when the output is to be written to %s", async (_, file, problem) => {
     const said = await call("echo", "-f", "text=hello", "-y", "-o", file);
     expect(said).toMatchObject({ code: 2, out: "", err: expect.stringContaining(problem) });
@@ -136,7 +132,7 @@ describe("resource402 call", () => {
   it("pays nothing when the output is a link into a folder that is not there, and names the folder", async () => {
     symlinkSync("gone/target.json", join(served.project.folder, "lost.json"));
     const said = await call("echo", "-f", "text=hello", "-y", "-o", "lost.json");
-    expect(said).toMatchObject({ code: 2, err: expect.stringContaining("gone is not there.") });
+    expect(said).toMatchObject({ code: 2, err: expect.stringContaining("gone does not exist.") });
     expect(await paid()).toBe(0n);
   });
 
@@ -170,7 +166,7 @@ describe("resource402 call", () => {
       expect(flags.length === 0 ? printed : printed.output).toEqual({ text: "hello" });
       expect(said.code).toBe(1);
       expect(said.err).toMatch(/Paid 0\.01 USDC on .*, transaction 0x\w{64}\. Key pay_/);
-      expect(said.err).toContain("The output is printed, and not written. out/a.json is not there.");
+      expect(said.err).toContain("The output was printed instead of written. out/a.json does not exist.");
       expect(await paid()).toBe(10_000n);
     },
   );
@@ -178,12 +174,12 @@ describe("resource402 call", () => {
   it("says the price of what the seller prices, and pays what was asked for", async () => {
     const said = await call("estimate", "-f", "load=7", "-y", "--json");
     expect(said.err).toContain("estimate is priced by the seller: at most $0.50 (per run).");
-    expect(said.err).toContain("Signs a payment of 0.07 USDC on eip155:84532");
+    expect(said.err).toContain("Signing a payment of 0.07 USDC on eip155:84532");
     expect(JSON.parse(said.out)).toMatchObject({ usd: "0.07" });
     expect(await paid()).toBe(70_000n);
   });
 
-  it("pays nothing where there is nobody to ask, and asks the seller for nothing", async () => {
+  it("neither pays nor sends a request when it cannot ask for confirmation", async () => {
     const asked: string[] = [];
     served.shop.network = (request) => {
       asked.push(request.url);
@@ -205,10 +201,16 @@ describe("resource402 call", () => {
   it("does not repeat a key that is none", async () => {
     process.env[KEY] = "secret";
     const said = await call("ping");
-    expect(said).toMatchObject({ code: 2, err: expect.stringContaining(`${KEY} is no private key`) });
+    expect(said).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${KEY} is not a valid private key`),
+    });
     expect(said.err).not.toContain("secret");
     process.env[KEY] = `0x${"0".repeat(64)}`;
-    expect(await call("ping")).toMatchObject({ code: 2, err: expect.stringContaining("is no private key") });
+    expect(await call("ping")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("is not a valid private key"),
+    });
   });
 
   it("names the nearest of the resources when there is none of that name", async () => {
@@ -226,7 +228,7 @@ describe("resource402 call", () => {
       ["-i", '{"text": "hello", "tne": "loud"}'],
       'echo has no field "tne" (did you mean "tone"?).',
     ],
-    ["the input is no JSON", ["-i", "hello"], "The input is no JSON"],
+    ["the input is no JSON", ["-i", "hello"], "The input is not valid JSON"],
     ["the seller refuses the input", ["-f", "text=hello", "-f", "tone=soft"], "tone: "],
   ])("lists the fields when %s, and nothing is charged", async (_, flags, problem) => {
     const said = await call("echo", ...flags, "--yes");
@@ -239,7 +241,7 @@ describe("resource402 call", () => {
 
   it("does not pay more than --max, and says so as JSON too", async () => {
     const said = await call("render", "-f", "prompt=x", "-f", "size=large", "-y", "--max", "0.05", "--json");
-    expect(said).toMatchObject({ code: 1, err: expect.stringContaining("A higher --max allows it.") });
+    expect(said).toMatchObject({ code: 1, err: expect.stringContaining("Raise --max to allow this price.") });
     expect(JSON.parse(said.out)).toMatchObject({
       error: { code: "payment_refused", reason: "over_ceiling", charged: "no" },
     });
@@ -254,7 +256,7 @@ describe("resource402 call", () => {
     served.shop.handlers.render = render;
     expect(said.code).toBe(1);
     expect(said.err).toContain("The prompt was refused.");
-    expect(said.err).toContain("It was charged, and the seller owes it back.");
+    expect(said.err).toContain("The payment was charged. The seller owes a refund.");
     const { error } = JSON.parse(said.out);
     expect(error).toMatchObject({ code: "failed", failure: "refused", paymentState: "refund_owed" });
   });
@@ -273,7 +275,7 @@ describe("resource402 call", () => {
     const said = await started.until("--resume job_");
     go();
     expect(await ended).toEqual([130, null]);
-    expect(said).toContain("Stopped. 0.02 USDC was paid. The job goes on.");
+    expect(said).toContain("Stopped. 0.02 USDC was paid. The job continues.");
     const [, line = ""] = /resource402 (call render .*)/.exec(said) ?? [];
     const back = await served.project.run(...line.trim().split(" "));
     expect(back).toMatchObject({ code: 0, out: expect.stringContaining('"note": "slow"') });
@@ -315,15 +317,15 @@ describe("resource402 call", () => {
     const ended = once(lost.process, "close");
     lost.process.kill("SIGTERM");
     const stopped = await lost.until("--idempotency-key pay_");
-    expect(stopped).toContain("A payment of 0.0015 USDC was signed; whether it was taken is not known.");
-    expect(stopped).toContain("not paid again");
+    expect(stopped).toContain("A payment of 0.0015 USDC was signed. It is not known whether it was charged.");
+    expect(stopped).toContain("without paying again");
     expect(await ended).toEqual([143, null]);
     isLost = false;
     const again = await call("translate", "-f", "words=ink", "--json");
-    expect(again.err).toContain("it is resumed, and not paid again");
+    expect(again.err).toContain("It is resumed without paying again");
     expect(JSON.parse(again.out)).toMatchObject({ output: { count: 1 }, usd: "0.0015" });
     expect(await paid()).toBe(1_500n);
-    // What has ended is bought anew.
+    // What has ended is bought again.
     expect((await call("translate", "-f", "words=ink", "--yes")).code).toBe(0);
     expect(await paid()).toBe(3_000n);
   });
@@ -335,13 +337,13 @@ describe("resource402 call", () => {
       new URL(request.url).pathname.startsWith("/v1/jobs/") ? other.network(request) : through(request);
     const order = ["render", "-f", "prompt=lost"] as const;
     const first = await call(...order, "--yes");
-    expect(first).toMatchObject({ code: 1, err: expect.stringContaining("It was charged.") });
+    expect(first).toMatchObject({ code: 1, err: expect.stringContaining("The payment was charged.") });
     const again = await call(...order);
     expect(again).toMatchObject({
       code: 1,
-      err: expect.stringContaining("it is resumed, and not paid again"),
+      err: expect.stringContaining("It is resumed without paying again"),
     });
-    const [, job = ""] = /give it up: `resource402 calls forget (job_[\w-]+)`/.exec(again.err) ?? [];
+    const [, job = ""] = /forget the call: `resource402 calls forget (job_[\w-]+)`/.exec(again.err) ?? [];
     expect(job).not.toBe("");
 
     const listed = await served.project.run("calls", "list");
@@ -357,12 +359,12 @@ describe("resource402 call", () => {
     const unasked = await served.project.run("calls", "forget", job);
     expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("Add --yes") });
     expect(unasked.err).toContain(
-      "What was signed for it (0.02 USDC) is not taken back, and the same command will pay again. " +
-        "The result of a job can still be had by its id: `resource402 call <resource> --from <seller> --resume <job>`.",
+      "Forgetting does not revoke the signed payment (0.02 USDC). The same command will pay again. " +
+        "The result of a job can still be fetched with its id: `resource402 call <resource> --from <seller> --resume <job>`.",
     );
     expect(await served.project.run("calls", "forget")).toMatchObject({ code: 2 });
     expect(await served.project.run("calls", "forget", "job_none", "-y")).toMatchObject({
-      ...{ code: 1, err: expect.stringContaining("No call is open under job_none.") },
+      ...{ code: 1, err: expect.stringContaining("No open call has the key or job id job_none.") },
     });
     expect(await served.project.run("calls", "forget", job, "--yes")).toMatchObject({
       ...{ code: 0, out: expect.stringMatching(/render +0\.02 USDC.*Forgot 1 call\.\n$/s) },
@@ -391,7 +393,7 @@ describe("resource402 call", () => {
   });
 
   it.each([
-    [404, "job_unknown", "render: The seller knows no job job_unknown, or no longer does."],
+    [404, "job_unknown", "render: The seller does not know the job job_unknown, or no longer keeps it."],
     [410, "job_deleted", "render: Its result has been deleted."],
   ])(
     "says of a job answered %s what its seller knows of it, and does not advise to ask again",

@@ -51,6 +51,6 @@ it("a command that comes back for an answer, and is stopped again, does not say 
   expect(line).not.toBe("");
   const again = await stopped([...line.trim().split(" "), "--yes"], 2);
   expect(await served.paid()).toBe(1_500n);
-  expect(again).toContain("A payment of 0.0015 USDC was signed; whether it was taken is not known.");
+  expect(again).toContain("A payment of 0.0015 USDC was signed. It is not known whether it was charged.");
   expect(again).not.toContain("Nothing was paid");
 });

@@ -331,7 +331,7 @@ describe("resource402 mcp, over standard input and output", () => {
     const { client, said } = await agent([], { RESOURCE402_WALLET_KEY: "" });
     await expect
       .poll(() => said.err)
-      .toContain("No wallet: only what is free can be called. Set RESOURCE402_WALLET_KEY");
+      .toContain("No wallet: agents can call only free tools. Set RESOURCE402_WALLET_KEY");
     expect(await use(client, "ping", {})).toMatchObject({ structuredContent: { open: true } });
     const told = await use(client, "render", { prompt: "x", size: "large" });
     expect(told).toMatchObject({
@@ -376,8 +376,8 @@ describe("resource402 mcp, over standard input and output", () => {
   });
 
   it.each([
-    [["--budget", "lots"], '--budget "lots" is no amount'],
-    [["--http", "99999"], "is no port"],
+    [["--budget", "lots"], '--budget "lots" is not a valid amount'],
+    [["--http", "99999"], "is not a valid port"],
     [["--http", "0", "--host", "0.0.0.0"], "set RESOURCE402_MCP_TOKEN"],
     [["--http", "0", "--host", "127.0.0.1.evil.example"], "set RESOURCE402_MCP_TOKEN"],
     [["--http", "0", "--token", "short"], "at least 16 characters"],
@@ -431,7 +431,7 @@ describe("resource402 mcp, over streamable HTTP", () => {
     command = served.project.start("mcp", ...flags);
     const said = await command.until("in all.");
     delete process.env.RESOURCE402_WALLET_KEY;
-    expect(said).toContain("Everyone on this machine can call them");
+    expect(said).toContain("Every process on this machine can call them");
     url = new URL(/http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(said)?.[0] ?? "");
   });
 

@@ -72,7 +72,7 @@ describe("a definition that does not hold together does not compile", () => {
   });
   it("when a table has a row for a choice that does not exist", () => {
     const table = { draft: "1", standard: "1", high: "1", ultra: "1" } as const;
-    // @ts-expect-error ultra is no quality
+    // @ts-expect-error ultra is not a quality
     resource({ ...base, price: price.byChoice("quality", table, perImage) });
   });
   it("when a price looks at a field that does not exist", () => {

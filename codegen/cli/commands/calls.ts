@@ -5,25 +5,25 @@ import { CALLS_OPTION } from "../saved-calls.ts";
 
 const EXAMPLES = `
 Examples:
-  $ resource402 calls list                 what was paid for by call, and has not ended
-  $ resource402 calls forget job_…         give one up whose seller will never answer, after a question
-  $ resource402 calls forget --all --yes   give all of them up
+  $ resource402 calls list                 list paid calls that are still open
+  $ resource402 calls forget job_…         forget a call that the seller will never answer
+  $ resource402 calls forget --all --yes   forget all of them without asking
 
-A call that was paid for is kept until its end is known, and the same \`resource402 call\` resumes it. One that is being
-made at this moment is listed too. To forget a call takes no payment back and ends no job.
+resource402 call saves a paid call until its outcome is known. The same \`resource402 call\` resumes it. The list also
+includes calls that are running now. Forgetting a call does not revoke its payment and does not cancel its job.
 
-Exit codes: 0 all is well, 1 there is no such call or it was not forgotten, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the call does not exist or was not forgotten, 2 invalid usage.`;
 
 export function addCalls(program: Command, context: Context): void {
   const calls = program
     .command("calls")
-    .summary("see and forget calls that were paid for and have not ended")
-    .description("See and forget calls that were paid for by call and have not ended.")
+    .summary("list and forget paid calls that are still open")
+    .description("List and forget paid calls of `resource402 call` that are still open.")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);
   calls
     .command("list")
-    .description("List calls that were paid for and have not ended, oldest first.")
+    .description("List paid calls that are still open, oldest first.")
     .option(...CALLS_OPTION)
     .option("--json", "print JSON")
     .action(async (flags: ListCallsFlags) => {
@@ -32,8 +32,8 @@ export function addCalls(program: Command, context: Context): void {
     });
   calls
     .command("forget")
-    .description("Forget calls that nobody will answer any more: they are no longer resumed.")
-    .argument("[ids...]", "jobs or idempotency keys, as the list shows them")
+    .description("Forget calls that the seller will no longer answer, so that they are not resumed.")
+    .argument("[ids...]", "job ids or idempotency keys, as in the list")
     .option("-a, --all", "forget all of them")
     .option(...CALLS_OPTION)
     .option("-y, --yes", "do not ask")

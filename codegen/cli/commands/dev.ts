@@ -8,14 +8,14 @@ const EXAMPLES = `
 Examples:
   $ resource402 dev                        serve resources.ts and handlers/ on port 3000
   $ resource402 dev shop.ts --port 4020    another definition, on another port
-  $ resource402 dev --server src/open.ts   let openServer(options) of that file make the server
+  $ resource402 dev --server src/open.ts   create the server with openServer(options) of that file
 
-Starts a chain of its own (anvil) with a facilitator and a wallet that holds 100 USDC, generates, and serves what
-handlers/<name>.ts exports under the resource's name (and, where its price is quoted, as quote). Every change is taken
-up: requests wait for the new code, and what has a mistake is told, while the last good code serves on. The
-documentation at /docs can buy with the wallet. What .env holds is set for the handlers.
+Starts a local chain (anvil) with a facilitator and a wallet that holds 100 USDC, generates the code, and serves the
+handlers. handlers/<name>.ts exports the handler under the resource's name, and a quoted price as quote. On every
+change, dev reloads: requests wait for the new code. If the new code has mistakes, dev prints them and keeps serving
+the last working version. The documentation at /docs can buy with the wallet. Handlers see the variables of .env.
 
-Exit codes: 0 ended by Ctrl-C, 1 the port is in use, 2 the command is wrong.`;
+Exit codes: 0 stopped by Ctrl-C, 1 the port is in use, 2 invalid usage.`;
 
 interface Flags {
   readonly out?: string;
@@ -26,15 +26,15 @@ interface Flags {
 export function addDev(program: Command, context: Context): void {
   program
     .command("dev")
-    .summary("serve it on a chain of its own, with a funded wallet")
-    .description("Serve the API on a chain of its own, with documentation and a funded wallet.")
-    .argument("[file]", "the definition (default: as generate finds it)")
+    .summary("serve the API on a local chain, with a funded wallet")
+    .description("Serve the API on a local chain, with documentation and a funded wallet.")
+    .argument("[file]", "the definition (default: the same as for generate)")
     .option(
       "-o, --out <folder>",
-      "where generated files and handlers/ are (default: the definition's folder)",
+      "folder of the generated files and of handlers/ (default: the definition's folder)",
     )
     .option("-s, --server <file>", "a file that exports openServer(options), instead of handlers/")
-    .option("-p, --port <port>", "where to serve; 0 takes a free one", portNumber, 3000)
+    .option("-p, --port <port>", "port to serve on; 0 picks a free one", portNumber, 3000)
     .addHelpText("after", EXAMPLES)
     .action(async (named: string | undefined, { out, server, port }: Flags) => {
       const file = definitionFile(named);
@@ -53,7 +53,7 @@ export function addDev(program: Command, context: Context): void {
       import("../../dev/seller.ts"),
       import("../explain.ts"),
     ]);
-    await sell((error, file) => explain(error, file, "see what it needs there"));
+    await sell((error, file) => explain(error, file, "check this line"));
   });
 }
 

@@ -6,26 +6,26 @@ import { SOURCE_ARGUMENT } from "../source.ts";
 
 const EXAMPLES = `
 Examples:
-  $ resource402 diff HEAD                        what would change for buyers with the next commit
-  $ resource402 diff v1.2.0 --markdown           since a release, as a section for CHANGELOG.md
-  $ resource402 diff https://api.pixel.example   between what is served and the definition here
-  $ resource402 diff main --fail-on breaking     in CI, where prices may rise
+  $ resource402 diff HEAD                        changes since the last commit
+  $ resource402 diff v1.2.0 --markdown           since a release, as a CHANGELOG.md section
+  $ resource402 diff https://api.pixel.example   changes between the live API and the definition
+  $ resource402 diff main --fail-on breaking     in CI, when prices may rise
 
-A revision of git is read from the openapi.json beside the definition, as generate writes it. What is both a file
-and a revision is taken for the file.
+For a git revision, diff reads the openapi.json beside the definition, as generate writes it. A name that is both a
+file and a revision means the file.
 
-Exit codes: 0 nothing is breaking, dearer or weaker, 1 something is, 2 the command is wrong.`;
+Exit codes: 0 no change breaks, costs more or promises less, 1 a change does, 2 invalid usage.`;
 
 const FAILING = ["breaking", "price", "weaker"] as const;
 
 export function addDiff(program: Command, context: Context): void {
   program
     .command("diff")
-    .summary("say what a change breaks, makes dearer or weakens for buyers")
-    .description("Say what has changed for buyers: what breaks, costs more, or is promised less.")
-    .argument("<before>", "the API as it was: a git revision, a file, or a URL")
+    .summary("list changes that break, cost more or promise less")
+    .description("List what has changed for buyers: what breaks, costs more, or promises less.")
+    .argument("<before>", "the API before the change: a git revision, a file, or a URL")
     .argument(...SOURCE_ARGUMENT)
-    .option("--document <file>", "where git has openapi.json (default: beside the definition)")
+    .option("--document <file>", "path of openapi.json in git (default: beside the definition)")
     .addOption(
       new Option("--fail-on <kinds>", `kinds of change to fail on: ${FAILING.join(", ")}, or none`)
         .argParser(kindsOf)

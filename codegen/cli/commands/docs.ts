@@ -7,12 +7,12 @@ const EXAMPLES = `
 Examples:
   $ resource402 docs                                      from resources.ts, into site/
   $ resource402 docs openapi.json --out public/docs       from a document
-  $ resource402 docs https://api.pixel.example            from an API that is served
+  $ resource402 docs https://api.pixel.example            from a live API
 
-The page is one file that needs nothing from elsewhere: open site/index.html, or put the folder on any host.
-A server made by \`generate\` shows the same at /docs. What else is in the folder is left as it is.
+The page is a single file without external assets: open site/index.html, or upload the folder to any host. A
+generated server shows the same page at /docs. Other files in the folder are left unchanged.
 
-Exit codes: 0 all is well, 1 the page cannot be made or files are in the way, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the page could not be created or would overwrite other files, 2 invalid usage.`;
 
 interface Flags {
   readonly out: string;
@@ -22,7 +22,7 @@ interface Flags {
 export function addDocs(program: Command, context: Context): void {
   program
     .command("docs")
-    .summary("write its documentation as a static site")
+    .summary("write the documentation as a static site")
     .description("Write the documentation as a static site: a page, openapi.json, llms.txt and API.md.")
     .argument(...SOURCE_ARGUMENT)
     .option("-o, --out <folder>", "where to write it", "site")

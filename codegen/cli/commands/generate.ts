@@ -10,12 +10,12 @@ const GENERATE_EXAMPLES = `
 Examples:
   $ resource402 generate                         generate beside resources.ts
   $ resource402 generate shop.ts --out src/gen   generate from another file, into a folder
-  $ resource402 generate --check                 say what is stale, and fail if anything is
+  $ resource402 generate --check                 list stale files, and fail if there are any
   $ resource402 generate --watch                 generate again on every change
   $ resource402 generate --from https://api.example.com --out src/studio
-                                                 a typed client from what a seller has published
+                                                 a typed client for another seller's API
 
-Exit codes: 0 all is well, 1 the definition has mistakes or files are stale, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the definition has mistakes or files are stale, 2 invalid usage.`;
 
 interface Flags {
   readonly out?: string;
@@ -29,29 +29,25 @@ interface Flags {
 export function addGenerate(program: Command, context: Context): void {
   program
     .command("generate")
-    .summary("write types, client, server, documents and new handlers")
+    .summary("write types, client, server, documents and stubs for new handlers")
     .description("Write types, client, server, openapi.json and API.md, and a stub for each new handler.")
-    .argument("[file]", `the definition (default: ${PLACES.join(", ")}, whichever is there)`)
+    .argument("[file]", `the definition (default: ${PLACES.join(", ")}, whichever exists)`)
     .option("-o, --out <folder>", "where to write (default: the definition's folder)")
-    .addOption(new Option("-c, --check", "write nothing; print what is stale as a diff").conflicts("watch"))
+    .addOption(new Option("-c, --check", "write nothing; print stale files as a diff").conflicts("watch"))
     .option("-w, --watch", "generate again on every change")
     .addOption(
       new Option(
         "-e, --ext <ext>",
-        "how server.gen.ts imports the definition (default: as tsconfig.json asks)",
+        "extension in the imports of server.gen.ts (default: from tsconfig.json)",
       ).choices(["ts", "js"]),
     )
     .addOption(
       new Option(
         "-f, --from <url|file>",
-        "write a client and its API.md, from the openapi.json of an API or from its address",
+        "write a client and its API.md from an openapi.json or the URL of an API",
       ).conflicts("watch"),
     )
-    .option(
-      "--max-price <usd>",
-      "with --from: the most that a call may cost whose price the document does not say",
-      "1.00",
-    )
+    .option("--max-price <usd>", "with --from: maximum price of a call when the document states none", "1.00")
     .addHelpText("after", GENERATE_EXAMPLES)
     .action(async (named: string | undefined, flags: Flags) => {
       if (flags.from !== undefined) {
@@ -66,12 +62,15 @@ export function addGenerate(program: Command, context: Context): void {
 
 async function startFrom(from: string, flags: Flags, context: Context): Promise<number> {
   if (!isUsd(flags.maxPrice)) {
-    throw new CommandError(`--max-price ${flags.maxPrice} is no amount. Write US dollars such as 0.25.`, 2);
+    throw new CommandError(
+      `--max-price ${flags.maxPrice} is not a valid amount. Write US dollars, such as 0.25.`,
+      2,
+    );
   }
   const out = resolve(flags.out ?? ".");
   if (existsSync(join(out, "server.gen.ts"))) {
     throw new CommandError(
-      `${flags.out ?? "This folder"} holds what was generated for a seller. Name another one: --out src/studio`,
+      `${flags.out ?? "This folder"} contains generated seller code. Choose another folder: --out src/studio`,
       2,
     );
   }

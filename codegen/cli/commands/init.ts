@@ -6,15 +6,15 @@ import type { Context } from "../command.ts";
 
 const EXAMPLES = `
 Examples:
-  $ resource402 init                              ask three questions, write into this folder
-  $ resource402 init word-kit --yes               take the defaults, write into word-kit/
+  $ resource402 init                              ask three questions, then write into this folder
+  $ resource402 init word-kit --yes               use the defaults, and write into word-kit/
   $ resource402 init --name "Word Kit" --sample job \\
       --pay-to 0x0000000000000000000000000000000000000402
 
-Writes a definition with samples that work, their handlers, a server and its settings. No file that is there is
-overwritten; package.json is added to.
+Writes a definition with working samples, their handlers, a server and its settings. Existing files are never
+overwritten; init only adds to package.json.
 
-Exit codes: 0 all is well, 1 the folder cannot be used, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the folder cannot be used, 2 invalid usage.`;
 
 interface Flags {
   readonly name?: string;
@@ -26,17 +26,17 @@ interface Flags {
 export function addInit(program: Command, context: Context): void {
   program
     .command("init")
-    .summary("begin a project that runs")
-    .description("Begin a project that runs: a definition, its handlers, a server.")
+    .summary("create a working project")
+    .description("Create a working project: a definition, its handlers and a server.")
     .argument("[folder]", "where to write (default: this folder)")
-    .option("-n, --name <text>", "what the API is called (default: as the folder)")
-    .option("-p, --pay-to <address>", "the address that is paid (default: to be filled in later)")
+    .option("-n, --name <text>", "name of the API (default: the folder's name)")
+    .option("-p, --pay-to <address>", "address that receives payments (default: fill in later)")
     .addOption(
-      new Option("-s, --sample <kind>", "what it sells to begin with (default: both)").choices([
+      new Option("-s, --sample <kind>", "sample resources to create (default: both)").choices([
         ...["answer", "job", "both"],
       ]),
     )
-    .option("-y, --yes", "ask nothing; what no flag says is the default")
+    .option("-y, --yes", "do not ask; use the defaults")
     .addHelpText("after", EXAMPLES)
     .action(async (folder: string | undefined, { yes = false, ...flags }: Flags) => {
       const { init } = await import("../init.ts");

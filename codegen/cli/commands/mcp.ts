@@ -6,21 +6,21 @@ import { SOURCE_ARGUMENT } from "../source.ts";
 
 const EXAMPLES = `
 Examples:
-  $ resource402 mcp https://api.example.com                serve its tools over standard input and output
-  $ resource402 mcp https://api.example.com --budget 5     pay at most $5.00 in all
+  $ resource402 mcp https://api.example.com                serve its tools over stdio
+  $ resource402 mcp https://api.example.com --budget 5     spend at most $5.00 in total
   $ resource402 mcp openapi.json --http 4402               serve them at http://127.0.0.1:4402/mcp
-  $ resource402 mcp --base-url http://localhost:3000       those of the definition in this folder
+  $ resource402 mcp --base-url http://localhost:3000       serve the definition in this folder
 
-The account that pays is read from the environment variable RESOURCE402_WALLET_KEY (a private key); without it,
-only free tools can be called. What a tool costs, and the most that it can cost, is in its description. The budget
-holds until the command ends.
+Set the environment variable RESOURCE402_WALLET_KEY to the private key of the account that pays. Without it, agents can
+call only free tools. Each tool's description states its price and its maximum price. The budget applies until the
+command ends.
 
-Over HTTP everyone on this machine can call the tools, unless RESOURCE402_MCP_TOKEN is set: then only who sends it as
-Authorization: Bearer <token>. --token does the same, where nobody else can list the processes of this machine. Without
-a token the command does not listen at an address that others can reach. Pages in a browser are refused by their Origin
-and by the name they call the server.
+Over HTTP, every process on this machine can call the tools. Set RESOURCE402_MCP_TOKEN to accept only requests with
+Authorization: Bearer <token>. --token does the same, but other users of this machine can read it in the process list.
+Without a token, the server listens only on loopback addresses. The server rejects requests from web pages by their
+Origin and Host headers.
 
-Exit codes: 0 all is well, 1 the API cannot be read or the port is taken, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the API cannot be read or the port is in use, 2 invalid usage.`;
 
 export function addMcp(program: Command, context: Context): void {
   program
@@ -33,12 +33,18 @@ export function addMcp(program: Command, context: Context): void {
       "--http [port]",
       "serve streamable HTTP instead of standard input and output (default port: 4402)",
     )
-    .option("--host <address>", "the address to listen at, over HTTP", "127.0.0.1")
-    .option("--allow-host <name...>", "names by which the server may be called over HTTP beside localhost")
-    .option("--token <token>", "what callers over HTTP have to send (default: RESOURCE402_MCP_TOKEN)")
-    .option("-b, --budget <usd>", "US dollars that all calls together may cost", "1.00")
-    .option("-m, --max-per-call <usd>", "US dollars that one call may cost (default: its published price)")
-    .option("-c, --calls <folder>", "keep calls that were paid for here, so that they outlive a crash")
+    .option("--host <address>", "address to listen on, with --http", "127.0.0.1")
+    .option("--allow-host <name...>", "host names to accept besides localhost, with --http")
+    .option(
+      "--token <token>",
+      "bearer token that callers must send, with --http (default: RESOURCE402_MCP_TOKEN)",
+    )
+    .option("-b, --budget <usd>", "maximum total cost of all calls in US dollars", "1.00")
+    .option(
+      "-m, --max-per-call <usd>",
+      "maximum price of one call in US dollars (default: the published price)",
+    )
+    .option("-c, --calls <folder>", "folder that stores open paid calls, so that they survive a crash")
     .addHelpText("after", EXAMPLES)
     .action(async (source: string | undefined, flags: Omit<McpOptions, "source">) => {
       const { serveMcp } = await import("../mcp.ts");

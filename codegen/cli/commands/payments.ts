@@ -8,41 +8,42 @@ import { STORE_OPTION } from "../store.ts";
 const EXAMPLES = `
 Examples:
   $ resource402 payments list --store studio.db \\
-      --rpc eip155:8453=https://node.example.com          what is unconfirmed, and what the chain proves
+      --rpc eip155:8453=https://node.example.com          list unconfirmed payments and what the chain proves
   $ resource402 payments resolve 8f3a… paid --store studio.db \\
       --by "Jo Doe" --why "seen on the block explorer" --transaction 0x…
   $ resource402 payments resolve 8f3a… unpaid --store studio.db \\
       --by "Jo Doe" --why "the facilitator never sent it"
 
-A payment is unconfirmed when a settlement was sent and nothing proves its outcome. A server with an rpcUrl finds the
-outcome by itself.
+A payment is unconfirmed when the server sent a settlement and nothing proves its outcome. A server with an rpcUrl
+finds out by itself.
 
-paid: a kept output is delivered. Without an output a refund is owed. It also corrects a call that counts as unpaid.
-unpaid: refused until the authorization and ten minutes have passed, since it could still settle before.
-Both are refused when the chain proves the opposite. The decision, with --by and --why, is kept in the record, and logged
-as JSON on standard error.
+paid: the server delivers the stored output. Without an output, a refund is owed. paid also corrects a call that was
+resolved as unpaid.
+unpaid: rejected until ten minutes after the authorization expires, because the payment could still settle.
+The command rejects both when the chain proves the opposite. It stores the decision with --by and --why, and logs it as
+JSON on standard error.
 
-Exit codes: 0 all is well, 1 it is refused or the store cannot be used, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the decision is rejected or the store cannot be used, 2 invalid usage.`;
 
-/** The argument of both commands that resolve something by hand. */
+/** The outcome argument of `payments resolve` and `refunds resolve`. */
 export const outcomeArgument = (): Argument =>
-  new Argument("<outcome>", "what happened to the money").choices(["paid", "unpaid"]);
+  new Argument("<outcome>", "whether the payment settled").choices(["paid", "unpaid"]);
 
-/** Adds the options of both commands that resolve something by hand. */
+/** Adds the options of `payments resolve` and `refunds resolve`. */
 export function withDecision(command: Command): Command {
   return command
     .requiredOption(...STORE_OPTION)
-    .requiredOption("--by <name>", "who decides; kept in the record")
-    .requiredOption("--why <text>", "why; kept in the record")
-    .option("-t, --transaction <hash>", "the transaction that moved the money, with paid")
+    .requiredOption("--by <name>", "name of the person who decides; stored with the decision")
+    .requiredOption("--why <text>", "reason; stored with the decision")
+    .option("-t, --transaction <hash>", "hash of the transaction that settled the payment, with paid")
     .option(...RPC_OPTION);
 }
 
 export function addPayments(program: Command, context: Context): void {
   const payments = program
     .command("payments")
-    .summary("see and resolve unconfirmed payments")
-    .description("See and resolve payments whose settlement is unconfirmed.")
+    .summary("list and resolve unconfirmed payments")
+    .description("List and resolve payments whose settlement is unconfirmed.")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);
   payments
@@ -58,8 +59,8 @@ export function addPayments(program: Command, context: Context): void {
   withDecision(
     payments
       .command("resolve")
-      .description("Record whether an unconfirmed payment moved the money.")
-      .argument("<id>", "the call, as the list shows it")
+      .description("Record whether an unconfirmed payment settled.")
+      .argument("<id>", "id of the call, as in the list")
       .addArgument(outcomeArgument()),
   )
     .addHelpText("after", EXAMPLES)

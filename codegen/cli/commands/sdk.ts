@@ -8,28 +8,28 @@ const EXAMPLES = `
 Examples:
   $ resource402 sdk --name @pixel/studio --out sdk/       from resources.ts
   $ resource402 sdk https://api.pixel.example --name studio-client
-                                                          from an API that somebody else serves
+                                                          from a live API of another seller
   $ resource402 sdk --name @pixel/studio --repository github:pixel/studio --license MIT
-                                                          with all that npm asks of a package with provenance
-  $ resource402 sdk --name @pixel/studio --check          say what is stale, and fail if anything is
+                                                          with the metadata that npm requires for provenance
+  $ resource402 sdk --name @pixel/studio --check          list stale files, and fail if there are any
 
-Publish it from CI, where npm can tell where a package comes from: npm publish ./sdk. From your own machine it takes
---provenance=false. What you add to the folder, such as LICENSE or CHANGELOG.md, is left as it is.
+Publish from CI, where npm can attest the provenance: npm publish ./sdk. On your own machine, add --provenance=false.
+Files that you add to the folder, such as LICENSE or CHANGELOG.md, are left unchanged.
 
-Exit codes: 0 all is well, 1 the package cannot be made or is stale, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the package cannot be built or is stale, 2 invalid usage.`;
 
 export function addSdk(program: Command, context: Context): void {
   program
     .command("sdk")
-    .summary("make an npm package for buyers")
-    .description("Make an npm package for buyers: typed, with the runtime inside, and no dependencies.")
+    .summary("create an npm package for buyers")
+    .description("Create an npm package for buyers: typed, with the runtime included and no dependencies.")
     .argument(...SOURCE_ARGUMENT)
     .requiredOption("-n, --name <name>", "the package's name: @pixel/studio")
     .option("-o, --out <folder>", "where to write it", "sdk")
     .option("--package-version <version>", "the package's version (default: the API's)")
-    .option("--license <license>", "an SPDX expression (default: the API's, else that of your package.json)")
-    .option("--repository <repository>", "where its source is: a git URL, or github:owner/name")
-    .addOption(new Option("-c, --check", "write nothing; print what is stale, as a diff").conflicts("force"))
+    .option("--license <license>", "an SPDX expression (default: from the API, else from your package.json)")
+    .option("--repository <repository>", "source repository: a git URL, or github:owner/name")
+    .addOption(new Option("-c, --check", "write nothing; print stale files as a diff").conflicts("force"))
     .option("-f, --force", "overwrite files that were not written by this command")
     .addHelpText("after", EXAMPLES)
     .action(async (named: string | undefined, flags: SdkFlags) => {

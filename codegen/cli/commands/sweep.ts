@@ -5,20 +5,18 @@ import type { SweepOptions } from "../sweep.ts";
 
 const EXAMPLES = `
 Examples:
-  $ resource402 sweep --store studio.db                   delete what has outlived its use
+  $ resource402 sweep --store studio.db                   delete expired records
 
-A running server does this by itself, every minute. Never deleted: what is owed, what is in doubt, and keys and
-payments for as long as a late copy of a request could charge again.
+A running server does this every minute. It never deletes owed refunds or unconfirmed payments. It keeps idempotency
+keys and payments for as long as a late copy of a request could be charged again.
 
-Exit codes: 0 all is well, 1 the store cannot be written, 2 the command is wrong.`;
+Exit codes: 0 success, 1 the store cannot be written, 2 invalid usage.`;
 
 export function addSweep(program: Command, context: Context): void {
   program
     .command("sweep")
-    .summary("delete what has outlived its use")
-    .description(
-      "Delete what has outlived its use: ended jobs after their retention, and old keys and payments.",
-    )
+    .summary("delete expired records")
+    .description("Delete expired records: ended jobs after their retention, and old keys and payments.")
     .requiredOption(...STORE_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (options: SweepOptions) => {

@@ -39,20 +39,20 @@ import {
 export type Compilation = (
   | { readonly model: ApiModel }
   | {
-      /** Everything that is wrong, at once. */
+      /** All mistakes. */
       readonly mistakes: readonly Mistake[];
     }
 ) & {
-  /** What could be better. */
+  /** Advice, which does not prevent compiling. */
   readonly advice: readonly Mistake[];
 };
 
 export interface CompileOptions {
-  /** How the definition is named in the first line of what is generated. @default "resources.ts" */
+  /** The name of the definition in generated files. @default "resources.ts" */
   readonly source?: string;
 }
 
-/** Turns a definition into the model that everything is generated from, or says what is wrong with it. */
+/** Compiles a definition to the model for all emitters, or returns its mistakes. */
 export async function compile(api: unknown, options: CompileOptions = {}): Promise<Compilation> {
   const mistakes: Mistake[] = [];
   const advice: Mistake[] = [];
@@ -91,14 +91,14 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
   return { model: { ...head(api, options), resources, schemas, handlerSchemas, definitionHash }, advice };
 }
 
-/** A resource whose schemas have been converted but not looked into. */
+/** A resource with converted but unchecked schemas. */
 interface Draft {
   readonly name: string;
   readonly typeName: string;
   readonly definition: ResourceDefinition;
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** The names of those public faces that could be written down. */
+  /** The public faces that could be converted. */
   readonly faces: readonly string[];
   readonly inferred: readonly ("Args" | "Result")[];
   /** Fields of the input whose default differs between calls. */
@@ -156,7 +156,7 @@ async function draft(
   };
 }
 
-/** Reports fields that are not described or cannot be read, at any depth; a shared schema is entered once. */
+/** Reports fields without a description or with an unusable name, at any depth. Visits a shared schema once. */
 function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report): void {
   const seen = new Set<string>();
   for (const { name, typeName } of drafts) {
@@ -176,7 +176,7 @@ function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report)
   }
 }
 
-/** Looks into a resource as a whole; `undefined` when its schemas or its price cannot be used. */
+/** Checks a resource as a whole. Returns `undefined` when its schemas or its price cannot be used. */
 async function complete(draft: Draft, schemas: Schemas, report: Report): Promise<ResourceModel | undefined> {
   const { name, typeName, definition, inferred } = draft;
   const path = `resources.${name}`;
@@ -243,7 +243,7 @@ async function complete(draft: Draft, schemas: Schemas, report: Report): Promise
   };
 }
 
-/** A duration that is wrong has been reported by now; the default keeps the model whole until then. */
+/** The default replaces an invalid duration, which has already been reported. */
 function durationMs(text: unknown, fallback: string): number {
   return parseDuration(text) ?? milliseconds(fallback);
 }

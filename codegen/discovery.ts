@@ -13,9 +13,9 @@ import {
 import { kindText } from "./prose.ts";
 import { sampleOf } from "./sample.ts";
 
-/** How a resource describes itself inside its own 402, for marketplaces and agents that have no document. */
+/** How a 402 describes its resource, for marketplaces and agents that do not read the document. */
 
-/** What each 402 says of its resource, by the resource's name. */
+/** The descriptions that each 402 includes, by the name of the resource. */
 export function descriptions({ resources, schemas }: ApiModel): object {
   const paid = resources.filter(({ price }) => price.kind !== "free");
   const entries = paid.map((resource): [string, object] => [

@@ -14,36 +14,36 @@ import { type ApiModel, compareText } from "./model.ts";
 import { json } from "./print.ts";
 
 export interface GeneratedFile {
-  /** Relative to the folder that is written to, with slashes. */
+  /** Relative to the output folder, with slashes. */
   readonly path: string;
   readonly text: string;
 }
 
-/** What a model becomes: files that are kept up to date, and stubs that are written once. */
+/** The output for a model: files that are regenerated, and stubs that are written once. */
 export interface Generated {
   readonly files: readonly GeneratedFile[];
   readonly stubs: readonly GeneratedFile[];
 }
 
-/** Begins to load what {@link emitAll} will need. */
+/** Preloads the modules that {@link emitAll} needs. */
 export function prepare(): void {
-  // A failure is told by emitAll, which loads the same.
+  // emitAll loads the same modules and reports a failure.
   loadTools().catch(() => undefined);
 }
 
-/** The documents that take longest to make. */
+/** The documents that take longest to generate. */
 export interface Documents {
   /** `API.md` */
   readonly reference: string;
   /** `openapi.json` */
   readonly openapi: string;
-  /** The same on one line, as a server answers it. */
+  /** The same on one line, as the server sends it. */
   readonly served: string;
   /** The page at `/docs`. */
   readonly docs: string;
 }
 
-/** Makes the documents that need nothing but the model. Another thread may do so while {@link emitAll} does the rest. */
+/** Generates the documents that depend on the model only. Another thread can do this while {@link emitAll} runs. */
 export function emitDocuments(model: ApiModel): Documents {
   const reference = emitReference(model);
   const openapi = openapiOf(model);
@@ -85,7 +85,7 @@ export async function emitAll(
   return { files: files.sort((a, b) => compareText(a.path, b.path)), stubs };
 }
 
-/** Emits what a buyer imports and reads, and nothing of the seller's. */
+/** Emits the files for buyers only. */
 export async function emitBuyers(model: ApiModel): Promise<readonly GeneratedFile[]> {
   const bought = { ...model, handlerSchemas: {} };
   return [
@@ -95,7 +95,7 @@ export async function emitBuyers(model: ApiModel): Promise<readonly GeneratedFil
   ];
 }
 
-/** A package that buyers install: what is published as it is, and the sources that are built into its `dist`. */
+/** A package that buyers install: files to publish unchanged, and sources to build into its `dist`. */
 export interface Sdk {
   readonly files: readonly GeneratedFile[];
   readonly sources: readonly GeneratedFile[];
@@ -103,7 +103,7 @@ export interface Sdk {
 
 /** Emits a package. */
 export async function emitSdk(model: ApiModel, options: SdkOptions): Promise<Sdk> {
-  // What handlers are given is no concern of buyers.
+  // Buyers do not need the types of handlers.
   const bought = { ...model, handlerSchemas: {} };
   const entries = Object.entries(emitSdkEntries(bought, options)).map(([path, text]) => ({ path, text }));
   return {

@@ -2,7 +2,7 @@ import { type Place, type Seen, type Union, walk } from "./convert/walk.ts";
 import { choicesOf, type Field, fieldsOf, type JsonSchema, refName, resolve, type Schemas } from "./model.ts";
 import { code } from "./print.ts";
 
-/** A field as documents list it: once, where it is the same in several options of a union. */
+/** A field as documents list it. A field that is the same in several options of a union is listed once. */
 export interface ListedField {
   /** Dotted: `people[].name`. */
   readonly path: string;
@@ -16,26 +16,26 @@ export interface ListedField {
 type Held = ReadonlyMap<Known, ReadonlySet<number>>;
 
 interface Row extends Omit<ListedField, "when"> {
-  /** When it was met first. */
+  /** Position of the first occurrence. */
   readonly order: number;
   readonly held: Held;
 }
 
-/** A union that has been met. */
+/** A union that contains the field. */
 interface Known extends Union {
   readonly tag: Tag | undefined;
 }
 
-/** The field that tells the options of a union apart. */
+/** The discriminator field of a union. */
 interface Tag {
   readonly path: string;
   /** With the values of all options. */
   readonly schema: JsonSchema;
-  /** The values of each option; none for one that is no object. */
+  /** The values of each option; empty for an option that is not an object. */
   readonly values: readonly (readonly string[])[];
 }
 
-/** So many components are entered for one list. A list of the fields of more is read by nobody. */
+/** Maximum number of components to list. A longer list is not readable. */
 const MANY = 300;
 
 /** The members of every object inside a schema, in the order of the definition. */
@@ -203,7 +203,7 @@ function valuesOf(schemas: Schemas, field: Field | undefined): readonly (string 
   return choices?.map((choice) => JSON.stringify(choice)) ?? [undefined];
 }
 
-/** What each option says of the field that tells them apart; once, where they say the same. */
+/** The descriptions of the discriminator field in each option, without duplicates. */
 function described(schemas: Schemas, fields: readonly (Field | undefined)[]): JsonSchema {
   const texts = fields.flatMap((field): [string, string][] => {
     const { description = "" } = field ? resolve(schemas, field.schema) : {};

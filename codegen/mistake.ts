@@ -1,4 +1,4 @@
-/** Something in a definition that is wrong (error) or could be better (warning), where, and how to fix it. */
+/** A mistake (error) or advice (warning) for a definition: path, problem and fix. */
 export interface Mistake {
   /** Place in the definition: `resources.caption.input.tone`. */
   readonly path: string;
@@ -7,7 +7,7 @@ export interface Mistake {
   readonly severity: "error" | "warning";
 }
 
-/** Notes a mistake; compiling goes on, so that all of them are reported in one go. */
+/** Records a mistake. Compiling continues, so that all mistakes are reported at once. */
 export type Report = (path: string, problem: string, fix: string) => void;
 
 export function reporter(severity: Mistake["severity"], into: Mistake[]): Report {

@@ -4,7 +4,7 @@ import type { Price } from "../schema/price.ts";
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** JSON Schema, draft 2020-12, as far as the compiler and the emitters look into it. */
+/** JSON Schema, draft 2020-12: the keywords that the compiler and the emitters use. */
 export interface JsonSchema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -43,7 +43,7 @@ export type Schemas = Readonly<Record<string, JsonSchema>>;
  * that may not be published; `costs` stay behind in the definition.
  */
 export interface ApiModel {
-  /** The definition's file, relative to the folder that is written to. */
+  /** The definition's file, relative to the output folder. */
   readonly source: string;
   readonly title: string;
   readonly version: string;
@@ -55,7 +55,7 @@ export interface ApiModel {
   readonly resources: readonly ResourceModel[];
   /** SHA-256 of the definition's text, for `server.gen.ts`. Absent from what was read from a document. */
   readonly definitionHash?: string;
-  /** Not made with this library: nothing is known of it but what its document says. */
+  /** True for an API of another library, known only from its document. */
   readonly isForeign?: true;
   /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */
   readonly schemas: Schemas;
@@ -74,7 +74,7 @@ export interface ResourceModel {
   readonly path: string;
   readonly pathParams: readonly string[];
   readonly tags: readonly string[];
-  /** True, or what to use instead. */
+  /** True, or the replacement. */
   readonly deprecated?: true | string;
   /** Faces that no JSON Schema can hold (a `Date`, a class): their types are inferred from the definition. */
   readonly inferred: readonly ("Args" | "Result")[];
@@ -82,14 +82,14 @@ export interface ResourceModel {
   /** Decimal US dollars. */
   readonly priceBounds: { readonly min: string; readonly max: string };
   readonly priceSentence: string;
-  /** What the amount is paid for: "per image". */
+  /** The unit of the price: "per image". */
   readonly per: string;
-  /** Defaults of the fields that the price looks at: what a client needs to quote offline. */
+  /** Defaults of the priced fields, which a client needs to compute the price offline. */
   readonly pricedDefaults: Readonly<Record<string, unknown>>;
   readonly timeoutMs: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after" | "unknown";
-  /** Present when outputs are cached: for how long. */
+  /** Present when outputs are cached. */
   readonly cache?: { readonly ms: number };
   readonly job?: JobModel;
   /** Sorted by code. */
@@ -98,16 +98,16 @@ export interface ResourceModel {
 }
 
 export interface JobModel {
-  /** Of each attempt. */
+  /** Time limit of each attempt. */
   readonly timeoutMs: number;
-  /** How often the handler may be run again; absent: never. */
+  /** Maximum number of retries. Absent: none. */
   readonly retries?: number;
   /** The pause before the first retry. */
   readonly backoffMs?: number;
   readonly retentionMs: number;
-  /** What follows when the buyer cancels a job that was charged. */
+  /** The cancel policy for charged jobs. */
   readonly cancel: CancelPolicy;
-  /** How long it may wait to be started before it expires. */
+  /** Maximum time between acceptance and start. */
   readonly startWithinMs?: number;
   readonly artifactUrl?: string;
   readonly response?: string;
@@ -131,7 +131,7 @@ export function refName(ref: string): string {
   return ref.slice(REF.length);
 }
 
-/** Follows references; what stands beside a `$ref` (a description of its own) wins over what it points at. */
+/** Follows references. Keywords beside a `$ref`, such as a description, override those of its target. */
 export function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
   let resolved = schema;
   for (let hops = 0; resolved.$ref !== undefined && hops < 100; hops += 1) {
@@ -156,17 +156,17 @@ export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[]
   return [...inherited.flatMap((fields) => fields ?? []), ...own];
 }
 
-/** Whether an object of ours may have members that its schema does not name. */
+/** Whether an object may have members that its schema does not declare. */
 export function takesMore(schemas: Schemas, schema: JsonSchema): boolean {
   const { properties, additionalProperties, patternProperties, allOf } = resolve(schemas, schema);
   if (patternProperties !== undefined) return true;
   if (additionalProperties !== undefined) return additionalProperties !== false;
   if (allOf !== undefined) return allOf.some((part) => takesMore(schemas, part));
-  // Our own plain objects say nothing of other members, and drop them.
+  // Our plain objects do not mention other members, and drop them.
   return properties === undefined;
 }
 
-/** Whether a schema says itself that an object has no members but those that it names: silence is none, to strangers. */
+/** Whether a schema explicitly forbids undeclared members, which foreign schemas otherwise allow. */
 export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
   const { additionalProperties, allOf } = resolve(schemas, schema);
   return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));

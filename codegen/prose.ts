@@ -10,9 +10,9 @@ import {
   type Schemas,
 } from "./model.ts";
 
-/** How schemas and resources are put into words, the same in JSDoc and in documents. */
+/** Describes schemas and resources in words, for JSDoc and documents. */
 
-/** What kind of value a schema asks for: `string`, `"draft" | "high"`, `list of Address`. */
+/** The type of a schema: `string`, `"draft" | "high"`, `list of Address`. */
 export function typeText(schemas: Schemas, schema: JsonSchema): string {
   if (schema.$ref !== undefined) {
     const target = schemas[refName(schema.$ref)] ?? {};
@@ -42,7 +42,7 @@ export function typeText(schemas: Schemas, schema: JsonSchema): string {
   return allOf === undefined ? "any value" : "object";
 }
 
-/** The one JSON word for a kind of value; of a union, that of its first member. */
+/** The JSON type of a schema; for a union, that of its first member. */
 export function kindText(schemas: Schemas, schema: JsonSchema): string {
   const { type, anyOf, oneOf, const: value, enum: values, ...own } = resolve(schemas, schema);
   const option = (anyOf ?? oneOf)?.find((option) => option.type !== "null");
@@ -57,7 +57,7 @@ export function kindText(schemas: Schemas, schema: JsonSchema): string {
     : typeof sample;
 }
 
-/** What a value must keep to, as a sentence without its period: `1 to 1,000 characters`; empty when nothing. */
+/** The limits of a value, as a sentence without its period: `1 to 1,000 characters`. Empty without limits. */
 export function limitsText(schemas: Schemas, schema: JsonSchema): string {
   const own = resolve(schemas, schema);
   const options = (own.anyOf ?? own.oneOf ?? []).filter((option) => option.type !== "null");
@@ -105,7 +105,7 @@ function grouped(value: number): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",") + rest.join("");
 }
 
-/** When the buyer is charged, and what becomes of the money when there is no result; empty when it is free. */
+/** When the buyer is charged, and when a refund is owed. Empty for a free resource. */
 export function chargeText({ price, charge, job }: ResourceModel): string {
   if (price.kind === "free" || charge === "unknown") return "";
   if (charge === "after") return "Charged only when it succeeds.";
@@ -113,12 +113,12 @@ export function chargeText({ price, charge, job }: ResourceModel): string {
   return `${when} ${refundCondition(job?.cancel)}, a refund of the full price is owed to the payer.`;
 }
 
-/** What follows when the buyer cancels; empty where {@link chargeText} says it, or nothing was charged. */
+/** What happens when the buyer cancels. Empty when {@link chargeText} states it, or nothing is charged. */
 export function cancelText({ job }: ResourceModel): string {
   return job === undefined ? "" : cancelSentence(job.cancel);
 }
 
-/** How old a cached response may be, who shares it and what it costs; empty when nothing is cached. */
+/** How old a cached response may be, who shares it and what it costs. Empty without a cache. */
 export function cacheText({ price, cache }: ResourceModel): string {
   if (cache === undefined) return "";
   const age = `may be up to ${durationText(cache.ms)} old`;
@@ -127,7 +127,7 @@ export function cacheText({ price, cache }: ResourceModel): string {
     : `A response to the same input from the same payer ${age}. It is charged like any other, and no other payer gets it.`;
 }
 
-/** For how long a job may run: `for at most 2 minutes`, or how often for so long. */
+/** How long a job may run: `for at most 2 minutes`, or in how many attempts. */
 export function runText({ timeoutMs, retries = 0, backoffMs = 0 }: JobModel): string {
   const most = `at most ${durationText(timeoutMs)}`;
   if (retries === 0) return `for ${most}`;
@@ -141,15 +141,19 @@ export function jobText({ timeoutMs, retries = 0 }: JobModel): string {
   return `job, up to ${retries === 0 ? "" : `${retries + 1} times `}${durationText(timeoutMs)}`;
 }
 
-/** What becomes of a job that nobody starts; empty when it waits for as long as it takes. */
+/** What happens to a job that does not start in time; empty when it waits without limit. */
 export function startText({ price, charge, job }: ResourceModel): string {
   if (job?.startWithinMs === undefined) return "";
   const money =
-    price.kind === "free" ? "" : charge === "after" ? ", and is not charged" : ", and its price is owed back";
+    price.kind === "free"
+      ? ""
+      : charge === "after"
+        ? ", and is not charged"
+        : ", and a refund of its price is owed";
   return `A job that has not started within ${durationText(job.startWithinMs)} ends as expired${money}.`;
 }
 
-/** What a caller should know besides the summary: description, price, and how the answer comes. */
+/** What a caller needs besides the summary: description, price, and kind of response. */
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
   const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
@@ -167,35 +171,35 @@ export function guidance({ resources, isForeign }: ApiModel): string[] {
   if (isForeign) {
     return [
       "Send the input as a JSON body with POST, or in the query with GET.",
-      "A call without a payment is answered 402, whose header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) says the " +
-        "price and how to pay. Sign one of the `accepts` and send the same request again with `PAYMENT-SIGNATURE`.",
+      "The server answers a call without a payment with 402. Its header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) " +
+        "states the price and how to pay. Sign one of the `accepts` and send the same request again with `PAYMENT-SIGNATURE`.",
     ];
   }
   return [
-    "Send the input as a JSON body with POST, or in the query with GET. Invalid input is answered 400 with what is wrong " +
-      "with which field, and costs nothing.",
+    "Send the input as a JSON body with POST, or in the query with GET. The server answers invalid input with 400, which " +
+      "lists the invalid fields and costs nothing.",
     ...(paid
       ? [
-          "A call without a payment is answered 402. Its header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) and its " +
-            "body (version 1) say the exact price of this input, and how to pay. Sign one of the `accepts` and send the same " +
+          "The server answers a call without a payment with 402. Its header `PAYMENT-REQUIRED` (base64 of JSON, x402 version 2) " +
+            "and its body (version 1) state the exact price of this input and how to pay. Sign one of the `accepts` and send the same " +
             "request again with the header `PAYMENT-SIGNATURE` (version 1: `X-PAYMENT`).",
-          "Send an `Idempotency-Key` of your own with each purchase, the same one when you repeat it: the same key is charged " +
-            "once and gets the same answer. When an answer is lost, or is 503 or 504, send the same bytes again; do not sign anew.",
+          "Send a new `Idempotency-Key` with each purchase, and the same one with each retry: calls with the same key " +
+            "are charged once and get the same response. After a lost response, 503 or 504, send the identical request again; do not sign a new payment.",
         ]
       : []),
     ...(jobs
       ? [
-          "Some calls run as jobs: they are answered 202 with a `statusUrl`. GET it, free of charge, until `state` is " +
-            "`succeeded` (then `result` is the output) or `failed` (then `code` and `error` say why). `Prefer: wait=20` holds " +
-            "the answer; `retryAfterSeconds` says when to ask next. Do not call again to ask how a job stands.",
+          "Some calls run as jobs: the response is 202 with a `statusUrl`. GET it, free of charge, until `state` is " +
+            "`succeeded` (then `result` is the output) or `failed` (then `code` and `error` explain why). With `Prefer: wait=20`, " +
+            "the server waits before it answers. Poll again after `retryAfterSeconds`. Do not repeat the call to check a job.",
         ]
       : []),
     "Errors are JSON with `code`, `error`, `retryable` and `paymentState` (`unused`, `in_flight`, `settled`, " +
-      "`refund_owed`, `refunded`), which says what has become of the money; without it the server does not know.",
+      "`refund_owed`, `refunded`), the state of the payment. Without it, the server does not know.",
   ];
 }
 
-/** What to use instead of a deprecated resource; empty when the definition does not say. */
+/** The replacement of a deprecated resource. Empty when the definition names none. */
 export function insteadOf(deprecated: true | string): string {
   if (deprecated === true) return "";
   return /^[A-Za-z][A-Za-z0-9]*$/.test(deprecated) ? `Use ${deprecated} instead.` : deprecated;

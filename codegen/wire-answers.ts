@@ -4,7 +4,7 @@ import { pascalCase } from "./check/names.ts";
 import { type Json, refTo } from "./model.ts";
 import { ACCEPTED, CHALLENGE_BODY, CHALLENGE_HEADER, problemExample } from "./openapi/wire-examples.ts";
 
-/** What every resource answers alike, as components of openapi.json. Names and codes come from `src/wire`. */
+/** The shared responses of all resources, as components of openapi.json. */
 
 /** Codes of the request that cancels a job. No call to a resource is answered with them. */
 const OF_CANCELING: readonly ProblemCode[] = ["job_ended", "cancel_forbidden"];
@@ -15,7 +15,7 @@ export function codesOf(status: number): ProblemCode[] {
   return codes.filter((code) => PROBLEMS[code][0] === status && !OF_CANCELING.includes(code));
 }
 
-/** The answer to what goes wrong: a line for each of its codes, the library's own and those of `declared`. */
+/** The response for an error status, with one line for each code: reserved codes and those of `declared`. */
 export function problemResponse(
   codes: readonly ProblemCode[],
   {
@@ -62,17 +62,17 @@ export function headers(...names: readonly string[]): Json | undefined {
 const header = (description: string, type = "string"): Json => ({ description, schema: { type } });
 
 export const HEADER_COMPONENTS: Json = {
-  ContentLocation: header("Where the same document can be fetched again."),
-  Age: header("Seconds since the answer was made, when it is given again.", "integer"),
-  IdempotentReplayed: header("`true` when this is the stored answer to an earlier call with the same key."),
-  Location: header("Where to ask for the job."),
+  ContentLocation: header("URL of the same document."),
+  Age: header("Age of a cached response in seconds.", "integer"),
+  IdempotentReplayed: header("`true` when this is the stored response to an earlier call with the same key."),
+  Location: header("URL of the job's status."),
   PaymentRequired: {
     ...header("The challenge of x402 version 2: base64 of JSON."),
     example: CHALLENGE_HEADER,
   },
-  PreferenceApplied: header("`wait=N` when the answer was held."),
+  PreferenceApplied: header("`wait=N` when the server waited."),
   PaymentResponse: header("The settlement: base64 of JSON."),
-  RetryAfter: header("Seconds to wait before asking again.", "integer"),
+  RetryAfter: header("Seconds to wait before the next request.", "integer"),
 };
 
 export const PARAMETERS: Json = {
@@ -81,29 +81,29 @@ export const PARAMETERS: Json = {
     in: "header",
     required: false,
     description:
-      "An https address to which the job's document is posted once it has ended, signed with the `webhookSecret` of " +
-      "the answer 202 as Standard Webhooks have it. It may come late, or more than once.",
+      "An https URL. The server posts the job there when it has ended, signed as in Standard Webhooks with the " +
+      "`webhookSecret` of the 202 response. The webhook can arrive late, or more than once.",
     schema: { type: "string", format: "uri", maxLength: 2000 },
   },
   IdempotencyKey: {
     name: headerName(HEADERS.idempotencyKey),
     in: "header",
     required: false,
-    description: "Names the call: the same key with the same input gets the same answer and is charged once.",
+    description: "Calls with the same key and the same input get the same response and are charged once.",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
   JobId: {
     name: "jobId",
     in: "path",
     required: true,
-    description: "The `jobId` of the answer 202.",
+    description: "The `jobId` of the 202 response.",
     schema: { type: "string" },
   },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",
     required: false,
-    description: "The `id` of the last event that has been read.",
+    description: "The `id` of the last event that the client received.",
     schema: { type: "string" },
   },
   PaymentSignature: {
@@ -111,15 +111,15 @@ export const PARAMETERS: Json = {
     in: "header",
     required: false,
     description:
-      "The payment: base64 of JSON, made by signing one of the `accepts` of the answer 402 (x402 version 2; version 1 goes " +
-      "into `X-PAYMENT`). Left out to ask for the price.",
+      "The payment: base64 of JSON. Sign one of the `accepts` of the 402 response (x402 version 2; version 1 uses " +
+      "`X-PAYMENT`). Omit it to get the price.",
     schema: { type: "string" },
   },
   Prefer: {
     name: "Prefer",
     in: "header",
     required: false,
-    description: "`wait=N` holds the answer until the job has ended, for up to N seconds.",
+    description: "With `wait=N`, the server waits up to N seconds for the job to end before it answers.",
     schema: { type: "string" },
   },
 };
@@ -127,9 +127,9 @@ export const PARAMETERS: Json = {
 /** Where an answer 202 leads. */
 const JOB_LINKS: Json = Object.fromEntries(
   [
-    ["status", "getJob", "How the job stands, and its result. Free of charge."],
-    ["events", "watchJob", "Every change of the job, as it happens. Free of charge."],
-    ["cancel", "cancelJob", "Stops the job."],
+    ["status", "getJob", "The status and the result of the job. Free of charge."],
+    ["events", "watchJob", "Every change of the job in real time. Free of charge."],
+    ["cancel", "cancelJob", "Cancels the job."],
   ].map(([name = "", operationId, description]) => [
     name,
     { operationId, parameters: { jobId: "$response.body#/jobId" }, description },
@@ -142,7 +142,7 @@ export const RESPONSES: Json = {
   Gone: problemsOf(410),
   InternalError: problemsOf(500),
   JobAccepted: {
-    description: "The job has been accepted; ask for it at `statusUrl`.",
+    description: "The job has been accepted. Its status is at `statusUrl`.",
     headers: headers(HEADERS.paymentResponse, HEADERS.idempotentReplayed, "location", HEADERS.retryAfter),
     content: {
       "application/json": {
@@ -155,7 +155,7 @@ export const RESPONSES: Json = {
   NotCanceled: problemResponse(OF_CANCELING),
   NotFound: problemsOf(404),
   PaymentRequired: {
-    description: "Not paid. Says how much, to whom, and how.",
+    description: "Payment required. States the price, the recipient and the ways to pay.",
     headers: headers(HEADERS.paymentRequired),
     content: {
       "application/json": {

@@ -43,7 +43,7 @@ const time = (description: string): JsonSchema => text(description, { format: "d
 const paymentState = (description: string): JsonSchema =>
   text(description, { enum: ["unused", "in_flight", "settled", "refund_owed", "refunded"] });
 
-const status = text("The finer word behind `state`. A word that is not known means: keep waiting.", {
+const status = text("More detail than `state`. Treat an unknown value as: keep waiting.", {
   enum: ["awaiting_payment", "queued", "running", ...TERMINAL],
 });
 
@@ -51,46 +51,46 @@ const status = text("The finer word behind `state`. A word that is not known mea
 export function wireSchemas(codes: readonly string[], results: readonly JsonSchema[]): Schemas {
   return {
     JobAccepted: object(
-      "A job that has been accepted and is, or is about to be, paid.",
+      "An accepted job. Its payment is settled or being settled.",
       {
         success: { type: "boolean", const: true },
-        jobId: text("Names the job; who knows it may see the result."),
-        statusUrl: text("Where to ask for the job.", { format: "uri" }),
-        eventsUrl: text("Where every change of the job is sent as a server-sent event.", { format: "uri" }),
+        jobId: text("Id of the job. Anyone who knows it can read the result."),
+        statusUrl: text("URL of the job's status.", { format: "uri" }),
+        eventsUrl: text("URL of the server-sent events for every change of the job.", { format: "uri" }),
         state: text("The job has not ended.", { const: "processing" }),
         status,
-        retryAfterSeconds: count("How long to wait before asking."),
-        expiresAt: time("Until when the result can be fetched, at the latest."),
-        webhookSecret: text("The key that signs what is posted to the `Callback-Url` of the call.", {
+        retryAfterSeconds: count("Seconds to wait before polling."),
+        expiresAt: time("Latest time at which the result can be fetched."),
+        webhookSecret: text("The secret that signs webhooks to the `Callback-Url` of the call.", {
           pattern: "^whsec_",
         }),
-        paymentState: paymentState("What is known of the payment."),
+        paymentState: paymentState("The state of the payment."),
         receipt: { $ref: refTo("Receipt") },
       },
       ["webhookSecret", "paymentState", "receipt"],
     ),
     JobDocument: object(
-      "A job as it stands.",
+      "A job with its current state.",
       {
-        jobId: text("Names the job; who knows it may see the result."),
+        jobId: text("Id of the job. Anyone who knows it can read the result."),
         resource: text("The operation that started the job."),
         state: text("Whether the job has ended, and how.", { enum: ["processing", "succeeded", "failed"] }),
         status,
-        progress: count("Percent that is done; never goes back.", { maximum: 100 }),
-        message: text("What is being done."),
+        progress: count("Progress in percent. It never decreases.", { maximum: 100 }),
+        message: text("The current step."),
         result: oneOf("The output, once the job has succeeded.", results),
-        artifactUrl: text("Address of the product, once the job has succeeded.", { format: "uri" }),
-        response: text("The answer as text, once the job has succeeded."),
+        artifactUrl: text("URL of the result, once the job has succeeded.", { format: "uri" }),
+        response: text("The result as text, once the job has succeeded."),
         error: text("What went wrong, when the job has failed."),
-        code: text("What went wrong, as a word that stays the same."),
-        retryAfterSeconds: count("How long to wait before asking again."),
-        eventsUrl: text("Where every change of the job is sent as a server-sent event, until it has ended.", {
+        code: text("Stable error code."),
+        retryAfterSeconds: count("Seconds to wait before polling again."),
+        eventsUrl: text("URL of the server-sent events for every change of the job, until it has ended.", {
           format: "uri",
         }),
         createdAt: time("When the job was accepted."),
         updatedAt: time("When the job last changed."),
-        expiresAt: time("When this document is deleted."),
-        paymentState: paymentState("What is known of the payment."),
+        expiresAt: time("When the server deletes this job."),
+        paymentState: paymentState("The state of the payment."),
         receipt: { $ref: refTo("Receipt") },
       },
       "message result artifactUrl response error code retryAfterSeconds eventsUrl expiresAt paymentState receipt".split(
@@ -101,11 +101,11 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
       "The challenge of x402 version 1. Version 2 is in the header `PAYMENT-REQUIRED`.",
       {
         x402Version: { type: "integer", const: 1 },
-        error: text("Why nothing was done."),
-        accepts: list("The ways to pay, of which one is enough.", { $ref: refTo("PaymentRequirements") }),
+        error: text("Why the call was not executed."),
+        accepts: list("The accepted ways to pay. Use one of them.", { $ref: refTo("PaymentRequirements") }),
         paymentState: text(
-          "`unused`: a payment that came with the call has not been and will not be settled. `in_flight`: it is said " +
-            "to have been used, and it is not known for what. Absent when it has expired: what is known of it may have " +
+          "`unused`: the payment of this call has not been and will not be settled. `in_flight`: the payment may have been " +
+            "used, and it is not known for which call. Absent when the payment has expired, because its records may have " +
             "been deleted.",
           { enum: ["unused", "in_flight"] },
         ),
@@ -115,18 +115,18 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
     PaymentRequirements: object(
       "One way to pay.",
       {
-        scheme: text("How is paid: `exact`."),
-        network: text("The chain, by its plain name."),
+        scheme: text("The payment scheme: `exact`."),
+        network: text("The chain, by name."),
         maxAmountRequired: text("The price in the asset's smallest units.", { pattern: "^[0-9]+$" }),
-        resource: text("Address of what is paid for.", { format: "uri" }),
-        description: text("What is paid for."),
-        mimeType: text("Media type of the answer."),
-        outputSchema: { description: "What the resource asks for and answers." },
-        payTo: text("Address of the receiver."),
-        maxTimeoutSeconds: count("How long the signed payment has to stay valid."),
+        resource: text("URL of the resource.", { format: "uri" }),
+        description: text("Description of the resource."),
+        mimeType: text("Media type of the response."),
+        outputSchema: { description: "Input and output of the resource." },
+        payTo: text("Address of the recipient."),
+        maxTimeoutSeconds: count("Required validity of the signed payment, in seconds."),
         asset: text("Address of the token."),
         extra: {
-          description: "More on the scheme; `extra.pricing` is the price as a person reads it.",
+          description: "Details of the scheme. `extra.pricing` is the readable price.",
           type: "object",
           additionalProperties: true,
         },
@@ -134,38 +134,38 @@ export function wireSchemas(codes: readonly string[], results: readonly JsonSche
       ["outputSchema"],
     ),
     Problem: object(
-      "What went wrong, as RFC 9457 has it.",
+      "A problem document (RFC 9457).",
       {
-        type: text("Names the kind of problem.", { format: "uri" }),
-        title: text("The kind of problem in words."),
+        type: text("URI of the problem type.", { format: "uri" }),
+        title: text("Title of the problem type."),
         status: count("The HTTP status.", { minimum: 400, maximum: 599 }),
-        detail: text("What went wrong here."),
+        detail: text("Explanation of this problem."),
         error: text("The same as `detail`."),
-        code: text("The kind of problem as a word that stays the same.", {
+        code: text("Stable code of the problem type.", {
           enum: [...Object.keys(PROBLEMS), ...codes],
         }),
         details: list(
-          "What is wrong with the input, field by field.",
-          object("One thing that is wrong.", {
-            path: text("The field, dotted; empty for the input as a whole."),
-            message: text("What is wrong with it."),
+          "The invalid fields of the input.",
+          object("One invalid field.", {
+            path: text("Dotted path of the field. Empty for the whole input."),
+            message: text("What is wrong with the field."),
           }),
         ),
         retryable: { description: "Whether the same call may succeed later.", type: "boolean" },
         paymentState: paymentState(
-          "What has become of the payment that came with the call; absent where the server cannot know.",
+          "The state of the payment of this call. Absent when the server cannot know it.",
         ),
-        requestId: text("Names the call in the seller's log."),
+        requestId: text("Id of the request in the seller's log."),
       },
       ["details", "paymentState"],
     ),
     Receipt: object("Proof of a settled payment.", {
-      amount: text("The amount that was paid, in `currency`."),
-      currency: text("What `amount` is counted in."),
+      amount: text("The paid amount in `currency`."),
+      currency: text("Currency of `amount`."),
       atomicAmount: text("The amount in the asset's smallest units.", { pattern: "^[0-9]+$" }),
       asset: text("Address of the token."),
-      network: text("The chain, by CAIP-2."),
-      transaction: text("Names the transfer on the chain."),
+      network: text("CAIP-2 id of the chain."),
+      transaction: text("Transaction hash of the transfer."),
       payer: text("Address of the buyer."),
       payTo: text("Address of the seller."),
       settledAt: time("When the payment was settled."),

@@ -4,58 +4,58 @@ import type { Usd } from "./money.ts";
 import type { Price, PriceFor } from "./price.ts";
 import type { InputOf, OutputOf, Schema } from "./standard.ts";
 
-/** What is not said of a resource. */
+/** Defaults of a resource. */
 export const DEFAULT_TIMEOUT: Duration = "30s";
 export const DEFAULT_RETENTION: Duration = "24h";
 export const DEFAULT_BACKOFF: Duration = "1s";
 
-/** The most that a job may be run again after it has failed. */
+/** Maximum number of retries of a job. */
 export const MAX_RETRIES = 20;
-/** The longest pause before a job is run again, however often it has failed: 10 minutes. */
+/** Maximum backoff between retries: 10 minutes. */
 export const MAX_BACKOFF: Duration = "10m";
 
-/** How a resource that takes longer than one request is run. */
+/** How a resource runs as a job. */
 export interface JobOptions<Output = unknown> {
-  /** How long the handler may run; then its signal aborts and the job ends as failed with code `timeout`. */
+  /** Time limit of one attempt. When it has passed, the signal aborts and the job fails with code `timeout`. */
   readonly timeout: Duration;
-  /** How long the result can be fetched after the job has ended. @default "24h" */
+  /** How long buyers can fetch the result after the job has ended. @default "24h" */
   readonly retention?: Duration;
   /**
-   * How often the handler is run again after it has thrown or timed out: 0 to 20. What `ctx.fail` ends is final, and so
-   * is a time-out whose handler still works 2 seconds after its `signal` has aborted: it must not run beside itself.
-   * Each time it has the whole `timeout`, and `ctx.attempt` is higher. @default 0
+   * Retries after an error or timeout, from 0 to 20. A job that ends with `ctx.fail` is not retried. Neither is a handler
+   * that still runs 2 seconds after its `signal` aborted, so two attempts never overlap. Each attempt has the full
+   * `timeout`, and `ctx.attempt` increases. @default 0
    */
   readonly retries?: number;
   /**
-   * The pause before the first retry. It is doubled for each next one, up to 10 minutes, and varies by a quarter, so
-   * that what has failed together is not tried together. @default "1s"
+   * Pause before the first retry. It doubles with each retry, up to 10 minutes, with a random jitter of 25 %.
+   * @default "1s"
    */
   readonly backoff?: Duration;
   /**
-   * A job that has not been started for so long after it was accepted ends as expired: what was charged for it is owed
-   * back, and what is charged after the work (whose authorization is asked for so much longer) never is. Where servers
-   * of `role: "api"` have seen no worker for as long, none is sold. @default it waits for as long as it takes
+   * Maximum time between acceptance and start. A job that has not started by then expires. If it was charged, a refund is
+   * owed; with `charge: "after"` it is never charged (its authorization is valid for longer by this time). A server with
+   * `role: "api"` rejects new jobs when it has seen no worker for this long. @default unlimited
    */
   readonly startWithin?: Duration;
-  /** How many of it run at a time in one server: a whole number from 1. @default no limit of its own */
+  /** Maximum number of these jobs that run at once in one server, at least 1. @default no separate limit */
   readonly concurrency?: number;
   /**
-   * With so many of it waiting to be started, further calls are answered 503 `queue_full`, before any money moves: a
-   * whole number from 1. @default the server's limit
+   * Maximum number of these jobs in the queue, at least 1. When the queue is full, the server answers 503 `queue_full`
+   * before it charges anything. @default the server's limit
    */
   readonly maxQueued?: number;
-  /** The output field that holds the address of the product; copied to `artifactUrl` of the job's status. */
+  /** The output field with the URL of the result; copied to `artifactUrl` of the job's status. */
   readonly artifactUrl?: keyof Output & string;
-  /** The output field that holds a text answer; copied to `response` of the job's status. */
+  /** The output field with a text response; copied to `response` of the job's status. */
   readonly response?: keyof Output & string;
 }
 
-/** The seller's private arithmetic, checked against the lowest price and never published. */
+/** The seller's costs. The compiler checks them against the lowest price. They are never published. */
 export interface Costs {
   readonly compute?: Usd;
   readonly api?: Usd;
   readonly storage?: Usd;
-  /** The share of the price that must be left over after costs: 0.3 is 30 %. At least 0, below 1. @default 0 */
+  /** Required margin as a fraction of the price: 0.3 is 30 %. At least 0, below 1. @default 0 */
   readonly margin?: number;
 }
 
@@ -81,25 +81,25 @@ export interface ResourceDefinition<
 > extends CacheOptions {
   /** One sentence in the imperative: what the buyer gets. */
   readonly summary: string;
-  /** Anything more that a buyer should know. Markdown. */
+  /** Further information for buyers. Markdown. */
   readonly description?: string;
-  /** What is asked of the caller. Must be an object. */
+  /** Schema of the input. Must be an object. */
   readonly input: I;
-  /** What the handler returns. Checked before it leaves the server. */
+  /** Schema of the output. The server validates each output before it sends it. */
   readonly output: O;
   readonly price: Price;
   /** `GET` reads the input from path and query. @default "POST" */
   readonly method?: "GET" | "POST";
   /** Path with `:name` for path parameters. @default `/v1/<name-in-kebab-case>` */
   readonly path?: string;
-  /** How long the handler may take when the answer comes in the same request. @default "30s" */
+  /** Time limit of the handler of a synchronous resource. @default "30s" */
   readonly timeout?: Duration;
-  /** Present: the call is answered by 202 and a job. Absent: it is answered in the same request. */
+  /** With it, the call starts a job and the response is 202. Without it, the resource is synchronous. */
   readonly job?: JobOptions;
   /**
    * When the buyer is charged. `"before"`: the payment is settled, then the handler runs; a failure owes a refund.
    * `"after"`: the handler runs, then the payment is settled, and a failure is free; the authorization must outlive
-   * the work, so only for what takes minutes at most. @default "before" for jobs, "after" for the others
+   * the work, so use it only for work of a few minutes. @default "before" for jobs, "after" for synchronous resources
    */
   readonly charge?: "before" | "after";
   /**
@@ -108,18 +108,18 @@ export interface ResourceDefinition<
    * canceled, and `DELETE` is answered 409 `cancel_forbidden`. Published with the price. @default "refund"
    */
   readonly cancel?: CancelPolicy | undefined;
-  /** Codes with which the handler may fail on purpose, each with the text that buyers read. */
+  /** Codes for `ctx.fail`, each with a message for buyers. */
   readonly errors?: { readonly [code in Code]: string };
   readonly costs?: Costs;
   readonly tags?: readonly string[];
-  /** True, or what to use instead. */
+  /** True, or the replacement. */
   readonly deprecated?: boolean | string;
   readonly examples?: readonly Example[];
   /** Input fields that may appear in the server's log. @default none */
   readonly loggable?: readonly string[];
 }
 
-/** When a resource's buyer is charged, where the definition does not say. */
+/** When the buyer is charged: the declared mode, or the default. */
 export function chargeOf({ charge, job }: Pick<ResourceDefinition, "charge" | "job">): "before" | "after" {
   return charge ?? (job === undefined ? "after" : "before");
 }
@@ -138,7 +138,7 @@ type Answering<O extends Schema> =
 
 type Uncached = { readonly [Name in keyof CacheOptions]?: undefined };
 
-/** Describes one thing that the API sells. The types hold price, path and output together. */
+/** Defines a resource. The types check the price and the job options against input and output. */
 export function resource<const I extends Schema, const O extends Schema, const Code extends string = never>(
   definition: Omit<
     ResourceDefinition<I, O, Code>,
@@ -162,7 +162,7 @@ export interface ApiDefinition<
   readonly description: string;
   readonly contact?: { readonly name?: string; readonly url?: string; readonly email?: string };
   readonly license?: { readonly name: string; readonly url?: string };
-  /** Where the API is served, most important first. */
+  /** URLs of the API, most important first. */
   readonly servers?: readonly { readonly url: string; readonly description?: string }[];
   readonly resources: R;
 }
@@ -170,7 +170,7 @@ export interface ApiDefinition<
 /** Marks a module's default export as a definition, across copies of this package. */
 const BRAND = "~resource402";
 
-/** The whole of what an API sells: the default export of `resources.ts`. */
+/** Defines an API: the default export of `resources.ts`. */
 export function defineApi<const R extends { readonly [name: string]: ResourceDefinition }>(
   definition: ApiDefinition<R>,
 ): ApiDefinition<R> {

@@ -4,7 +4,7 @@ import { compareText, type JsonSchema, refName, refTo, type Schemas } from "../m
 import type { Conversion, Face } from "./json-schema.ts";
 import { mapChildren, normalize } from "./normalize.ts";
 
-/** Turns schemas that point into themselves into components that point at each other by name. */
+/** Turns schemas with internal references into components that refer to each other by name. */
 export interface Components {
   /** Registers one face under `name`; `path` is where mistakes are reported. */
   add(name: string, conversion: Conversion, face: Face, path: string): void;
@@ -40,7 +40,7 @@ export function createComponents(report: Report): Components {
     const known = entries.get(key);
     if (known === undefined) entries.set(key, entry);
     else if (JSON.stringify(known.schema) !== JSON.stringify(entry.schema)) {
-      const problem = `the name "${idOf(key)}" stands for two different schemas`;
+      const problem = `the name "${idOf(key)}" refers to two different schemas`;
       report(entry.path, problem, "give one of them another id");
     }
   }
@@ -58,7 +58,7 @@ export function createComponents(report: Report): Components {
       );
     }
 
-    /** `nameOf` names what is recursive and has no name, by the way that leads there. */
+    /** `nameOf` names recursive schemas without a name, by their path. */
     const register = (
       key: string,
       schema: JsonSchema,
@@ -106,7 +106,7 @@ export function createComponents(report: Report): Components {
       const other = named.get(name)?.key;
       const twin = key.includes("@") && other?.startsWith(`${idOf(key)}@`);
       if (RESERVED.has(name) || (other !== undefined && !twin)) {
-        report(entry.path, `the name "${name}" is taken already`, "give the schema another id");
+        report(entry.path, `the name "${name}" is already used`, "give the schema another id");
       }
       const schema = entry.uses.size === 0 ? entry.schema : renamed(entry.schema, finalName);
       named.set(name, { ...entry, key, schema });
@@ -186,7 +186,7 @@ function at(root: JsonSchema, pointer: string): JsonSchema {
     const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
     node = typeof node === "object" && node !== null ? (node as Record<string, unknown>)[key] : undefined;
   }
-  if (typeof node !== "object" || node === null) throw new Error(`the reference "${pointer}" leads nowhere`);
+  if (typeof node !== "object" || node === null) throw new Error(`the reference "${pointer}" has no target`);
   return node as JsonSchema;
 }
 

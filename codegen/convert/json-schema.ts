@@ -39,10 +39,10 @@ export async function toJsonSchema(schema: Schema, face: Face): Promise<Conversi
     const places = new Map(conversion.gaps.map((gap) => [gap.path, gap]));
     const volatile = [...new Set(conversion.volatile)];
     if (!empty || places.size > 0) return { ...conversion, gaps: [...places.values()], volatile };
-    return impossible("says nothing of its value", "declare what it holds, such as z.object({ … })");
+    return impossible("does not describe its value", "declare its type, such as z.object({ … })");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return impossible(`cannot be written as JSON Schema: ${reason}`, "use a schema of plain JSON values");
+    return impossible(`cannot be expressed as JSON Schema: ${reason}`, "use a schema of plain JSON values");
   }
 }
 
@@ -54,13 +54,13 @@ const UNREPRESENTABLE: Readonly<Record<string, string>> = {
   bigint: "use z.int(), or z.string() for more digits",
   custom: "use a schema of plain JSON values",
   date: "use z.iso.datetime()",
-  function: "leave it out",
+  function: "remove the field",
   map: "use z.record(…)",
-  nan: "leave it out",
+  nan: "remove the field",
   promise: "use the schema of its value",
   set: "use z.array(…)",
   symbol: "use z.string()",
-  transform: "say what comes out of it: .transform(…).pipe(z.string())",
+  transform: "declare the output: .transform(…).pipe(z.string())",
   undefined: "use .optional()",
   void: "use .optional()",
 };
@@ -68,7 +68,7 @@ const UNREPRESENTABLE: Readonly<Record<string, string>> = {
 function gapAt(pointer: readonly PropertyKey[], kind: string): Gap {
   const what = kind === "transform" ? "the result of a transform" : `z.${kind}()`;
   const fix = UNREPRESENTABLE[kind] ?? "use a schema of plain JSON values";
-  return { path: dotted(pointer), problem: `${what} cannot be written as JSON Schema`, fix };
+  return { path: dotted(pointer), problem: `${what} cannot be expressed as JSON Schema`, fix };
 }
 
 /** `properties/tags/items` as people write it: `tags[]`. */

@@ -7,7 +7,7 @@ const NESTED = new Set(["items", "additionalProperties", "propertyNames", "not",
 const LISTS = new Set(["anyOf", "oneOf", "allOf", "prefixItems"]);
 const MEMBERS = new Set(["properties", "patternProperties"]);
 
-/** A copy of a schema whose direct sub-schemas have been put through `map`. */
+/** A copy of a schema with `map` applied to its direct sub-schemas. */
 export function mapChildren(schema: JsonSchema, map: MapSchema): JsonSchema {
   const mapped = Object.entries(schema).map(([key, value]): [string, unknown] => {
     if (typeof value !== "object" || value === null) return [key, value];
@@ -20,18 +20,18 @@ export function mapChildren(schema: JsonSchema, map: MapSchema): JsonSchema {
   return Object.fromEntries(mapped) as JsonSchema;
 }
 
-// The order in which a person wants to read a schema; other keywords follow in their own.
+// The most readable order of keywords. Other keywords follow in their own order.
 const ORDER = "$ref title description deprecated type format enum const default properties required".split(
   " ",
 );
 
 const rank = new Map(ORDER.map((key, index) => [key, index]));
 
-/** One schema without its library's noise and draft 7's spelling. Its sub-schemas are left as they are. */
+/** Removes library-specific keywords and draft 7 spelling from one schema. Leaves its sub-schemas unchanged. */
 export function normalize(schema: JsonSchema): JsonSchema {
   const entries = Object.entries(keyedRecord(nullable(tuple(schema)))).filter(([key, value]) => {
     if (key === "$schema" || key === "$defs" || key === "definitions") return false;
-    // What zod adds to every integer: the range in which a double is exact.
+    // zod adds this range to every integer: the range in which a double is exact.
     if (key === "maximum") return value !== Number.MAX_SAFE_INTEGER;
     return key !== "minimum" || value !== Number.MIN_SAFE_INTEGER;
   });
@@ -60,7 +60,7 @@ function nullable(schema: JsonSchema): JsonSchema {
   };
 }
 
-/** A record with a closed set of keys is an object with those members, which share what is said of it. */
+/** Converts a record with a closed set of keys to an object. Its members share the description of the record. */
 function keyedRecord(schema: JsonSchema): JsonSchema {
   const { propertyNames, additionalProperties, ...rest } = schema;
   if (propertyNames?.enum === undefined || typeof additionalProperties !== "object") return schema;

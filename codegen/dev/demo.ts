@@ -64,7 +64,7 @@ export function withDemo(html: string): string {
   return html.replace(/<html lang="en"/, `<html lang="en" data-demo="${DEMO_CALL}"`);
 }
 
-/** No page of another origin: browsers say whose request it is; what is no browser says nothing. */
+/** Whether the request comes from the same origin. Browsers send its origin; other clients send none. */
 function isOwn({ headers: { host = "", origin, "sec-fetch-site": site } }: IncomingMessage): boolean {
   if (!OWN_HOST.test(host)) return false;
   if (origin !== undefined && origin !== `http://${host}`) return false;

@@ -8,7 +8,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const IDS = new Set(["requestId", "resource", "jobId", "attempt"]);
 const NAME_WIDTH = 16;
 
-/** A server's log for somebody who watches it: a short line for each call, each job and whatever handlers say. */
+/** A readable log of a server: one short line for each call, each job and each log entry of a handler. */
 export function createLines(write: (line: string) => void): Logger {
   /** What calls have paid that have not been answered yet, by request. */
   const paid = new Map<unknown, unknown>();
@@ -68,7 +68,7 @@ function nameOf({ resource }: Fields): string {
   return typeof resource === "string" ? `${resource.padEnd(NAME_WIDTH)}  ` : "";
 }
 
-/** Whose error it is shows in the frames that are no package's. */
+/** The error with its stack frames outside of packages. */
 function errorText(error: unknown): string {
   const { name, message, stack } = (error ?? {}) as Fields;
   const frames = String(stack ?? "")

@@ -22,15 +22,15 @@ export interface Started {
   readonly files: readonly string[];
 }
 
-/** Servers open what they need and listen; one that takes longer waits for something that will not come. */
+/** Maximum start time. A server that takes longer is stuck. */
 const PATIENCE_MS = 30_000;
-/** How much longer than its grace a process may live: handlers have two seconds to heed their signal. */
+/** Time after the grace period before the process is killed. Handlers have two seconds to respect their abort signal. */
 const DYING_MS = 3_000;
 
-/** Starts a seller's code, unless `signal` aborts meanwhile. `entry` is the file of the command line. */
+/** Starts a seller's code, unless `signal` aborts first. `entry` is the entry file of the command line. */
 export async function startSeller(entry: URL, order: SellerOrder, signal: AbortSignal): Promise<Started> {
   const child = fork(fileURLToPath(entry), [SELLER_COMMAND], {
-    // Node says of reading TypeScript, and of SQLite, that it is an experiment. The seller's secrets are in .env.
+    // Node warns that TypeScript and SQLite support are experimental. The seller's secrets are in .env.
     execArgv: [
       ...process.execArgv,
       "--disable-warning=ExperimentalWarning",

@@ -12,12 +12,12 @@ import type { Mistake } from "../mistake.ts";
 import { createLines } from "./lines.ts";
 import type { SellerEnd, SellerMessage, SellerOrder } from "./order.ts";
 
-/** Says of an error where it is and how to fix it. */
+/** Explains where an error is and how to fix it. */
 export type Explain = (error: unknown, file: string) => Mistake;
 
 /**
- * Runs a seller's code in this process, as its parent orders, until the parent says so or is gone. A process of its own:
- * that is the one way to load changed modules afresh, and whatever the code does takes nothing else down.
+ * Runs a seller's code in this process until the parent stops it or exits. A separate process is the only way to reload
+ * changed modules, and a crash of the code does not affect `dev`.
  */
 export async function sell(explain: Explain): Promise<void> {
   // Ctrl-C in a terminal reaches parent and child alike; when to end is the parent's decision.

@@ -20,10 +20,10 @@ export interface Change {
   readonly text: string;
 }
 
-/** Takes up a change at a path. `isWorse` is asked of prices alone; for the others the kind says it. */
+/** Records a change at a path. `isWorse` is needed for prices only; for other changes it follows from the kind. */
 export type Tell = (kind: ChangeKind, path: string, text: string, isWorse?: boolean) => void;
 
-/** Takes up changes of one resource. */
+/** Records changes of one resource. */
 export function teller(resource: string, changes: Change[]): Tell {
   return (kind, path, text, isWorse = kind === "breaking" || kind === "weaker") => {
     changes.push({ kind, isWorse, resource, path, text: text.replace(/\.$/, "") });

@@ -11,7 +11,7 @@ export interface Release {
   readonly now: string;
   /** Absent when nothing has changed. */
   readonly step?: Step;
-  /** The least version that the changes ask for; absent when nothing has changed, or the one before is no semantic version. */
+  /** The lowest version that the changes require. Absent without changes, or when the old version is not semantic. */
   readonly version?: string;
 }
 
@@ -49,7 +49,7 @@ export function changelog(release: Release): string {
   return blocks(`## ${heading}`, ...(sections.length === 0 ? ["Nothing has changed for buyers."] : sections));
 }
 
-/** Words of strangers must not become markup; backticks around names are our own. */
+/** Escapes markup in foreign text. Backticks around names are our own. */
 function plain(text: string): string {
   return text.replace(/[\\*<[\]]/g, "\\$&").replace(/\p{Cc}+/gu, " ");
 }

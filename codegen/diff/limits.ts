@@ -2,7 +2,7 @@ import type { JsonSchema } from "../model.ts";
 import { limitsText } from "../prose.ts";
 import { arrow } from "./change.ts";
 
-/** Whether less is allowed than before, or more, or other things. */
+/** Whether a schema allows fewer values than before, more values, or other values. */
 export type Shift = "narrower" | "wider" | "other";
 
 export interface LimitChange {
@@ -10,7 +10,7 @@ export interface LimitChange {
   readonly text: string;
 }
 
-/** Keywords whose change {@link compareLimits} can judge; what is left of a schema is told as it is. */
+/** Keywords that {@link compareLimits} understands. Changes of other keywords are reported without a judgment. */
 export const LIMITS: ReadonlySet<string> = new Set(
   `minLength maxLength minItems maxItems minProperties maxProperties minimum maximum exclusiveMinimum
   exclusiveMaximum multipleOf pattern format uniqueItems`.split(/\s+/),
@@ -18,13 +18,13 @@ export const LIMITS: ReadonlySet<string> = new Set(
 
 const COUNTS = ["Length", "Items", "Properties"] as const;
 
-/** What values of one type must keep to, then and now. */
+/** Compares the limits of one type before and after. */
 export function compareLimits(was: JsonSchema, now: JsonSchema): readonly LimitChange[] {
   const changes: LimitChange[] = [];
   const tell = (shift: Shift, before: string, after: string): void => {
     changes.push({ shift, text: arrow(before, after) });
   };
-  /** Compares the numbers of one end; `undefined` is no limit. Of a lower end, more is narrower. */
+  /** Compares one bound; `undefined` means unlimited. A higher lower bound is narrower. */
   const end = (isLower: boolean, before: Bound | undefined, after: Bound | undefined): void => {
     if (before?.value === after?.value && before?.isOpen === after?.isOpen) return;
     const none = isLower ? "no lower limit" : "no upper limit";

@@ -30,7 +30,7 @@ function compareHeads(was: ApiModel, now: ApiModel, changes: Change[]): void {
   for (const url of urls(was)) if (!urls(now).includes(url)) tell("breaking", "servers", `${url} is gone`);
   for (const url of urls(now)) if (!urls(was).includes(url)) tell("addition", "servers", `${url} is new`);
   if (was.title !== now.title) tell("note", "title", arrow(was.title, now.title));
-  if (was.description !== now.description) tell("note", "description", "is in other words");
+  if (was.description !== now.description) tell("note", "description", "has changed");
   if (!isSame(was.contact, now.contact)) tell("note", "contact", "has changed");
   if (!isSame(was.license, now.license))
     tell("note", "license", arrow(was.license?.name ?? "none", now.license?.name ?? "none"));

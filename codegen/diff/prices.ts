@@ -7,13 +7,13 @@ import type { Sides } from "./schemas.ts";
 
 const PATH = "price";
 
-/** How many counts are tried when the unit of a price has changed. */
+/** Maximum number of counts to compare when the unit of a price has changed. */
 const SAMPLES = 100;
 
 /** Whether a field that a price looked at is the one that it looks at now, be it under another name. */
 type SameField = (was: string, now: string) => boolean;
 
-/** Tells what a call costs more or less, by choice and per unit. */
+/** Records which calls cost more or less, by choice and per unit. */
 export function comparePrices(sides: Sides, was: ResourceModel, now: ResourceModel, tell: Tell): void {
   const [before, after] = [inputOf(sides.was, was), inputOf(sides.now, now)];
   comparePrice(was, now, (a, b) => a === b || (!after.has(a) && !before.has(b)), tell);
@@ -52,7 +52,7 @@ function isPart(price: Price): price is Part {
   return price.kind === "fixed" || price.kind === "byChoice" || price.kind === "perUnit";
 }
 
-/** Whether two prices are reckoned in the same way. */
+/** Whether two prices are computed in the same way. */
 function isAlike(a: Part, b: Part, isSame: SameField): boolean {
   if ((a.kind === "perUnit") !== (b.kind === "perUnit")) return false;
   return a.kind === "fixed" || b.kind === "fixed" || isSame(a.field, b.field);
@@ -66,7 +66,7 @@ function compareParts(a: Part, b: Part, tell: Tell): void {
   } else compareTables(a, b, tell);
 }
 
-/** Row by row. A fixed price is one that is the same in every row of the other. */
+/** Compares row by row. A fixed price counts as the same amount in every row. */
 function compareTables(a: Fixed | ByChoice, b: Fixed | ByChoice, tell: Tell): void {
   const field = [b, a].map((price) => (price.kind === "byChoice" ? price.field : "")).find(Boolean) ?? "";
   const rowOf = (price: Fixed | ByChoice, choice: string): string | undefined =>
@@ -105,7 +105,7 @@ function compareUnits(a: PerUnit, b: PerUnit, tell: Tell): void {
   compareEnd("most", a.max, b.max, tell);
 }
 
-/** The least or the most that a call costs; one that is not declared is no limit. */
+/** Compares the minimum or maximum price of a call. `undefined` means unlimited. */
 function compareEnd(end: "least" | "most", a: string | undefined, b: string | undefined, tell: Tell): void {
   if (a !== undefined && b !== undefined) compareAmounts(`at ${end} `, a, b, "", tell);
   else if (a !== b) {

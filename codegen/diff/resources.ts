@@ -6,7 +6,7 @@ import { arrow, type Tell } from "./change.ts";
 import { comparePrices } from "./prices.ts";
 import { compareSchemas, isSame, type Sides } from "./schemas.ts";
 
-/** Tells all that changed of one resource. */
+/** Records all changes of one resource. */
 export function compareResources(sides: Sides, was: ResourceModel, now: ResourceModel, tell: Tell): void {
   if (was.name !== now.name) tell("breaking", "", `was called ${was.name}`);
   if (was.method !== now.method) tell("breaking", "method", arrow(was.method, now.method));
@@ -26,7 +26,7 @@ export function compareResources(sides: Sides, was: ResourceModel, now: Resource
   compareWords(was, now, tell);
 }
 
-/** A path without the names of its parameters, which nobody sees on the wire. */
+/** A path without the names of its parameters, which are not part of a request. */
 function route({ path }: ResourceModel): string {
   return path.replace(/:[^/]+/g, ":");
 }
@@ -42,8 +42,7 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
   const [a, b] = [was.job, now.job];
   if (a === undefined || b === undefined) {
     if (a !== b) {
-      const text = (isJob: boolean): string =>
-        isJob ? "starts a job whose result is fetched" : "answers in the same request";
+      const text = (isJob: boolean): string => (isJob ? "starts a job" : "is synchronous");
       tell("breaking", "job", arrow(text(a !== undefined), text(b !== undefined)));
     } else compareTimes("timeout", "a call may take", was.timeoutMs, now.timeoutMs, tell);
     return;
@@ -64,7 +63,7 @@ function compareRunning(was: ResourceModel, now: ResourceModel, tell: Tell): voi
   }
 }
 
-/** What follows when the buyer cancels; each policy leaves the buyer less than the one before it. */
+/** Compares the cancel policies. Each policy is worse for the buyer than the one before it. */
 function compareCancel(was: JobModel, now: JobModel, tell: Tell): void {
   if (was.cancel === now.cancel) return;
   const text = { refund: "is refunded", keep: "is not refunded", forbid: "is not possible" } as const;
@@ -80,7 +79,7 @@ function compareRetries(was: JobModel, now: JobModel, tell: Tell): void {
   tell(kind, "job.retries", `a job runs ${arrow(runText(was), runText(now))}`);
 }
 
-/** Times that are promised; one that is not declared has no end. */
+/** Compares promised times. `undefined` means unlimited. */
 function compareTimes(
   path: string,
   text: string,
@@ -101,7 +100,7 @@ function compareCache(was: ResourceModel, now: ResourceModel, tell: Tell): void 
   if (a === undefined && b === undefined) return;
   if (a === undefined || b === undefined) {
     const text = (isKept: boolean): string =>
-      isKept ? "a call made again may be answered from a cache" : "every answer is made anew";
+      isKept ? "a repeated call may get a cached response" : "every response is computed";
     tell(
       b === undefined ? "weaker" : "addition",
       "cache",
@@ -120,10 +119,10 @@ function compareErrors(was: ResourceModel, now: ResourceModel, tell: Tell): void
   for (const [code, text] of after ?? []) {
     const known = before?.get(code);
     if (known === undefined) tell("note", `errors.${code}`, `a call may fail with it now: ${text}`);
-    else if (known !== text) tell("note", `errors.${code}`, "is described in other words");
+    else if (known !== text) tell("note", `errors.${code}`, "has a new description");
   }
   for (const [code] of before ?? []) {
-    if (!after?.has(code)) tell("note", `errors.${code}`, "no call fails with it any more");
+    if (!after?.has(code)) tell("note", `errors.${code}`, "no call fails with it now");
   }
 }
 
@@ -136,7 +135,7 @@ function compareWords(was: ResourceModel, now: ResourceModel, tell: Tell): void 
     tell("note", "", text.trim());
   }
   if (was.summary !== now.summary) tell("note", "summary", `reads now: ${now.summary}`);
-  if (was.description !== now.description) tell("note", "description", "is in other words");
+  if (was.description !== now.description) tell("note", "description", "has changed");
   if (!isSame(was.tags, now.tags))
     tell("note", "tags", arrow(was.tags.join(", ") || "none", now.tags.join(", ") || "none"));
   if (!isSame(was.examples, now.examples)) tell("note", "examples", "are others");

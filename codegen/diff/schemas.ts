@@ -160,7 +160,7 @@ export function compareSchemas(
       );
     }
     if (a.deprecated !== true && b.deprecated === true) tell("note", path, "is deprecated");
-    if ((a.description ?? "") !== (b.description ?? "")) tell("note", path, "is described in other words");
+    if ((a.description ?? "") !== (b.description ?? "")) tell("note", path, "has a new description");
   }
 
   /** Members that the schema does not name: any, none, or those of one schema. */

@@ -14,8 +14,8 @@ export function stepOf(changes: readonly Change[]): Step | undefined {
 }
 
 /**
- * The version after a step; `undefined` when the one before is no semantic version. Before 1.0.0, where nothing is
- * promised yet, every step is one smaller.
+ * The version after a step; `undefined` when the old version is not semantic. Before 1.0.0, which promises no
+ * compatibility, every step is one smaller.
  */
 export function raised(version: string, step: Step): string | undefined {
   const numbers = numbersOf(version);
@@ -26,7 +26,7 @@ export function raised(version: string, step: Step): string | undefined {
   return part === "minor" ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
 }
 
-/** Whether a version is at least another; false when either is no semantic version. */
+/** Whether a version is at least `least`. False when either is not a semantic version. */
 export function reaches(version: string, least: string): boolean {
   const [a, b] = [numbersOf(version), numbersOf(least)];
   if (a === undefined || b === undefined) return false;

@@ -11,11 +11,11 @@ import {
 import { kindText, limitsText } from "../prose.ts";
 import { sampleOf } from "../sample.ts";
 
-/** What the page's script needs to know to send a call. */
+/** The data that the page's script needs to send a call. */
 export interface Form {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** Absent when the input is no plain object: then it is written as JSON. */
+  /** Absent when the input is not a plain object. Then the user writes it as JSON. */
   readonly fields?: readonly FormField[];
   /** The input as JSON, where there are no fields. */
   readonly body?: unknown;

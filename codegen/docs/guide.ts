@@ -3,65 +3,64 @@ import type { ProblemCode } from "../../src/protocol/problem.ts";
 /** The parts of the reference that are the same for every API. Markdown. */
 
 export const PAYING =
-  "A call without a payment is answered `402 Payment Required`, which says what the call costs and how to pay " +
+  "The server answers a call without a payment with `402 Payment Required`, which states the price and how to pay " +
   "it ([x402](https://www.x402.org)). Sign one of the offered payments and send the same request again with the " +
   "signature in the header `PAYMENT-SIGNATURE`.";
 
-/** What is true beyond that of every server of this library. */
+/** What else applies to every server of this library. */
 export const PAYING_HERE =
-  "Both versions of x402 are spoken: the challenge of version 2 is in the header `PAYMENT-REQUIRED`, that of version 1 in " +
-  "the body. Nothing has been charged by then, and nothing has run. Input that is not valid is refused with 400, free " +
-  "of charge; a request without any input is answered with the highest price.";
+  "The server supports both versions of x402: the challenge of version 2 is in the header `PAYMENT-REQUIRED`, that of " +
+  "version 1 in the body. A 402 charges nothing and runs nothing. The server rejects invalid input with 400, free of " +
+  "charge. A request without any input gets a 402 with the highest price.";
 
 export const REPEATING =
-  "Send an `Idempotency-Key` with every call that may be repeated: the same key with the same input gets the same " +
-  "answer and is charged once. The generated TypeScript client does all of this by itself: it pays, repeats and waits.";
+  "Send an `Idempotency-Key` with every call that you may retry: calls with the same key and the same input get the same " +
+  "response and are charged once. The generated TypeScript client does all of this: it pays, retries and waits.";
 
 export const RELYING: readonly string[] = [
   [
-    "- One key, one charge. Under one `Idempotency-Key`, or with one signed payment, you are charged at most once, and " +
-      "get the same answer every time you ask, for at least 24 hours.",
-    "- When an answer is lost, send the same bytes again. While nobody knows whether a payment has been settled, the " +
-      "answer is 503 with `Retry-After`, or the status of a job says `paymentState: in_flight`. It is never a new `402`.",
-    "- Invalid input costs nothing, and neither does a call that is charged only when it succeeds, and fails.",
-    "- If a charged call ends without a result, a refund is owed, unless you canceled it and its resource says that " +
-      "nothing is refunded then: `paymentState` says `refund_owed`, and, in the status of a job, `refunded` when the " +
-      "amount has been sent to the payer.",
+    "- One key, one charge. With one `Idempotency-Key`, or one signed payment, you are charged at most once. For at least " +
+      "24 hours, you get the same response to the same request.",
+    "- When a response is lost, send the identical request again. While the settlement of a payment is unconfirmed, the " +
+      "response is 503 with `Retry-After`, or the job has `paymentState: in_flight`. The server never sends a new `402`.",
+    "- Invalid input costs nothing. A call that is charged only when it succeeds costs nothing when it fails.",
+    "- If a charged call ends without a result, a refund is owed, unless you canceled it and its resource does not refund " +
+      "canceled jobs. `paymentState` is then `refund_owed`. A job changes to `refunded` when the seller has paid the refund.",
   ].join("\n"),
-  "What you cannot rely on: a call without a key that is signed anew is a new purchase, and charged again. " +
-    "A refund is as good as the seller's word: it is written down at once, and paid from the seller's account. An " +
-    "answer that is given in the same request is given once; that its refund has been paid shows on the chain only.",
+  "What is not guaranteed: if you send a call without a key and sign a new payment for a retry, you buy again and are " +
+    "charged again. The server records a refund immediately, but the seller pays it from the seller's own account. A " +
+    "synchronous call does not report when its refund is paid; only the chain shows that.",
 ];
 
 export const JOBS =
-  "A resource that runs as a job answers `202` at once, with a `statusUrl`, an `eventsUrl` and when to ask next " +
-  "(`retryAfterSeconds`). Who has these addresses may use them; they need no payment and no other header.";
+  "A resource that runs as a job immediately answers `202` with a `statusUrl`, an `eventsUrl` and the time to wait before " +
+  "polling (`retryAfterSeconds`). Anyone who has these URLs can use them. They need no payment and no headers.";
 
-/** What the holder of a job's addresses can do, and how. */
+/** What the URLs of a job offer. */
 export const JOB_USES: readonly (readonly [what: string, how: string])[] = [
   [
-    "See how it stands",
-    "`GET statusUrl`: state, progress in percent and, in the end, the output as `result`.",
+    "Check its status",
+    "`GET statusUrl`: the state, the progress in percent and, when it has succeeded, the output as `result`.",
   ],
-  ["Wait for it", "`Prefer: wait=20`, with the call or with `GET statusUrl`: held for at most 25 seconds."],
   [
-    "Watch it",
-    "`GET eventsUrl`: the same documents as server-sent events, each as soon as there is a new one.",
+    "Wait for it",
+    "`Prefer: wait=20` with the call or with `GET statusUrl`. The server waits for at most 25 seconds.",
   ],
+  ["Watch it", "`GET eventsUrl`: the job as server-sent events, one for each change."],
   [
     "Cancel it",
-    "`DELETE statusUrl`. Each resource says whether its price is then refunded, or that its jobs cannot be canceled (409 " +
+    "`DELETE statusUrl`. Each resource states whether it refunds canceled jobs, or does not allow canceling (409 " +
       "`cancel_forbidden`).",
   ],
   [
-    "Be told of its end",
-    "`Callback-Url: https://…` with the call. The job's document is posted there, signed with the `webhookSecret` of " +
-      "the answer `202` as Standard Webhooks have it: late at times, and more than once with the same `webhook-id`. " +
-      "Answer with any 2xx; the status of the job stays what counts.",
+    "Get notified when it ends",
+    "`Callback-Url: https://…` with the call. The server posts the job there, signed as in Standard Webhooks with the " +
+      "`webhookSecret` of the `202` response. A webhook can arrive late, or more than once with the same `webhook-id`. " +
+      "Answer with any 2xx. The status of the job is authoritative.",
   ],
 ];
 
-/** Every `status` of a job, the `state` that stands beside it, and what has become of the money. */
+/** Every `status` of a job, its `state`, and whether the buyer is charged. */
 export const JOB_STATUSES: readonly (readonly [
   status: string,
   state: string,
@@ -69,20 +68,25 @@ export const JOB_STATUSES: readonly (readonly [
   charged: string,
 ])[] = [
   ["awaiting_payment", "processing", "Accepted; the payment is being settled.", "not known yet"],
-  ["queued", "processing", "Waits to be started.", "as `paymentState` says"],
-  ["running", "processing", "Is being worked on.", "as `paymentState` says"],
+  ["queued", "processing", "Waiting for a worker.", "as `paymentState` says"],
+  ["running", "processing", "The handler is running.", "as `paymentState` says"],
   ["succeeded", "succeeded", "`result` holds the output.", "yes"],
-  ["failed", "failed", "`code` and `error` say why.", "no, or owed back"],
-  ["cancelled", "failed", "The buyer has canceled it.", "no, or owed back, or kept as its resource says"],
-  ["expired", "failed", "Has not been started in time.", "no, or owed back"],
+  ["failed", "failed", "`code` and `error` explain why.", "no, or a refund is owed"],
+  [
+    "cancelled",
+    "failed",
+    "The buyer canceled it.",
+    "no, or a refund is owed, unless its resource does not refund",
+  ],
+  ["expired", "failed", "It did not start in time.", "no, or a refund is owed"],
 ];
 
 export const ERRORS =
-  "Errors are problem documents (RFC 9457) with `code`, `detail`, `retryable` and `paymentState`, which says what " +
-  "has become of the payment that came with the call: `unused`, `in_flight` (nobody knows yet), `settled`, " +
-  "`refund_owed` or `refunded`. Without it the server does not know: send the same bytes again, or look at the chain.";
+  "Errors are problem documents (RFC 9457) with `code`, `detail`, `retryable` and `paymentState`, the state of the " +
+  "payment of the call: `unused`, `in_flight` (unconfirmed), `settled`, `refund_owed` or `refunded`. Without " +
+  "`paymentState`, the server does not know: send the identical request again, or look at the chain.";
 
-/** Whether a call that is answered with a code has cost anything. */
+/** Whether a call that ends with a code is charged. */
 export const CHARGED: Readonly<Record<ProblemCode, string>> = {
   invalid_input: "no",
   malformed_payment: "no",
@@ -94,19 +98,19 @@ export const CHARGED: Readonly<Record<ProblemCode, string>> = {
   key_conflict: "not for this call",
   payment_already_used: "not again",
   possible_duplicate: "no",
-  in_progress: "once at most; send the same bytes again",
-  job_ended: "as the status of the job says",
-  cancel_forbidden: "as the status of the job says",
-  gone: "nothing changes",
+  in_progress: "at most once; send the identical request again",
+  job_ended: "see the status of the job",
+  cancel_forbidden: "see the status of the job",
+  gone: "unchanged",
   too_large: "no",
   unsupported_media_type: "no",
   key_mismatch: "not for this call",
   too_much_outstanding: "no",
-  internal_error: "no, or owed back: `paymentState` says which",
+  internal_error: "no, or a refund is owed: see `paymentState`",
   not_implemented: "no",
   facilitator_unavailable: "no",
   settlement_unknown: "not known yet; do not pay again",
   queue_full: "no",
-  unavailable: "no, unless `paymentState` is `in_flight`; then send the same bytes again",
-  timeout: "no, or owed back: `paymentState` says which",
+  unavailable: "no, unless `paymentState` is `in_flight`; then send the identical request again",
+  timeout: "no, or a refund is owed: see `paymentState`",
 };

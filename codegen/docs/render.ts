@@ -1,12 +1,12 @@
 import MarkdownIt, { type Token } from "markdown-it";
 
-/** Markdown to HTML. Raw HTML in it is shown as text, addresses that run script are no links. */
+/** Renders Markdown to HTML. Raw HTML is shown as text, and URLs that run scripts are not linked. */
 
 const markdown = new MarkdownIt({ html: false });
 markdown.core.ruler.disable(["linkify", "replacements", "smartquotes"]);
 const { rules } = markdown.renderer;
 
-// Cells repeat themselves: `string`, yes. Tokens of the same text are shared, for nobody changes them.
+// Many cells have the same text, such as `string` or `yes`. They share their tokens, which are never changed.
 markdown.core.ruler.at("inline", (state) => {
   const known = new Map<string, Token[]>();
   for (const token of state.tokens) {

@@ -44,10 +44,10 @@ function marks(model: ResourceModel): string {
   ].join("");
 }
 
-/** Its prose stands before its address, and how the page draws its own tables is no matter of it. */
+/** The seller's prose of a resource: the tokens before the line with its method and path. */
 function about(tokens: readonly Token[], { method, path }: ResourceModel): string {
   const address = `${method} ${path}`;
-  // A seller may have written the same: ours is the last.
+  // The seller's prose may contain the same line, so this takes the last one.
   const at = tokens.findLastIndex(
     ({ type, level }, at) =>
       type === "paragraph_open" && level === 0 && textOf(tokens[at + 1]?.children ?? null) === address,

@@ -1,6 +1,6 @@
 import { boxed, type Table } from "./render.ts";
 
-/** How the page draws the reference's own tables; `undefined` for one that stays as it is. Sellers' are not drawn. */
+/** Draws a table of the reference; `undefined` for a table that stays unchanged, such as those of sellers. */
 export function draw(table: Table): string | undefined {
   const { names } = table;
   if (names[0] === "Field" && names.includes("Type")) return fields(table);
@@ -79,7 +79,7 @@ function ends(table: Table): string {
     heads: [isStatus ? "Status" : "Code", "Meaning"],
     what: (value) => {
       const kind = isStatus ? labelled("state", value("state")) : value("Status");
-      // A long code breaks between its words; an address in a tag is no word.
+      // A long code can wrap between its words. URLs inside of tags are skipped.
       const word = value(isStatus ? "status" : "Code").replace(
         /(<[^>]*>)|_/g,
         (_, tag?: string) => tag ?? "_<wbr>",

@@ -18,9 +18,9 @@ export function emitDocs(model: ApiModel, reference: string): string {
   const title = escapeHtml(model.title);
   const { opening, chapters } = chaptersOf(reference, resources);
   const script = READING + TRY_IT;
-  // In a script element only "<" could end the element.
+  // Only "<" could end a script element.
   const data = JSON.stringify({ servers: servers.map(({ url }) => url), forms: formsOf(model) });
-  // The opening tag stays as it is: `resource402 dev` writes an attribute into it.
+  // Keep the opening tag unchanged: `resource402 dev` adds an attribute to it.
   return `<!doctype html>
 <html lang="en">
 <head>

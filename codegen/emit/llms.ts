@@ -51,7 +51,7 @@ function section(resource: ResourceModel, schemas: Schemas): string {
   );
 }
 
-/** `mark` says of which fields it is said: those that must be sent, or those that may be missing. */
+/** `mark`: which fields to mark, the required or the optional ones. */
 function fields(schemas: Schemas, schema: JsonSchema, mark: "required" | "optional"): string {
   const lines = listFields(schemas, schema).map(({ path, schema, required, when }) => {
     const { default: fallback, description = "", ...own } = resolve(schemas, schema);

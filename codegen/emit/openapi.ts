@@ -65,7 +65,7 @@ export function openapiOf(model: ApiModel): Json {
   };
 }
 
-/** Schemas that stand nowhere as they are: those of fields in an address, and those written out with their defaults. */
+/** Schemas that the document does not contain unchanged: of path and query fields, and those with their defaults written out. */
 function besides(components: Schemas, { schemas }: ApiModel, { carried }: Requests): Schemas | undefined {
   const names = Object.keys(schemas).filter(
     (name) => components[name] !== schemas[name] && !(carried.has(name) && components[name] === undefined),

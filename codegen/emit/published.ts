@@ -17,6 +17,6 @@ export function emitPublished(source: string, { openapi, llms, docs, described }
     member("openapi", "`GET /openapi.json`", openapi),
     member("llms", "`GET /llms.txt`", llms),
     member("docs", "`GET /docs`", docs),
-    member("described", "What the 402s say of their resources, by name.", described),
+    member("described", "The descriptions in the 402s, by resource name.", described),
   ].join("\n");
 }

@@ -26,7 +26,7 @@ export function emitReference(model: ApiModel): string {
     `[${resource.name}](#${anchorOf(resource.name)})`,
     priceRange(resource),
     resource.summary,
-    resource.job === undefined ? "in the same request" : jobText(resource.job),
+    resource.job === undefined ? "synchronous" : jobText(resource.job),
   ]);
   return blocks(
     `<!-- ${banner(model.source)} -->`,
@@ -48,13 +48,13 @@ export function emitReference(model: ApiModel): string {
   );
 }
 
-/** As GitHub names headings: the second of the same name is counted. */
+/** The anchor that GitHub gives to a heading. It numbers repeated names. */
 function anchorOf(name: string): string {
   const word = name.toLowerCase();
   return word === "jobs" || word === "prices" ? `${word}-1` : word;
 }
 
-/** How a buyer comes by the client on which the examples call. */
+/** How a buyer creates the client that the examples use. */
 function connecting({ servers, resources }: ApiModel): string[] {
   const baseUrl = servers[0]?.url ?? "https://api.example.com";
   const highest = resources
@@ -91,7 +91,7 @@ function section(resource: ResourceModel, model: ApiModel): string {
     sellersProse(summary),
     sellersProse(description ?? ""),
     code(`${method} ${path}`),
-    // A table says it better than a sentence with many members.
+    // A table is clearer than a long sentence.
     price.kind === "byChoice" ? "" : priceSentence,
     ...priceTables(price, resource.pricedDefaults),
     wholePrice(resource),
@@ -107,24 +107,25 @@ function section(resource: ResourceModel, model: ApiModel): string {
 
 function declaredErrors({ errors, price, charge }: ResourceModel): string[] {
   if (errors.length === 0) return [];
-  const charged = price.kind === "free" ? "" : charge === "after" ? "no" : "yes, and owed back to the payer";
+  const charged =
+    price.kind === "free" ? "" : charge === "after" ? "no" : "yes, and a refund is owed to the payer";
   const rows = errors.map(({ code: word, text }) => [code(word), text, charged]);
   return ["### Error codes", table(["Code", "Meaning", "Charged"], rows)];
 }
 
-/** What a call comes to where the price is made up of units. */
+/** The total price range of a call with a price per unit. */
 function wholePrice(resource: ResourceModel): string {
   const { kind } = resource.price;
-  return kind === "perUnit" || kind === "sum" ? `In all, a call costs ${priceRange(resource)}.` : "";
+  return kind === "perUnit" || kind === "sum" ? `In total, a call costs ${priceRange(resource)}.` : "";
 }
 
 function running(resource: ResourceModel): string {
   const { job, timeoutMs, charge } = resource;
   const sentences = [startText(resource), chargeText(resource), cancelText(resource), cacheText(resource)];
   const rest = sentences.filter((sentence) => sentence !== "").join(" ");
-  if (charge === "unknown") return "Answers in the same request.";
+  if (charge === "unknown") return "Synchronous.";
   if (job === undefined)
-    return `Answers in the same request, within ${durationText(timeoutMs)}. ${rest}`.trim();
+    return `Synchronous, with a time limit of ${durationText(timeoutMs)}. ${rest}`.trim();
   const filled = [
     job.artifactUrl === undefined ? "" : ` \`artifactUrl\` is the output's ${code(job.artifactUrl)}.`,
     job.response === undefined ? "" : ` \`response\` is the output's ${code(job.response)}.`,

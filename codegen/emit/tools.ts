@@ -8,9 +8,9 @@ export interface ToolModel {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  /** Stands by itself: what it refers to is in its `$defs`. */
+  /** Self-contained: its references point into its `$defs`. */
   readonly inputSchema: ObjectSchema;
-  /** Absent when the output is no object: the protocol knows no other. */
+  /** Absent when the output is not an object, because the protocol supports only objects. */
   readonly outputSchema?: ObjectSchema;
   readonly isReadOnly: boolean;
   readonly isJob: boolean;

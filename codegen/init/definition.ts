@@ -32,7 +32,7 @@ ${resources.join("")}  },
 }
 
 const TEXTS = {
-  summarise: `    // Answers in the same request, and is charged only when it has succeeded.
+  summarise: `    // A synchronous resource. It is charged only when it succeeds.
     summarise: resource({
       summary: "Summarise a text in its own most telling sentences.",
       description: "Sentences are chosen by the words that the text uses most, and stay in their order.",

@@ -1,13 +1,13 @@
-/** What the samples do: `handlers/<name>.ts` of a new project. */
+/** The handlers of the samples: `handlers/<name>.ts` of a new project. */
 export const HANDLERS = {
   summarise: `import type { Handlers } from "../server.gen.ts";
 
 const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" });
 const WORDS = new Intl.Segmenter("en", { granularity: "word" });
-/** Shorter words say little of what a text is about. */
+/** Ignore shorter words, which say little about a text. */
 const SHORTEST = 4;
 
-/** Summarise a text in its own most telling sentences. */
+/** Summarize a text with its own most relevant sentences. */
 export const summarise: Handlers["summarise"] = ({ text, sentences: wanted }, ctx) => {
   const sentences = [...SENTENCES.segment(text)]
     .map(({ segment }) => segment.trim())
@@ -20,7 +20,7 @@ export const summarise: Handlers["summarise"] = ({ text, sentences: wanted }, ct
   for (const word of words.flat()) counts.set(word, (counts.get(word) ?? 0) + 1);
 
   const scored = sentences.map((sentence, place) => {
-    // Aborts when the time-out has passed, or the server stops: then nobody waits for the rest.
+    // Stop when the timeout has passed or the server stops: the result is no longer needed.
     ctx.signal.throwIfAborted();
     const telling = (words[place] ?? []).filter((word) => word.length >= SHORTEST);
     const score = telling.reduce((sum, word) => sum + (counts.get(word) ?? 0), 0);
@@ -53,9 +53,9 @@ const COLOURS = {
   ember: ["#2d1e2f", "#a63d40", "#e9b872", "#f6f0e0"],
 } as const;
 const CIRCLES_ACROSS = { small: 8, medium: 16, large: 32 } as const;
-/** Of one circle, in pixels. */
+/** Width of one circle in pixels. */
 const CELL = 20;
-/** Drawing is quick; what you sell may take longer. */
+/** Drawing is fast. This pause simulates longer work. */
 const ROW_MS = 50;
 
 /** Draw a pattern of circles as SVG. */
@@ -67,7 +67,7 @@ export const drawPattern: Handlers["drawPattern"] = async ({ words, size, colour
 
   for (let row = 0; row < across; row += 1) {
     ctx.progress((100 * row) / across, \`row \${row + 1} of \${across}\`);
-    // The signal aborts when the buyer cancels, the time-out has passed, or the server stops.
+    // The signal aborts when the buyer cancels, the timeout has passed, or the server stops.
     await pause(ROW_MS, undefined, { signal: ctx.signal });
     const bytes = createHash("sha256").update(\`\${words} \${row}\`).digest();
     for (let column = 0; column < across; column += 1) {

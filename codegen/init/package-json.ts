@@ -1,6 +1,6 @@
 /** The parts of a `package.json` that a new project needs. */
 export interface PackageNeeds {
-  /** As npm wants it: lower case, without spaces. */
+  /** A valid npm name: lower case, without spaces. */
   readonly name: string;
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ export interface PackageNeeds {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A `package.json` with all that is needed. Of one that is there, everything that it says stays as it is, but `type`. */
+/** A `package.json` with everything that the project needs. Keeps an existing one unchanged, except for `type`. */
 export function packageText(needs: PackageNeeds, before: string | undefined): string {
   const there = before === undefined ? {} : (JSON.parse(before) as Json);
   const known = { ...record(there.dependencies), ...record(there.devDependencies) };
@@ -25,7 +25,7 @@ export function packageText(needs: PackageNeeds, before: string | undefined): st
   return `${JSON.stringify(merged, undefined, indent)}\n`;
 }
 
-/** A name for npm made from a title. */
+/** An npm package name for a title. */
 export function packageName(title: string): string {
   const name = title
     .toLowerCase()

@@ -5,15 +5,15 @@ import { readmeText } from "./readme.ts";
 import { serverText } from "./server.ts";
 import { environmentText, GITIGNORE, TSCONFIG } from "./settings.ts";
 
-/** What is asked of somebody who begins. */
+/** The choices for a new project. */
 export interface Answers {
   readonly title: string;
-  /** Absent: not known yet. */
+  /** Absent when not known yet. */
   readonly payTo?: string;
   readonly sample: Sample;
 }
 
-/** What every project has, whatever it sells. */
+/** The files of every project. */
 export function settingFiles({ payTo }: Answers): readonly GeneratedFile[] {
   return [
     { path: "tsconfig.json", text: TSCONFIG },
@@ -22,7 +22,7 @@ export function settingFiles({ payTo }: Answers): readonly GeneratedFile[] {
   ];
 }
 
-/** A definition, and all that belongs to it. */
+/** A definition and its handlers. */
 export function sampleFiles({ title, sample }: Answers): readonly GeneratedFile[] {
   const resources = resourcesOf(sample);
   return [

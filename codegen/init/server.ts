@@ -19,12 +19,12 @@ const {
   DATABASE = "./api.db",
 } = process.env;
 
-/** What each setting must be; .env.example says more. */
+/** The rules for each setting. See .env.example. */
 const rules: readonly (readonly [name: string, isRight: boolean, must: string])[] = [
   ["PAY_TO", /^0x[0-9a-fA-F]{40}$/.test(PAY_TO), "the address that is paid: 0x and 40 hexadecimal digits"],
-  ["FACILITATOR_URL", isHttp(FACILITATOR_URL), "the address of a facilitator: https://…"],
+  ["FACILITATOR_URL", isHttp(FACILITATOR_URL), "the URL of a facilitator: https://…"],
   ["NETWORK", isNetwork(NETWORK), 'a network such as "eip155:8453" (Base) or "eip155:84532" (Base Sepolia)'],
-  ["RPC_URL", RPC_URL === "" || isHttp(RPC_URL), "the address of a node of the network, or left out"],
+  ["RPC_URL", RPC_URL === "" || isHttp(RPC_URL), "the RPC URL of the network, or empty"],
   ["PORT", /^\\d{1,5}$/.test(PORT) && Number(PORT) < 65_536, "a number from 0 to 65535"],
   ["DATABASE", existsSync(dirname(DATABASE)), "the path of a SQLite file, in a folder that is there"],
 ];

@@ -1,8 +1,8 @@
 /** `.env.example` of a new project. */
 export function environmentText(payTo: string | undefined): string {
-  return `# Copy this file to .env, which is not checked in. \`npm run dev\` needs none of it.
+  return `# Copy this file to .env, which is not committed. \`npm run dev\` does not need it.
 
-# The address that is paid.
+# The address that receives payments.
 PAY_TO=${payTo ?? ""}
 
 # Settles the payments: the URL of an x402 facilitator that supports the network.
@@ -11,17 +11,17 @@ FACILITATOR_URL=
 # Base Sepolia, a test network. Base itself is eip155:8453.
 NETWORK=eip155:84532
 
-# A node of the network, asked what has become of a payment when the facilitator cannot tell. Better set.
+# RPC URL of the network (recommended). Finds the outcome of a payment when the facilitator cannot tell.
 RPC_URL=
 
 PORT=3000
 
-# The file in which calls, payments and jobs are kept. Keep it: it says what was paid and what is owed.
+# The database of calls, payments and jobs. Do not delete it: it records payments and owed refunds.
 DATABASE=./api.db
 `;
 }
 
-/** `tsconfig.json` of a new project: as strict as it goes, for files that Node.js runs as they are. */
+/** `tsconfig.json` of a new project: strict, for files that Node.js runs directly. */
 export const TSCONFIG = `{
   "compilerOptions": {
     "target": "es2023",

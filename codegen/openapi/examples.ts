@@ -1,7 +1,7 @@
 import { type ApiModel, type Json, type ResourceModel, refTo } from "../model.ts";
 import { soundSampleOf } from "../sample.ts";
 
-/** A call and its answer; `undefined` for what nobody has given and cannot be made up. */
+/** A call and its response; `undefined` when the definition has no example and none can be generated. */
 export interface Example {
   readonly input: unknown;
   readonly output: unknown;

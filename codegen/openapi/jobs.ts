@@ -7,15 +7,15 @@ export const JOB_TAG = "jobs";
 const ref = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
 
 /**
- * What marks an operation whose result comes later. `x-ms-long-running-operation` is the only mark that tools share;
- * where to ask is in the `links` of the answer 202, and where the end is posted to in `callbacks`.
+ * Marks an operation whose result comes later. `x-ms-long-running-operation` is the only mark that tools share. The
+ * `links` of the 202 response lead to the status, and `callbacks` describes the webhook.
  */
 export const LONG_RUNNING: Json = {
   "x-ms-long-running-operation": true,
   callbacks: { jobEnded: { $ref: "#/components/callbacks/JobEnded" } },
 };
 
-/** The answers to a call that starts a job. `isOnly`: no other job could be meant, so its result has one type. */
+/** The responses to a call that starts a job. `isOnly`: the API has no other job, so the result has one type. */
 export function jobAnswers({ typeName }: ResourceModel, isOnly: boolean, succeeded: Json | undefined): Json {
   const result = { type: "object", properties: { result: { $ref: refTo(`${typeName}Output`) } } };
   const schema: JsonSchema = isOnly
@@ -30,7 +30,7 @@ export function jobAnswers({ typeName }: ResourceModel, isOnly: boolean, succeed
   ];
   return {
     200: {
-      description: "The job, which has ended within the time that `Prefer: wait=N` gave it.",
+      description: "The job, when it has ended within the time of `Prefer: wait=N`.",
       headers: headers(...names),
       content: { "application/json": { schema, examples } },
     },
@@ -43,7 +43,7 @@ const EXAMPLES = {
   failed: { $ref: "#/components/examples/JobFailed" },
 };
 
-/** The operations on jobs. They cost nothing and ask for no key: `security` says so to whoever looks there. */
+/** The operations on jobs. They are free and need no key, which `security` declares. */
 export function jobOperations(): Json {
   const ok = (description: string, more: readonly string[], examples: Json): Json => ({
     description,
@@ -55,9 +55,9 @@ export function jobOperations(): Json {
     parameters: [{ $ref: "#/components/parameters/JobId" }],
     get: {
       operationId: "getJob",
-      summary: "Ask how a job stands, and for its result.",
+      summary: "Get the status and the result of a job.",
       description:
-        "Free of charge. Always 200 while the job is known. `Prefer: wait=20` holds the answer until the job has changed.",
+        "Free of charge. Always 200 while the job exists. With `Prefer: wait=20`, the server waits until the job changes.",
       tags: [JOB_TAG],
       security: [],
       parameters: [{ $ref: "#/components/parameters/Prefer" }],
@@ -67,8 +67,8 @@ export function jobOperations(): Json {
       operationId: "cancelJob",
       summary: "Cancel a job.",
       description:
-        "Free of charge. Stops a job that has not ended. The operation that started it says whether its price is then " +
-        "refunded, or that the job cannot be canceled.",
+        "Free of charge. Stops a job that has not ended. The operation that started it states whether canceled jobs are " +
+        "refunded, or cannot be canceled.",
       tags: [JOB_TAG],
       security: [],
       responses: {
@@ -85,20 +85,20 @@ export function jobEvents(): Json {
     parameters: [{ $ref: "#/components/parameters/JobId" }],
     get: {
       operationId: "watchJob",
-      summary: "Be told of every change of a job.",
+      summary: "Watch every change of a job.",
       description:
-        "Free of charge. Server-sent events: the `data` of each is the job as `getJob` answers it, the `id` its ETag. The " +
-        "job as it stands comes at once, unless `Last-Event-ID` names it; the stream ends when the job has ended.",
+        "Free of charge. Server-sent events: the `data` of each is the job as in `getJob`, the `id` its ETag. The server " +
+        "sends the current job first, unless `Last-Event-ID` names it. The stream ends when the job has ended.",
       tags: [JOB_TAG],
       security: [],
       parameters: [{ $ref: "#/components/parameters/LastEventId" }],
       responses: {
         200: {
-          description: "The job, again and again.",
+          description: "One event for each change of the job.",
           content: { "text/event-stream": { schema: { type: "string" } } },
         },
         204: {
-          description: "The job has ended, and `Last-Event-ID` names its last state: do not come back.",
+          description: "The job has ended, and `Last-Event-ID` names its last state: do not reconnect.",
         },
         404: ref("NotFound"),
         410: ref("Gone"),
@@ -108,7 +108,7 @@ export function jobEvents(): Json {
   };
 }
 
-/** What is posted to the `Callback-Url` of a call. Source: Standard Webhooks, symmetric signatures. */
+/** The webhook that the server posts to the `Callback-Url` of a call. Source: Standard Webhooks, symmetric signatures. */
 export const CALLBACKS: Json = callbacks();
 
 function callbacks(): Json {
@@ -121,16 +121,17 @@ function callbacks(): Json {
   });
   const post = {
     operationId: "jobEnded",
-    summary: "Be told that the job has ended.",
-    description: "Sent to the `Callback-Url` of the call. It may come late, or more than once.",
+    summary: "Notify the buyer that the job has ended.",
+    description:
+      "The server posts this to the `Callback-Url` of the call. It can arrive late, or more than once.",
     tags: [JOB_TAG],
     security: [],
     parameters: [
-      header("webhook-id", "The `jobId`: the same when it is posted again."),
-      header("webhook-timestamp", "When it was posted, in seconds since 1970."),
+      header("webhook-id", "The `jobId`. It is the same for every retry."),
+      header("webhook-timestamp", "Time of the post, in seconds since 1970."),
       header(
         "webhook-signature",
-        "`v1,` and the signature, made with the `webhookSecret` of the answer 202.",
+        "`v1,` and the signature, computed with the `webhookSecret` of the 202 response.",
       ),
     ],
     requestBody: {
@@ -140,9 +141,9 @@ function callbacks(): Json {
       },
     },
     responses: {
-      "2XX": { description: "It has been received." },
-      410: { description: "It is not wanted any more." },
-      "4XX": { description: "It has not been received; it is posted again later." },
+      "2XX": { description: "Received." },
+      410: { description: "The receiver no longer wants webhooks for this job." },
+      "4XX": { description: "Not received. The server posts it again later." },
     },
   };
   return { JobEnded: { "{$request.header.Callback-Url}": { post } } };

@@ -36,11 +36,11 @@ function cents(usd: string): string | null {
   return String(BigInt(dollars + fraction.slice(0, 2).padEnd(2, "0")));
 }
 
-/** What the draft says of a service as a whole; the addresses are those that the server answers on. */
+/** The service object of the draft. Its URLs are those that the server answers on. */
 export function serviceInfo({ resources, contact }: ApiModel): Json {
   const tags = new Set(resources.flatMap(({ tags }) => tags).filter((tag) => tag !== DEFAULT_TAG));
   const categories = [...tags].map((tag) => tag.trim().toLowerCase().replace(/\s+/g, "-"));
-  // Directories list a service under five of them at most.
+  // Directories list a service under at most five categories.
   const named = [...new Set(categories)].sort().slice(0, 5);
   return {
     categories: named.length === 0 ? undefined : named,

@@ -54,7 +54,7 @@ export function createRequests(model: ApiModel): Requests {
     return known;
   }
 
-  /** The schema with what bears defaults written out; `open` are the components that it stands in. */
+  /** The schema with components that have defaults inlined; `open` are the components that contain it. */
   function writtenOut(schema: JsonSchema, open: readonly string[]): JsonSchema {
     if (schema.$ref === undefined) return mapChildren(schema, (child) => writtenOut(child, open));
     const { $ref, ...beside } = schema;

@@ -51,7 +51,7 @@ export const CHALLENGE_HEADER: string = encodeHeader({
   ],
 });
 
-/** What is said of the payment with these codes; `unused` with all others. */
+/** The payment state in the example of each code; `unused` for all others. */
 const STATES: Readonly<Partial<Record<string, PaymentState | undefined>>> = {
   not_found: undefined,
   gone: undefined,
@@ -60,7 +60,7 @@ const STATES: Readonly<Partial<Record<string, PaymentState | undefined>>> = {
   settlement_unknown: "in_flight",
 };
 
-/** A problem with a code of the library's, or, with a `text`, with one that a handler has declared. */
+/** A problem with a code of this library or, with a `text`, with a declared error code of a resource. */
 export function problemExample(code: string, text?: string): Json {
   const [status, title, retryable]: ProblemFacts = Object.hasOwn(PROBLEMS, code)
     ? PROBLEMS[code as keyof typeof PROBLEMS]
@@ -125,7 +125,7 @@ const failed = (resource: string): Json => ({
   updatedAt: "2026-01-31T12:00:09.000Z",
 });
 
-/** A job that has succeeded; `undefined` when nobody knows what its result looks like. */
+/** A succeeded job; `undefined` when no example of its result is known. */
 export function succeededJob({ name, job }: ResourceModel, result: unknown): Json | undefined {
   if (result === undefined) return undefined;
   const member = (field: string | undefined): unknown =>

@@ -6,30 +6,30 @@ import { readOwn } from "./own.ts";
 
 export { DocumentError } from "./json.ts";
 
-/** What a published document came to. */
+/** The result of reading a document. */
 export interface ReadDocument {
-  /** Without `handlerSchemas`: what handlers see is the seller's own. */
+  /** Without `handlerSchemas`, which are private to the seller. */
   readonly model: ApiModel;
-  /** The address that the document names for the API; absent when it names none, or none that stands by itself. */
+  /** The URL of the API. Absent when the document names none, or only a relative one. */
   readonly baseUrl?: string;
-  /** What had to be left out, and why. */
+  /** Operations that were left out, and why. */
   readonly notes: readonly string[];
 }
 
 export interface ReadOptions extends ForeignOptions {
-  /** Where it was fetched from: relative addresses in it are meant from there. */
+  /** The URL of the document, the base of its relative URLs. */
   readonly url?: string;
 }
 
 /**
  * Reads an OpenAPI document into the model that it was emitted from. A document of another make becomes a model as far
  * as our client can call it: GET and POST with JSON, prices from `x-payment-info`.
- * @throws DocumentError when it is no OpenAPI document, or one that cannot be trusted to be what it says.
+ * @throws DocumentError when it is not an OpenAPI document, or contradicts itself.
  */
 export function readDocument(document: unknown, options: ReadOptions): ReadDocument {
   if (!isRecord(document) || !isRecord(document.paths) || typeof document.openapi !== "string") {
     throw new DocumentError(
-      `${options.source} is no OpenAPI 3 document. Name one: https://api.example.com/openapi.json`,
+      `${options.source} is not an OpenAPI 3 document. Example: https://api.example.com/openapi.json`,
     );
   }
   const read = isRecord(document[EXTENSION])

@@ -44,17 +44,17 @@ export function readForeign(
       }
       const own = addressOf(path);
       if (own === undefined) {
-        leaveOut("its address holds more than names");
+        leaveOut("its path has segments other than names and parameters");
         continue;
       }
       const elsewhere = item.servers ?? operation.servers;
       if (elsewhere !== undefined) {
-        leaveOut("it is served at an address of its own");
+        leaveOut("it has a server URL of its own");
         continue;
       }
       const protocols = protocolsOf(operation["x-payment-info"]);
       if (protocols.length > 0 && !protocols.includes("x402")) {
-        leaveOut(`it is paid by ${protocols.join(" or ")}, not by x402`);
+        leaveOut(`it is paid with ${protocols.join(" or ")}, not with x402`);
         continue;
       }
       const credentials = credentialsOf(document, operation);

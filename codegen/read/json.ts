@@ -1,11 +1,11 @@
-/** What is known of JSON that somebody else has written: nothing, until it has been looked at. */
+/** JSON from another source. Its members are unknown until checked. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
 export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The member when it is a text with something in it. */
+/** The member, when it is a non-empty string. */
 export function textOf(record: JsonRecord, name: string): string | undefined {
   const value = record[name];
   return typeof value === "string" && value.trim() !== "" ? value : undefined;
@@ -21,7 +21,7 @@ export class DocumentError extends Error {
   override readonly name = "DocumentError";
 }
 
-/** Follows `$ref` inside the document, a few steps at most; `{}` when it leads nowhere. */
+/** Follows `$ref` inside the document for a few steps; `{}` when it has no target. */
 export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecord {
   let found = value;
   for (let hops = 0; hops < 20 && typeof found.$ref === "string"; hops += 1) {

@@ -85,7 +85,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     if (schemas[typeName + face] === undefined) report(at, `has no schema ${typeName + face}`, "add it");
   }
   if (!isRecord(sampleOf(schemas, { $ref: refTo(`${typeName}Input`) }))) {
-    report(at, "takes an input that is no object", "describe an object");
+    report(at, "has an input that is not an object", "declare an object");
   }
   const price = terms.price as Price;
   const bounds = checkPrice(
@@ -95,7 +95,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
   const number = (record: JsonRecord, member: string): number => {
     const value = record[member];
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-    report(`${at}.${member}`, "is no whole number", "write milliseconds");
+    report(`${at}.${member}`, "is not a whole number", "write a whole number");
     return 0;
   };
   const policy = (value: unknown): CancelPolicy => {
@@ -120,7 +120,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     report,
   );
   if (charge !== "before" && charge !== "after")
-    report(`${at}.charge`, "is no moment", "write before or after");
+    report(`${at}.charge`, "is not valid", "write before or after");
   const description = textOf(terms, "description");
   const sound = bounds !== undefined;
   return {
@@ -169,7 +169,7 @@ function tagsOf({ tags }: JsonRecord): readonly string[] {
   return named.length === 1 && named[0] === DEFAULT_TAG ? [] : named;
 }
 
-/** The inputs that stand whole in the body of their operation. */
+/** The inputs that are the whole request body of their operation. */
 function bodiesOf(found: readonly { readonly operation: JsonRecord }[]): JsonRecord {
   const bodies = found.flatMap(({ operation: { operationId, requestBody } }): [string, unknown][] => {
     const content = isRecord(requestBody) ? requestBody.content : undefined;
@@ -191,7 +191,7 @@ function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonReco
   const known = new Set(entries.map(([name]) => refTo(name)));
   const resolved = entries.map(([name, schema]): [string, unknown] => {
     if (!/^[A-Z][A-Za-z0-9]*$/.test(name) || !isSchema(schema)) {
-      throw new DocumentError(`${source}: "${name}" is no schema that resource402 has written`);
+      throw new DocumentError(`${source}: "${name}" is not a schema of resource402`);
     }
     return [
       name,
@@ -209,7 +209,7 @@ function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonReco
   return schemas;
 }
 
-/** What a document says of the API as a whole. */
+/** The title, version and servers of a document. */
 export function headOf({ info, servers }: JsonRecord, source: string) {
   const about = isRecord(info) ? info : {};
   const member = (record: unknown, names: readonly string[]) => {

@@ -95,7 +95,7 @@ export function isSchema(schema: unknown, depth = 0): boolean {
   });
 }
 
-/** Deeper than anybody nests by hand; a document that goes on is not to exhaust the stack. */
+/** Maximum nesting, so that a document cannot exhaust the stack. */
 const DEEPEST = 64;
 
 /** Whether a schema leads to itself by references and choices alone, with no member or entry in between. */
@@ -131,7 +131,7 @@ const isType: Check = (value) =>
   TYPES.includes(value as string) ||
   (Array.isArray(value) && value.length > 0 && value.every((one) => TYPES.includes(one)));
 
-/** Keywords that are taken as they are, when they hold what they should. */
+/** Keywords that are copied unchanged when their value is valid. */
 const PLAIN: ReadonlyMap<string, Check> = new Map(
   Object.entries({
     type: isType,

@@ -1,6 +1,6 @@
 import { isRecord, type JsonRecord, recordsOf } from "./json.ts";
 
-/** Schemes that are no obstacle: paying, and signing in with the account that pays, are what our client's buyers do. */
+/** Security schemes that the client satisfies: payment, and sign-in with the account that pays. */
 const OWN_NAME = /^(x-?402|siwx|sign-?in-?with-?x)-?(auth|payment)?$/i;
 const OWN_HEADER = /^(payment-signature|x-payment|sign-in-with-x)$/i;
 

@@ -52,12 +52,12 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   if (given !== undefined) {
     const whole = schemas.convert(given);
     const isOpen = Object.keys(whole).length === 0;
-    if (!isOpen && !isObject(schemas.known, whole)) return "its body is no object";
+    if (!isOpen && !isObject(schemas.known, whole)) return "its body is not an object";
     if (pathParams.length === 0) return { input: isOpen ? { type: "object" } : whole, output, dropped };
     if (isClosed(schemas.known, whole)) more = { additionalProperties: false };
     else if (takesMore(schemas.known, whole)) more = { additionalProperties: true };
     const members = isOpen ? [] : fieldsOf(schemas.known, whole);
-    if (members === undefined) return "its body is no plain object, and its path has parameters";
+    if (members === undefined) return "its body is not a plain object, and its path has parameters";
     for (const { name, schema, required: isRequired } of members) {
       if (fields.has(name)) return `"${name}" is in its path and in its body`;
       if (name in Object.prototype) continue;

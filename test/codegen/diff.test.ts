@@ -73,7 +73,7 @@ describe("diff tells of an API", () => {
       "breaking API servers: https://a.example is gone",
       "addition API servers: https://b.example is new",
       "note API title: Test → Tests",
-      "note API description: is in other words",
+      "note API description: has changed",
     ]);
   });
 });

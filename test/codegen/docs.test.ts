@@ -114,7 +114,7 @@ describe("prices on the page", () => {
       "tone Price per text plain (default) $0.01 witty $0.02 loud $0.03",
     ]);
     expect(tables("ask")).toEqual(["Price per task At least At most as quoted in the 402 $0.10 $0.90"]);
-    expect(plain(textOf(sectionOf(html, "both")))).toContain("In all, a call costs $0.06 – $0.08.");
+    expect(plain(textOf(sectionOf(html, "both")))).toContain("In total, a call costs $0.06 – $0.08.");
   });
 
   function price(kind: string): object {

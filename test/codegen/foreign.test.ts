@@ -37,7 +37,7 @@ describe("a document of another make", () => {
     });
     expect(found.baseUrl).toBe("https://desk.example/api");
     expect(found.notes).toEqual([
-      "POST /stream is left out: it is paid by mpp, not by x402",
+      "POST /stream is left out: it is paid with mpp, not with x402",
       "DELETE /inbox/{messageId} is left out: only GET and POST can be called",
     ]);
   });
@@ -51,7 +51,7 @@ describe("a document of another make", () => {
     });
     expect(found.baseUrl).toBeUndefined();
     expect(found.notes).toEqual([
-      "GET /v1/forecast/{city-name} is left out: its address holds more than names",
+      "GET /v1/forecast/{city-name} is left out: its path has segments other than names and parameters",
       'GET /v1/forecast/by-id/{id} is called without the query "filter", the header "X-Trace"',
       'GET /v1/radar is left out: it needs the header "X-Api-Key"',
       "POST /v1/photos is left out: its body is not JSON",
@@ -68,7 +68,7 @@ describe("a document of another make", () => {
     });
     expect(found.notes).toEqual([
       "POST /v1/images does not say its price: at most $1.00 is paid for it",
-      "GET /v1/models:list is left out: its address holds more than names",
+      "GET /v1/models:list is left out: its path has segments other than names and parameters",
     ]);
   });
 
@@ -83,8 +83,8 @@ describe("a document of another make", () => {
     });
     expect(found.baseUrl).toBe("https://eu.plain.example");
     expect(found.notes).toContain('POST /import is called without the query "dry"');
-    expect(found.notes).toContain("POST /list is left out: its body is no object");
-    expect(found.notes).toContain("GET /elsewhere is left out: it is served at an address of its own");
+    expect(found.notes).toContain("POST /list is left out: its body is not an object");
+    expect(found.notes).toContain("GET /elsewhere is left out: it has a server URL of its own");
   });
 
   it.each(NAMES)("becomes a client that compiles under the strictest settings: %s", async (name) => {

@@ -228,7 +228,7 @@ describe("a new project", () => {
     expect(await run(project, ".", ["server.ts"], bare)).toEqual({
       code: 1,
       text: `PAY_TO must be the address that is paid: 0x and 40 hexadecimal digits.
-FACILITATOR_URL must be the address of a facilitator: https://….
+FACILITATOR_URL must be the URL of a facilitator: https://….
 PORT must be a number from 0 to 65535.
 Set it in the environment or in .env; .env.example shows how.
 `,

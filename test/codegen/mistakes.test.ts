@@ -452,28 +452,28 @@ suite("schemas", [
       }),
     }),
     "resources.caption.input.when[].at",
-    "z.date() cannot be written as JSON Schema",
+    "z.date() cannot be expressed as JSON Schema",
     "use z.iso.datetime()",
   ],
   [
     "an output whose transform has no output schema",
     apiWith({ output: z.object({ n: z.string().transform((s) => s.length) }) }),
     "resources.caption.output.n",
-    "the result of a transform cannot be written as JSON Schema",
-    "say what comes out of it: .transform(…).pipe(z.string())",
+    "the result of a transform cannot be expressed as JSON Schema",
+    "declare the output: .transform(…).pipe(z.string())",
   ],
   [
     "an output of z.any()",
     apiWith({ output: z.any() }),
     "resources.caption.output",
-    "says nothing of its value",
-    "declare what it holds, such as z.object({ … })",
+    "does not describe its value",
+    "declare its type, such as z.object({ … })",
   ],
   [
     "a date in a zod 3 schema",
     apiWith({ input: z3.object({ at: z3.date().describe("When.") }) }),
     "resources.caption.input.at",
-    "z.date() cannot be written as JSON Schema",
+    "z.date() cannot be expressed as JSON Schema",
     "use z.iso.datetime()",
   ],
   [
@@ -495,25 +495,25 @@ suite("schemas", [
     'use letters and digits, and start with a capital: "Address"',
   ],
   [
-    "an id that is taken by this library",
+    "an id that is the name of a library schema",
     apiWith({
       output: z.object({
         p: z.object({ x: z.int().describe("X.") }).meta({ id: "Problem", description: "Where." }),
       }),
     }),
     "resources.caption.output",
-    'the name "Problem" is taken already',
+    'the name "Problem" is already used',
     "give the schema another id",
   ],
   [
-    "an id that is taken by a face",
+    "an id that is the name of an input schema",
     apiWith({
       output: z.object({
         p: z.object({ x: z.int().describe("X.") }).meta({ id: "CaptionInput", description: "Where." }),
       }),
     }),
     "resources.caption.output",
-    'the name "CaptionInput" is taken already',
+    'the name "CaptionInput" is already used',
     "give the schema another id",
   ],
 ]);
@@ -925,7 +925,7 @@ describe("several mistakes", () => {
     expect(await mistakesOf(api)).toEqual([
       {
         path: "resources.b.output",
-        problem: 'the name "Twice" stands for two different schemas',
+        problem: 'the name "Twice" refers to two different schemas',
         fix: "give one of them another id",
         severity: "error",
       },

@@ -75,7 +75,7 @@ describe("a document", () => {
   it("that is none is refused with the fix", () => {
     for (const document of [null, [], "x", {}, { openapi: "3.1.0" }, { swagger: "2.0", paths: {} }]) {
       expect(() => readDocument(document, { source })).toThrow(
-        /openapi\.json is no OpenAPI 3 document\. Name one/,
+        /openapi\.json is not an OpenAPI 3 document\. Example/,
       );
     }
   });

@@ -51,7 +51,7 @@ export interface Client {
   /**
    * Take values of every shape.
    *
-   * Costs $0.02 when `scale` is `2`, $0.05 when `scale` is `4` (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. A job that has not started within 5 minutes ends as expired, and its price is owed back. Charged when it is accepted. If it ends without a result, a refund of the full price is owed to the payer. The job cannot be canceled.
+   * Costs $0.02 when `scale` is `2`, $0.05 when `scale` is `4` (per picture) plus $0.001 per pair of labels, at most $0.002. Runs as a job, in up to 3 attempts of at most 90 seconds each, with pauses of about 1 second and longer between them. A job that has not started within 5 minutes ends as expired, and a refund of its price is owed. Charged when it is accepted. If it ends without a result, a refund of the full price is owed to the payer. The job cannot be canceled.
    * Fails with `no_room`: It does not fit.
    */
   readonly shapes: JobResource<ShapesInput, ShapesOutput>;

@@ -8,7 +8,7 @@ import {
 } from "../protocol/index.ts";
 import type { Exchange } from "./wire.ts";
 
-/** One way to pay, whichever version it was read from. */
+/** One payment offer, from either x402 version. */
 export interface Offer {
   readonly version: 1 | 2;
   readonly scheme: string;
@@ -21,15 +21,15 @@ export interface Offer {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** What a 402 says, as far as it can be read. */
+/** The readable parts of a 402 response. */
 export interface Challenge {
-  /** The header as it came. */
+  /** The raw header. */
   readonly header: string | undefined;
   /** The document in the header; `undefined` when there is none or it cannot be decoded. */
   readonly v2: unknown;
   /** The body, when it says `x402Version: 1`. */
   readonly v1: Readonly<Record<string, unknown>> | undefined;
-  /** Ways to pay, v2 before v1. */
+  /** Payment offers, v2 before v1. */
   readonly offers: readonly Offer[];
 }
 
@@ -45,12 +45,12 @@ export function readChallenge(exchange: Exchange): Challenge {
   return { header, v2, v1, offers };
 }
 
-/** The challenge of version 2 that a payer can sign; `undefined` when there is none. */
+/** The v2 challenge that a payer can sign; `undefined` when there is none. */
 export function payableOf({ v2 }: Challenge): PaymentRequired | undefined {
   return readPaymentRequired(v2);
 }
 
-/** True for a 402 that says, in either version, how it can be paid. */
+/** True for a 402 with at least one payment offer, in either version. */
 export function isChallenge(exchange: Exchange): boolean {
   return exchange.status === 402 && readChallenge(exchange).offers.length > 0;
 }
@@ -69,31 +69,33 @@ function offersOf(accepts: unknown, version: 1 | 2): Offer[] {
   }));
 }
 
-/** What is wrong with one entry of `accepts`, member by member. Source: x402 v2 §5, x402 v1 §5. */
+/** Lists the errors in one entry of `accepts`. Source: x402 v2 §5, x402 v1 §5. */
 export function requirementFaults(entry: unknown, version: 1 | 2): string[] {
-  if (!isRecord(entry)) return ["is no object"];
+  if (!isRecord(entry)) return ["is not an object"];
   const wrong: string[] = [];
   const amount = version === 2 ? "amount" : "maxAmountRequired";
   const texts = ["scheme", "network", "asset", "payTo", ...(version === 1 ? ["resource"] : [])];
   for (const name of texts) {
-    if (typeof entry[name] !== "string" || entry[name] === "") wrong.push(`${name} is no text`);
+    if (typeof entry[name] !== "string" || entry[name] === "") wrong.push(`${name} is not a string`);
   }
   if (
     version === 2 &&
     typeof entry.network === "string" &&
     !/^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$/.test(entry.network)
   ) {
-    wrong.push(`network "${entry.network}" is no CAIP-2 id such as eip155:8453`);
+    wrong.push(`network "${entry.network}" is not a CAIP-2 id such as eip155:8453`);
   }
   const value = entry[amount];
   if (typeof value !== "string" || !/^[1-9]\d*$/.test(value)) {
-    wrong.push(`${amount} ${JSON.stringify(value)} is no positive whole number of smallest units, as text`);
+    wrong.push(
+      `${amount} ${JSON.stringify(value)} is not a positive whole number of smallest units, written as a string`,
+    );
   }
-  if (typeof entry.maxTimeoutSeconds !== "number") wrong.push("maxTimeoutSeconds is no number");
+  if (typeof entry.maxTimeoutSeconds !== "number") wrong.push("maxTimeoutSeconds is not a number");
   return wrong;
 }
 
-/** The JSON in a body; `undefined` when it is none. */
+/** Parses a body as JSON; `undefined` when it is not JSON. */
 export function jsonOf({ body }: Pick<Exchange, "body">): unknown {
   try {
     return JSON.parse(body) as unknown;
@@ -102,7 +104,7 @@ export function jsonOf({ body }: Pick<Exchange, "body">): unknown {
   }
 }
 
-/** The requirements of version 2 in which a payer with an EVM key pays. */
+/** The first v2 offer that a payer with an EVM key can pay. */
 export function exactEvm(required: PaymentRequired): PaymentRequirements | undefined {
   return required.accepts.find(
     ({ scheme, network, extra }) =>

@@ -14,41 +14,41 @@ import type { Site } from "./site.ts";
 import { saidBy } from "./target.ts";
 import type { Ask, Exchange, Wire } from "./wire.ts";
 
-/** One resource under examination. What several checks need is asked for once. */
+/** One resource under examination. A request that several checks need is sent once. */
 export interface Examination {
   readonly operation: Operation;
   /** `POST /v1/caption` */
   readonly name: string;
   readonly site: Site;
   readonly wire: Wire;
-  /** How long an unpaid answer may take, in milliseconds. */
+  /** Response time above which an unpaid request counts as slow, in milliseconds. */
   readonly slowMs: number;
-  /** The answer to a request that sends nothing. */
+  /** The response to a request without input. */
   readonly probe: Exchange;
   readonly challenge: Challenge;
-  /** What to send, from the best source there is. */
+  /** The input to send, from the best source available. */
   readonly shape: InputShape | undefined;
   readonly sample: Sample;
-  /** The answer to the sample input, unpaid. */
+  /** The response to the sample input, without a payment. */
   priced(): Promise<Exchange>;
-  /** The request with the sample input, when the resource takes it; otherwise why it cannot be used. */
+  /** The request with the sample input when the resource accepts it; otherwise the reason why not. */
   accepted(): Promise<Ask | string>;
-  /** The answers to inputs with one mistake each; `undefined` where no such mistake can be made. */
+  /** The responses to inputs with one mistake each; `undefined` when the input cannot have that mistake. */
   invalidInput(mistake: Mistake): Promise<InvalidInput | undefined>;
-  /** The paid call, made once; otherwise why there is none. */
+  /** The paid call, made once; otherwise the reason why there is none. */
   purchase(): Promise<Purchase | string>;
   /** Every exchange of this resource so far. */
   exchanges(): readonly Exchange[];
 }
 
-/** One signed payment, sent three times at once: everything paid that is examined hangs on this one signature. */
+/** One signed payment, sent three times at once. All paid checks share this one signature. */
 export interface Purchase {
   readonly offer: PaymentRequirements;
   /** Decimal US dollars. */
   readonly usd: string;
   /** The paid request, to be sent again. */
   readonly ask: Ask;
-  /** The three answers. */
+  /** The three responses. */
   readonly answers: readonly Exchange[];
   /** The first of them that was successful. */
   readonly bought: Exchange | undefined;
@@ -70,11 +70,11 @@ export interface ExaminationOptions {
   readonly buy: (at: Examination) => Promise<Purchase | string>;
 }
 
-/** One --input cannot fit two resources; each may have examples of its own. */
+/** One --input cannot fit two resources; each resource can have its own examples. */
 export const ANOTHER_INPUT =
-  "give another first in its `examples` in the definition, or by --input with the address of this resource alone";
+  "put a valid input first in its `examples` in the definition, or pass --input with the address of this resource alone";
 
-/** More than any text field of a paid call should need. */
+/** Larger than any text field of a paid call should need. */
 const SURPLUS_BYTES = 2 * 1024 * 1024;
 
 /** Asks for the price, and prepares what the checks need. */
@@ -97,7 +97,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
     challenge: readChallenge(probe),
     async accepted() {
       if (isChallenge(await priced())) return requestOf(known, sample.value);
-      return `no valid input is known (${sample.from === "given" ? "that of --input" : "the one that was tried"} is answered ${(await priced()).status}); ${ANOTHER_INPUT}`;
+      return `no valid input is known (the server answers ${(await priced()).status} to ${sample.from === "given" ? "the --input" : "the input that was tried"}); ${ANOTHER_INPUT}`;
     },
     invalidInput(mistake) {
       const made = mistakes.get(mistake) ?? spoil(mistake);
@@ -153,7 +153,7 @@ function invalidRequest(operation: Operation, input: unknown, mistake: Mistake):
       const field = fields.find(({ required, place }) => required && place !== "path");
       if (!field) return undefined;
       const { [field.name]: _, ...rest } = valid;
-      // Without a query there is nothing left of a GET but the question what it costs.
+      // A GET without a query is only a question about the price.
       const isProbe =
         !hasBody(method) && !fields.some(({ name, place }) => place === "query" && name in rest);
       return isProbe ? undefined : { ask: requestOf(operation, rest), field: field.name };
@@ -161,7 +161,7 @@ function invalidRequest(operation: Operation, input: unknown, mistake: Mistake):
     case "json":
       return hasBody(method) ? { ask: with_(`{"${fields[0]?.name ?? "input"}": "unfinished`) } : undefined;
     case "media":
-      return hasBody(method) ? { ask: with_("this is plain text, and no JSON", "text/plain") } : undefined;
+      return hasBody(method) ? { ask: with_("this is plain text, not JSON", "text/plain") } : undefined;
     case "size": {
       if (!hasBody(method)) return undefined;
       const text = fields.find(
@@ -184,7 +184,7 @@ function firstOf<T>(
   return undefined;
 }
 
-/** In path and query everything is text: only what is no free text can be of a wrong type. */
+/** Path and query values are always text, so only a field that is not free text can have the wrong type. */
 function wrongValueOf({ place, schema }: Field): unknown {
   if (place === "body") return wrongTypeOf(schema);
   const isFree = schema.type === "string" && schema.enum === undefined && schema.format === undefined;

@@ -15,22 +15,22 @@ import { createBuyer, type Spending, type Wallet } from "./purchase.ts";
 import { findTarget, NothingThere } from "./target.ts";
 import { createWire, Spent } from "./wire.ts";
 
-/** What was found, with the proof and the fix. */
+/** One finding, with its evidence and its fix. */
 export interface Finding {
   readonly check: string;
   readonly title: string;
   readonly severity: Severity;
-  /** `POST /v1/caption`, or the origin where it concerns the whole API. */
+  /** `POST /v1/caption`, or the origin when the finding concerns the whole API. */
   readonly resource: string;
   readonly what: string;
   readonly why: string;
   readonly source: string;
-  /** The bytes that show it, cut where they are long. */
+  /** The bytes that prove it, truncated when long. */
   readonly evidence: string;
   readonly fix: string;
 }
 
-/** A check that was carried out, or not. */
+/** The outcome of one check: executed or skipped. */
 export interface Ran {
   readonly check: string;
   readonly title: string;
@@ -50,9 +50,9 @@ export interface Report {
   readonly skipped: readonly (Ran & { readonly reason: string })[];
   /** Operations of the API that were not examined. */
   readonly left: readonly { readonly name: string; readonly reason: string }[];
-  /** What was signed from the wallet, and what became of it. */
+  /** The payments signed from the wallet, and their outcome. */
   readonly spent: readonly Spending[];
-  /** Resources that nothing was bought of, though there was a wallet: their paid part was not examined. */
+  /** Resources where nothing was bought although a wallet was given. Their paid checks did not run. */
   readonly unbought: readonly Unbought[];
   readonly requests: number;
   readonly ms: number;
@@ -61,25 +61,25 @@ export interface Report {
 export interface ExamineOptions {
   readonly url: URL;
   readonly method?: string | undefined;
-  /** The input to begin with; without it one is made from examples and schema. */
+  /** The first input to send. By default the doctor makes one from examples and schema. */
   readonly input?: unknown;
-  /** Absent: nothing is paid. */
+  /** When absent, the doctor pays nothing. */
   readonly wallet?: Wallet | undefined;
-  /** Longest wait for one answer. @default 10000 */
+  /** Timeout of one request, in milliseconds. @default 10000 */
   readonly timeoutMs?: number;
-  /** How long an unpaid answer may take before that is a finding. @default 3000 */
+  /** Response time above which an unpaid request is a finding, in milliseconds. @default 3000 */
   readonly slowMs?: number;
   /** @default 500 */
   readonly maxRequests?: number;
   readonly signal?: AbortSignal;
   readonly fetch?: typeof fetch;
-  /** Told of each payment before it is sent: from then on it may be settled, whatever else happens. */
+  /** Called before each payment is sent. From then on the payment may be settled, whatever else happens. */
   readonly onSign?: (resource: string, usd: string) => void;
-  /** Told of each check before it is carried out. */
+  /** Called before each check runs. */
   readonly onCheck?: (check: Ran, done: number, all: number) => void;
 }
 
-/** What is bought comes late: some sellers give away for a while what has been paid for. */
+/** Paid checks run late, because some sellers give a resource away for a while after a payment. */
 const CHECKS: readonly Check[] = [
   ...CHALLENGE_CHECKS,
   ...PRICE_CHECKS,
@@ -94,9 +94,9 @@ const CHECKS: readonly Check[] = [
 ];
 
 /**
- * Examines one resource, or every paid operation of an API, against the practices of the field. Sends only what
- * anybody may send; pays only from a wallet that it is given.
- * @throws NothingThere when there is nothing to be examined at the address.
+ * Examines one resource, or every paid operation of an API, against the practices of the field. It sends only requests
+ * that any client may send, and pays only from the wallet that it is given.
+ * @throws NothingThere when the address has nothing to examine.
  */
 export async function examine(options: ExamineOptions): Promise<Report> {
   const begun = performance.now();
@@ -168,7 +168,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
   };
 }
 
-/** What is bought is judged by one check first: where that one was not carried out, none of the paid part was. */
+/** One check judges the purchase first. When that check is skipped, so are all other paid checks. */
 function unboughtOf(
   skipped: Report["skipped"],
   left: Report["left"],
@@ -182,13 +182,13 @@ function unboughtOf(
 
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
 
-/** A check that cannot be carried out is skipped; the others still say what they know. */
+/** Skips a check that cannot run; the other checks still report. */
 async function look(check: Check, at: Examination, signal: AbortSignal): Promise<Verdict> {
   try {
     return await check.look(at);
   } catch (error) {
     signal.throwIfAborted();
     const because = error instanceof Error ? error.message : String(error);
-    return skipped(error instanceof Spent ? because : `it could not be carried out: ${because}`);
+    return skipped(error instanceof Spent ? because : `it could not run: ${because}`);
   }
 }

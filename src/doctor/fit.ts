@@ -1,14 +1,14 @@
 import { isRecord } from "../protocol/index.ts";
 import { type JsonSchema, requiredOf, typesOf } from "./schema.ts";
 
-/** A value that a schema gives for a field that is left out. */
+/** The default value of a field in a schema. */
 export interface Default {
-  /** Where it stands: `size`, `style.colours[]`. */
+  /** The path of the field: `size`, `style.colours[]`. */
   readonly path: string;
   readonly schema: JsonSchema;
 }
 
-/** The defaults of a field and of everything in it. */
+/** The defaults of a field and of all fields nested in it. */
 export function defaultsOf(path: string, schema: JsonSchema): Default[] {
   const { properties, items, prefixItems } = schema;
   const within = (at: string, one: unknown): Default[] => (isRecord(one) ? defaultsOf(at, one) : []);
@@ -24,14 +24,14 @@ export function defaultsOf(path: string, schema: JsonSchema): Default[] {
 }
 
 /**
- * What a schema has against a value; `undefined` when it has nothing that is certain. Patterns are not tried, for one
- * of a stranger may take forever, nor formats, which every server reads in its own way.
+ * The reason why a value violates a schema; `undefined` when no violation is certain. Patterns are not tried, because a
+ * stranger's pattern may run forever. Formats are not tried either, because every server reads them differently.
  */
 export function objectionTo(value: unknown, schema: JsonSchema): string | undefined {
   if (value === null && schema.nullable === true) return undefined;
   const allowed = "const" in schema ? [schema.const] : schema.enum;
   if (Array.isArray(allowed) && !allowed.some((one) => maybeSame(one, value))) {
-    return "it is none of the choices";
+    return "it is not one of the allowed values";
   }
   const types = typesOf(schema);
   if (types.length > 0 && !types.some((one) => isOfType(one, value))) {
@@ -39,7 +39,7 @@ export function objectionTo(value: unknown, schema: JsonSchema): string | undefi
   }
   const alternatives = alternativesOf(schema);
   if (alternatives.length > 0 && alternatives.every((one) => objectionTo(value, one) !== undefined)) {
-    return "it fits no alternative";
+    return "it matches no alternative";
   }
   if (typeof value === "number") return objectionToNumber(value, schema);
   if (typeof value === "string") return objectionToSize([...value].length, "Length", schema);
@@ -49,7 +49,7 @@ export function objectionTo(value: unknown, schema: JsonSchema): string | undefi
       objectionToSize(value.length, "Items", schema) ??
       value
         .map((one, at) => {
-          // What holds for the rest of a tuple does not hold for its first entries.
+          // A rule for the rest of a tuple does not apply to its first entries.
           const own = at < first.length ? first[at] : schema.items;
           return isRecord(own) ? objectionTo(one, own) : undefined;
         })
@@ -77,9 +77,9 @@ function objectionToNumber(value: number, schema: JsonSchema): string | undefine
   if (typeof most === "number" && value >= most) return `it is not below ${most}`;
   if (typeof multipleOf !== "number" || multipleOf <= 0) return undefined;
   const times = value / multipleOf;
-  // 0.3 is three times 0.1, though not for a computer.
+  // Tolerate floating point: 0.3 is a multiple of 0.1.
   return Math.abs(times - Math.round(times)) > 1e-9 * Math.max(1, Math.abs(times))
-    ? `it is no multiple of ${multipleOf}`
+    ? `it is not a multiple of ${multipleOf}`
     : undefined;
 }
 
@@ -105,12 +105,12 @@ function isOfType(type: string, value: unknown): boolean {
     case "boolean":
       return typeof value === type;
     default:
-      // x402 v1 has words of its own.
+      // x402 v1 has its own names for types.
       return true;
   }
 }
 
-/** Lists and objects are not compared: they are rarely choices. */
+/** Lists and objects are not compared: they are rarely allowed values. */
 function maybeSame(a: unknown, b: unknown): boolean {
   const isPlain = (one: unknown): boolean => typeof one !== "object" || one === null;
   return a === b || (!isPlain(a) && !isPlain(b));

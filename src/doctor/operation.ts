@@ -10,29 +10,29 @@ export interface Field {
   readonly schema: JsonSchema;
 }
 
-/** What is sent to an operation: who says so, and the fields where they are known. */
+/** The input of an operation: its source, and its fields when they are known. */
 export interface InputShape {
-  /** The document that says so, in the words of a person. */
+  /** The document that describes the input, named for a reader. */
   readonly source: string;
   readonly fields: readonly Field[];
-  /** The whole body, where it is no object with named fields. */
+  /** The schema of the whole body, when the body is not an object with named fields. */
   readonly body?: JsonSchema;
-  /** A whole input that the document gives as an example. */
+  /** A complete input that the document gives as an example. */
   readonly example?: unknown;
-  /** False when the source gives names and types only, as x402 v1 does: limits cannot be judged by it. */
+  /** False when the source gives names and types only, as x402 v1 does. Limits cannot be checked then. */
   readonly hasLimits: boolean;
 }
 
-/** An input, and how much it is worth: whether a refusal says something about the server or only about the input. */
+/** An input and its origin. The origin tells whether a refusal is evidence about the server or only about the input. */
 export interface Sample {
   readonly value: unknown;
   readonly from: "given" | "example" | "schema" | "made up";
 }
 
-/** What is examined: a method, an address and what is known of it beforehand. */
+/** One operation to examine: a method, an address and the facts known beforehand. */
 export interface Operation {
   readonly method: string;
-  /** Absolute; `{name}` where a path parameter stands. */
+  /** Absolute URL, with `{name}` for a path parameter. */
   readonly url: string;
   readonly shape: InputShape | undefined;
   /** The caller's own input, from the command line. */
@@ -41,7 +41,7 @@ export interface Operation {
   readonly documented: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The input to begin with, and how it came about. */
+/** The first input to send, and its origin. */
 export function sampleInput({ shape, given }: Pick<Operation, "shape" | "given">): Sample {
   if (given !== undefined) return { value: given, from: "given" };
   if (shape?.example !== undefined) return { value: shape.example, from: "example" };
@@ -54,7 +54,7 @@ export function sampleInput({ shape, given }: Pick<Operation, "shape" | "given">
   };
 }
 
-/** The request that sends `input`; without one, a probe that sends nothing but what the path needs. */
+/** Builds the request that sends `input`; without an input, a probe that fills in only the path parameters. */
 export function requestOf(operation: Operation, input: unknown, probe = false): Ask {
   const { method, shape } = operation;
   const members: Record<string, unknown> = isRecord(input) ? { ...input } : {};
@@ -85,7 +85,7 @@ export function hasBody(method: string): boolean {
   return method !== "GET" && method !== "HEAD" && method !== "DELETE";
 }
 
-/** What an operation of an OpenAPI document takes. `undefined`: the document does not say. */
+/** The input of an OpenAPI operation; `undefined` when the document does not describe it. */
 export function documentedShape(
   operation: Readonly<Record<string, unknown>>,
   shared: unknown,
@@ -116,7 +116,7 @@ export function documentedShape(
   };
 }
 
-/** The first whole example of a media type object, inline or named. */
+/** The first complete example of a media type object, inline or named. */
 function exampleOf(content: Record<string, unknown>): unknown {
   if ("example" in content) return content.example;
   if (!isRecord(content.examples)) return undefined;
@@ -139,7 +139,7 @@ function shapeOfBody(schema: JsonSchema, others: readonly Field[], source: strin
   return { source, fields: [...others, ...own], hasLimits: true, ...example };
 }
 
-/** What the `bazaar` extension of a v2 challenge says of the input. */
+/** The input that the `bazaar` extension of a v2 challenge describes. */
 export function bazaarShape(
   extension: unknown,
 ): { readonly method?: string; readonly shape: InputShape } | undefined {
@@ -165,13 +165,13 @@ export function bazaarShape(
     ...(body ? shapeOfBody(body, fields, source) : { source, fields, hasLimits: true }),
     ...(example === undefined || Object.keys(example).length === 0 ? {} : { example }),
   };
-  // That there is nothing to send is said too, when the method is named and no more.
+  // A description that names only the method means that there is no input.
   const isSilent = shape.fields.length === 0 && !shape.body && example === undefined;
   if (isSilent && typeof info.method !== "string") return undefined;
   return { shape, ...(typeof info.method === "string" ? { method: info.method } : {}) };
 }
 
-/** What `outputSchema` of a v1 challenge says of the input. */
+/** The input that `outputSchema` of a v1 challenge describes. */
 export function outputSchemaShape(
   schema: unknown,
 ): { readonly method?: string; readonly shape: InputShape } | undefined {

@@ -17,21 +17,21 @@ import type { Ask, Exchange } from "./wire.ts";
 
 export interface Wallet {
   readonly payer: Payer;
-  /** What may be spent in all. */
+  /** The most that the doctor may spend in total. */
   readonly max: Money;
 }
 
-/** What was signed for a resource. */
+/** A payment that the doctor signed for a resource. */
 export interface Spending {
   readonly resource: string;
   /** Decimal US dollars. */
   readonly usd: string;
-  /** `no`: it was refused. `unknown`: nothing came back, and it may be settled until it expires. */
+  /** `no`: the server refused it. `unknown`: no response arrived, and it may be settled until it expires. */
   readonly charged: "yes" | "no" | "unknown";
   readonly transaction?: string;
 }
 
-/** Signs at most one payment for each resource, and never for more than the wallet may spend in all. */
+/** Signs at most one payment for each resource, and never more than the wallet may spend in total. */
 export function createBuyer(
   wallet: Wallet | undefined,
   onSign: (resource: string, usd: string) => void,
@@ -44,20 +44,21 @@ export function createBuyer(
   return {
     spent,
     async buy(at) {
-      if (!wallet) return "nothing is paid without --pay";
+      if (!wallet) return "the doctor pays nothing without --pay";
       const ask = await at.accepted();
       if (typeof ask === "string") return ask;
       const required = payableOf(readChallenge(await at.priced()));
       const offer = required && exactEvm(required);
       if (!required || !offer) return "no offer of x402 v2 can be paid by an EIP-3009 authorization";
       const asset = findAsset(offer.network, offer.asset);
-      if (!asset) return `the asset ${offer.asset} on ${offer.network} is no dollar token that is known`;
-      if (!/^[1-9]\d*$/.test(offer.amount)) return `its amount ${offer.amount} is no positive whole number`;
+      if (!asset) return `the asset ${offer.asset} on ${offer.network} is not a known dollar token`;
+      if (!/^[1-9]\d*$/.test(offer.amount))
+        return `its amount ${offer.amount} is not a positive whole number`;
       const price = fromAtomic(BigInt(offer.amount), asset.decimals);
       if (price > left) {
-        return `it costs $${formatUsd(price)}, and $${formatUsd(left)} is left of --max`;
+        return `it costs $${formatUsd(price)}, but only $${formatUsd(left)} is left of --max`;
       }
-      // A payment that was sent may be settled whatever the answer says.
+      // A payment that was sent may be settled, whatever the response says.
       left -= price;
       const key = `doctor-${crypto.randomUUID()}`;
       const extensions = named(required.extensions, key);
@@ -94,10 +95,10 @@ export function createBuyer(
   };
 }
 
-/** The longest that a paid answer is waited for. */
+/** Timeout of a paid request. */
 const MAX_PAID_SECONDS = 60;
 
-/** The extensions of a challenge, echoed, with the key as the payment's identifier where that is declared. */
+/** Echoes the extensions of a challenge, and adds the key as payment identifier where the challenge declares that. */
 function named(
   extensions: Readonly<Record<string, unknown>> | undefined,
   key: string,
@@ -108,7 +109,7 @@ function named(
   return { ...extensions, [PAYMENT_IDENTIFIER]: { ...declared, info: { ...info, id: key } } };
 }
 
-/** The facilitator's word that came with an answer. */
+/** The facilitator's error reason in a response. */
 export function receiptOf({ headers }: Exchange): SettleResponse | undefined {
   const text = headers.get(HEADERS.paymentResponse) ?? headers.get(HEADERS.xPaymentResponse);
   return text === null ? undefined : readSettleResponse(decodeHeader(text));

@@ -2,10 +2,10 @@ import { isRecord } from "../protocol/index.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Recursive schemas are followed this far. */
+/** Maximum depth to which recursive schemas are followed. */
 const DEEPEST = 6;
 
-/** A schema with its references replaced by what they name in `root`. */
+/** Replaces the references of a schema by their targets in `root`. */
 export function inlined(schema: unknown, root: unknown, depth = 0): JsonSchema {
   if (!isRecord(schema)) return {};
   if (typeof schema.$ref === "string") {
@@ -29,7 +29,7 @@ export function inlined(schema: unknown, root: unknown, depth = 0): JsonSchema {
   return Array.isArray(copy.allOf) ? merged(copy) : copy;
 }
 
-/** What a reference within a document names (RFC 6901). */
+/** The target of a reference within a document (RFC 6901). */
 function pointed(root: unknown, reference: string): unknown {
   if (!reference.startsWith("#/")) return undefined;
   let value = root;
@@ -40,14 +40,14 @@ function pointed(root: unknown, reference: string): unknown {
   return value;
 }
 
-/** `allOf` as one schema: good enough for objects that are put together from parts. */
+/** Merges `allOf` into one schema: good enough for objects composed of parts. */
 function merged({ allOf, ...own }: Record<string, unknown>): JsonSchema {
   const parts = [own, ...(allOf as JsonSchema[])];
   const properties = parts.map((part) => part.properties).filter(isRecord);
   const required = parts.flatMap(requiredOf);
   return {
     ...Object.assign({}, ...parts),
-    // Of what is no object nothing may say that it is one.
+    // Without properties the key stays absent: `typesOf` reads `properties` as type "object".
     ...(properties.length === 0 ? {} : { properties: Object.assign({}, ...properties) }),
     ...(required.length === 0 ? {} : { required }),
   };
@@ -59,7 +59,7 @@ export function typesOf(schema: JsonSchema): readonly string[] {
   return isRecord(schema.properties) ? ["object"] : [];
 }
 
-/** True when `sampleOf` was not told this value but made it up: whether it means anything, nobody knows. */
+/** True when `sampleOf` made this value up instead of reading it from the schema: it may be meaningless. */
 export function isMadeUp(schema: JsonSchema): boolean {
   if (givenOf(schema) !== undefined) return false;
   const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray);
@@ -75,7 +75,7 @@ export function isMadeUp(schema: JsonSchema): boolean {
   return !types.includes("integer") && !types.includes("number");
 }
 
-/** A value that the schema names itself. */
+/** A value that the schema itself gives. */
 function givenOf(schema: JsonSchema): { readonly value: unknown } | undefined {
   if ("const" in schema) return { value: schema.const };
   if ("example" in schema) return { value: schema.example };
@@ -101,7 +101,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   hostname: "example.com",
 };
 
-/** A small value that the schema allows, as far as that can be said without trying. */
+/** A small value that the schema allows, as far as that is certain without trying. */
 export function sampleOf(schema: JsonSchema): unknown {
   const given = givenOf(schema);
   if (given) return given.value;

@@ -4,25 +4,25 @@ import { documentedShape, type Operation } from "./operation.ts";
 import { inlined } from "./schema.ts";
 import type { Exchange, Wire } from "./wire.ts";
 
-/** What a host publishes about itself. */
+/** The documents that a host publishes about itself. */
 export interface Site {
   readonly origin: string;
   readonly openapi: Exchange;
   readonly llms: Exchange;
   readonly wellKnown: Exchange;
-  /** The OpenAPI document, when it is one. */
+  /** The OpenAPI document, when it is valid. */
   readonly document: Readonly<Record<string, unknown>> | undefined;
-  /** Operations of the document that cost something. */
+  /** Paid operations of the document. */
   readonly paid: readonly Operation[];
-  /** Operations of the document that cost nothing, as `GET /path`. */
+  /** Free operations of the document, as `GET /path`. */
   readonly free: readonly string[];
-  /** Where jobs are asked for, with one `{name}`. */
+  /** URL template of a job's status, with one `{name}`. */
   readonly statusUrl: string | undefined;
 }
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-/** Reads what stands at the usual places. Absent documents are no error here: checks judge that. */
+/** Reads the documents at the usual paths. A missing document is not an error here: checks report it. */
 export async function readSite(wire: Wire, url: URL): Promise<Site> {
   const folder = url.pathname.endsWith("/") ? url.pathname : "/";
   const places = new Set([
@@ -63,7 +63,7 @@ function isPaid(operation: Operation["documented"]): boolean {
   );
 }
 
-/** A free GET with one parameter that names a job: where its buyer waits. */
+/** Finds the free GET with one parameter that names a job: the buyer polls it. */
 function isStatus({ method, url, documented }: Operation): boolean {
   return (
     method === "GET" &&
@@ -90,7 +90,7 @@ function operationsOf(document: Record<string, unknown>, from: string): Operatio
   });
 }
 
-/** The parts of an operation that are judged, with their references replaced. */
+/** The parts of an operation that checks use, with their references replaced. */
 function inlinedOperation(
   operation: Record<string, unknown>,
   document: Record<string, unknown>,
@@ -108,8 +108,8 @@ function inlinedOperation(
 }
 
 /**
- * Where the operations are. A document that is read from this machine is examined where it is served, whatever address
- * its API will have one day.
+ * The base URL of the operations. A document that this machine serves is examined at its own origin, whatever public
+ * URL it names.
  */
 function baseOf(document: Record<string, unknown>, from: string): string {
   const servers = (Array.isArray(document.servers) ? document.servers : [])
@@ -123,7 +123,7 @@ function baseOf(document: Record<string, unknown>, from: string): string {
   return chosen.href.replace(/\/$/, "");
 }
 
-/** True for this machine: nobody else listens, so plain HTTP is no danger. */
+/** True for this machine, where plain HTTP is safe because the traffic never leaves it. */
 export function isLoopback(hostname: string): boolean {
   return /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }

@@ -7,7 +7,7 @@ import type { Exchange, Wire } from "./wire.ts";
 export interface Target {
   readonly site: Site;
   readonly operations: readonly Operation[];
-  /** What is not examined, and why. */
+  /** Operations that are not examined, and why. */
   readonly left: readonly { readonly name: string; readonly reason: string }[];
 }
 
@@ -17,19 +17,19 @@ export interface Named {
   readonly input: unknown;
 }
 
-/** There is nothing that can be examined at the address; the message says what was tried. */
+/** The address has nothing to examine; the message lists what was tried. */
 export class NothingThere extends Error {
   override readonly name = "NothingThere";
 }
 
 /**
- * Finds what is to be examined behind an address: one resource, or every paid operation of an API.
+ * Finds the operations to examine at an address: one resource, or every paid operation of an API.
  * @throws NothingThere
  */
 export async function findTarget(wire: Wire, named: Named): Promise<Target> {
   const { url, method, input } = named;
   const site = await readSite(wire, url);
-  // A server that cannot be reached at all is not a server without documents.
+  // An unreachable server is a different case from a server without documents.
   if (site.openapi.failure && site.llms.failure) {
     throw new NothingThere(`${url.origin} does not answer: ${site.openapi.failure.text}.`);
   }
@@ -45,7 +45,7 @@ export async function findTarget(wire: Wire, named: Named): Promise<Target> {
     return { site, operations: site.paid, left: site.free.map((name) => ({ name, reason: "it is free" })) };
   }
   if (isWhole && site.openapi.url === url.href && site.document) {
-    throw new NothingThere(`${url.href} describes no operation with a price.`);
+    throw new NothingThere(`${url.href} describes no paid operation.`);
   }
   const documented = site.paid.filter(
     (operation) => fits(operation, url) && (method === undefined || operation.method === method),
@@ -58,19 +58,19 @@ export async function findTarget(wire: Wire, named: Named): Promise<Target> {
 
   const found = await probed(wire, url, method);
   if (found) return one(found);
-  const tried = method ?? "GET and POST";
+  const tried = method ?? "GET or POST";
   const fix =
     input !== undefined && isDocument && site.paid.length > 0
-      ? "--input is for one resource: give it with the address of that one."
+      ? "--input is for one resource: use it with the address of that resource."
       : "Name a resource and its method: --method POST";
   throw new NothingThere(
-    `There is no x402 resource at ${url.href}: ${tried} without a payment ${method ? "is" : "are"} not answered 402` +
-      `${site.document ? "" : `, and ${url.origin}/openapi.json is no OpenAPI document`}.` +
+    `There is no x402 resource at ${url.href}: the server does not answer 402 to an unpaid ${tried}` +
+      `${site.document ? "" : `, and ${url.origin}/openapi.json is not an OpenAPI document`}.` +
       ` ${fix}`,
   );
 }
 
-/** True when the address is that of the operation, whatever stands in place of its path parameters. */
+/** True when the address matches the operation, with any values for its path parameters. */
 function fits(operation: Operation, url: URL): boolean {
   const template = decodeURI(new URL(operation.url).pathname);
   const pattern = template
@@ -80,7 +80,7 @@ function fits(operation: Operation, url: URL): boolean {
   return new RegExp(`^${pattern}/?$`).test(decodeURI(url.pathname));
 }
 
-/** The resources that `/.well-known/x402` lists, as far as they are of this host and answer 402. */
+/** The resources that `/.well-known/x402` lists, if they are on this host and answer 402. */
 async function listedIn(site: Site, wire: Wire): Promise<Operation[]> {
   const document = jsonOf(site.wellKnown);
   const list = isRecord(document) && Array.isArray(document.resources) ? document.resources : [];
@@ -97,7 +97,7 @@ async function listedIn(site: Site, wire: Wire): Promise<Operation[]> {
   return found;
 }
 
-/** The operation at an address, by asking it what it costs. */
+/** Finds the operation at an address by requesting its price. */
 async function probed(wire: Wire, url: URL, method: string | undefined): Promise<Operation | undefined> {
   const answers: Exchange[] = [];
   for (const one of method === undefined ? ["GET", "POST"] : [method]) {
@@ -105,7 +105,7 @@ async function probed(wire: Wire, url: URL, method: string | undefined): Promise
     if (answer.status === 402 || answer.headers.has(HEADERS.paymentRequired)) answers.push(answer);
   }
   const said = answers.map((answer) => saidBy(answer));
-  // A GET route that asks for money may stand beside the POST that its challenge describes.
+  // A paid GET route may exist beside the POST that its challenge describes.
   const index = Math.max(
     0,
     answers.findIndex((answer, at) => isChallenge(answer) && said[at]?.method === answer.method),
@@ -113,11 +113,11 @@ async function probed(wire: Wire, url: URL, method: string | undefined): Promise
   const answer = answers[index];
   const operation = { url: url.href, shape: said[index]?.shape, given: undefined, documented: undefined };
   if (answer) return { ...operation, method: answer.method };
-  // Named by hand: it is examined, and what is missing is found.
+  // The user named this operation, so the doctor examines it and reports what is missing.
   return method === undefined ? undefined : { ...operation, method };
 }
 
-/** What a challenge says itself of method and input. */
+/** The method and input that a challenge describes. */
 export function saidBy(answer: Exchange): ReturnType<typeof outputSchemaShape> {
   const { v1, v2 } = readChallenge(answer);
   const extensions = isRecord(v2) && isRecord(v2.extensions) ? v2.extensions : {};

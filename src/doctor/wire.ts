@@ -1,16 +1,16 @@
-/** One request and what came back. `body` and `headers` as they were on the wire, the body cut where it is long. */
+/** One request and its response. `body` and `headers` are as on the wire; a long body is truncated. */
 export interface Exchange {
   readonly method: string;
   readonly url: string;
   /** The body that was sent. */
   readonly sent: string | undefined;
-  /** 0 when nothing came back that could be read. */
+  /** HTTP status; 0 when no readable response arrived. */
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
   /** Milliseconds to the end of the body. */
   readonly ms: number;
-  /** Why nothing came back. */
+  /** Why no response arrived. */
   readonly failure: Failure | undefined;
 }
 
@@ -24,15 +24,15 @@ export interface Ask {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Longest wait for this request, in milliseconds. @default that of the wire */
+  /** Timeout of this request, in milliseconds. @default the timeout of the wire */
   readonly timeoutMs?: number;
 }
 
-/** All that is sent goes through here: one limit, one time-out, one record. */
+/** Sends every request of the doctor, with one limit, one timeout and one record. */
 export interface Wire {
-  /** @throws Spent when the limit of requests is reached; the reason of the signal when it is aborted. */
+  /** @throws Spent when the request limit is reached; the signal's reason when it is aborted. */
   send(ask: Ask): Promise<Exchange>;
-  /** Waits so many milliseconds. @throws the reason of the signal when it is aborted. */
+  /** Waits this many milliseconds. @throws the signal's reason when it is aborted. */
   pause(ms: number): Promise<void>;
   /** Every exchange so far, oldest first. */
   readonly exchanges: readonly Exchange[];
@@ -45,16 +45,16 @@ export interface WireOptions {
   readonly fetch: typeof fetch;
 }
 
-/** The limit of requests is reached, or the server asks to be left alone. */
+/** The request limit is reached, or the server keeps answering 429. */
 export class Spent extends Error {
   override readonly name = "Spent";
 }
 
-/** Enough of a body to judge it by. */
+/** Maximum number of body bytes to read. */
 const MAX_BODY_LENGTH = 256 * 1024;
-/** How long a 429 is heeded before the same request is sent once more. */
+/** Longest pause after a 429 before the same request is sent again. */
 const MAX_PAUSE_MS = 5_000;
-/** No more than this at once, whoever asks. */
+/** Maximum number of concurrent requests, over all checks. */
 const CONCURRENT = 3;
 
 export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOptions): Wire {
@@ -64,7 +64,8 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
   let running = 0;
 
   async function once(ask: Ask): Promise<Exchange> {
-    if (left <= 0) throw new Spent(`the limit of ${maxRequests} requests is reached; raise --max-requests`);
+    if (left <= 0)
+      throw new Spent(`the limit of ${maxRequests} requests is reached; increase --max-requests`);
     left -= 1;
     while (running >= CONCURRENT) await new Promise<void>((resolve) => waiting.push(resolve));
     running += 1;
@@ -104,7 +105,7 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
         const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
         await pause(after >= 0 ? Math.min(after, MAX_PAUSE_MS) : MAX_PAUSE_MS, signal);
         exchange = await once(ask);
-        if (exchange.status === 429) throw new Spent("the server asks to slow down (429)");
+        if (exchange.status === 429) throw new Spent("the server answers 429 (too many requests)");
       }
       exchanges.push(exchange);
       return exchange;
@@ -125,7 +126,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
 }
 
-/** The beginning of a body; the rest is not waited for. */
+/** Reads the beginning of a body, without waiting for the rest. */
 async function start(response: Response): Promise<string> {
   if (!response.body) return "";
   const decoder = new TextDecoder();
@@ -142,29 +143,29 @@ async function start(response: Response): Promise<string> {
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "there is no host of that name",
-  EAI_AGAIN: "the name of the host cannot be looked up",
-  EHOSTUNREACH: "there is no way to that host",
-  ENETUNREACH: "there is no way to that network",
+  ECONNREFUSED: "the connection was refused",
+  ENOTFOUND: "the host name does not exist",
+  EAI_AGAIN: "the host name cannot be looked up",
+  EHOSTUNREACH: "the host is unreachable",
+  ENETUNREACH: "the network is unreachable",
   CERT_HAS_EXPIRED: "its certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
 };
 
 function failureOf(error: unknown): Failure {
   if (error instanceof DOMException && error.name === "TimeoutError") {
-    return { kind: "timeout", text: "no answer in time" };
+    return { kind: "timeout", text: "the request timed out" };
   }
   let cause: unknown = error;
   while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
-  // A host with several addresses fails once for each.
+  // A host with several addresses fails once for each address.
   if (cause instanceof AggregateError) cause = cause.errors[0];
   const code = String((cause as { code?: unknown } | undefined)?.code ?? "");
   if (code === "UND_ERR_HEADERS_OVERFLOW") {
     return {
       kind: "headers_too_large",
-      text: "its headers are larger than 16 kB, so the answer cannot be read",
+      text: "its headers are larger than 16 kB, so the response cannot be read",
     };
   }
   const known = UNREACHABLE[code];
@@ -175,14 +176,14 @@ function failureOf(error: unknown): Failure {
 
 const SHOWN = 300;
 
-/** The bytes that matter, on few lines. */
+/** Shortens bytes for evidence to a few lines. */
 export function shown(text: string, longest: number = SHOWN): string {
-  // Control characters could drive the terminal on which this is read.
+  // Control characters could control the reader's terminal.
   const safe = text.replace(/[^\P{C}\n\t]/gu, "\u00b7").trim();
   return safe.length > longest ? `${safe.slice(0, longest)}… (${safe.length} characters)` : safe;
 }
 
-/** An exchange as evidence: what was asked, and how the answer begins. */
+/** Formats an exchange as evidence: the request, and the beginning of the response. */
 export function evidenceOf(exchange: Exchange, names: readonly string[] = []): string {
   const { method, url, sent = "", status, body, failure } = exchange;
   const { pathname, search } = new URL(url);

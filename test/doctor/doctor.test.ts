@@ -35,7 +35,7 @@ const said = ({ findings }: Report): string =>
     .map(({ check, resource, what, evidence }) => `${check} ${resource}: ${what}\n${evidence}`)
     .join("\n\n");
 
-describe("a server that is broken in one way", () => {
+describe("a server with one fault", () => {
   it.each(BROKEN.map((one) => [one.name, one.finds, one] as const))("%s: %s", async (_, finds, broken) => {
     const { fault, path = "/v1/echo", paid = false } = broken;
     await using seller = await openSeller(world, fault);
@@ -51,7 +51,7 @@ describe("a server that is broken in one way", () => {
   });
 });
 
-describe("a server that is as it should be", () => {
+describe("a correct server", () => {
   it.each([
     ["without paying", false],
     ["with a purchase of everything", true],
@@ -63,26 +63,26 @@ describe("a server that is as it should be", () => {
     expect(report.spent.map(({ usd }) => usd)).toEqual(pays ? ["0.01", "0.02"] : []);
   });
 
-  it("passes every check that a broken one fails", async () => {
+  it("passes every check that a faulty server fails", async () => {
     await using seller = await openSeller(world);
     const report = await examine({ url: new URL(seller.url), wallet: wallet() });
     const passed = new Set(report.passed.map(({ check }) => check));
     const planted = new Set(BROKEN.map(({ finds }) => finds));
-    // With one way to pay there is nothing to compare.
+    // With one offer there is nothing to compare.
     expect([...planted].filter((id) => !passed.has(id))).toEqual(["price-input"]);
-    // HTTPS cannot be had on this machine.
+    // This machine has no HTTPS.
     const known = [...report.passed, ...report.skipped].map(({ check }) => check);
     expect([...new Set(known)].filter((id) => !planted.has(id))).toEqual(["https"]);
   });
 
-  it("is bought once for each resource, whatever is sent", async () => {
+  it("is paid once for each resource, however many requests are sent", async () => {
     await using seller = await openSeller(world);
     const before = await world.balanceOf(world.buyer.address);
     await examine({ url: new URL(seller.url), wallet: wallet() });
     expect(before - (await world.balanceOf(world.buyer.address))).toBe(30_000n);
   });
 
-  it("is not bought for more than the wallet may spend in all", async () => {
+  it("is not paid more than the wallet may spend in total", async () => {
     await using seller = await openSeller(world);
     const before = await world.balanceOf(world.buyer.address);
     const { spent, skipped } = await examine({
@@ -93,13 +93,13 @@ describe("a server that is as it should be", () => {
     expect(
       skipped.find(({ check, resource }) => check === "paid-answer" && resource === "POST /v1/render"),
     ).toMatchObject({
-      reason: "it costs $0.02, and $0.01 is left of --max",
+      reason: "it costs $0.02, but only $0.01 is left of --max",
     });
     expect(before - (await world.balanceOf(world.buyer.address))).toBe(10_000n);
   });
 });
 
-describe("what this project serves", () => {
+describe("a server of this project", () => {
   it("has no findings: the studio, on a chain, unpaid and paid", async () => {
     await using chain = await startWorld();
     const folder = await mkdtemp(join(tmpdir(), "doctor-"));
@@ -125,7 +125,7 @@ describe("what this project serves", () => {
       expect(said(paid)).toBe("");
       expect(paid.passed.map(({ check }) => check)).toContain("job-result");
       const bought = paid.spent.filter(({ charged }) => charged === "yes");
-      // A caption needs an image of the studio: what it refuses, it does not charge.
+      // A caption needs an image of the studio. The studio refuses any other input without charging.
       expect(bought.map(({ resource }) => resource)).toEqual(["POST /v1/generate-image"]);
       const cost = toAtomic(parseUsd(bought[0]?.usd ?? "0"), 6);
       expect(before - (await chain.balanceOf(chain.buyer.address))).toBe(cost);
@@ -142,7 +142,7 @@ describe("what this project serves", () => {
     }
   });
 
-  it("has no findings: every kind of resource there is", async () => {
+  it("has no findings: every kind of resource", async () => {
     await using shop = await openShop({ world });
     const fetch: ExamineOptions["fetch"] = (input, init) => shop.server.fetch(new Request(input, init));
     const report = await examine({
@@ -156,8 +156,8 @@ describe("what this project serves", () => {
 });
 
 describe("the official middleware", () => {
-  it("gets what it deserves, in the words of its README", async () => {
-    // It tells the console of every payment that it cannot read.
+  it("gets the findings that the README lists", async () => {
+    // The middleware logs every unreadable payment to the console.
     vi.spyOn(console, "warn").mockImplementation(() => {});
     const x402 = new x402ResourceServer(world.facilitator).register(world.network, new ExactEvmScheme());
     const accepts = {

@@ -6,8 +6,8 @@ const PAIR = { prefixItems: [{ type: "string" }, { enum: ["up", "down"] }], item
 
 describe("a value that does not fit its schema", () => {
   it.each<[string, unknown, JsonSchema]>([
-    ["it is none of the choices", "huge", { type: "string", enum: ["small", "large"] }],
-    ["it is none of the choices", { a: 1 }, { const: "a" }],
+    ["it is not one of the allowed values", "huge", { type: "string", enum: ["small", "large"] }],
+    ["it is not one of the allowed values", { a: 1 }, { const: "a" }],
     ["it is not of type integer", "3", { type: "integer" }],
     ["it is not of type integer", 1.5, { type: "integer" }],
     ["it is not of type string or boolean", null, { type: ["string", "boolean"] }],
@@ -15,17 +15,17 @@ describe("a value that does not fit its schema", () => {
     ["it is above the maximum of 3", 5, { type: "integer", maximum: 3 }],
     ["it is not above 0", 0, { type: "number", exclusiveMinimum: 0 }],
     ["it is not below 1", 1, { type: "number", maximum: 1, exclusiveMaximum: true }],
-    ["it is no multiple of 64", 100, { type: "integer", multipleOf: 64 }],
+    ["it is not a multiple of 64", 100, { type: "integer", multipleOf: 64 }],
     ["maxLength is 2", "abc", { type: "string", maxLength: 2 }],
     ["minItems is 1", [], { type: "array", minItems: 1 }],
     ["it is not of type string", ["a", 1], { type: "array", items: { type: "string" } }],
     ["it is not of type string", [1, "up"], PAIR],
-    ["it is none of the choices", ["a", "left"], PAIR],
+    ["it is not one of the allowed values", ["a", "left"], PAIR],
     ["it is not of type number", ["a", "up", 1, "b"], PAIR],
     ["x is missing in it", {}, { type: "object", required: ["x"] }],
     ["it is not of type number", { x: "1" }, { type: "object", properties: { x: { type: "number" } } }],
-    ["it fits no alternative", true, { anyOf: [{ type: "string" }, { type: "null" }] }],
-  ])("is told why: %s, %j", (why, value, schema) => {
+    ["it matches no alternative", true, { anyOf: [{ type: "string" }, { type: "null" }] }],
+  ])("is reported with the reason: %s, %j", (why, value, schema) => {
     expect(objectionTo(value, schema)).toBe(why);
   });
 
@@ -42,12 +42,12 @@ describe("a value that does not fit its schema", () => {
     [["a"], PAIR],
     [["a", 1], { prefixItems: [{ type: "string" }], items: false }],
     ["a", { type: "string", pattern: "^(a+)+b$", format: "uri" }],
-  ])("is not suspected where that is not certain: %j, %j", (value, schema) => {
+  ])("is not reported when the violation is not certain: %j, %j", (value, schema) => {
     expect(objectionTo(value, schema)).toBeUndefined();
   });
 });
 
-describe("what allOf puts together", () => {
+describe("a schema merged from allOf", () => {
   const root = {
     Size: { type: "string", enum: ["small", "large"] },
     Choice: { enum: ["small", "large"] },
@@ -55,25 +55,25 @@ describe("what allOf puts together", () => {
   };
   const of = (name: string): JsonSchema => ({ allOf: [{ $ref: `#/${name}` }], default: "small" });
 
-  it.each(["Size", "Choice"])("is no object where no part of it is: %s", (name) => {
+  it.each(["Size", "Choice"])("is not an object when no part of it is one: %s", (name) => {
     const schema = inlined(of(name), root);
     expect(objectionTo("small", schema)).toBeUndefined();
-    expect(objectionTo("huge", schema)).toBe("it is none of the choices");
+    expect(objectionTo("huge", schema)).toBe("it is not one of the allowed values");
   });
 
-  it("has the members that a part has", () => {
+  it("has the fields of its parts", () => {
     expect(objectionTo("small", inlined(of("Named"), root))).toBe("it is not of type object");
     expect(objectionTo({}, inlined(of("Named"), root))).toBe("name is missing in it");
   });
 });
 
-it("a tuple's entries are held to what they point at", () => {
+it("resolves the references of a tuple's entries", () => {
   const root = { Side: { enum: ["up", "down"] } };
   const schema = inlined({ prefixItems: [{ $ref: "#/Side" }] }, root);
-  expect(objectionTo(["left"], schema)).toBe("it is none of the choices");
+  expect(objectionTo(["left"], schema)).toBe("it is not one of the allowed values");
 });
 
-it("defaults are found wherever they stand in a field", () => {
+it("finds the defaults at every level of a field", () => {
   const inner = { type: "string", default: "red" };
   const schema = {
     type: "object",

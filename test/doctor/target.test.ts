@@ -7,7 +7,7 @@ import { encodeHeader } from "../../src/protocol/index.ts";
 
 type Routes = Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
 
-/** A host that answers `METHOD /path` as it is told, and everything else with 404. */
+/** A host that answers `METHOD /path` by the given routes, and everything else with 404. */
 function host(routes: Routes) {
   const asked: string[] = [];
   const fetch: ExamineOptions["fetch"] = async (input, init) => {
@@ -38,8 +38,8 @@ function challenge(url: string, extensions: object = {}): Response {
 const json = (value: unknown, headers: Record<string, string> = {}): Response =>
   Response.json(value, { headers });
 
-describe("what is examined", () => {
-  it("is the method that asks for a payment, where none is named", async () => {
+describe("the target of an examination", () => {
+  it("is the method that answers 402, when the user names none", async () => {
     const url = "https://seller.example/draw";
     expect((await host({ "POST /draw": () => challenge(url) }).look("/draw")).resources).toEqual([
       "POST /draw",
@@ -49,7 +49,7 @@ describe("what is examined", () => {
     ]);
   });
 
-  it("is the method that the bazaar extension names, where several ask for a payment", async () => {
+  it("is the method that the bazaar extension names, when several answer 402", async () => {
     const said = {
       bazaar: { info: { input: { type: "http", method: "POST", body: { prompt: "a house" } } } },
     };
@@ -58,7 +58,7 @@ describe("what is examined", () => {
     expect(resources).toEqual(["POST /draw"]);
   });
 
-  it("is every resource that /.well-known/x402 lists, where there is no document", async () => {
+  it("is every resource that /.well-known/x402 lists, when there is no OpenAPI document", async () => {
     const { resources } = await host({
       "GET /.well-known/x402": () =>
         json({ version: 1, resources: ["https://seller.example/a", "POST /b", "https://other.example/c"] }),
@@ -68,7 +68,7 @@ describe("what is examined", () => {
     expect(resources).toEqual(["GET /a", "POST /b"]);
   });
 
-  it("is where the document says, under a path of the same host", async () => {
+  it("is at the server URL of the document, under a path of the same host", async () => {
     const paths = { "/draw": { post: { "x-payment-info": {}, responses: { "402": {} } } } };
     const openapi = { openapi: "3.1.0", servers: [{ url: "/api" }], paths };
     const { resources } = await host({
@@ -78,15 +78,15 @@ describe("what is examined", () => {
     expect(resources).toEqual(["POST /api/draw"]);
   });
 
-  it("is nothing, where nothing asks for a payment", async () => {
+  it("is missing when no operation asks for a payment", async () => {
     await expect(host({ "GET /": () => new Response("hello") }).look("/")).rejects.toThrow(NothingThere);
     const free = { openapi: "3.1.0", paths: { "/free": { get: { responses: {} } } } };
     await expect(host({ "GET /openapi.json": () => json(free) }).look("/openapi.json")).rejects.toThrow(
-      "https://seller.example/openapi.json describes no operation with a price.",
+      "https://seller.example/openapi.json describes no paid operation.",
     );
   });
 
-  it("is what is named by hand, whatever it answers", async () => {
+  it("is the operation that the user names, whatever it answers", async () => {
     const { findings } = await host({}).look("/draw", { method: "post" });
     expect(findings.map(({ check }) => check)).toContain("challenge");
   });
@@ -95,11 +95,11 @@ describe("what is examined", () => {
 describe("a host that behaves badly", () => {
   it.each<[string, Routes]>([
     [
-      "documents that are none",
+      "invalid documents",
       { "GET /openapi.json": () => json({ openapi: "3.1.0", paths: { "/a": { post: null, get: [] } } }) },
     ],
-    ["references without end", { "GET /openapi.json": () => json(ENDLESS) }],
-    ["a challenge of odd values", { "POST /a": () => odd() }],
+    ["endless references", { "GET /openapi.json": () => json(ENDLESS) }],
+    ["a challenge with odd values", { "POST /a": () => odd() }],
     [
       "a redirect",
       {
@@ -107,37 +107,35 @@ describe("a host that behaves badly", () => {
           new Response(null, { status: 302, headers: { location: "https://elsewhere.example/" } }),
       },
     ],
-    ["a body without end", { "POST /a": () => new Response(endless(), { status: 402 }) }],
+    ["an endless body", { "POST /a": () => new Response(endless(), { status: 402 }) }],
   ])("with %s is examined to the end", async (_, routes) => {
     const { look, asked } = host(routes);
     const report = await look("/a", { method: "POST" });
     expect(report.findings.length).toBeGreaterThan(0);
-    expect(report.skipped.filter(({ reason }) => reason.startsWith("it could not be carried out"))).toEqual(
-      [],
-    );
+    expect(report.skipped.filter(({ reason }) => reason.startsWith("it could not run"))).toEqual([]);
     expect(asked.length).toBeLessThan(100);
   });
 
-  it("is heeded when it asks to slow down, and left alone when it asks again", async () => {
+  it("gets one retry after a 429, and no request after a second 429", async () => {
     const { look, asked } = host({
       "POST /a": () => new Response("", { status: 429, headers: { "retry-after": "0" } }),
     });
     await expect(look("/a", { method: "POST" })).rejects.toThrow(
-      "https://seller.example cannot be examined: the server asks to slow down (429).",
+      "https://seller.example cannot be examined: the server answers 429 (too many requests).",
     );
     expect(asked.filter((one) => one === "POST /a")).toHaveLength(2);
   });
 
-  it("is sent no more requests than allowed", async () => {
+  it("gets no more requests than --max-requests allows", async () => {
     const { look, asked } = host({ "POST /a": () => challenge("https://seller.example/a") });
     const { skipped } = await look("/a", { method: "POST", maxRequests: 9 });
     expect(asked).toHaveLength(9);
     expect(skipped.map(({ reason }) => reason)).toContain(
-      "the limit of 9 requests is reached; raise --max-requests",
+      "the limit of 9 requests is reached; increase --max-requests",
     );
   });
 
-  it("is waited for no longer than allowed", async () => {
+  it("is not waited for longer than the timeout", async () => {
     const { look } = host({
       "POST /a": (request) =>
         new Promise((_, reject) => {
@@ -145,7 +143,9 @@ describe("a host that behaves badly", () => {
         }),
     });
     const { findings } = await look("/a", { method: "POST", timeoutMs: 20, slowMs: 10 });
-    expect(findings.find(({ check }) => check === "challenge")?.evidence).toBe("POST /a → no answer in time");
+    expect(findings.find(({ check }) => check === "challenge")?.evidence).toBe(
+      "POST /a → the request timed out",
+    );
   });
 
   it("gets nothing more once the examination is aborted", async () => {
@@ -160,7 +160,7 @@ describe("a host that behaves badly", () => {
     expect(asked.filter((one) => one === "POST /a")).toHaveLength(1);
   });
 
-  it("cannot drive the terminal on which the evidence is read", async () => {
+  it("cannot send control characters to the terminal through the evidence", async () => {
     const { look } = host({ "POST /a": () => new Response("\u001b[2Jgone\u0007", { status: 200 }) });
     const { findings } = await look("/a", { method: "POST" });
     expect(findings.find(({ check }) => check === "challenge")?.evidence).toContain("·[2Jgone·");
@@ -207,20 +207,20 @@ function endless(): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536).fill(97)) });
 }
 
-describe("what an answer should not show", () => {
+describe("an internal detail in a response", () => {
   it.each([
     ["a stack trace", "Error: x\n    at run (/srv/api/index.js:10:3)"],
     ["a stack trace", 'Traceback (most recent call last):\n  File "main.py", line 3'],
-    ["a path of the server", '{"error":"ENOENT: /home/deploy/api/.env"}'],
-    ["a path of the server", "cannot load C:\\inetpub\\wwwroot\\app.dll"],
-    ["a path of the server", "src/routes/draw.ts:14:2"],
-    ["a query", "failed: SELECT * FROM jobs WHERE id = 1"],
-    ["words of the database", 'duplicate key value violates unique constraint "jobs_pkey"'],
-    ["words of the runtime", "TypeError: Cannot read properties of undefined (reading 'x')"],
-    ["words of the runtime", "Unexpected token } in JSON at position 4"],
-    ["words of the network inside", "connect ECONNREFUSED"],
+    ["a file path of the server", '{"error":"ENOENT: /home/deploy/api/.env"}'],
+    ["a file path of the server", "cannot load C:\\inetpub\\wwwroot\\app.dll"],
+    ["a file path of the server", "src/routes/draw.ts:14:2"],
+    ["a database query", "failed: SELECT * FROM jobs WHERE id = 1"],
+    ["a database error", 'duplicate key value violates unique constraint "jobs_pkey"'],
+    ["a runtime error", "TypeError: Cannot read properties of undefined (reading 'x')"],
+    ["a runtime error", "Unexpected token } in JSON at position 4"],
+    ["an internal network error", "connect ECONNREFUSED"],
     ["a secret", "postgres://api:hunter2@db/jobs"],
-    ["an address of the network inside", "upstream 10.0.3.7 did not answer"],
+    ["an address of the internal network", "upstream 10.0.3.7 did not answer"],
   ])("is %s", (kind, text) => {
     expect(internals(text, "seller.example").map((one) => one.kind)).toContain(kind);
   });

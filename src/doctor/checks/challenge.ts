@@ -8,21 +8,21 @@ const NO_CHALLENGE = "there is no challenge";
 export const CHALLENGE_CHECKS: readonly Check[] = [
   {
     id: "challenge",
-    title: "A request without a payment is answered 402",
+    title: "The server answers 402 to a request without a payment",
     severity: "error",
     scope: "resource",
-    why: "Buyers and marketplaces learn the price by asking without a payment and without input; what is not answered 402 is not for sale to them.",
+    why: "Buyers and marketplaces learn the price from a request without payment and input. If the response is not a 402, the resource is not for sale to them.",
     source: "x402 v2 HTTP transport, Payment Required Signaling",
-    fix: "Answer 402 with a challenge when neither input nor payment is sent, before anything else is looked at.",
+    fix: "Answer 402 with a challenge to a request without input and payment, before any other check.",
     look: ({ probe }) => {
       if (probe.status !== 402)
         return fault(
-          "The probe is not answered 402.",
+          "The server does not answer 402 to the probe.",
           evidenceOf(probe, probe.headers.has("location") ? ["location"] : []),
         );
       return isChallenge(probe)
         ? PASSED
-        : fault("The 402 offers no way to pay.", evidenceOf(probe, ["payment-required"]));
+        : fault("The 402 contains no payment offer.", evidenceOf(probe, ["payment-required"]));
     },
   },
   {
@@ -30,9 +30,9 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     title: "The PAYMENT-REQUIRED header holds a challenge of x402 v2",
     severity: "error",
     scope: "resource",
-    why: "Clients of the current version read the header alone; they stop at a challenge that they cannot read.",
+    why: "Clients of the current version read only the header, and stop if they cannot read the challenge.",
     source: "x402 v2 §5.1 PaymentRequired; HTTP transport",
-    fix: "Send base64 of JSON with x402Version 2, resource.url and accepts[] of scheme, network (CAIP-2), amount (smallest units, as text), asset, payTo and maxTimeoutSeconds.",
+    fix: "Send base64 of JSON with x402Version 2, resource.url and accepts[]. Each entry has scheme, network (CAIP-2), amount (smallest units, as a string), asset, payTo and maxTimeoutSeconds.",
     look: ({ challenge, probe }) => {
       if (!isChallenge(probe)) return skipped(NO_CHALLENGE);
       const { header, v2 } = challenge;
@@ -47,7 +47,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
       const wrong: string[] = [];
       if (v2.x402Version !== 2) wrong.push(`x402Version is ${JSON.stringify(v2.x402Version)}, not 2`);
       const resource = v2.resource;
-      if (!isRecord(resource) || typeof resource.url !== "string") wrong.push("resource.url is no text");
+      if (!isRecord(resource) || typeof resource.url !== "string") wrong.push("resource.url is not a string");
       const accepts = Array.isArray(v2.accepts) ? v2.accepts : [];
       if (accepts.length === 0) wrong.push("accepts is empty or no list");
       for (const [index, entry] of accepts.entries()) {
@@ -63,18 +63,14 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     title: "The body of the 402 is a challenge of x402 v1",
     severity: "error",
     scope: "resource",
-    why: "Older clients and many marketplaces read the body; where it is empty they cannot buy, and nobody can read the 402 by eye.",
+    why: "Older clients and many marketplaces read the body. If it is empty, they cannot buy, and a person who opens the URL cannot read the 402.",
     source: "x402 v1 §5.1 PaymentRequirementsResponse",
-    fix: "Answer with x402Version 1, error and accepts[] of scheme, network, maxAmountRequired, resource, description, mimeType, payTo, maxTimeoutSeconds and asset.",
+    fix: "Answer with x402Version 1, error and accepts[]. Each entry has scheme, network, maxAmountRequired, resource, description, mimeType, payTo, maxTimeoutSeconds and asset.",
     look: ({ challenge, probe }) => {
       if (!isChallenge(probe)) return skipped(NO_CHALLENGE);
       const { v1 } = challenge;
       if (!v1) {
-        return fault(
-          "The body of the 402 says nothing that a client of x402 v1 can use.",
-          evidenceOf(probe),
-          "info",
-        );
+        return fault("The body of the 402 contains no x402 v1 challenge.", evidenceOf(probe), "info");
       }
       const accepts = Array.isArray(v1.accepts) ? v1.accepts : [];
       const wrong = accepts.length === 0 ? ["accepts is empty or no list"] : [];
@@ -88,21 +84,21 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
   },
   {
     id: "challenge-versions",
-    title: "Both versions of the challenge say the same",
+    title: "Both versions of the challenge agree",
     severity: "error",
     scope: "resource",
-    why: "Buyers of one version would pay another amount, or another address, than those of the other.",
+    why: "Otherwise clients of x402 v1 and v2 pay different amounts or different addresses.",
     source: "x402 v1 and v2; practice",
-    fix: "Make both from the same offer.",
+    fix: "Generate both from the same offer.",
     look: ({ challenge }) => {
       const v2 = challenge.offers.filter(({ version }) => version === 2);
       const v1 = challenge.offers.filter(({ version }) => version === 1);
-      if (v1.length === 0 || v2.length === 0) return skipped("only one version is spoken");
+      if (v1.length === 0 || v2.length === 0) return skipped("the server supports only one version");
       const differing = v1.flatMap((old) => {
         const twins = v2.filter(
           (offer) => offer.scheme === old.scheme && sameAddress(offer.network, offer.asset, old.asset),
         );
-        if (twins.length === 0) return [`asset ${old.asset} is offered in v1 alone`];
+        if (twins.length === 0) return [`asset ${old.asset} is offered in v1 only`];
         if (!twins.some(({ amount }) => amount === old.amount)) {
           return [`amount ${twins[0]?.amount} in v2, maxAmountRequired ${old.amount} in v1`];
         }
@@ -117,12 +113,12 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
   },
   {
     id: "challenge-resource",
-    title: "The challenge names the resource that was asked for",
+    title: "The challenge names the requested resource",
     severity: "error",
     scope: "resource",
-    why: "Careful clients refuse to pay for another address than the one that they asked for. Behind a proxy, the address that the server sees is often not the public one.",
+    why: "Careful clients refuse to pay when resource.url is not the URL that they requested. Behind a proxy, the URL that the server sees is often not the public URL.",
     source: "x402 v2 §5.1 ResourceInfo",
-    fix: "Set resource.url (v1: accepts[].resource) to the public address; tell the server its public URL where it stands behind a proxy.",
+    fix: "Set resource.url (v1: accepts[].resource) to the public URL. Behind a proxy, configure the server's public URL.",
     look: ({ challenge, probe }) => {
       const { v1, v2 } = challenge;
       const named = [
@@ -136,7 +132,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
       return other === undefined
         ? PASSED
         : fault(
-            "The challenge is for another address.",
+            "The challenge is for another URL.",
             `asked: ${shown(probe.url, 200)}\nresource: ${shown(other, 200)}`,
           );
     },
@@ -146,7 +142,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
     title: "An offer names the token's EIP-712 domain",
     severity: "error",
     scope: "resource",
-    why: "A transfer by EIP-3009 is signed over the token's name and version; a client that is not told them cannot sign.",
+    why: "The signature of an EIP-3009 transfer covers the token's name and version. A client that does not know them cannot sign.",
     source: "x402 exact scheme on EVM, extra.name and extra.version",
     fix: "Add the token's own name() and version() to extra.",
     look: ({ challenge }) => {
@@ -158,7 +154,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
             : network.startsWith("eip155:")) &&
           (extra.assetTransferMethod ?? "eip3009") === "eip3009",
       );
-      if (offers.length === 0) return skipped("no offer is paid by EIP-3009");
+      if (offers.length === 0) return skipped("no offer uses EIP-3009");
       const without = offers.filter(
         ({ extra }) => typeof extra.name !== "string" || typeof extra.version !== "string",
       );
@@ -172,12 +168,12 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
   },
   {
     id: "challenge-time",
-    title: "An offer stands for a sensible time",
+    title: "An offer is valid for a sensible time",
     severity: "warning",
     scope: "resource",
-    why: "A signature that is good for a moment expires before it is settled; one that is good for days can be settled long after the buyer has given up.",
+    why: "A signature that is valid for a moment expires before it is settled. One that is valid for days can be settled long after the buyer has stopped waiting.",
     source: "x402 v2 §5.1 maxTimeoutSeconds",
-    fix: "Set maxTimeoutSeconds to the time the work takes and a margin: between 1 and 3600.",
+    fix: "Set maxTimeoutSeconds to the duration of the work plus a margin: between 1 and 3600.",
     look: ({ challenge }) => {
       if (challenge.offers.length === 0) return skipped(NO_CHALLENGE);
       const odd = challenge.offers.filter(({ maxTimeoutSeconds: seconds }) => {
@@ -185,7 +181,7 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
       });
       return faults(
         odd.map(({ network, maxTimeoutSeconds }) => ({
-          what: `The offer on ${network} stands for ${maxTimeoutSeconds} seconds.`,
+          what: `The offer on ${network} is valid for ${maxTimeoutSeconds} seconds.`,
           evidence: `maxTimeoutSeconds: ${maxTimeoutSeconds}`,
         })),
       );
@@ -193,12 +189,12 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
   },
   {
     id: "challenge-stable",
-    title: "The same request costs the same twice",
+    title: "The same request always costs the same",
     severity: "error",
     scope: "resource",
-    why: "The payment must equal an offer to the unit. If the price has moved between the challenge and the paid request, nobody can pay.",
+    why: "The payment must match an offer exactly. If the price changes between the challenge and the paid request, buyers cannot pay.",
     source: "x402 v2 §5.2 PaymentPayload.accepted",
-    fix: "Compute the price from the input alone, or hold a quote for some minutes.",
+    fix: "Compute the price only from the input, or keep a quote valid for some minutes.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -218,28 +214,28 @@ export const CHALLENGE_CHECKS: readonly Check[] = [
   },
   {
     id: "challenge-payable",
-    title: "The challenge can be read by a client of x402 v2 for a whole input",
+    title: "The 402 to a complete input has a readable x402 v2 challenge",
     severity: "error",
     scope: "resource",
-    why: "The challenge for an input is the one that is signed; it must be as good as that of the probe.",
+    why: "Buyers sign the challenge that they get for their input. It must be as complete as the challenge of the probe.",
     source: "x402 v2 §5.1",
     fix: "Send the same kind of challenge with and without input.",
     look: async (at) => {
-      if (at.challenge.header === undefined) return skipped("x402 v2 is not spoken");
+      if (at.challenge.header === undefined) return skipped("the server does not support x402 v2");
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
       const priced = await at.priced();
       return payableOf(readChallenge(priced))
         ? PASSED
         : fault(
-            "The 402 to a whole input carries no challenge of x402 v2.",
+            "The 402 to a complete input has no x402 v2 challenge.",
             evidenceOf(priced, ["payment-required"]),
           );
     },
   },
 ];
 
-/** Query and trailing slash are the seller's own affair; origin and path are not. */
+/** Compares origin and path. The seller decides about query and trailing slash. */
 function samePlace(named: string, asked: string): boolean {
   if (!URL.canParse(named)) return false;
   const [a, b] = [new URL(named), new URL(asked)];

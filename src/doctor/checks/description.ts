@@ -5,17 +5,17 @@ import type { Field } from "../operation.ts";
 import { typesOf } from "../schema.ts";
 import { shown } from "../wire.ts";
 
-const NO_SHAPE = "nothing says what the input is";
+const NO_SHAPE = "no document describes the input";
 
 export const DESCRIPTION_CHECKS: readonly Check[] = [
   {
     id: "describes-resource",
-    title: "The resource says what it does",
+    title: "The resource has a description",
     severity: "warning",
     scope: "resource",
-    why: "Agents choose by the description; marketplaces list nothing else.",
+    why: "Agents choose resources by their description, and marketplaces show it.",
     source: "x402 v2 §5.1 ResourceInfo.description; v1 accepts[].description",
-    fix: "Say in one sentence what the buyer gets.",
+    fix: "Describe in one sentence what the buyer gets.",
     look: ({ challenge, operation }) => {
       const { v1, v2 } = challenge;
       if (challenge.offers.length === 0) return skipped("there is no challenge");
@@ -35,14 +35,14 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     title: "Every input field has a description",
     severity: "warning",
     scope: "resource",
-    why: "Who does not know what to send pays for a try, or does not buy.",
+    why: "A buyer who does not know what to send pays for a failed attempt, or does not buy.",
     source: "practice; bazaar extension, outputSchema (v1) or openapi.json",
     fix: "Publish a schema of the input in openapi.json and in the bazaar extension, with a description for every field.",
     look: ({ shape, challenge }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       if (!shape)
         return fault(
-          "Nothing says what to send.",
+          "No document describes the input.",
           "no openapi.json operation, bazaar extension or outputSchema",
         );
       const bare = shape.fields.filter(({ schema }) => !schema.description);
@@ -56,15 +56,15 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
   },
   {
     id: "describes-limits",
-    title: "Every text and list says how long it may be",
+    title: "Every string and list has a maximum length",
     severity: "warning",
     scope: "resource",
-    why: "Without a limit the buyer learns by paying, and the seller works for whatever is sent.",
+    why: "Without a limit, the buyer learns it only by paying, and the seller has to process inputs of any size.",
     source: "practice; JSON Schema validation §6.3 and §6.4",
-    fix: "Add maxLength (or enum, format, pattern) to texts and maxItems to lists.",
+    fix: "Add maxLength (or enum, format, pattern) to strings and maxItems to lists.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
-      if (!shape.hasLimits) return skipped(`${shape.source} has no place for limits`);
+      if (!shape.hasLimits) return skipped(`${shape.source} cannot express limits`);
       const bare = shape.fields.filter(({ place, schema }) => place !== "path" && isUnlimited(schema));
       return bare.length === 0
         ? PASSED
@@ -76,12 +76,12 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
   },
   {
     id: "describes-defaults",
-    title: "A default fits its own schema",
+    title: "Every default is valid for its own schema",
     severity: "error",
     scope: "resource",
-    why: "Forms and generated clients send the default; the buyer is then refused for what it never chose.",
+    why: "Forms and generated clients send the default. The server then refuses a value that the buyer never chose.",
     source: "JSON Schema validation §9.2 default",
-    fix: "Publish the default that the server uses, and let the schema allow it.",
+    fix: "Publish the default that the server uses, and make the schema allow it.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
       const all = [
@@ -95,7 +95,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
             ? []
             : [
                 {
-                  what: `The default of ${path} in ${shape.source} does not fit: ${objection}.`,
+                  what: `The default of ${path} in ${shape.source} is not valid: ${objection}.`,
                   evidence: `${path}: ${shown(JSON.stringify(schema), 200)}`,
                 },
               ];
@@ -105,32 +105,29 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
   },
   {
     id: "describes-absence",
-    title: "An optional choice says what is chosen when it is left out",
+    title: "Every optional choice documents its default",
     severity: "info",
     scope: "resource",
-    why: "Who leaves a choice to the seller pays for something that nobody has named.",
+    why: "A buyer who omits the field does not know which variant they pay for.",
     source: "practice; JSON Schema validation §9.2 default",
-    fix: "Add a default, or say in the description what happens without the field.",
+    fix: "Add a default, or describe what happens without the field.",
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
-      if (!shape.hasLimits) return skipped(`${shape.source} has no place for defaults`);
+      if (!shape.hasLimits) return skipped(`${shape.source} cannot express defaults`);
       const silent = shape.fields.filter((field) => !field.required && isSilentChoice(field.schema));
       return silent.length === 0
         ? PASSED
-        : fault(
-            `Nothing in ${shape.source} says what is chosen when ${names(silent)} ${silent.length === 1 ? "is" : "are"} left out.`,
-            evidence(silent),
-          );
+        : fault(`${shape.source} does not document the default of ${names(silent)}.`, evidence(silent));
     },
   },
   {
     id: "describes-output",
-    title: "The answer is described",
+    title: "The response is documented",
     severity: "info",
     scope: "resource",
-    why: "Buyers build on the answer; without its schema they pay once to see it.",
+    why: "Buyers write code for the response. Without its schema they have to pay once to see it.",
     source: "practice; bazaar extension output, outputSchema (v1) or responses of openapi.json",
-    fix: "Publish the schema of the answer, or an example of it.",
+    fix: "Publish the schema of the response, or an example.",
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const { v1, v2 } = challenge;
@@ -145,7 +142,7 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
       return documented || info.output !== undefined || (old.output !== undefined && old.output !== null)
         ? PASSED
         : fault(
-            "Neither the challenge nor a document says what comes back.",
+            "Neither the challenge nor a document describes the response.",
             "no response schema, bazaar output or outputSchema.output",
           );
     },
@@ -163,7 +160,7 @@ function isUnlimited(schema: Field["schema"]): boolean {
   return types.includes("array") && schema.maxItems === undefined;
 }
 
-/** Words by which a description says what happens without the field: guessed, and for that no more than worth knowing. */
+/** Words that suggest that a description documents the default. This is a guess, so the finding is only `info`. */
 const OF_ABSENCE =
   /default|left out|leave|omit|absen|without|unless|otherwise|\bif not\b|\bnot (set|given|sent)\b/i;
 

@@ -9,7 +9,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     title: "The host publishes an OpenAPI document",
     severity: "warning",
     scope: "api",
-    why: "Marketplaces and agents look there first; client generators start from it.",
+    why: "Marketplaces and agents read it first, and client generators start from it.",
     source: "practice: GET /openapi.json; OpenAPI 3.1",
     fix: "Serve the API's OpenAPI 3.1 document at /openapi.json.",
     look: ({ site }) => {
@@ -18,7 +18,7 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
       const isCurrent = /^3\./.test(String(document.openapi)) && isRecord(document.paths);
       return isCurrent
         ? PASSED
-        : fault("The document is no OpenAPI 3 document.", shown(JSON.stringify(document), 160));
+        : fault("The document is not an OpenAPI 3 document.", shown(JSON.stringify(document), 160));
     },
   },
   {
@@ -26,14 +26,14 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     title: "The document lists the resource with its price and its 402",
     severity: "warning",
     scope: "resource",
-    why: "What is not listed is not found; what is listed without a price is taken to be free.",
+    why: "Buyers do not find an unlisted resource, and assume that a resource without a price is free.",
     source: "practice: x-payment-info; OpenAPI 3.1 §4.8.16 Responses Object",
-    fix: "Add the operation with x-payment-info { price, protocols } and a response 402.",
+    fix: "Add the operation with x-payment-info { price, protocols } and a 402 response.",
     look: ({ site, operation, challenge }) => {
       if (!site.document) return skipped("there is no OpenAPI document");
       const { documented } = operation;
       if (!documented) return fault("The document does not list the resource.", operation.url);
-      // Where the challenge does not say the price either, that is price-shown's to tell.
+      // When the challenge has no price either, the check price-shown reports it.
       const isShown = challenge.offers.some(({ extra }) => isRecord(extra.pricing));
       const missing = [
         ...(isRecord(documented["x-payment-info"]) || !isShown ? [] : ["x-payment-info"]),
@@ -52,12 +52,12 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     title: "The host publishes /llms.txt",
     severity: "warning",
     scope: "api",
-    why: "An agent that is pointed at the host can buy from one page of text.",
+    why: "With one page of text, an agent that knows only the host can buy.",
     source: "practice: llmstxt.org",
-    fix: "Serve one page of Markdown: what is sold, for how much, how to call and how to wait.",
+    fix: "Serve one page of Markdown: what you sell, the price, how to call it and how to wait for a job.",
     look: ({ site: { llms } }) => {
       const isText = llms.status === 200 && llms.body.trim() !== "" && !/^\s*</.test(llms.body);
-      return isText ? PASSED : fault("There is no text at /llms.txt.", evidenceOf(llms, ["content-type"]));
+      return isText ? PASSED : fault("/llms.txt is missing.", evidenceOf(llms, ["content-type"]));
     },
   },
   {
@@ -65,17 +65,14 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     title: "The host lists its resources at /.well-known/x402",
     severity: "info",
     scope: "api",
-    why: "Some crawlers of the field look there before, or instead of, openapi.json.",
+    why: "Some x402 crawlers read it before openapi.json, or instead of it.",
     source: "practice: /.well-known/x402 { version, resources }",
-    fix: "Serve a JSON document with the addresses of all resources.",
+    fix: "Serve a JSON document with the URLs of all resources.",
     look: ({ site: { wellKnown } }) => {
       const document = wellKnown.status === 200 ? jsonOf(wellKnown) : undefined;
       return isRecord(document) && Array.isArray(document.resources)
         ? PASSED
-        : fault(
-            "There is no list of resources at /.well-known/x402.",
-            evidenceOf(wellKnown, ["content-type"]),
-          );
+        : fault("/.well-known/x402 does not list any resource.", evidenceOf(wellKnown, ["content-type"]));
     },
   },
 ];

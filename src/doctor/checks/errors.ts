@@ -7,12 +7,12 @@ import { type Ask, evidenceOf, shown } from "../wire.ts";
 export const ERROR_CHECKS: readonly Check[] = [
   {
     id: "payment-garbage",
-    title: "A payment that is none is refused with 400 or 402",
+    title: "The server refuses an invalid payment with 400 or 402",
     severity: "error",
     scope: "resource",
-    why: "What is accepted is given away; what fails inside shows that anybody can make the server fail, and buyers cannot tell whether they were charged.",
+    why: "If the server accepts an invalid payment, it gives the resource away. If it fails with a 5xx, anyone can crash it, and buyers cannot tell whether they were charged.",
     source: "x402 v2 HTTP transport, Error Handling",
-    fix: "Decode the payment header with care, compare it with the offers, have the facilitator verify it, and answer 400 or 402 when any of that fails.",
+    fix: "Decode the payment header defensively, compare it with the offers, let the facilitator verify it, and answer 400 or 402 if any step fails.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -26,19 +26,19 @@ export const ERROR_CHECKS: readonly Check[] = [
         else if (status >= 500 || status === 0) {
           found.push({ what: `${what} makes the server fail.`, evidence: evidenceOf(answer) });
         } else if (status < 400)
-          found.push({ what: `${what} is answered ${status}.`, evidence: evidenceOf(answer) });
+          found.push({ what: `${what} gets a ${status} response.`, evidence: evidenceOf(answer) });
       }
       return faults(found);
     },
   },
   {
     id: "errors-odd",
-    title: "Odd requests do not make the server fail",
+    title: "Malformed requests do not make the server fail",
     severity: "error",
     scope: "resource",
-    why: "A server that fails at what anybody can send fails when it is attacked, and its 500s are tried again by every client.",
+    why: "If anyone can make the server fail, an attacker will. Clients also retry every 5xx, which adds load.",
     source: "RFC 9110 §15.6.1; practice",
-    fix: "Answer what cannot be understood with a 400, and catch what a parser throws.",
+    fix: "Answer 400 to a request that the server cannot parse, and catch the errors of parsers.",
     look: async (at) => {
       const ask = await at.accepted();
       const found: Fault[] = [];
@@ -57,16 +57,16 @@ export const ERROR_CHECKS: readonly Check[] = [
   },
   {
     id: "errors-methods",
-    title: "HEAD, OPTIONS and GET are answered, whatever the resource takes",
+    title: "The server answers HEAD, OPTIONS and GET for every resource",
     severity: "warning",
     scope: "resource",
-    why: "Browsers, proxies and monitors send them without being asked.",
+    why: "Browsers, proxies and monitors send them on their own.",
     source: "RFC 9110 §9.3.2, §9.3.7 and §15.5.6",
-    fix: "Answer a method that there is not with 405 and Allow, and OPTIONS with 204.",
+    fix: "Answer an unsupported method with 405 and Allow, and OPTIONS with 204.",
     look: async (at) => {
       const { method, url } = at.probe;
       const found: Fault[] = [];
-      // Safe methods alone (RFC 9110 §9.2.1): on another's server nothing may be changed.
+      // Only safe methods (RFC 9110 §9.2.1), so that the doctor changes nothing on the server.
       for (const other of ["HEAD", "OPTIONS", "GET"]) {
         if (other === method) continue;
         const answer = await at.wire.send({ method: other, url });
@@ -79,12 +79,12 @@ export const ERROR_CHECKS: readonly Check[] = [
   },
   {
     id: "gate-spelling",
-    title: "Another spelling of the address is not free",
+    title: "Another spelling of the URL is not free",
     severity: "error",
     scope: "resource",
-    why: "A gate that compares addresses as text lets through what the router behind it takes for the same address.",
+    why: "If the payment middleware compares URLs as text, it lets through other spellings that the router behind it treats as the same URL.",
     source: "practice: the class of advisories on route matching in x402 middlewares",
-    fix: "Ask for the payment inside the handler, or compare the address as the router does.",
+    fix: "Require the payment inside the handler, or compare the URL in the same way as the router.",
     look: async (at) => {
       const ask = await at.accepted();
       if (typeof ask === "string") return skipped(ask);
@@ -94,7 +94,7 @@ export const ERROR_CHECKS: readonly Check[] = [
         const isJson = /json/i.test(answer.headers.get("content-type") ?? "");
         if (answer.status >= 200 && answer.status < 300 && isJson) {
           found.push({
-            what: "The resource is given away under another spelling.",
+            what: "The server gives the resource away under another spelling of its URL.",
             evidence: evidenceOf(answer),
           });
         }
@@ -107,11 +107,11 @@ export const ERROR_CHECKS: readonly Check[] = [
     title: "Headers do not name software and version",
     severity: "warning",
     scope: "resource",
-    why: "Who knows the version knows which holes to try.",
+    why: "An attacker who knows the version knows which vulnerabilities to try.",
     source: "RFC 9110 §10.2.4",
-    fix: "Remove X-Powered-By, and the version from Server.",
+    fix: "Remove X-Powered-By, and remove the version from Server.",
     look: ({ probe }) => {
-      if (probe.failure) return skipped("there is no answer");
+      if (probe.failure) return skipped("there is no response");
       const named = ["x-powered-by", "x-aspnet-version", "x-runtime"].filter((name) =>
         probe.headers.has(name),
       );
@@ -126,12 +126,12 @@ export const ERROR_CHECKS: readonly Check[] = [
   },
   {
     id: "idempotency",
-    title: "A call can be repeated without paying twice",
+    title: "A buyer can repeat a call without paying twice",
     severity: "warning",
     scope: "resource",
-    why: "When an answer is lost on the way, a buyer who may not send the same call again pays twice or loses what was bought.",
+    why: "If a response is lost, a buyer who cannot safely send the same call again pays twice or loses the purchase.",
     source: "x402 extension payment-identifier; draft-ietf-httpapi-idempotency-key-header-07",
-    fix: "Declare the extension payment-identifier in the challenge, or the header Idempotency-Key in openapi.json, and answer a repeated call with the stored answer.",
+    fix: "Declare the extension payment-identifier in the challenge, or the header Idempotency-Key in openapi.json, and answer a repeated call with the stored response.",
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const v2 = challenge.v2 as { extensions?: Record<string, unknown> } | undefined;
@@ -144,18 +144,18 @@ export const ERROR_CHECKS: readonly Check[] = [
       return inDocument || v2?.extensions?.["payment-identifier"] !== undefined
         ? PASSED
         : fault(
-            "Neither the challenge nor a document says that a call can be named.",
+            "Neither the challenge nor a document declares an idempotency key.",
             `extensions: ${shown(JSON.stringify(v2?.extensions ?? {}), 120)}`,
           );
     },
   },
 ];
 
-/** Headers that hold no payment, though they may look like one. None can move money: no key has signed them. */
+/** Headers that look like a payment but hold none. They cannot move money, because no key has signed them. */
 function garbage(challenge: ReturnType<typeof readChallenge>): [string, Record<string, string>][] {
   const offer = payableOf(challenge)?.accepts[0];
   const list: [string, unknown][] = [
-    ["A payment that is no JSON", undefined],
+    ["A payment that is not JSON", undefined],
     ["An empty payment", {}],
     ["A payment of an unknown version", { x402Version: 99, payload: {} }],
     ["A payment that is a list", [1, 2, 3]],
@@ -177,7 +177,7 @@ function garbage(challenge: ReturnType<typeof readChallenge>): [string, Record<s
       ["A payment without a signature", { x402Version: 2, accepted, payload: {} }],
       ["A forged signature", { x402Version: 2, accepted, payload: unsigned }],
       [
-        "A forged payment of the smallest unit",
+        "A forged payment of one smallest unit",
         { x402Version: 2, accepted: { ...accepted, amount: "1" }, payload: unsigned },
       ],
     );
@@ -188,8 +188,8 @@ function garbage(challenge: ReturnType<typeof readChallenge>): [string, Record<s
   ]);
   return [
     ...made,
-    ["A header of noise", { [HEADERS.paymentSignature]: "%%% not base64 %%%" }],
-    ["A payment of x402 v1 that is none", { [HEADERS.xPayment]: "bm90IGpzb24=" }],
+    ["A payment header of random characters", { [HEADERS.paymentSignature]: "%%% not base64 %%%" }],
+    ["An invalid x402 v1 payment", { [HEADERS.xPayment]: "bm90IGpzb24=" }],
   ];
 }
 
@@ -200,9 +200,9 @@ function oddRequests(ask: Ask): [string, Ask][] {
   const withHeader = (more: Record<string, string>): Ask => ({ ...ask, headers: { ...headers, ...more } });
   const list: [string, Ask][] = [
     ["An idempotency key of 4,000 characters", withHeader({ [HEADERS.idempotencyKey]: "k".repeat(4_000) })],
-    ["A header Prefer of noise", withHeader({ prefer: "wait=;;;=,wait=-1", "if-none-match": '"""' })],
+    ["A malformed Prefer header", withHeader({ prefer: "wait=;;;=,wait=-1", "if-none-match": '"""' })],
     [
-      "A query of broken percent signs",
+      "A query with invalid percent encoding",
       { ...ask, url: `${ask.url}${ask.url.includes("?") ? "&" : "?"}a=%E0%A4%A&%=%` },
     ],
   ];
@@ -210,8 +210,11 @@ function oddRequests(ask: Ask): [string, Ask][] {
   const json = { ...headers, "content-type": "application/json" };
   return [
     ...list,
-    ["A number beyond all bounds", { ...ask, headers: json, body: withHugeNumber(ask.body) }],
-    ["A body of deep lists", { ...ask, headers: json, body: "[".repeat(NESTED) + "]".repeat(NESTED) }],
+    ["A number that is too large", { ...ask, headers: json, body: withHugeNumber(ask.body) }],
+    [
+      "A body of deeply nested lists",
+      { ...ask, headers: json, body: "[".repeat(NESTED) + "]".repeat(NESTED) },
+    ],
     ["A body of null", { ...ask, headers: json, body: "null" }],
     [
       "A field named __proto__",
@@ -220,13 +223,13 @@ function oddRequests(ask: Ask): [string, Ask][] {
   ];
 }
 
-/** The same body with a number that no double holds. */
+/** The same body with a number that is too large for a double. */
 function withHugeNumber(body: string | undefined): string {
   const huge = `"${"doctor"}": 1e4000, `;
   return body?.startsWith("{") && body !== "{}" ? `{${huge}${body.slice(1)}` : '{"doctor": 1e4000}';
 }
 
-/** Addresses that a router may take for the same. */
+/** URLs that a router may treat as the same. */
 function spellings(url: string): string[] {
   const { origin, pathname, search } = new URL(url);
   const last = pathname.at(-1) ?? "";

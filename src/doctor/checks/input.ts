@@ -5,48 +5,48 @@ import type { Examination, Mistake } from "../examination.ts";
 import { type Exchange, evidenceOf } from "../wire.ts";
 
 const BEFORE_PAYMENT =
-  "A buyer who is asked to pay for input that cannot be used pays for an error, or finds out only after having signed.";
+  "If the server asks for payment before it validates the input, a buyer pays for an error, or learns of it only after signing.";
 
 export const INPUT_CHECKS: readonly Check[] = [
   {
     id: "input-example",
-    title: "A valid input is answered with its price",
+    title: "The server answers a valid input with its price",
     severity: "error",
     scope: "resource",
-    why: "The example is what buyers copy first. If it is refused, the document and the server disagree.",
+    why: "Buyers copy the example first. If the server refuses it, the document and the server disagree.",
     source: "practice; OpenAPI 3.1 §4.8.19 Example Object",
-    fix: "Check the published examples against the schema that the server validates by.",
+    fix: "Check the published examples against the schema that the server uses for validation.",
     look: async (at) => {
       const { sample } = at;
       const priced = await at.priced();
       if (isChallenge(priced)) return PASSED;
       if (priced.status >= 500 || priced.status === 0) {
-        return fault("An input by the schema is not answered.", evidenceOf(priced));
+        return fault("The server does not answer an input that fits the schema.", evidenceOf(priced));
       }
       if (priced.status >= 200 && priced.status < 300) {
         return fault(
-          "The resource is given away: an unpaid call is answered with success.",
+          "The server gives the resource away: it answers an unpaid call with success.",
           evidenceOf(priced),
         );
       }
       return sample.from === "example"
-        ? fault("The published example is refused.", evidenceOf(priced))
+        ? fault("The server refuses the published example.", evidenceOf(priced))
         : skipped(
-            `no valid input is known: the one that was tried is answered ${priced.status}; give one with --input`,
+            `no valid input is known: the server answers ${priced.status} to the input that was tried; give one with --input`,
           );
     },
   },
   spoiling({
     id: "input-type",
-    title: "A value of the wrong type is refused before payment",
+    title: "The server refuses a value of the wrong type before payment",
     mistake: "type",
-    without: "no field has a type that can be mistaken",
+    without: "no field can have a value of the wrong type",
     said: "a value of the wrong type",
     source: "RFC 9110 §15.5.1; practice: validate before the 402",
   }),
   spoiling({
     id: "input-missing",
-    title: "A missing required field is refused before payment",
+    title: "The server refuses an input without a required field before payment",
     mistake: "missing",
     without: "no field is known to be required",
     said: "an input without a required field",
@@ -54,38 +54,38 @@ export const INPUT_CHECKS: readonly Check[] = [
   }),
   spoiling({
     id: "input-json",
-    title: "A body that is not JSON is refused before payment",
+    title: "The server refuses a body that is not JSON before payment",
     mistake: "json",
-    without: "the resource takes no body",
-    said: "a body that breaks off",
+    without: "the resource accepts no body",
+    said: "a truncated body",
     source: "RFC 9110 §15.5.1; RFC 8259",
   }),
   spoiling({
     id: "input-media",
-    title: "A body of another media type is refused before payment",
+    title: "The server refuses a body of another media type before payment",
     mistake: "media",
-    without: "the resource takes no body",
-    said: "a body of plain text",
+    without: "the resource accepts no body",
+    said: "a plain text body",
     source: "RFC 9110 §15.5.16",
     severity: "warning",
   }),
   spoiling({
     id: "input-size",
-    title: "A body of 2 MiB is refused before payment",
+    title: "The server refuses a body of 2 MiB before payment",
     mistake: "size",
-    without: "the resource takes no body",
+    without: "the resource accepts no body",
     said: "a body of 2 MiB",
     source: "RFC 9110 §15.5.14",
     severity: "warning",
   }),
   {
     id: "input-named",
-    title: "A refusal names the field that is wrong",
+    title: "A refusal names the invalid field",
     severity: "warning",
     scope: "resource",
-    why: "An agent fixes its request by the answer. What does not say which field is wrong is tried again as it was.",
+    why: "An agent uses the response to fix its request. If the response does not name the invalid field, the agent sends the same request again.",
     source: "RFC 9457 §3; practice",
-    fix: 'Answer with the path of each field and what is expected there: { "details": [{ "path": "prompt", "message": "…" }] }.',
+    fix: 'Answer with the path of each invalid field and the expected value: { "details": [{ "path": "prompt", "message": "…" }] }.',
     look: async (at) => {
       const refusals = (await Promise.all([at.invalidInput("type"), at.invalidInput("missing")])).filter(
         (one) => one?.field !== undefined && isRefusal(one.exchange),
@@ -102,7 +102,7 @@ export const INPUT_CHECKS: readonly Check[] = [
     title: "A refusal is a JSON document",
     severity: "warning",
     scope: "resource",
-    why: "Programs read errors; a page or plain text has to be guessed at.",
+    why: "Programs read errors. They cannot parse an HTML page or plain text reliably.",
     source: "RFC 9457 §3",
     fix: "Answer application/problem+json with type, title, status and detail.",
     look: async (at) => {
@@ -110,25 +110,25 @@ export const INPUT_CHECKS: readonly Check[] = [
       const [first] = refusals;
       if (!first) return skipped("no refusal was seen");
       const other = refusals.find((exchange) => !isRecord(jsonOf(exchange)));
-      if (other) return fault("The refusal is no JSON object.", evidenceOf(other, ["content-type"]));
+      if (other) return fault("The refusal is not a JSON object.", evidenceOf(other, ["content-type"]));
       const plain = refusals.find(
         ({ headers }) => !/^application\/(problem\+)?json/i.test(headers.get("content-type") ?? ""),
       );
       return plain
-        ? fault("The refusal does not say that it is JSON.", evidenceOf(plain, ["content-type"]))
+        ? fault("The content type of the refusal is not JSON.", evidenceOf(plain, ["content-type"]))
         : PASSED;
     },
   },
 ];
 
-/** Every answer to a spoiled input of which `like` is true. */
+/** Every response to an invalid input for which `like` is true. */
 async function seen(at: Examination, like: (exchange: Exchange) => boolean): Promise<Exchange[]> {
   const mistakes: readonly Mistake[] = ["type", "missing", "json", "media"];
   const all = await Promise.all(mistakes.map((mistake) => at.invalidInput(mistake)));
   return all.flatMap((one) => (one && like(one.exchange) ? [one.exchange] : []));
 }
 
-/** A refusal of the input: of class 400, and not one that asks for money. */
+/** A refusal of the input: a 4xx other than 402. */
 export function isRefusal({ status }: Exchange): boolean {
   return status >= 400 && status < 500 && status !== 402;
 }
@@ -147,7 +147,7 @@ function spoiling({ id, title, mistake, without, said, source, severity = "error
   return {
     ...{ id, title, severity, source, scope: "resource" },
     why: BEFORE_PAYMENT,
-    fix: "Validate first: answer input that is not valid with 400 (413 where it is too large, 415 where it is no JSON), free of charge, before any talk of money.",
+    fix: "Validate first: answer 400 to invalid input (413 when it is too large, 415 when it is not JSON), free of charge, before any payment step.",
     look: async (at): Promise<Verdict> => {
       const made = await at.invalidInput(mistake);
       if (!made) return skipped(without);
@@ -155,15 +155,15 @@ function spoiling({ id, title, mistake, without, said, source, severity = "error
       const which = field === undefined || mistake === "size" ? "" : ` (${field})`;
       if (isRefusal(exchange)) return PASSED;
       if (exchange.failure) {
-        // Who is sent too much may hang up (RFC 9110 §15.5.14).
+        // A server may close the connection when the body is too large (RFC 9110 §15.5.14).
         return mistake === "size" && exchange.failure.kind === "broken"
           ? PASSED
-          : fault(`To ${said}${which} there is no answer.`, evidenceOf(exchange));
+          : fault(`The server does not answer ${said}${which}.`, evidenceOf(exchange));
       }
       if (exchange.status === 402) {
-        return fault(`For ${said}${which} payment is asked.`, evidenceOf(exchange));
+        return fault(`The server asks for payment for ${said}${which}.`, evidenceOf(exchange));
       }
-      return fault(`To ${said}${which} the answer is ${exchange.status}.`, evidenceOf(exchange));
+      return fault(`The server answers ${exchange.status} to ${said}${which}.`, evidenceOf(exchange));
     },
   };
 }

@@ -9,7 +9,7 @@ import { type Exchange, evidenceOf } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];
 
-/** The check without which nothing else that is paid for can be examined. */
+/** The check that all other paid checks depend on. */
 export const PAID_ANSWER = "paid-answer";
 
 export const PAID_CHECKS: readonly Check[] = [
@@ -19,9 +19,9 @@ export const PAID_CHECKS: readonly Check[] = [
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "It is what the resource is for.",
+    why: "A buyer who pays must get the resource.",
     source: "x402 v2 HTTP transport, Settlement Response Delivery",
-    fix: "See the reason in the answer: most often the facilitator, the network or the offer does not fit the payment.",
+    fix: "Read the reason in the response. Most often the facilitator, the network or the offer does not match the payment.",
     look: async (at) => {
       const purchase = await at.purchase();
       if (typeof purchase === "string") return skipped(purchase);
@@ -31,23 +31,23 @@ export const PAID_CHECKS: readonly Check[] = [
       const declined = purchase.answers.find(isDeclined);
       if (declined && !charged(purchase)) {
         return skipped(
-          `the resource refuses this input with ${declined.status} once it is paid for, and charges nothing; ${ANOTHER_INPUT}`,
+          `the resource refuses this input with ${declined.status} after payment, without charging; ${ANOTHER_INPUT}`,
         );
       }
       const worst = purchase.answers.find(({ status }) => status >= 500) ?? purchase.answers[0];
       const what = charged(purchase)
-        ? "The payment is settled, and the answer is no success."
+        ? "The payment is settled, but the response is not a success."
         : "A valid payment does not buy the resource.";
-      return fault(what, worst ? evidenceOf(worst, RECEIPT) : "no answer");
+      return fault(what, worst ? evidenceOf(worst, RECEIPT) : "no response");
     },
   },
   {
     id: "paid-receipt",
-    title: "A paid answer carries a receipt",
+    title: "A paid response carries a receipt",
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "Without it the buyer cannot tell what was charged, nor prove it.",
+    why: "Without a receipt, the buyer cannot tell what was charged, and cannot prove it.",
     source: "x402 v2 §5.3 SettlementResponse; HTTP transport",
     fix: "Send PAYMENT-RESPONSE: base64 of JSON with success, transaction, network and payer.",
     look: async (at) => {
@@ -59,7 +59,7 @@ export const PAID_CHECKS: readonly Check[] = [
       if (!receipt && isRecord(body) && body.paymentState === "in_flight")
         return skipped("the settlement is not confirmed yet");
       if (!receipt)
-        return fault("There is no PAYMENT-RESPONSE that can be read.", evidenceOf(answer, RECEIPT));
+        return fault("There is no readable PAYMENT-RESPONSE header.", evidenceOf(answer, RECEIPT));
       const wrong: string[] = [];
       if (!receipt.success) wrong.push("success is false");
       if (receipt.success && !receipt.transaction) wrong.push("transaction is empty");
@@ -74,20 +74,20 @@ export const PAID_CHECKS: readonly Check[] = [
   },
   {
     id: "paid-caching",
-    title: "A paid answer is kept by nobody else",
+    title: "No shared cache may store a paid response",
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "A shared cache would give to others what one has paid for.",
+    why: "A shared cache would give other clients what one buyer paid for.",
     source: "RFC 9111 §5.2.2.7",
-    fix: "Send Cache-Control: private, or no-store, with every paid answer.",
+    fix: "Send Cache-Control: private, or no-store, with every paid response.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const { answer } = bought;
       return /\bprivate\b|\bno-store\b/i.test(answer.headers.get("cache-control") ?? "")
         ? PASSED
-        : fault("A shared cache may keep the paid answer.", evidenceOf(answer, ["cache-control"]));
+        : fault("A shared cache may store the paid response.", evidenceOf(answer, ["cache-control"]));
     },
   },
   {
@@ -96,9 +96,9 @@ export const PAID_CHECKS: readonly Check[] = [
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "Between verify and settle one signature is good for any number of requests: the work is done for each and paid for once, or the buyer is charged twice.",
+    why: "Between verify and settle, one signature is valid for any number of requests. The seller then works for each request and is paid once, or charges the buyer twice.",
     source: "practice: x402 issues 803 and 1805; EIP-3009 nonces",
-    fix: "Write down the payment's nonce before the work starts, and let a second request with it wait for the answer of the first.",
+    fix: "Store the payment's nonce before the work starts, and make a second request with the same nonce wait for the response to the first.",
     look: async (at) => {
       const purchase = await at.purchase();
       if (typeof purchase === "string") return skipped(purchase);
@@ -106,72 +106,75 @@ export const PAID_CHECKS: readonly Check[] = [
       const good = purchase.answers.filter(isGood);
       const transactions = new Set(good.flatMap((one) => receiptOf(one)?.transaction || []));
       const evidence = purchase.answers.map((one) => evidenceOf(one)).join("\n");
-      if (transactions.size > 1) found.push({ what: `It was settled ${transactions.size} times.`, evidence });
+      if (transactions.size > 1)
+        found.push({ what: `The payment was settled ${transactions.size} times.`, evidence });
       if (new Set(good.map(({ body }) => body)).size > 1) {
-        found.push({ what: `It bought ${good.length} different answers.`, evidence });
+        found.push({ what: `One payment bought ${good.length} different responses.`, evidence });
       }
       const failed = purchase.answers.find(({ status, headers }) => {
-        // Come back later is an answer; I do not know is none.
+        // A Retry-After is a valid response; a bare 5xx is not.
         return status === 0 || (status >= 500 && !(status === 503 && headers.has("retry-after")));
       });
-      // One failure among three is a race; all three are paid-answer's to tell.
+      // One failure among three is a race. When all three fail, the check paid-answer reports it.
       if (failed && good.length > 0)
-        found.push({ what: "One of the three makes the server fail.", evidence: evidenceOf(failed) });
+        found.push({
+          what: "One of the three requests makes the server fail.",
+          evidence: evidenceOf(failed),
+        });
       return faults(found);
     },
   },
   {
     id: "paid-replay",
-    title: "The same paid call again gives the same answer",
+    title: "A repeated paid call gets the same response",
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "When the answer is lost on the way, the buyer has paid and has nothing; a client that signs again pays twice.",
+    why: "If the response is lost, the buyer has paid without getting anything, and a client that signs again pays twice.",
     source: "x402 extension payment-identifier; draft-ietf-httpapi-idempotency-key-header-07 §2.6",
-    fix: "Keep the answer beside the payment's nonce and the key, and give it again.",
+    fix: "Store the response with the payment's nonce and the key, and send it again.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const { purchase, answer } = bought;
       const again = await at.wire.send(purchase.ask);
       const evidence = `${evidenceOf(answer)}\n${evidenceOf(again)}`;
-      if (!isGood(again))
-        return fault(`The same call is answered ${again.status} the second time.`, evidence);
-      // Whether the first three were one is paid-concurrent's to tell.
+      if (!isGood(again)) return fault(`The server answers ${again.status} to the repeated call.`, evidence);
+      // The check paid-concurrent compares the first three.
       const before = purchase.answers.filter(isGood);
       const charges = before.flatMap((one) => receiptOf(one)?.transaction ?? []);
       const charge = receiptOf(again)?.transaction;
       if (charge !== undefined && charges.length > 0 && !charges.includes(charge)) {
-        return fault("The same call was charged again.", [...charges, charge].join("\n"));
+        return fault("The server charged the repeated call again.", [...charges, charge].join("\n"));
       }
       return before.some(({ body }) => withoutMoney(body) === withoutMoney(again.body))
         ? PASSED
-        : fault("The same call gives another answer.", evidence);
+        : fault("The repeated call gets another response.", evidence);
     },
   },
   {
     id: "paid-conflict",
-    title: "The same key with another input is refused",
+    title: "The server refuses the same key with another input",
     severity: "error",
     scope: "resource",
     paid: true,
-    why: "Whoever uses a key twice by mistake gets the answer to another question, or pays once for two.",
+    why: "A client that reuses a key by mistake gets the response to another input, or pays once for two calls.",
     source: "draft-ietf-httpapi-idempotency-key-header-07 §2.7 (422); payment-identifier (409)",
     fix: "Bind the key to a fingerprint of the input, and answer 422 (or 409) when it differs.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const other = otherInput(at);
-      if (other === undefined) return skipped("no second input is known that costs the same");
+      if (other === undefined) return skipped("no second input with the same price is known");
       const { body: _, ...rest } = bought.purchase.ask;
       const { url, body } = requestOf(at.operation, other);
       const answer = await at.wire.send({ ...rest, url, ...(body === undefined ? {} : { body }) });
       if (answer.status === 409 || answer.status === 422) return PASSED;
       const what = isGood(answer)
         ? answer.body === bought.answer.body
-          ? "Another input is given the answer to the first."
+          ? "Another input gets the response to the first input."
           : "One payment buys a second input."
-        : `Another input with the same key and payment is answered ${answer.status}.`;
+        : `The server answers ${answer.status} to another input with the same key and payment.`;
       return fault(what, evidenceOf(answer));
     },
   },
@@ -181,12 +184,12 @@ function isGood({ status }: Exchange): boolean {
   return status >= 200 && status < 300;
 }
 
-/** A refusal that is about the input or the work, and not about the payment. */
+/** A refusal because of the input or the work, not because of the payment. */
 function isDeclined({ status }: Exchange): boolean {
   return status >= 400 && status < 500 && status !== 402 && status !== 412;
 }
 
-/** Why nothing is bought that is no fault of the seller: the account holds too little. */
+/** The reason to skip when the wallet's balance is too low, which is not the seller's fault. */
 function shortOf(purchase: Purchase): string | undefined {
   if (charged(purchase)) return undefined;
   const { offer, usd, answers } = purchase;
@@ -194,7 +197,7 @@ function shortOf(purchase: Purchase): string | undefined {
   const reason = reasons.find(saysShort);
   if (reason === undefined) return undefined;
   const symbol = findAsset(offer.network, offer.asset)?.symbol ?? offer.asset;
-  return `the account does not hold enough: ${usd} ${symbol} is needed on ${offer.network} (the seller's word: ${reason})`;
+  return `the balance is too low: ${usd} ${symbol} is needed on ${offer.network} (the seller's reason: ${reason})`;
 }
 
 function charged({ answers }: Purchase): boolean {
@@ -209,7 +212,7 @@ async function boughtBy(
   return purchase.bought ? { purchase, answer: purchase.bought } : "nothing was bought";
 }
 
-/** The same input with one free text changed. */
+/** The same input with one free text field changed. */
 function otherInput(at: Examination): unknown {
   const { value } = at.sample;
   if (!isRecord(value)) return undefined;
@@ -227,7 +230,7 @@ function otherInput(at: Examination): unknown {
   return undefined;
 }
 
-/** A job's 202 says how its money stands when it is sent, which may change between two of them. */
+/** The payment state in a job's 202 may change between two responses, so it is not compared. */
 function withoutMoney(body: string): string {
   try {
     const document: unknown = JSON.parse(body);

@@ -7,10 +7,10 @@ import { shown } from "../wire.ts";
 export const PRICE_CHECKS: readonly Check[] = [
   {
     id: "price-shown",
-    title: "The price is said in words that a person reads",
+    title: "The price is readable by a person",
     severity: "warning",
     scope: "resource",
-    why: "Smallest units of a contract's address are no price that a person or a model can judge; they buy elsewhere, or too dear.",
+    why: "A person or a model cannot judge a price in smallest units of a contract address. They buy elsewhere, or pay too much.",
     source:
       "practice: extra.pricing { amount, currency, description } in each offer, or x-payment-info in openapi.json",
     fix: 'Add extra.pricing such as { "amount": "0.10", "currency": "USDC", "description": "Per image" } to every offer.',
@@ -19,18 +19,21 @@ export const PRICE_CHECKS: readonly Check[] = [
       if (isRecord(operation.documented?.["x-payment-info"])) return PASSED;
       const silent = challenge.offers.find(({ extra }) => !isPricing(extra.pricing));
       return silent
-        ? fault("The offer names no amount in a currency.", `extra: ${shown(JSON.stringify(silent.extra))}`)
+        ? fault(
+            "The offer does not name an amount in a currency.",
+            `extra: ${shown(JSON.stringify(silent.extra))}`,
+          )
         : PASSED;
     },
   },
   {
     id: "price-agrees",
-    title: "The price in words is the amount that is charged",
+    title: "The readable price matches the charged amount",
     severity: "error",
     scope: "resource",
-    why: "The buyer agrees to one price and signs another.",
+    why: "Otherwise the buyer agrees to one price and signs another.",
     source: "practice: extra.pricing; x402 v2 §5.1 amount",
-    fix: "Compute both from the same number: amount is pricing.amount in the asset's smallest units.",
+    fix: "Compute both from one number: amount must be pricing.amount in the asset's smallest units.",
     look: ({ challenge }) => {
       const told = challenge.offers.filter(({ extra }) => isRecord(extra.pricing));
       if (told.length === 0) return skipped("no offer has extra.pricing");
@@ -43,7 +46,7 @@ export const PRICE_CHECKS: readonly Check[] = [
         if (isUsd(said) && parseUsd(said) === real) return [];
         return [
           {
-            what: `The offer says ${shown(said, 40)} and asks for ${formatAtomic(BigInt(offer.amount), decimals)}.`,
+            what: `The offer says ${shown(said, 40)} but charges ${formatAtomic(BigInt(offer.amount), decimals)}.`,
             evidence: `pricing.amount: ${shown(said, 40)}\namount: ${offer.amount} (${decimals} places)`,
           },
         ];
@@ -53,18 +56,18 @@ export const PRICE_CHECKS: readonly Check[] = [
   },
   {
     id: "price-document",
-    title: "The published price is the price in the challenge",
+    title: "The published price matches the challenge",
     severity: "error",
     scope: "resource",
-    why: "Agents decide by the document and pay by the challenge. A client that holds the seller to the document refuses to pay.",
+    why: "Agents decide by the document and pay by the challenge. A careful client refuses to pay when the two differ.",
     source: "practice: x-payment-info of openapi.json; the 402 is authoritative",
-    fix: "Generate document and challenge from one definition.",
+    fix: "Generate the document and the challenge from one definition.",
     look: async (at) => {
       const info = at.operation.documented?.["x-payment-info"];
-      if (!isRecord(info)) return skipped("no price is published in openapi.json");
+      if (!isRecord(info)) return skipped("openapi.json publishes no price");
       const ask = await at.accepted();
       const asked = typeof ask === "string" ? at.challenge : readChallenge(await at.priced());
-      // Whether the versions agree, and whether every way costs the same, is judged by checks of their own.
+      // Other checks compare the versions, and the prices of the offers.
       const current = asked.offers.filter(({ version }) => version === 2);
       const judged = (current.length > 0 ? current : asked.offers).map((offer) => disagreement(info, offer));
       return judged.some((one) => one.length === 0) ? PASSED : faults(judged[0] ?? []);
@@ -72,21 +75,21 @@ export const PRICE_CHECKS: readonly Check[] = [
   },
   {
     id: "price-input",
-    title: "Every way to pay costs the same",
+    title: "Every offer costs the same",
     severity: "warning",
     scope: "resource",
-    why: "A wallet may choose any of the offers; the buyer expects one price.",
+    why: "A wallet may choose any offer, but the buyer expects one price.",
     source: "practice",
-    fix: "Offer the same amount of dollars on every network.",
+    fix: "Charge the same amount of dollars on every network.",
     look: ({ challenge }) => {
       const values = challenge.offers.flatMap((offer) => {
         const decimals = findAsset(offer.network, offer.asset)?.decimals;
         if (offer.version === 1 || decimals === undefined || !/^\d+$/.test(offer.amount)) return [];
         return [`${offer.network}: $${formatUsd(fromAtomic(BigInt(offer.amount), decimals))}`];
       });
-      if (values.length < 2) return skipped("there is one way to pay");
+      if (values.length < 2) return skipped("there is only one offer");
       const prices = new Set(values.map((one) => one.split("$")[1]));
-      return prices.size === 1 ? PASSED : fault("The offers differ in price.", values.join("\n"));
+      return prices.size === 1 ? PASSED : fault("The offers have different prices.", values.join("\n"));
     },
   },
 ];
@@ -100,13 +103,13 @@ function isPricing(pricing: unknown): boolean {
   );
 }
 
-/** Places of an offer's asset: known, or said by the offer itself. */
+/** Decimals of an offer's asset: of a known token, or as the offer itself says. */
 function decimalsOf({ network, asset, extra }: Offer): number | undefined {
   if (typeof extra.decimals === "number") return extra.decimals;
   return (findAsset(network, asset) ?? findAsset(EVM_BY_NAME[network] ?? "", asset))?.decimals;
 }
 
-/** x402 v1 has names for networks. */
+/** x402 v1 uses names for networks. */
 const EVM_BY_NAME: Readonly<Record<string, string>> = {
   base: "eip155:8453",
   "base-sepolia": "eip155:84532",
@@ -114,7 +117,7 @@ const EVM_BY_NAME: Readonly<Record<string, string>> = {
   avalanche: "eip155:43114",
 };
 
-/** What the document's price says against an offer. */
+/** The differences between the document's price and an offer. */
 function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
   if (!/^\d+$/.test(offer.amount)) return [];
   const decimals = decimalsOf(offer);
@@ -142,10 +145,10 @@ function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
   const asked = fromAtomic(BigInt(offer.amount), decimals);
   return published.includes(asked)
     ? []
-    : [{ what: "No offer in the document has the amount of the challenge.", evidence }];
+    : [{ what: "No offer in the document matches the amount of the challenge.", evidence }];
 }
 
-/** Offers of a document count base units of their currency: cents of dollars (ISO 4217), units of a token. */
+/** A document's offers use base units of their currency: cents for dollars (ISO 4217), smallest units for a token. */
 function placesOf(currency: unknown, offer: Offer): number | undefined {
   if (currency === "USD") return 2;
   const isToken = typeof currency === "string" && sameAddress(offer.network, currency, offer.asset);

@@ -8,25 +8,25 @@ import { isUnkept } from "./transport.ts";
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_HEADERS_LENGTH = 16 * 1024;
 
-/** What is judged by every answer that the other checks have seen. */
+/** Checks that examine every response that the other checks have seen. */
 export const SEEN_CHECKS: readonly Check[] = [
   {
     id: "errors-leak",
-    title: "Errors say nothing of the inside",
+    title: "Errors do not reveal internals",
     severity: "error",
     scope: "resource",
-    why: "Stack traces, paths and queries tell an attacker what the server is made of, and tell a buyer nothing.",
+    why: "Stack traces, paths and queries help an attacker and do not help a buyer.",
     source: "RFC 9457 §5 Security Considerations; CWE-209",
-    fix: "Log the cause, and answer with a safe sentence, a code and an id by which the log can be searched.",
+    fix: "Log the cause. Answer with a safe sentence, a code and an id to search the log for.",
     look: (at) => {
       const errors = at.exchanges().filter(({ status }) => status >= 400);
-      if (errors.length === 0) return skipped("no error was seen");
+      if (errors.length === 0) return skipped("no error response was seen");
       const seen = new Set<string>();
       const found = errors.flatMap((exchange): Fault[] =>
         internals(textOf(exchange), new URL(exchange.url).hostname).flatMap(({ kind, text }) => {
           if (seen.has(kind)) return [];
           seen.add(kind);
-          const what = `An answer ${exchange.status} shows ${kind}.`;
+          const what = `A ${exchange.status} response shows ${kind}.`;
           const whole = evidenceOf(exchange);
           const excerpt = whole.includes(text) ? "" : `…${shown(text, 160)}…\n`;
           return [{ what, evidence: excerpt + whole }];
@@ -37,12 +37,12 @@ export const SEEN_CHECKS: readonly Check[] = [
   },
   {
     id: "header-size",
-    title: "No header is longer than 8 kB, and all together not than 16 kB",
+    title: "No header exceeds 8 kB, and all headers together do not exceed 16 kB",
     severity: "error",
     scope: "resource",
-    why: "Node, proxies and load balancers stop there: the buyer sees a broken connection instead of a price. The client sends the challenge's extensions back, so they count twice.",
+    why: "Node, proxies and load balancers reject larger headers, so the buyer sees a broken connection instead of a price. The client also sends the challenge's extensions back.",
     source: "practice: 8 kB in nginx and Apache, 16 kB in Node and undici",
-    fix: "Shorten the schema in the bazaar extension, and publish the whole of it in openapi.json.",
+    fix: "Shorten the schema in the bazaar extension, and publish the complete schema in openapi.json.",
     look: (at) => {
       const unread = at.exchanges().find(({ failure }) => failure?.kind === "headers_too_large");
       if (unread) return fault("The headers are larger than 16 kB.", evidenceOf(unread));
@@ -66,27 +66,27 @@ export const SEEN_CHECKS: readonly Check[] = [
   },
   {
     id: "cache-errors",
-    title: "No cache may keep an error",
+    title: "No cache may store an error",
     severity: "warning",
     scope: "resource",
-    why: "A kept error is given to the next, valid request.",
+    why: "A cache would answer the next, valid request with the stored error.",
     source: "RFC 9111 §4.2.2 and §5.2.2.5",
     fix: "Send Cache-Control: no-store with every error.",
     look: (at) => {
       const errors = at.exchanges().filter((exchange) => isRefusal(exchange) && exchange.method !== "HEAD");
-      if (errors.length === 0) return skipped("no error was seen");
-      // Errors of the router in front of the resource are often made elsewhere; those of the resource are its own.
+      if (errors.length === 0) return skipped("no error response was seen");
+      // A router or proxy in front of the resource often makes its own errors; only the resource's errors count.
       const kept = errors.find(
         ({ headers, status }) => status !== 404 && status !== 405 && !isUnkept(headers),
       );
       return kept
-        ? fault(`An answer ${kept.status} may be kept by a cache.`, evidenceOf(kept, ["cache-control"]))
+        ? fault(`A cache may store a ${kept.status} response.`, evidenceOf(kept, ["cache-control"]))
         : PASSED;
     },
   },
 ];
 
-/** What is searched for internals: the body, and the challenge in the header in clear. */
+/** The text to search for internals: the body, and the decoded challenge header. */
 function textOf({ body, headers }: Exchange): string {
   const header = headers.get(HEADERS.paymentRequired);
   return header === null ? body : `${body}\n${JSON.stringify(decodeHeader(header) ?? header)}`;

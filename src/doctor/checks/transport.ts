@@ -5,33 +5,33 @@ import { evidenceOf } from "../wire.ts";
 export const TRANSPORT_CHECKS: readonly Check[] = [
   {
     id: "answer-time",
-    title: "The price is said without delay",
+    title: "The server answers a price request quickly",
     severity: "warning",
     scope: "resource",
-    why: "Every purchase begins with this answer; agents give up on slow ones.",
+    why: "Every purchase begins with this response, and agents stop waiting when it is slow.",
     source: "practice",
-    fix: "Ask neither facilitator nor database before the 402; build the challenge once and keep it.",
+    fix: "Call neither facilitator nor database before the 402. Build the challenge once and reuse it.",
     look: ({ probe, slowMs }) =>
       probe.ms <= slowMs && probe.failure?.kind !== "timeout"
         ? PASSED
         : fault(
-            `The unpaid probe is answered after ${(probe.ms / 1000).toFixed(1)} s (limit ${(slowMs / 1000).toFixed(1)} s).`,
+            `The response to the unpaid probe took ${(probe.ms / 1000).toFixed(1)} s (limit ${(slowMs / 1000).toFixed(1)} s).`,
             evidenceOf(probe),
           ),
   },
   {
     id: "cache-challenge",
-    title: "No cache may keep the 402",
+    title: "No cache may store the 402",
     severity: "error",
     scope: "resource",
-    why: "A cache that keeps the challenge gives it to those who pay, or gives an old price.",
+    why: "A cache that stores the challenge sends it to clients that have paid, or sends an old price.",
     source: "RFC 9111 §5.2.2.5; x402 v2 HTTP transport",
     fix: "Send Cache-Control: no-store with every 402.",
     look: ({ probe }) => {
       if (probe.status !== 402) return skipped("there is no challenge");
       return isUnkept(probe.headers)
         ? PASSED
-        : fault("The 402 may be kept by a cache.", evidenceOf(probe, ["cache-control"]));
+        : fault("A cache may store the 402.", evidenceOf(probe, ["cache-control"]));
     },
   },
   {
@@ -39,7 +39,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     title: "A page on another origin can buy",
     severity: "info",
     scope: "resource",
-    why: "A browser hides the challenge, and refuses to send the payment, unless the server allows both.",
+    why: "Unless the server allows it, a browser hides the challenge and does not send the payment.",
     source: "Fetch standard §3.3 CORS protocol",
     fix: "Send Access-Control-Allow-Origin: *, expose PAYMENT-REQUIRED and PAYMENT-RESPONSE, and allow PAYMENT-SIGNATURE in the preflight.",
     look: async (at) => {
@@ -47,7 +47,7 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
       if (at.probe.status !== 402) return skipped("there is no challenge");
       const origin = { origin: "https://buyer.example" };
       const answer = await at.wire.send({ method, url, headers: origin });
-      if (answer.failure) return skipped(`the answer cannot be read: ${answer.failure.text}`);
+      if (answer.failure) return skipped(`the response cannot be read: ${answer.failure.text}`);
       const preflight = await at.wire.send({
         method: "OPTIONS",
         url,
@@ -84,20 +84,20 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     title: "The resource is served over HTTPS",
     severity: "warning",
     scope: "api",
-    why: "Who reads along sees the signed payment and may use it first; who changes the challenge is paid instead of the seller.",
+    why: "An eavesdropper sees the signed payment and may use it first. An attacker who changes the challenge is paid instead of the seller.",
     source: "RFC 9110 §4.2.2; x402 v2, Security Considerations",
-    fix: "Serve over HTTPS alone, and redirect nothing that carries a payment.",
+    fix: "Serve only over HTTPS, and do not redirect requests that carry a payment.",
     look: ({ probe }) => {
       const { protocol, hostname, origin } = new URL(probe.url);
       if (protocol === "https:") return PASSED;
       return isLoopback(hostname)
         ? skipped("the host is this machine")
-        : fault("The resource is served over plain HTTP.", origin);
+        : fault("The server uses plain HTTP.", origin);
     },
   },
 ];
 
-/** True when a shared cache may not keep it. */
+/** True when a shared cache must not store the response. */
 export function isUnkept(headers: Headers): boolean {
   return /\b(no-store|no-cache|private|max-age=0)\b/i.test(headers.get("cache-control") ?? "");
 }

@@ -16,7 +16,7 @@ import {
   without,
 } from "./bend.ts";
 
-/** What is answered to those who do not pay. */
+/** Faults in the responses to unpaid requests. */
 export const BROKEN_ANSWERS: readonly Broken[] = [
   {
     name: "refuses its own example",
@@ -41,22 +41,22 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "asks money for a value of the wrong type",
+    name: "asks for payment for a value of the wrong type",
     finds: "input-type",
     fault: instead((call) => sales(call) && typeof parsed(call)?.text === "object", unread),
   },
   {
-    name: "asks money for an input without its required field",
+    name: "asks for payment for an input without its required field",
     finds: "input-missing",
     fault: instead((call) => sales(call) && call.body === "{}", unread),
   },
   {
-    name: "asks money for a body that is no JSON",
+    name: "asks for payment for a body that is not JSON",
     finds: "input-json",
     fault: instead((call) => sales(call) && call.body.startsWith("{") && parsed(call) === undefined, unread),
   },
   {
-    name: "falls over plain text",
+    name: "fails at a plain text body",
     finds: "input-media",
     fault: instead(
       (call) => call.headers.get("content-type") === "text/plain",
@@ -64,12 +64,12 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "takes a body of any size",
+    name: "accepts a body of any size",
     finds: "input-size",
     fault: instead((call) => call.body.length > 100_000, unread),
   },
   {
-    name: "does not say which field is wrong",
+    name: "does not name the invalid field",
     finds: "input-named",
     fault: changing(
       ({ status }) => status === 400,
@@ -77,7 +77,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "refuses with a page",
+    name: "refuses with an HTML page",
     finds: "input-problem",
     fault: changing(
       ({ status }) => status === 400,
@@ -104,7 +104,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     }),
   },
   {
-    name: "answers every address with its page",
+    name: "answers every URL with its HTML page",
     finds: "discovery-llms",
     fault: instead(
       ({ path }) => path === "/llms.txt",
@@ -124,7 +124,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "fails at a payment that is none",
+    name: "fails at an invalid payment",
     finds: "payment-garbage",
     fault: instead(
       (call) => isPaid(call) && decodeHeader(call.headers.get("payment-signature") ?? "") === undefined,
@@ -132,7 +132,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "believes a forged signature",
+    name: "accepts a forged signature",
     finds: "payment-garbage",
     fault: instead(
       (call) =>
@@ -142,7 +142,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "fails at a number that no double holds",
+    name: "fails at a number that is too large for a double",
     finds: "errors-odd",
     fault: instead(
       ({ body }) => body.includes("1e4000"),
@@ -158,7 +158,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "is free with a slash at the end",
+    name: "is free with a trailing slash",
     finds: "gate-spelling",
     fault: instead(
       ({ path, method }) => path === "/v1/echo/" && method === "POST",
@@ -180,7 +180,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "shows its query in the 402 to a bad payment",
+    name: "shows its database query in the 402 to an invalid payment",
     finds: "errors-leak",
     fault: changing(
       ({ status }, call) => status === 402 && isPaid(call),
@@ -199,7 +199,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "says nothing of keys",
+    name: "declares no idempotency key",
     finds: "idempotency",
     fault: both(
       document((operation) => {
@@ -211,7 +211,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "sends a header of nine thousand bytes",
+    name: "sends a header of 9,000 bytes",
     finds: "header-size",
     fault: changing(
       ({ status }) => status === 402,
@@ -219,7 +219,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "sends headers that no client reads",
+    name: "sends headers that are too large for any client",
     finds: "header-size",
     fault: changing(
       ({ status }, { headers }) => status === 402 && headers.has("origin"),
@@ -227,7 +227,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "thinks long about the price",
+    name: "answers a price request slowly",
     finds: "answer-time",
     fault: instead(
       (call) => sales(call) && call.body === "",
@@ -238,7 +238,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "lets caches keep the 402",
+    name: "lets caches store the 402",
     finds: "cache-challenge",
     fault: changing(
       ({ status }) => status === 402,
@@ -246,7 +246,7 @@ export const BROKEN_ANSWERS: readonly Broken[] = [
     ),
   },
   {
-    name: "lets caches keep errors",
+    name: "lets caches store errors",
     finds: "cache-errors",
     fault: changing(
       ({ status }) => status === 400,

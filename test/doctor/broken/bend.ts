@@ -1,24 +1,24 @@
 import { decodeHeader, encodeHeader } from "../../../src/protocol/index.ts";
 import type { Answer, Call, Fault, Handle } from "./seller.ts";
 
-/** How answers of the correct seller are bent into those of a broken one. */
+/** Turns the responses of the correct seller into those of a faulty one. */
 
-/** One server that is broken in one way. */
+/** One server with one fault. */
 export interface Broken {
   readonly name: string;
-  /** The check that must find it, and no other. */
+  /** The only check that must report the fault. */
   readonly finds: string;
   readonly fault: Fault;
-  /** The resource that is examined. @default "/v1/echo" */
+  /** The resource to examine. @default "/v1/echo" */
   readonly path?: string;
-  /** Whether it shows only when something is bought. */
+  /** Whether the fault is visible only after a purchase. */
   readonly paid?: boolean;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: documents are bent out of shape here
+// biome-ignore lint/suspicious/noExplicitAny: this code breaks documents on purpose
 export type Document = any;
 
-/** Changes both versions of every challenge; a document that is `undefined` afterwards is left out. */
+/** Changes both versions of every challenge, and omits a document that is `undefined` afterwards. */
 export function challenges(change: (v2: Document, v1: Document) => void): Fault {
   return changing(
     ({ status }) => status === 402,
@@ -48,7 +48,7 @@ export function changing(
   };
 }
 
-/** Answers some calls itself. */
+/** Answers some calls instead of the seller. */
 export function instead(
   which: (call: Call) => boolean,
   answer: (call: Call, real: Handle) => Answer | Promise<Answer>,
@@ -69,7 +69,7 @@ export function both(outer: Fault, inner: Fault): Fault {
   return (call, real) => outer(call, async (same) => inner(same, real));
 }
 
-/** The published document, changed. */
+/** Changes the published document. */
 export function document(change: (operation: Document, document: Document) => void): Fault {
   return changing(
     (_, { path }) => path === "/openapi.json",
@@ -93,7 +93,7 @@ export function parsed(call: Call): Document {
   }
 }
 
-/** The price of the resource, whatever was sent. */
+/** The price of the resource, for every input. */
 export function unread(call: Call, real: Handle): Promise<Answer> {
   return real({ ...call, body: "" });
 }

@@ -3,5 +3,5 @@ import type { Broken } from "./bend.ts";
 import { BROKEN_OFFERS } from "./offers.ts";
 import { BROKEN_PURCHASES } from "./purchases.ts";
 
-/** Servers that differ from a correct one in one thing each. */
+/** Servers that each have exactly one fault. */
 export const BROKEN: readonly Broken[] = [...BROKEN_OFFERS, ...BROKEN_ANSWERS, ...BROKEN_PURCHASES];

@@ -13,10 +13,10 @@ import {
   without,
 } from "./bend.ts";
 
-/** What is said of the price and of the resource. */
+/** Faults in the price and the description of a resource. */
 export const BROKEN_OFFERS: readonly Broken[] = [
   {
-    name: "asks a probe for its input before it tells the price",
+    name: "refuses a probe without input instead of sending the price",
     finds: "challenge",
     fault: instead(
       (call) => sales(call) && call.body === "",
@@ -26,7 +26,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
   {
     name: "writes the network by its old name in v2",
     finds: "challenge-v2",
-    // The rest of the challenge would be judged by the network, so another entry stands beside it.
+    // Other checks need a valid network, so the challenge also has a correct entry.
     fault: challenges((v2) => {
       v2.accepts.push({ ...v2.accepts[0], network: "base-sepolia" });
     }),
@@ -62,14 +62,14 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
-    name: "has v1 buyers pay another address",
+    name: "names another payee in v1 than in v2",
     finds: "challenge-versions",
     fault: challenges((_, v1) => {
       v1.accepts[0].payTo = "0x000000000000000000000000000000000000dEaD";
     }),
   },
   {
-    name: "names the address behind the proxy",
+    name: "names its internal URL behind a proxy",
     finds: "challenge-resource",
     fault: challenges((v2) => {
       v2.resource.url = "http://seller.internal:3000/v1/echo";
@@ -83,14 +83,14 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
-    name: "makes offers that stand for a day",
+    name: "makes offers that are valid for a day",
     finds: "challenge-time",
     fault: offers((offer) => {
       offer.maxTimeoutSeconds = 86_400;
     }),
   },
   {
-    name: "pays out to a new address every time",
+    name: "names a new payee in every challenge",
     finds: "challenge-stable",
     fault: (() => {
       let count = 0;
@@ -103,7 +103,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     })(),
   },
   {
-    name: "sends the header with the probe alone",
+    name: "sends the header only in the response to the probe",
     finds: "challenge-payable",
     fault: changing(
       ({ status }, call) => status === 402 && call.body !== "" && !isPaid(call),
@@ -111,7 +111,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     ),
   },
   {
-    name: "says nothing of the price in words",
+    name: "publishes no readable price",
     finds: "price-shown",
     fault: both(
       document((operation) => {
@@ -123,7 +123,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     ),
   },
   {
-    name: "asks for ten times of what it says",
+    name: "charges ten times its readable price",
     finds: "price-agrees",
     fault: offers((offer) => {
       offer.extra.pricing.amount = "0.001";
@@ -183,7 +183,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
-    name: "does not say how long a text may be",
+    name: "does not limit the length of a string",
     finds: "describes-limits",
     fault: document((operation) => {
       const { schema } = operation.requestBody.content["application/json"];
@@ -199,7 +199,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
-    name: "does not say what is chosen without a choice",
+    name: "does not document the default of an optional choice",
     finds: "describes-absence",
     fault: document((operation) => {
       const { schema } = operation.requestBody.content["application/json"];
@@ -207,7 +207,7 @@ export const BROKEN_OFFERS: readonly Broken[] = [
     }),
   },
   {
-    name: "does not say what comes back",
+    name: "does not document the response",
     finds: "describes-output",
     fault: both(
       document((operation) => {

@@ -1,10 +1,10 @@
 import { type Broken, changing, instead, isPaid, parsed, unread, withHeaders, without } from "./bend.ts";
 import type { Call, Handle } from "./seller.ts";
 
-/** What those get who pay, and the jobs they wait for. */
+/** Faults in paid responses and in jobs. */
 export const BROKEN_PURCHASES: readonly Broken[] = [
   {
-    name: "knows every job there never was",
+    name: "answers 200 for an unknown job",
     finds: "job-unknown",
     fault: instead(
       ({ path }) => path.startsWith("/v1/jobs/"),
@@ -22,7 +22,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     ),
   },
   {
-    name: "lets progress go back",
+    name: "lets progress decrease",
     finds: "job-states",
     path: "/v1/render",
     paid: true,
@@ -32,7 +32,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     ),
   },
   {
-    name: "does not say when to ask for a job",
+    name: "does not say when to poll a job",
     finds: "job-accepted",
     path: "/v1/render",
     paid: true,
@@ -42,7 +42,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     ),
   },
   {
-    name: "lets caches keep a running job",
+    name: "lets caches store a running job",
     finds: "job-caching",
     path: "/v1/render",
     paid: true,
@@ -62,7 +62,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     ),
   },
   {
-    name: "takes no payment at all",
+    name: "accepts no payment at all",
     finds: "paid-answer",
     paid: true,
     fault: instead(isPaid, unread),
@@ -77,7 +77,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     ),
   },
   {
-    name: "lets every cache keep what one has paid for",
+    name: "lets shared caches store a paid response",
     finds: "paid-caching",
     paid: true,
     fault: changing(
@@ -95,7 +95,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
         ({ status }) => status === 200,
         (answer, call) => {
           if (isPaid(call)) made += 1;
-          // It knows the call again once it has been made.
+          // It recognizes a repeated call only after the first one has ended.
           return isPaid(call)
             ? { ...answer, body: JSON.stringify({ text: "hello", serial: Math.min(made, 3) }) }
             : answer;
@@ -118,7 +118,7 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     })(),
   },
   {
-    name: "gives the answer to another question under the same key",
+    name: "gives another input under the same key the first response",
     finds: "paid-conflict",
     paid: true,
     fault: (() => {

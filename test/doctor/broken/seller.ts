@@ -12,13 +12,13 @@ import {
 } from "../../../src/protocol/index.ts";
 
 /**
- * A small paid API, written by hand and as it should be: one resource that answers at once, one that starts a job. It
- * shares nothing with the library but the names of headers, so that what is examined is the wire and nothing else.
+ * A small, correct paid API, written by hand: one synchronous resource, and one that starts a job. It shares only the
+ * header names with the library, so that the tests examine nothing but the wire format.
  */
 
 export interface Call {
   readonly method: string;
-  /** Without query. */
+  /** Path without query. */
   readonly path: string;
   readonly url: string;
   readonly headers: Headers;
@@ -33,7 +33,7 @@ export interface Answer {
 
 export type Handle = (call: Call) => Promise<Answer>;
 
-/** Takes the place of the seller's answers, some or all of them. */
+/** Replaces some or all of the seller's responses. */
 export type Fault = (call: Call, real: Handle) => Promise<Answer> | Answer;
 
 export interface Seller {
@@ -81,7 +81,7 @@ const CORS = {
   "access-control-expose-headers": "payment-required, payment-response, retry-after, location",
 };
 
-/** Serves the API, with one fault in front of it or none, on a free port of this machine. */
+/** Serves the API, with at most one fault, on a free port of this machine. */
 export async function openSeller(world: World, fault?: Fault): Promise<Seller> {
   let url = "";
   const real = createHandle(world, () => url);
@@ -166,7 +166,7 @@ function createHandle(world: World, base: () => string): Handle {
     const payment = readPaymentPayload(decodeHeader(header));
     if (!payment) return problem(400, "The payment cannot be read.");
     if (JSON.stringify(payment.accepted) !== JSON.stringify(offer))
-      return challenge("The payment fits no offer.");
+      return challenge("The payment matches no offer.");
     const key = call.headers.get("idempotency-key") ?? nonceOf(payment);
     const known = calls.get(key);
     if (known) {
@@ -209,7 +209,7 @@ function createHandle(world: World, base: () => string): Handle {
     };
   }
 
-  /** A job that is half done when it is asked for first, and done the second time. */
+  /** A job that is half done at the first poll, and done at the second. */
   function status(id: string): Answer {
     const job = jobs.get(id);
     if (!job) return problem(404, "There is no such job.");
@@ -233,7 +233,7 @@ function createHandle(world: World, base: () => string): Handle {
   }
 }
 
-/** What x402 v1 says of the input. */
+/** The description of the input for x402 v1. */
 function inputOf({ schema }: Resource): object {
   const required = schema.required as string[];
   const properties = schema.properties as Record<string, Record<string, unknown>>;
@@ -250,7 +250,7 @@ function nonceOf({ payload }: PaymentPayload): string {
   return isRecord(payload.authorization) ? String(payload.authorization.nonce) : "";
 }
 
-/** The input, or what is wrong with it. Knows of JSON Schema as much as is used above. */
+/** The input, or the reason why it is invalid. Supports only the parts of JSON Schema that are used above. */
 function read(
   text: string,
   schema: Record<string, unknown>,
@@ -261,7 +261,7 @@ function read(
   } catch {
     return { wrong: "The body is not valid JSON." };
   }
-  if (!isRecord(value)) return { wrong: "The body is no JSON object." };
+  if (!isRecord(value)) return { wrong: "The body is not a JSON object." };
   const properties = schema.properties as Record<string, Record<string, number | string>>;
   for (const [name, { type, maxLength = 0, minimum = 0, maximum = 0 }] of Object.entries(properties)) {
     const one = Object.hasOwn(value, name) ? value[name] : undefined;

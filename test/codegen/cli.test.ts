@@ -273,7 +273,7 @@ describe("resource402 generate --watch", () => {
     project.write("words.ts", "export const summary = ;\n");
     await until("error  words.ts:1  ");
     await until("Nothing was written.\n");
-    project.write("words.ts", imported("Say it again."));
+    project.write("words.ts", imported("Say it twice."));
     await until("Wrote 6 files, 1 unchanged.\n");
     process.kill("SIGINT");
     expect(await once(process, "close")).toEqual([0, null]);

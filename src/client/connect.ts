@@ -32,11 +32,11 @@ export interface ClientOptions {
   readonly maxValidity?: Duration;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
-  /** Told of every step that has to do with money or waiting. What it throws is ignored: it must not lose a purchase. */
+  /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** @default the global fetch */
   readonly fetch?: typeof globalThis.fetch;
-  /** Milliseconds until an attempt without a whole answer is given up. @default 60000 */
+  /** Timeout of one attempt, until its whole response has arrived, in milliseconds. @default 60000 */
   readonly attemptMs?: number;
   /** How often a request is sent again, always with the same key and the same signature. @default 4 */
   readonly retries?: number;

@@ -3,7 +3,7 @@ import { type Price, priceOf } from "../../schema/price.ts";
 import type { SavedRequest } from "./calls.ts";
 import { ResourceError } from "./errors.ts";
 
-/** What the generated client says of a resource. */
+/** The description of a resource in the generated client. */
 export interface CallDefinition {
   readonly name: string;
   readonly method: "GET" | "POST";

@@ -64,7 +64,7 @@ export interface ErrorFacts {
   /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
-  /** What the server says of the payment. A word that this version does not know may stand here too. */
+  /** The server's word for the state of the payment. Newer servers may send a word that this version does not know. */
   readonly paymentState?: PaymentState | undefined;
   readonly jobId?: string | undefined;
   /** Quote it to the seller. */

@@ -12,7 +12,7 @@ export interface EvmPayerOptions {
   readonly rpcUrl?: string;
 }
 
-/** How long the chain is waited for, in milliseconds. No answer is no proof. */
+/** Timeout of a query to the chain, in milliseconds. A missing reply proves nothing. */
 const RPC_TIMEOUT_MS = 10_000;
 /** EIP-3009 `authorizationState(address,bytes32)`: true when the nonce has been used or cancelled. */
 const AUTHORIZATION_STATE = "0xe94a0102";

@@ -6,7 +6,7 @@ import { readProblem } from "./errors.ts";
 export interface HttpOptions {
   /** @default the global fetch */
   readonly fetch: typeof globalThis.fetch | undefined;
-  /** Milliseconds until one attempt is given up, its body included. */
+  /** Timeout of one attempt, including its body, in milliseconds. */
   readonly attemptMs: number;
   /** How often a request is sent again after the first time. */
   readonly retries: number;
@@ -181,7 +181,7 @@ async function textOf(response: Response, most: number, signal: AbortSignal): Pr
   return text + decoder.decode();
 }
 
-/** Who stops reading lets go of the connection. */
+/** When the reader stops, the connection is released. */
 async function* chunksOf({ body }: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader();
   // Not awaited: the other side may never let go.

@@ -21,13 +21,13 @@ import { lost, retryAtOf } from "./outcome.ts";
 import { readReceipt } from "./receipt.ts";
 import { createWatch, isEnd, readDocument } from "./watch.ts";
 
-/** What a job says of itself. `status` may be a word that this version does not know: it means keep waiting. */
+/** The status document of a job. Treat a `status` that this version does not know as "still running". */
 export interface JobUpdate {
   readonly state: JobDocument["state"];
   readonly status: string;
   /** Whole percent, 0–100. */
   readonly progress: number;
-  /** What the handler says of its progress. */
+  /** The handler's message about its progress. */
   readonly message?: string | undefined;
   /** Why the job failed: safe text and the seller's code. */
   readonly error?: string | undefined;

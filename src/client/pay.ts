@@ -17,7 +17,7 @@ import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
 import { readHeader } from "./http.ts";
 
-/** Signs payments. Any `x402Client` of `@x402/core` fits as it is; `evmPayer(account)` is the small one. */
+/** Signs payments. Accepts any `x402Client` of `@x402/core`; `evmPayer(account)` is the small one. */
 export interface Payer {
   /**
    * Signs one of the offers in `accepts`. Called once per key, after every check that could refuse; again only when what

@@ -8,9 +8,9 @@ export interface WatchOptions {
   readonly statusUrl: string;
   /** Where the server streams the job's documents, when it has said so. */
   readonly eventsUrl: string | undefined;
-  /** Told of every document, before it is handed on. */
+  /** Receives every document before it is passed on. */
   readonly onDocument: (document: JobDocument) => Promise<void>;
-  /** Told of every other answer of the status; throws when there is nothing left to wait for. */
+  /** Receives every other response to a status request. Throws when there is nothing left to wait for. */
   readonly onOther: (answer: HttpAnswer, waitedMs: number) => Promise<void>;
 }
 
@@ -166,7 +166,7 @@ export function createWatch(options: WatchOptions): Watch {
         await sleep(timers, askedMs, signal);
         askedMs = 0;
       }
-      // To be told of a change one must have seen a state; the end can be waited for at once.
+      // To wait for a change, the client must know a state. It can wait for the end at once.
       const hold = eventsUrl === undefined && (!everyChange || etag !== undefined);
       const known = hold && !everyChange ? undefined : etag;
       const seen = await look(signal, hold, known, performance.now() - startedAt);

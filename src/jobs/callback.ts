@@ -16,7 +16,7 @@ export interface CallbackOptions {
   readonly timeoutMs: number;
   /** How often one callback is tried at most. */
   readonly attempts: number;
-  /** Told of every try. */
+  /** Receives every attempt. */
   readonly told?: (resource: string, outcome: "delivered" | "unwanted" | "failed" | "given_up") => void;
   /** Before the second try, in milliseconds. @default 5000 */
   readonly firstPauseMs?: number;
@@ -42,7 +42,7 @@ const EVERY_MS = 1_000;
 const MIN_MS = 50;
 /** How many tries are under way at a time: a receiver that hangs must not keep others waiting. */
 const MAX_AT_ONCE = 50;
-/** By this status a receiver says that it does not want to be told any more. */
+/** A receiver sends this status to stop its notifications. */
 const GONE = 410;
 
 const SECRET_PREFIX = "whsec_";

@@ -11,7 +11,7 @@ export interface Context<Code extends string = never> {
   readonly log: Logger;
   /**
    * Ends the call as failed, on purpose. `code` must be declared in the definition's `errors`; `message`
-   * is read by the buyer and defaults to the declared text. A call answered in the same request is not charged.
+   * is read by the buyer and defaults to the declared text. A synchronous call is not charged.
    */
   fail(code: Code, message?: string): never;
 }

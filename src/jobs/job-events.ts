@@ -2,7 +2,7 @@ import type { JobListener, JobRecord, Store } from "../store/store.ts";
 
 /** What the store tells of jobs, for those of this server who wait for it. */
 export interface JobEvents {
-  /** Is told of every change until the function it returns is called. */
+  /** Calls the listener on every change, until the returned function is called. */
   listen(listener: JobListener): () => void;
   /** The job as soon as `reached` is true of it, it is not there, `ms` have passed or `signal` is aborted. */
   when(
@@ -11,12 +11,12 @@ export interface JobEvents {
     reached: (job: JobRecord) => boolean,
     signal?: AbortSignal,
   ): Promise<JobRecord | "gone" | undefined>;
-  /** Lets go of the store, and tells nothing any more until it is opened again. */
+  /** Stops listening to the store, and emits nothing until it is opened again. */
   close(): void;
   open(): void;
 }
 
-/** Listens to the store from the first question on: a server that nobody asks does not. */
+/** Listens to the store from the first subscription on. */
 export function createJobEvents(store: Store): JobEvents {
   const listeners = new Set<JobListener>();
   const waiting = new Map<string, Set<() => void>>();

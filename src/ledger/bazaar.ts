@@ -1,4 +1,4 @@
-/** What a challenge says of the resource itself: what to send, and what comes back. */
+/** The part of a challenge that describes the resource: its input and its output. */
 export interface Description {
   /** For buyers of x402 version 1. */
   readonly outputSchema: unknown;

@@ -164,7 +164,7 @@ function nodeAt(
       }
       if (window * 2n < refused) window *= 2n;
       if (marks.length > 0) return markedBy(client, marks, transfer, safe?.number ?? -1n);
-      // Used, and nobody shows by what: that proves nothing.
+      // The nonce is used, and no log shows by which transaction. That proves nothing.
       if (first === 0n || (await blockAt(client, { blockNumber: first })).timestamp < begun) return undefined;
       to = first - 1n;
     }

@@ -30,7 +30,7 @@ export interface Ledger {
   endAttempt(job: JobRecord, attempted: Attempted): Promise<JobRecord | undefined>;
   /** Cancels a job, or expires one that has waited too long. `undefined` when it has ended. @throws StoreUnavailable */
   endEarly(job: JobRecord, event: "cancel" | "expired"): Promise<JobRecord | undefined>;
-  /** One round over the calls on which nobody works. */
+  /** One round over the calls on which no server works. */
   reconcile(): Promise<void>;
   /** One round over the refunds that are due. */
   payRefunds(): Promise<void>;
@@ -73,7 +73,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const settling = createSettling({ store, facilitator, chain, facts, time, log, faults });
   const { take, reconcile } = createReconciling({ ...options, owner, settling, isWorking });
 
-  /** After a failure nobody can tell what stands in the store: the next round goes on from what does. */
+  /** After a failure the state in the store is unknown. The next round reads it and continues from there. */
   async function ended(call: CallRecord, event: Event): Promise<Standing> {
     try {
       return (await settling.apply(call, event)).standing;

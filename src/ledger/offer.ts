@@ -91,7 +91,7 @@ export interface OfferOptions {
   readonly refunds: boolean;
   /** True when every payment must name its call. */
   readonly requireKey: boolean;
-  /** What the 402s of a resource say of it; nothing when that cannot be had. Never fails. */
+  /** The description of a resource for its 402s; `undefined` when it is not available. Never throws. */
   readonly describe: (resource: string) => Promise<Description | undefined>;
 }
 
@@ -278,7 +278,7 @@ const MAX_HEADER = 8_000;
 /** Of base64, for what a buyer adds to what is echoed: signature, authorization and the name of the call. */
 const SIGNED = 1_200;
 
-/** What a header says of a resource in words; the whole is in the body, which has room. */
+/** The short description of a resource in a header. The body has the whole text. */
 const MAX_SUMMARY_LENGTH = 500;
 
 function shortened(summary: string): string {

@@ -88,7 +88,7 @@ const REFUSED_LOOK_UP_MS = 2_000;
 const LOOK_UP_MS = 10_000;
 
 /**
- * Pays what is owed. A refund's nonce is derived from its id: however often, and by however many servers, its transfer
+ * Pays the refunds that are due. A refund's nonce is derived from its id: however often, and by however many servers, its transfer
  * is signed and sent, the token executes it once.
  */
 export function createRefunds(options: RefundOptions): Refunds {

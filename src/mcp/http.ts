@@ -3,7 +3,7 @@ import type { HttpSession } from "./protocol.ts";
 export interface McpHttpOptions {
   /** Names under which the server may be reached beside those of this machine: `mcp.example.com`. */
   readonly hosts: readonly string[];
-  /** Whether a request comes from somebody who may call. @default everyone who reaches the server may */
+  /** Whether the sender of a request may call tools. @default every sender may */
   readonly admits?: (request: Request) => Promise<boolean>;
   /** Opens a session; `onOpen` is to be told its id, `onEnd` that it has ended. */
   readonly open: (events: {
@@ -22,7 +22,7 @@ export interface McpHttp {
 export const MCP_PATH = "/mcp";
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SESSION_HEADER = "mcp-session-id";
-/** So many clients are talked with at most: the one that has been silent for longest has to begin anew. */
+/** Maximum number of sessions. When a new client connects, the session that has been idle longest ends. */
 const MAX_SESSIONS = 100;
 
 /**

@@ -1,4 +1,4 @@
-/** How often somebody who waits hears that the work goes on: less than what clients wait for by default. */
+/** Interval of progress notifications. It is shorter than the default timeout of clients. */
 const SIGN_OF_LIFE_MS = 15_000;
 /** By how much a notice is above the last one when the percentage is not. */
 const STEP = 0.01;

@@ -14,7 +14,7 @@ export interface Offer {
   /** How the server names itself to clients. */
   readonly name: string;
   readonly version: string;
-  /** What a model is told of the whole. */
+  /** The server's instructions to a model. */
   readonly instructions: string;
   readonly tools: readonly Tool[];
   readonly buyer: Buyer;

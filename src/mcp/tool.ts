@@ -13,7 +13,7 @@ export interface Tool {
   /** What it does, what it costs, the most that it costs, and whether it runs as a job. */
   readonly description: string;
   readonly inputSchema: ObjectSchema;
-  /** Absent when the output is no object. */
+  /** Absent when the output is not an object. */
   readonly outputSchema?: ObjectSchema;
   readonly isReadOnly: boolean;
   readonly isJob: boolean;
@@ -27,7 +27,7 @@ export interface ToolCall {
   readonly idempotencyKey?: string | undefined;
   /** Ends the wait. */
   readonly signal: AbortSignal;
-  /** Whether, once `signal` has aborted, nobody will want the result any more: its job is cancelled then. */
+  /** True when the result is no longer wanted after `signal` aborts. Its job is then canceled. */
   readonly isUnwanted: () => boolean;
   /** Told whenever a job has moved: whole percent, and what it says. */
   readonly onProgress?: ((percent: number, message: string) => void) | undefined;
@@ -51,7 +51,7 @@ export const META = {
   jobId: "resource402/jobId",
   /** Of errors: `no`, `yes`, `unknown` or `refunded`. */
   charged: "resource402/charged",
-  /** Of errors: what the seller says of the payment, such as `refund_owed`. */
+  /** For errors: the seller's word for the state of the payment, such as `refund_owed`. */
   paymentState: "resource402/paymentState",
   /** Of errors: the word to switch on, such as `invalid_input`, `payment_refused` or `failed`. */
   code: "resource402/code",

@@ -47,7 +47,7 @@ export interface JobDocument {
   readonly status: JobStatus;
   /** Whole percent, 0–100; never goes back. */
   readonly progress: number;
-  /** What the handler says of its progress. */
+  /** The handler's message about its progress. */
   readonly message?: string;
   readonly result?: unknown;
   readonly artifactUrl?: string;

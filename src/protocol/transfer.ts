@@ -1,4 +1,4 @@
-/** What signs transfers. A viem `LocalAccount` fits as it is. */
+/** An account that signs transfers. Accepts a viem `LocalAccount`. */
 export interface EvmAccount {
   readonly address: `0x${string}`;
   signTypedData(typedData: {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type CallName, type Calls, nameOf, readSavedCall, type SavedCall } from "../client/calls.ts";
 
 export interface FileCallsOptions {
-  /** Told of a file that cannot be read as a saved call; it is left where it is. @default a process warning */
+  /** Receives a file that cannot be read as a saved call. The file stays in place. @default a process warning */
   readonly onUnreadable?: (path: string, cause: unknown) => void;
 }
 

@@ -82,7 +82,7 @@ export function createAdmin({
       store.refunds({ dueAt: Number.MAX_SAFE_INTEGER, limit: LISTED }),
       store.unconfirmedCalls(LISTED),
     ]);
-    // Field by field: what a record may hold besides (input, result, signature, secret) is nobody's business here.
+    // Field by field, so that inputs, results, signatures and secrets are never sent.
     return JSON.stringify({
       now,
       begun,

@@ -82,7 +82,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
       const twin = await paymentHolder(purchase);
       if (twin) return again(twin, purchase);
       log.info({ reason: verdict.reason }, "payment invalid");
-      // Where a facilitator says that the nonce is used, somebody has settled it.
+      // When a facilitator reports that the nonce is used, the payment has been settled elsewhere.
       const state = saysUsed(verdict.reason) ? "unknown" : paymentState;
       return challenge(purchase, amount, state, verdict.reason);
     }
@@ -316,7 +316,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   ): Promise<StoredAnswer> {
     const { requestId, amount, claim } = purchase;
     if (standing === "deleted") {
-      // Nobody settles a call that is deleted: the same bytes may be sent again.
+      // A deleted call is never settled: the buyer may send the same bytes again.
       const paymentState = claim.paid
         ? unrecorded(claim.identity, deps.memory, time.now())
         : purchase.paymentState;

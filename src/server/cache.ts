@@ -53,7 +53,7 @@ function createEntries(maxBytes: number) {
   });
 }
 
-/** `undefined` when nothing is kept: a paid output is private to its payer, and one without a payer is nobody's. */
+/** `undefined` when the output cannot be cached: a paid output is private to its payer, and here there is no payer. */
 function nameOf({ cache, price }: ServedResource, { fingerprint, identity }: Asked): string | undefined {
   if (!cache) return undefined;
   if (price.kind === "free") return fingerprint;

@@ -39,7 +39,7 @@ export function eventStream(
           begun = true;
           return controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
         }
-        // Whatever fails here, the client comes back and is told of it then.
+        // After any failure the client reconnects, and gets the state then.
         const event = await next(sent, HEARTBEAT_MS, gone.signal).catch(() => undefined);
         if (gone.signal.aborted) return;
         if (event === undefined) return controller.close();

@@ -84,7 +84,7 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
   function tell({ call, job, refund }: Step, now: Stepped): void {
     if (now.call && call && call.set !== "forget" && call.set.receipt !== undefined) paid(now.call);
     if (now.job && job && job.set !== "forget" && job.set.work !== undefined && hasEnded(now.job)) {
-      // A refund that is paid later is no second end.
+      // A refund that is paid later does not count as a second end.
       if (job.set.expiresAt !== undefined) ended(now.job);
     }
     if (!now.refund || !refund) return;

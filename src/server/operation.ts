@@ -36,7 +36,7 @@ export function mountOperation(app: Hono, operation: Operation): void {
       telemetry.requested({
         scheme: scheme(c.req.raw),
         method: METHODS.has(c.req.method) ? c.req.method : "_OTHER",
-        // No route of ours has matched: the address is whatever somebody wrote.
+        // No route has matched: the address is arbitrary text of the sender.
         route: route === "*" || route === "/*" ? undefined : route,
         status: c.res.status,
         ms: performance.now() - begun,

@@ -21,7 +21,7 @@ export interface PaymentOptions {
    * these can a connection that was never made be told from a lost reply.
    */
   readonly facilitator: FacilitatorOption | readonly FacilitatorOption[];
-  /** How long the facilitator may take for one answer; then the settlement is in doubt. @default "60s" */
+  /** Timeout of one request to the facilitator. After it the settlement is unconfirmed. @default "60s" */
   readonly facilitatorTimeout?: Duration;
   /**
    * Pays refunds: the account signs transfers of the token from itself to the payer, which go through the same
@@ -78,7 +78,7 @@ export interface ServerOptions<Handlers> {
   readonly duplicateWindow?: Duration;
   /** How dead servers are noticed. */
   readonly recovery?: {
-    /** Between two looks at what is in doubt, owed or left behind, in milliseconds. @default 3000 */
+    /** Interval of the rounds over unconfirmed calls, refunds and orphaned jobs, in milliseconds. @default 3000 */
     readonly everyMs?: number;
     /** After this long without a sign of life, what a server had begun is taken over, in milliseconds. @default 15000 */
     readonly leaseMs?: number;

@@ -4,14 +4,14 @@ import type { Description } from "../ledger/bazaar.ts";
 import type { PublishedPath } from "../protocol/pages.ts";
 import type { StoredAnswer } from "../store/store.ts";
 
-/** What an API says of itself; `published.gen.ts` as a module. */
+/** The published description of an API: `published.gen.ts` as a module. */
 export interface Published {
   /** JSON. */
   readonly openapi: string;
   readonly llms: string;
   /** HTML. */
   readonly docs: string;
-  /** JSON: what the 402s say of their resources, by name. */
+  /** JSON: the descriptions of resources in their 402s, by name. */
   readonly described: string;
 }
 

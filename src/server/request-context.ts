@@ -42,7 +42,7 @@ export interface CallDeps {
   readonly maxQueued: number;
   /** Who runs the jobs that this server takes in; absent where it runs them itself. */
   readonly workerLiveness: WorkerLiveness | undefined;
-  /** Makes sure that jobs are run, also where nobody has started the server. */
+  /** Starts housekeeping where the seller has not called `start()`. */
   readonly startJobs: () => void;
   /** Outputs that may be repeated. */
   readonly cache: OutputCache;
@@ -112,7 +112,7 @@ export function settlementOf(standing: Standing): string {
   return { submitted: "unconfirmed", void: "refused", open: "open" }[standing.phase as string] ?? "settled";
 }
 
-/** What a step of a trace says of its outcome. */
+/** The attribute for the outcome of a step in a trace. */
 export function said(outcome: string): { readonly "resource402.outcome": string } {
   return { "resource402.outcome": outcome };
 }

@@ -36,17 +36,17 @@ export interface Status {
    * (RFC 7240 §4.3). What is stored stays as it is.
    */
   accepted(answer: StoredAnswer, request: Request): Promise<StoredAnswer>;
-  /** Lets go of all who wait, so that they come back to another server, and lets nobody wait until it is opened again. */
+  /** Ends all waiting requests, so that clients reconnect to another server. No request waits until it is opened again. */
   close(): void;
   open(): void;
 }
 
-/** A job as it is shown. `etag` is without quotes. */
+/** The document of a job. `etag` is without quotes. */
 interface Shown {
   readonly body: string;
   readonly etag: string;
   readonly ended: boolean;
-  /** Ended, and nothing of it changes any more. */
+  /** The job has ended, and its document no longer changes. */
   readonly final: boolean;
   readonly retryAfterSeconds: number;
   readonly expiresAt: number;
@@ -222,7 +222,7 @@ function unexpired(job: JobRecord | "gone" | undefined): JobRecord | "gone" | un
   return job.expiresAt <= Date.now() ? "gone" : job;
 }
 
-/** Nothing is said of money: what has been deleted may have been paid, given back or free. */
+/** The response has no payment state: a deleted job may have been paid, refunded or free. */
 function absent(job: "gone" | undefined): StoredAnswer {
   const [code, detail] =
     job === "gone"

@@ -21,7 +21,7 @@ const HEED_SHARE = 5 / 6;
 export interface HeartbeatOptions {
   /** How long this server is taken to live after its last sign of life, in milliseconds. */
   readonly leaseMs: number;
-  /** Said with each sign of life, so that those who only take jobs in know of somebody who runs them. */
+  /** Part of each heartbeat, so that servers which only accept jobs know that a worker lives. */
   readonly runsJobs: () => boolean;
   readonly onError: (error: unknown) => void;
 }

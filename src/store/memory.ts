@@ -31,7 +31,7 @@ export interface MemoryStoreOptions {
 
 /**
  * Keeps everything in this process. For tests and demos: a restart forgets calls, payments, jobs and owed refunds.
- * Records are kept and handed out unchanged: nobody may change one.
+ * Records are stored and returned without a copy. Callers must not change them.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now;

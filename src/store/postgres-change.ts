@@ -8,7 +8,7 @@ import type { JobRecord, Step, Stepped } from "./store.ts";
 /**
  * {@link Store.change}: the records are locked, call before job before refund, so that nobody changes them between guard
  * and write, and nobody waits for somebody who waits for him.
- * @param jobEventOf How others are told of a job that has changed.
+ * @param jobEventOf Builds the notification about a changed job.
  */
 export async function changeRecords(
   opened: Opened,
@@ -20,7 +20,7 @@ export async function changeRecords(
       const work = (transaction: Transaction) => changeWithin(transaction, opened, step, jobEventOf);
       return await opened.db.transaction(step.durable, work);
     } catch (error) {
-      // Added by somebody else in the meantime: now it is there, and the guard sees it.
+      // Another server has added it meanwhile. Now the guard sees it.
       if (brokenConstraint(error) !== "refunds_pkey") throw error;
     }
   }

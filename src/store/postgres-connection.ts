@@ -30,11 +30,11 @@ export interface PostgresConnection {
   close(): Promise<void>;
 }
 
-/** A database that cannot be used as it is; the message says what to do about it. */
+/** The database cannot be used. The message says how to fix it. */
 export class Unusable extends Error {}
 
 const CONNECT_MS = 10_000;
-/** A statement that takes longer is given up, and its connection with it. */
+/** Timeout of a statement. After it the connection is closed too. */
 const STATEMENT_MS = 30_000;
 /** How often a transaction is tried that others get in the way of. */
 const MAX_ATTEMPTS = 10;

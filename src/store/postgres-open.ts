@@ -20,9 +20,9 @@ export interface Opened {
 export interface Opening {
   readonly db: PostgresConnection;
   readonly clock: Clock;
-  /** Does something with the schema, which is opened before; every time anew, as long as that fails. */
+  /** Opens the schema, then runs the work. After a failure the next call opens it again. */
   use<T>(work: (opened: Opened) => Promise<T>): Promise<T>;
-  /** Waits for what is being done, then lets go of all connections. What comes later is refused. */
+  /** Waits for running work, then closes all connections. Later work is rejected. */
   close(): Promise<void>;
 }
 

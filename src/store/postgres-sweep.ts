@@ -17,7 +17,7 @@ export async function sweepPostgres(
     (await db.read<{ removed: number }>(`${text} SELECT count(*)::int AS removed FROM gone`, values))[0]
       ?.removed ?? 0;
 
-  // The call is locked as well: its payment must not begin to move now, and it is let go of.
+  // The call is locked as well: its payment must not be submitted while it is deleted.
   const jobs = await removed(
     `WITH old AS MATERIALIZED (
        SELECT id, call_id FROM ${schema}.jobs

@@ -20,7 +20,7 @@ export interface PostgresStoreOptions {
   readonly maxConnections?: number;
   /** Make the schema when it is not there. @default true */
   readonly create?: boolean;
-  /** Told what fails in the background: a connection that broke while nobody used it. @default nobody */
+  /** Receives errors of idle connections. @default they are ignored */
   readonly onError?: (error: unknown) => void;
   /**
    * The store's clock for tests, in milliseconds since the epoch. All others use the database's, so that leases do not

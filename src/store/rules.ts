@@ -14,7 +14,7 @@ import { AUTHORIZATION_MARGIN_MS, CALL_LIFE_MS, REFUND_LIFE_MS } from "./store.t
 /** Whether a server lives, by the store's clock. */
 export type Alive = (owner: string) => boolean;
 
-/** Nobody works on it, or a server that does not live any more. */
+/** No server works on it, or its server no longer lives. */
 export function isOrphaned(record: { readonly owner: string | undefined }, alive: Alive): boolean {
   return record.owner === undefined || !alive(record.owner);
 }

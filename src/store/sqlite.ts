@@ -21,7 +21,7 @@ import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } 
 const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
 const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
 const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid' AND refunds.call_id";
-/** How often another process's changes are looked for while somebody listens. */
+/** Interval of the search for changes of other processes, while there is a listener. */
 const LOOK_EVERY_MS = 200;
 
 export interface SqliteStoreOptions {

@@ -36,7 +36,7 @@ export interface PaymentIdentity {
   readonly nonce: string;
   /** Hash of the signed bytes as they were sent. A nonce is public once settled; these bytes are not. */
   readonly bytesHash: string;
-  /** Seconds since the epoch after which the authorization cannot be settled any more. */
+  /** Seconds since the epoch after which the authorization can no longer be settled. */
   readonly validBefore: number;
 }
 
@@ -63,7 +63,7 @@ export interface CallRecord {
   /** What a cancellation after the charge leads to: the policy that was published when the call was bought. */
   readonly cancel: "refund" | "keep";
   readonly phase: Phase;
-  /** True when a submission may have moved the money and nobody knows: from then on no refusal is believed. */
+  /** True when a submission may have moved the money and its outcome is unknown. From then on no refusal is believed. */
   readonly ambiguous: boolean;
   /** The response of a synchronous call, without its receipt and without words about money. */
   readonly answer: StoredAnswer | undefined;
@@ -76,7 +76,7 @@ export interface CallRecord {
   readonly owner: string | undefined;
   /** How often a settlement was tried without an outcome. Decides only how long the next pause is. */
   readonly tries: number;
-  /** When somebody has to look at the call, milliseconds since the epoch. Absent when nobody has to. */
+  /** When a server has to look at the call next, milliseconds since the epoch. Absent when none has to. */
   readonly retryAt: number | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -109,16 +109,16 @@ export type CallChange = Partial<
 > & {
   /** Frees the key: it may name another call from now on. */
   readonly key?: undefined;
-  /** Separates the call from a job that nobody was told of. */
+  /** Separates the call from a job that was never announced to its buyer. */
   readonly jobId?: undefined;
 };
 
-/** Where the buyer wants to be told of the end of a job. */
+/** The buyer's address for the notification that a job has ended. */
 export interface Callback {
   readonly url: string;
   /** `whsec_…`: the key that signs for this job alone, known to its buyer. */
   readonly secret: string;
-  /** How often it was tried in vain. */
+  /** Number of failed attempts. */
   readonly tries: number;
   /** When to call, in milliseconds since the epoch; set by the store at the end of the job. Absent before, and once nothing is to be told any more. */
   readonly dueAt: number | undefined;
@@ -219,7 +219,7 @@ export interface RefundRecord {
   readonly domain: { readonly name: string; readonly version: string };
   /** `owed`: nothing is signed. `signed`: a transfer was signed and may have been sent. */
   readonly state: "owed" | "signed" | "paid";
-  /** True when a submission of the signed transfer may have moved the money and nobody knows. */
+  /** True when a submission of the signed transfer may have moved the money and its outcome is unknown. */
   readonly ambiguous: boolean;
   /** The transfer that was signed last. Kept before it is sent. */
   readonly payment: SignedPayment | undefined;
@@ -241,7 +241,7 @@ export type RefundChange = Partial<
   >
 >;
 
-/** What every write says of itself. */
+/** The part that every write has. */
 export interface Durability {
   /**
    * True: on disk when the promise resolves, and all that was written before it. False: visible to all processes and
@@ -283,7 +283,7 @@ export interface Step extends Durability {
       /** The tries of its callback, so that one server makes the next. */
       readonly callbackTries?: number;
     };
-    /** `"forget"` deletes a job that nobody was told of. */
+    /** `"forget"` deletes a job that was never announced to its buyer. */
     readonly set: JobChange | "forget";
   };
   readonly refund?:
@@ -359,7 +359,7 @@ export interface BeginOptions extends Limits, Durability {}
 /** Told that a job was begun or changed, by this process or another; `undefined` when any may have been. */
 export type JobListener = (event: (Pick<JobRecord, "id"> & State) | undefined) => void;
 
-/** What the records say of the time since `since`; what has been swept is not counted. */
+/** Statistics of the records since `since`. Deleted records are not counted. */
 export interface CallStats {
   /** Calls by resource and the time at which they began. */
   readonly calls: readonly {
@@ -520,7 +520,7 @@ export interface Store {
    */
   readonly completeSince: number;
 
-  /** Lets go of files and connections. The store is not used any more. */
+  /** Closes files and connections. The store must not be used afterwards. */
   close(): Promise<void>;
 }
 

@@ -11,7 +11,7 @@ export const FAULT_POINTS = [
   "call.verified",
   /** The intent is written; nothing has run, nothing has been settled. */
   "call.begun",
-  /** The handler of a call answered in the same request has ended; its answer is not kept yet. */
+  /** The handler of a synchronous call has ended; its output is not stored yet. */
   "call.ran",
   /** The answer of a call that was charged before its work is about to be kept. */
   "call.concluding",
@@ -37,7 +37,7 @@ export const FAULT_POINTS = [
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
-/** Told of every point that is passed. What it throws, or never resolves, happens to the server there. */
+/** Called at every point. When it throws or never resolves, the server fails or hangs there. */
 export interface Faults {
   reach(point: FaultPoint): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { plainError } from "./redact.ts";
 
-/** Where log lines go. pino, winston and `console` fit as they are. */
+/** The target of log lines. Accepts pino, winston and `console`. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

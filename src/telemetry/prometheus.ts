@@ -49,7 +49,7 @@ class Reader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
 }
 
-/** The serializer leaves names as they are. Source: OpenTelemetry, Prometheus compatibility, "Metric metadata". */
+/** The serializer does not change names. Source: OpenTelemetry, Prometheus compatibility, "Metric metadata". */
 const SUFFIXES: Readonly<Record<string, string>> = { s: "seconds", By: "bytes", "1": "ratio" };
 
 /** Base units go into the name, as Prometheus has it, and out of the comments, which its text format does not know. */

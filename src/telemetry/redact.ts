@@ -44,7 +44,7 @@ const MAX_CAUSES = 4;
  * anything long enough to be a key or a signature. Never throws.
  */
 export function brief(thrown: unknown): string {
-  // A text without end is no message that somebody wrote for a log.
+  // A very long text was not written as a log message.
   if (typeof thrown === "string" && thrown.length > MAX_TEXT) return `[${thrown.length} characters]`;
   try {
     const lines: string[] = [];
@@ -139,7 +139,7 @@ function textsOf(value: unknown): Set<string> | undefined {
       // One by one: as arguments of one call they could be more than fit on the stack.
       for (const [name, member] of Object.entries(one)) {
         rest.push(member);
-        // A key that is no name of a field is the caller's own.
+        // A key that is not a known field belongs to the caller.
         if (!/^[\w-]*$/.test(name)) rest.push(name);
       }
     }

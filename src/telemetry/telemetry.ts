@@ -7,7 +7,7 @@ import {
 } from "@opentelemetry/api";
 import { createTracing, SCOPE, type Tracing } from "./trace.ts";
 
-/** What the store says of what waits, by resource. */
+/** Waiting jobs in the store, by resource. */
 interface Backlog {
   readonly unfinished: readonly {
     readonly resource: string;
@@ -34,7 +34,7 @@ interface Backlog {
  */
 export interface Telemetry {
   readonly tracing: Tracing;
-  /** False where nobody counts. */
+  /** False when no metrics are collected. */
   readonly counts: boolean;
   /** A request of any kind was answered, `ms` after it came. */
   requested(request: {
@@ -69,7 +69,7 @@ export interface Telemetry {
   earned(payment: { resource: string; network: string; currency: string; usd: number }): void;
   /** A refund was written, or paid; `value` in units of its currency. */
   refunded(refund: { resource: string; state: "owed" | "paid"; currency: string; value: number }): void;
-  /** A buyer was told of the end of a job, or could not be. */
+  /** A buyer was notified of the end of a job, or the notification failed. */
   calledBack(resource: string, outcome: string): void;
   /**
    * Where the gauges read what waits; asked when they are collected, and not more often than every few seconds.
@@ -79,7 +79,7 @@ export interface Telemetry {
 }
 
 /**
- * `challenged`: asked to pay. `refused`: asked to pay once more, since the payment was not good. `accepted`: a job.
+ * `challenged`: asked to pay. `refused`: asked to pay again, because the payment was not valid. `accepted`: a job.
  * `replayed`: an answer that had been given before.
  */
 export type CallOutcome = "succeeded" | "accepted" | "challenged" | "refused" | "failed" | "replayed";

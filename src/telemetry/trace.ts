@@ -17,9 +17,9 @@ import {
 /** Who made a span: the name of the instrumentation. */
 export const SCOPE = "resource402";
 
-/** One call, or one attempt at a job, on its way through spans. Where nobody listens it only does the work. */
+/** One call, or one attempt at a job, on its way through spans. When no traces are collected, it only does the work. */
 export interface Trace {
-  /** W3C `traceparent` of it, to go on with in another process; `undefined` where nobody listens. */
+  /** W3C `traceparent` to continue with in another process; `undefined` when no traces are collected. */
   readonly parent: string | undefined;
   /**
    * Does `work` as a step: a child span of this name, inside of which the spans of others (a database, `fetch`) have

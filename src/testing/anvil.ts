@@ -32,7 +32,7 @@ export async function launchAnvil(binary: string, port: number, args: string[]):
   });
   try {
     const rpcUrl = `http://${await announcedAddress(child)}`;
-    // A world that nobody stopped must not keep the process alive.
+    // A world that was not stopped must not keep the process alive.
     child.unref();
     for (const pipe of child.stdio) (pipe as Socket | null)?.unref();
     return {

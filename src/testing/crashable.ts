@@ -7,7 +7,7 @@ export interface CrashableOptions {
   readonly at?: FaultPoint;
   /** … for the nth time. @default 1 */
   readonly nth?: number;
-  /** Told of every point that is passed while it lives. What it returns is waited for. */
+  /** Called at every point that is passed while it lives. The returned promise is awaited. */
   readonly onPass?: (point: FaultPoint, nth: number) => unknown;
 }
 

@@ -196,7 +196,7 @@ export function hostileFacilitator(
  * What happens between client and server.
  *
  * - `request_lost`: it never arrives. `answer_lost`: it does, and the connection breaks before the answer.
- * - `answer_never`: it arrives, and the client waits until it gives up.
+ * - `answer_never`: it arrives, and the client waits until its timeout.
  * - `delivered_late`: the client sees a broken connection; the request arrives `ms` (5 s) later all the same.
  * - `duplicated`: it arrives twice at the same time; the client gets the first answer.
  * - `delayed`: it arrives `ms` (5 s) later.

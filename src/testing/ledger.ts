@@ -45,7 +45,7 @@ export interface NonceUse {
   readonly transfer: Transfer | undefined;
 }
 
-/** What the chain's own record says of a signed payment, where no facilitator has to be believed. */
+/** Looks a signed payment up in the chain's own record, so that no facilitator has to be believed. */
 export interface ChainRecord {
   lookUp(payment: { readonly payload: unknown }): Promise<
     /** This very transfer was executed. */
@@ -246,7 +246,7 @@ async function recover(payment: PaymentPayload, requirements: PaymentRequirement
     });
     return isAddressEqual(signer, authorization.from);
   } catch {
-    // A signature, an address or a number that cannot even be encoded was signed by nobody.
+    // A signature, an address or a number that cannot be encoded has no signer.
     return false;
   }
 }

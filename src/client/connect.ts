@@ -122,7 +122,7 @@ export interface Connection {
 export function connect(options: ClientOptions): Connection {
   const baseUrl = String(options.baseUrl).replace(/\/+$/, "");
   if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
-    throw new TypeError(`baseUrl "${baseUrl}" is no http address such as "https://api.example.com"`);
+    throw new TypeError(`baseUrl "${baseUrl}" is not a valid http address such as "https://api.example.com"`);
   }
   const http = createHttp({
     fetch: options.fetch,

@@ -200,8 +200,8 @@ async function* chunksOf({ body }: Response, signal?: AbortSignal): AsyncGenerat
 
 /**
  * An address that a server has given, when it is on the host of `base`; by the protocol of `base`, since behind a proxy
- * a server may not know that it is reached by https. A job's addresses tell nothing secret but its id; still nobody may
- * have us ask around in a network that only we can reach.
+ * a server may not know that it is reached by https. A job's addresses hold no secret but its id; still, no
+ * server may make the client send requests into a network that only the client can reach.
  */
 export function onHostOf(given: unknown, base: string): string | undefined {
   if (typeof given !== "string" || !URL.canParse(given, base)) return undefined;

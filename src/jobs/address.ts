@@ -19,7 +19,7 @@ const AZURE = "168.63.129.16";
 /** Why nothing is posted to this address, as the rest of a sentence; `undefined` when something may be. */
 export function urlProblem(text: string, allowPrivate: boolean): string | undefined {
   if (text.length > MAX_URL_LENGTH) return `is longer than ${MAX_URL_LENGTH} characters`;
-  if (!URL.canParse(text)) return "is no URL";
+  if (!URL.canParse(text)) return "is not a valid URL";
   const { protocol, username, password, port, hostname } = new URL(text);
   if (protocol !== "https:" && !(allowPrivate && protocol === "http:")) return "is not https";
   if (username !== "" || password !== "") return "holds a name or a password";

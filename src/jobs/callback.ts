@@ -101,14 +101,15 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
         (error: unknown) => ({ error }),
       );
     if ("status" in outcome && (outcome.status === GONE || (outcome.status >= 200 && outcome.status < 300))) {
-      const said = outcome.status === GONE ? "callback not wanted any more" : "callback delivered";
+      const said = outcome.status === GONE ? "callback declined by its receiver" : "callback delivered";
       log.info({ ...fields, ...outcome }, said);
       options.told?.(resource, outcome.status === GONE ? "unwanted" : "delivered");
       await write(job, tries, { ...claimed, dueAt: undefined });
       return;
     }
     options.told?.(resource, retryAt === undefined ? "given_up" : "failed");
-    if (retryAt === undefined) return log.error({ ...fields, ...outcome }, "callback given up");
+    if (retryAt === undefined)
+      return log.error({ ...fields, ...outcome }, "callback failed for the last time");
     log.warn({ ...fields, ...outcome }, "callback failed");
     await write(job, tries, { ...claimed, dueAt: again() });
   }

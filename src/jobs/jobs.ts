@@ -32,8 +32,8 @@ export interface Jobs {
   cancel(jobId: string): Promise<JobRecord | "forbidden" | undefined>;
   document(job: JobRecord): JobDocument;
   /**
-   * Takes no more jobs, waits for running handlers, then aborts them and hands their jobs back. Who waits for the end of
-   * a job is told of it until `drained`.
+   * Takes no more jobs, waits for running handlers, then aborts them and hands their jobs back. Clients that wait for
+   * the end of a job are notified until `drained`.
    */
   stop(graceMs: number, drained: Promise<unknown>): Promise<void>;
 }

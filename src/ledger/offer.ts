@@ -105,7 +105,7 @@ function refundPolicy({ charge, isJob, cancel }: Priced, refunds: boolean): stri
   const when = isJob ? "Charged when the job is accepted." : "Charged before the work begins.";
   const refund = refunds
     ? "the full amount is sent back to the payer."
-    : "the full amount is owed back to the payer, and paid by the seller by hand.";
+    : "a refund of the full amount is owed, and the seller pays it by hand.";
   return `${when} ${refundCondition(isJob ? cancel : undefined)}, ${refund} ${canceled}`.trimEnd();
 }
 

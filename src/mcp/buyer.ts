@@ -61,7 +61,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
   }
 
   /**
-   * Starts a job. What nobody wants any more once its payment has been signed is waited for until it is accepted: there
+   * Starts a job. When it is no longer wanted after its payment was signed, it is awaited until it is accepted: there
    * is nothing to cancel before.
    */
   async function started(tool: Tool, { input, signal, isUnwanted }: ToolCall, idempotencyKey: string) {
@@ -80,7 +80,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     }
   }
 
-  /** Ends a job that nobody waits for any more, and notes what that has done to its payment. */
+  /** Cancels a job that is no longer wanted, and records the state of its payment. */
   async function cancel(job: Job<unknown>): Promise<void> {
     try {
       await job.cancel();

@@ -107,7 +107,7 @@ export interface Receipt {
 
 /**
  * What is known of the money behind a call. `unused`: the signature has not been and will not be settled.
- * `in_flight`: it may have been, or will be; nobody can say yet. `refund_owed` and `refunded`: it was settled, and
+ * `in_flight`: it may have been, or will be; the outcome is unknown. `refund_owed` and `refunded`: it was settled, and
  * the call ended without a result.
  */
 export type PaymentState = "unused" | "in_flight" | "settled" | "refund_owed" | "refunded";

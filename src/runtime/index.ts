@@ -31,7 +31,7 @@ export interface ListenOptions {
   readonly drainMs?: number;
   /**
    * How long requests and jobs may go on once the process is told to end, in milliseconds; handlers have two seconds
-   * more to heed their signal. Keep it below what the supervisor waits before it kills. @default 10000
+   * more to respect their signal. Keep it below what the supervisor waits before it kills. @default 10000
    */
   readonly graceMs?: number;
 }
@@ -67,7 +67,7 @@ export async function listen(server: Listenable, options: ListenOptions = {}): P
       const stopped = server.stop(graceMs, drainMs);
       if (drainMs > 0) await over(stopped, Math.min(drainMs, graceMs));
       const closed = new Promise<void>((resolve) => node.close(() => resolve()));
-      // A connection whose last answer is sent after this moment would be kept open until its client lets go of it.
+      // A connection whose last answer is sent after this moment would be kept open until its client closes it.
       const idle = setInterval(() => {
         if ("closeIdleConnections" in node) node.closeIdleConnections();
       }, CLOSE_IDLE_EVERY_MS);

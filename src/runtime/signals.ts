@@ -6,7 +6,7 @@ const EXIT_AFTER_MS = 500;
 
 /**
  * Calls `stop` with the first signal that asks this process to end, and lets the signal end it when that is done; a second
- * one ends it at once. Where others listen to the signal, the last one to leave ends the process, which may be nobody.
+ * one ends it at once. When other code listens to the signal, the process ends only if that code ends it.
  * @returns Takes that back.
  */
 export function onEndingSignal(stop: (signal: NodeJS.Signals) => Promise<void>): () => void {

@@ -350,14 +350,14 @@ function draw() {
   const window = range === "1h" ? "last hour" : "last 24 hours";
   const tiles = [
     ["Calls", count(total(all.calls)), window],
-    ["402 → paid", percent(Math.min(funnel.paid, funnel.challenged), funnel.challenged), funnel.challenged ? count(funnel.paid) + " of " + count(funnel.challenged) : "nobody asked yet", "", "Of those who were asked to pay since this process began"],
+    ["402 → paid", percent(Math.min(funnel.paid, funnel.challenged), funnel.challenged), funnel.challenged ? count(funnel.paid) + " of " + count(funnel.challenged) : "no requests yet", "", "Of those who were asked to pay since this process began"],
     ["Success rate", percent(total(all.good), work), work ? count(total(all.bad)) + " failed" : "nothing ended", good < 0.9 ? "bad" : good < 0.98 ? "warn" : ""],
     ["Mean time", work ? span(total(all.ms) / work) : "–", work ? "of " + count(work) + " that ended" : ""],
     ["Revenue", usd(total(all.revenue)), count(all.paid) + " paid, gross", "", "Refunds are not deducted"],
     ["Running", count(all.running), ""],
     ["Waiting", count(all.queued + all.unpaid), all.unpaid ? count(all.unpaid) + " for their payment" : all.queued && all.since ? "oldest " + span(data.now - all.since) : ""],
     ["Refunds owed", count(owing), owing ? money([...sums]) : "", owing ? "warn" : ""],
-    ["In doubt", count(unknown), unknown === 1 ? "settlement" : "settlements", unknown ? "warn" : "", "Payments of which nobody knows yet whether they were settled"],
+    ["Unconfirmed", count(unknown), unknown === 1 ? "settlement" : "settlements", unknown ? "warn" : "", "Payments with an unknown outcome"],
   ];
   rows($("tiles"), tiles, ([name]) => name,
     ([name]) => make("div", { class: "tile" }, make("dt", {}, name), make("dd", {}, make("span"), make("small"))),
@@ -485,7 +485,7 @@ async function load() {
   const own = ++sequence;
   try {
     const answer = await fetch(location.origin + location.pathname.replace(/\\/+$/, "") + "/data?range=" + range, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(answer.status === 401 ? "The token is not accepted any more: load the page again." : "The server answers " + answer.status + ".");
+    if (!answer.ok) throw new Error(answer.status === 401 ? "The token is no longer accepted: load the page again." : "The server answers " + answer.status + ".");
     const next = await answer.json();
     if (own !== sequence) return;
     data = next;

@@ -19,7 +19,7 @@ export const EVENT_STREAM_HEADERS = {
 
 /**
  * Server-sent events (WHATWG HTML §9.2) of versions of one document. A version is asked for when the reader has taken
- * the one before: who reads slowly skips what has been overtaken, and nobody who does not read holds anything.
+ * the one before: a slow reader skips outdated versions, and a reader that has stopped holds nothing.
  *
  * @param seen version that the reader has already
  * @param next the document as soon as it is another than `seen`; `"same"` after `ms`, or earlier; `undefined` to end

@@ -153,7 +153,7 @@ function outcomeOf({ status, headers }: StoredAnswer, { headers: sent }: Request
   return status === 202 ? "accepted" : "succeeded";
 }
 
-/** The code of an error; those who fail are few, so their answers may be read once more. */
+/** The code of an error. Errors are few, so their bodies may be parsed again. */
 function codeOf({ status, body }: StoredAnswer): string {
   try {
     const document: unknown = JSON.parse(body);

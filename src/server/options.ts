@@ -67,8 +67,8 @@ export interface ServerOptions<Handlers> {
   /** @default 1 MiB */
   readonly maxBodyBytes?: number;
   /**
-   * Refuse payments without an idempotency key (400). A buyer who signs anew after a lost answer, and names no key,
-   * cannot be told from one who buys twice. Stock x402 clients send none. @default false
+   * Refuse payments without an idempotency key (400). A buyer who signs again after a lost response, without a key,
+   * looks like one who buys twice. Stock x402 clients send none. @default false
    */
   readonly requireKey?: boolean;
   /**
@@ -101,8 +101,8 @@ export interface ServerOptions<Handlers> {
     readonly maxQueued?: number;
   };
   /**
-   * How buyers are told of the end of their jobs, at the `Callback-Url` that they send with the call; `false`: not at
-   * all, and who asks for it is answered 400. Posted by servers that have been started, from their own network: only to
+   * How buyers are notified of the end of their jobs, at the `Callback-Url` that they send with the call. `false`: not at
+   * all, and a request for it is answered 400. Posted by servers that have been started, from their own network: only to
    * https addresses in the public one.
    */
   readonly callbacks?: CallbackSettings | false;
@@ -168,7 +168,9 @@ export function checkOptions(options: ServerOptions<object>): void {
     const given: unknown = group === "" ? options : options[group as keyof typeof options];
     if (given === undefined || (group === "callbacks" && given === false)) continue;
     if (typeof given !== "object" || given === null) {
-      throw new Error(`createServer: ${group} is no object; write { ${known.join(", ")} } or leave it out`);
+      throw new Error(
+        `createServer: ${group} is not an object; write { ${known.join(", ")} } or leave it out`,
+      );
     }
     const wrong = Object.keys(given).find((name) => !(known as readonly string[]).includes(name));
     const place = group === "" ? wrong : `${group}.${wrong}`;
@@ -186,7 +188,9 @@ export function checkOptions(options: ServerOptions<object>): void {
     );
   }
   if (metrics !== undefined && typeof metrics?.answer !== "function") {
-    throw new Error("createServer: metrics is no endpoint; write prometheus() of resource402/prometheus");
+    throw new Error(
+      "createServer: metrics is not a valid endpoint; write prometheus() of resource402/prometheus",
+    );
   }
   const whole = (name: string, value: number | undefined, least: number): void => {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
@@ -204,7 +208,8 @@ export function checkOptions(options: ServerOptions<object>): void {
 /** The chains' own nodes, where they are named. */
 export function chainOf(accepts: readonly Accept[]): ChainRecord | undefined {
   const wrong = accepts.find(({ rpcUrl }) => rpcUrl !== undefined && !isHttp(rpcUrl));
-  if (wrong) throw new Error(`createServer: rpcUrl "${wrong.rpcUrl}" of ${wrong.network} is no http URL`);
+  if (wrong)
+    throw new Error(`createServer: rpcUrl "${wrong.rpcUrl}" of ${wrong.network} is not a valid http URL`);
   const urls = accepts.flatMap(({ network, rpcUrl }) =>
     rpcUrl === undefined ? [] : [[network, rpcUrl] as const],
   );
@@ -218,7 +223,7 @@ export function facilitatorsOf(payments: PaymentOptions | undefined): readonly E
   if (accepts.length === 0) throw new Error("createServer: payments.accepts names no way to pay");
   if (refunds && typeof refunds.account?.signTypedData !== "function") {
     throw new Error(
-      "createServer: payments.refunds.account is no account that signs; give one of viem, or leave `refunds` out",
+      "createServer: payments.refunds.account is not an account that signs; pass a viem account, or leave `refunds` out",
     );
   }
   const problem = refunds && addressProblem(refunds.account.address);

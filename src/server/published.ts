@@ -16,8 +16,8 @@ export interface Published {
 }
 
 /**
- * What the 402s say of their resources, read when the first is asked for. A 402 goes without rather than fail: who has
- * the address and the price can buy.
+ * The descriptions of resources in their 402s, read on first use. When they cannot be read, a 402 goes without them: the
+ * address and the price are enough to buy.
  */
 export function createDescriptions(
   load: () => Promise<Published>,

@@ -90,7 +90,9 @@ export function serve(
   const log = childLogger(typeof to === "string" ? pinoLogger(to) : to, {});
   const given = options.store ?? memoryStore();
   if (typeof given?.begin !== "function") {
-    throw new Error('createServer: store is no store; use sqliteStore("./api.db") of resource402/sqlite');
+    throw new Error(
+      'createServer: store is not a valid store; use sqliteStore("./api.db") of resource402/sqlite',
+    );
   }
   const telemetry = createTelemetry(options.metrics?.provider);
   const observer = createObserver(log, telemetry);

@@ -33,7 +33,7 @@ export interface Status {
   cancel(jobId: string, request: Request): Promise<StoredAnswer>;
   /**
    * The answer to the call that has started a job: held until the job has ended, when the caller prefers to wait
-   * (RFC 7240 §4.3). What is stored stays as it is.
+   * (RFC 7240 §4.3). The stored response stays unchanged.
    */
   accepted(answer: StoredAnswer, request: Request): Promise<StoredAnswer>;
   /** Ends all waiting requests, so that clients reconnect to another server. No request waits until it is opened again. */

@@ -8,7 +8,7 @@ export interface Heartbeat {
   ensure(): Promise<void>;
   /**
    * Calls `lapsed` when the lease could not be renewed and is about to end: what this server owns will be taken over.
-   * Before that, not after it, so that who heeds it has stopped when the next one starts.
+   * Before that, not after it, so that its work has stopped when the next server starts.
    */
   onLapse(lapsed: () => void): () => void;
   /** Ends the lease: what is still owned may be taken over at once. */

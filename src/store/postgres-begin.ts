@@ -100,8 +100,8 @@ async function refusal(
   const payer = toText(call.identity.payer);
   const { settleableSince = Number.NEGATIVE_INFINITY } = limits;
   const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
-  // Who comes second waits here, and then sees what the first has begun: each statement looks anew. (The database
-  // waits; we go on to send what comes next.)
+  // The second of two calls waits here, and then sees the first: each statement reads again. (The database waits; the
+  // client sends the next statements meanwhile.)
   if (isPayerLimited) void takeTurn(query, `${schema} payer ${payer}`);
   const [holder, duplicate, outstanding, full] = await Promise.all([
     findHolder({ schema, query }, call),

@@ -6,8 +6,8 @@ import { take } from "./rules.ts";
 import type { JobRecord, Step, Stepped } from "./store.ts";
 
 /**
- * {@link Store.change}: the records are locked, call before job before refund, so that nobody changes them between guard
- * and write, and nobody waits for somebody who waits for him.
+ * {@link Store.change}: the records are locked, call before job before refund, so that no other server changes them
+ * between guard and write, and there is no deadlock.
  * @param jobEventOf Builds the notification about a changed job.
  */
 export async function changeRecords(

@@ -155,7 +155,7 @@ async function inTransaction<T>(
 /**
  * A connection as we need it, whatever the database's defaults: what is committed is durable, numbers come back as
  * they were, a transaction whose process is cut off does not keep its locks for ever, and the database gives a
- * statement up before we do: what we have given up must not be written after all.
+ * statement up before we do: a statement that has timed out here must not be written later.
  */
 async function prepareSession(client: { query(text: string): Promise<unknown> }): Promise<void> {
   await client.query(

@@ -3,7 +3,7 @@ import { NEVER_SQL } from "./sqlite-rows.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**
- * {@link Store.sweep}: each statement takes the next rows that nobody else has locked, so that servers that sweep at the
+ * {@link Store.sweep}: each statement takes the next rows that are not locked, so that servers that sweep at the
  * same moment neither wait for each other nor for those who pay.
  */
 export async function sweepPostgres(

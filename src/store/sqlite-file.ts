@@ -12,7 +12,7 @@ export interface SqliteFile {
    * Runs `work` in a transaction and resolves once that is committed, and on the disk if it is `durable`. A durable
    * commit waits for the disk, and all other work of this process with it; so what is written in the same turn of the
    * event loop goes in one commit, which is durable if one of them is. Each `work` still is all or nothing: when it
-   * throws, only its own writes are undone, unless the disk gave up.
+   * throws, only its own writes are undone, unless the disk has failed.
    */
   write<T>(durable: boolean, work: () => T): Promise<T>;
   /**

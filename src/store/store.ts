@@ -120,7 +120,7 @@ export interface Callback {
   readonly secret: string;
   /** Number of failed attempts. */
   readonly tries: number;
-  /** When to call, in milliseconds since the epoch; set by the store at the end of the job. Absent before, and once nothing is to be told any more. */
+  /** When to call, in milliseconds since the epoch; set by the store at the end of the job. Absent before, and after the last attempt. */
   readonly dueAt: number | undefined;
 }
 
@@ -415,7 +415,7 @@ export interface CallStats {
  */
 export interface Store {
   /**
-   * Says that a server lives: for `forMs` from now, or, with 0, not any more. What a dead one owned is orphaned.
+   * Says that a server lives: for `forMs` from now, or, with 0, no longer. What a dead one owned is orphaned.
    * Relaxed: a lease that is lost ends early, and then each claim's id keeps attempts apart.
    * @param runsJobs whether it is one of the {@link workers}; default: it is not
    */
@@ -477,9 +477,9 @@ export interface Store {
 
   /**
    * Deletes what has outlived its use at `now` (milliseconds since the epoch): jobs past `expiresAt`, which leave a
-   * tombstone; calls past the life of job, key and authorization, never one that somebody has to look at (`retryAt`), one
+   * tombstone; calls past the life of job, key and authorization, never one that a server has to look at (`retryAt`), one
    * that is submitted, nor one whose refund is owed;
-   * refunds that were paid long ago. At most `limit` of each, so that nobody waits long for a sweep; returns how many
+   * refunds that were paid long ago. At most `limit` of each, so that no call waits long for a sweep; returns how many
    * records went, 0 when there is nothing left to sweep.
    */
   sweep(now: number, limit: number): Promise<number>;

@@ -1,7 +1,7 @@
 import type { Store } from "./store.ts";
 
 /**
- * So few records of each kind at a time that nobody waits long for one batch: SQLite has the event loop to itself while
+ * Few records of each kind at a time, so that no call waits long for one batch: SQLite has the event loop to itself while
  * it writes, and a job that goes changes a dozen pages all over the file.
  */
 const BATCH = 10;

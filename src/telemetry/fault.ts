@@ -1,6 +1,6 @@
 /**
- * Named places between two steps of a call, at which a test stops, delays or kills a server. Where nobody asks for
- * them they cost a comparison with `undefined`.
+ * Named places between two steps of a call, at which a test stops, delays or kills a server. When they are
+ * not used, they cost a comparison with `undefined`.
  */
 export const FAULT_POINTS = [
   /** A request came in; nothing has been looked up. */

@@ -28,7 +28,7 @@ export function plainError(error: Error, depth = DEEPEST): object {
 }
 
 /**
- * Text of somebody else, without what signs payments: 65 bytes of hex or more, and what is as long in base64. A
+ * Text of another party, without signatures: 65 bytes of hex or more, and what is as long in base64. A
  * facilitator that repeats what it was sent must not bring a signature into the log.
  */
 function unsigned(text: string): string {

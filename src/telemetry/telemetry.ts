@@ -29,7 +29,7 @@ interface Backlog {
 
 /**
  * What a server tells of itself through `@opentelemetry/api`, in the words of its semantic conventions where there are
- * any, else as `resource402.*`. Nobody's input, no payment, no address and no key is among it: every label has few
+ * any, else as `resource402.*`. Inputs, payments, addresses and keys are not part of it: every label has few
  * values.
  */
 export interface Telemetry {

@@ -23,7 +23,7 @@ export interface Trace {
   readonly parent: string | undefined;
   /**
    * Does `work` as a step: a child span of this name, inside of which the spans of others (a database, `fetch`) have
-   * their place. `said`: what the span says of the outcome.
+   * their place. `said`: the attribute for the outcome of the span.
    */
   step<T>(name: string, work: () => T, said?: (outcome: Awaited<T>) => Attributes): T;
   /** The whole has ended. `error`: the code of what it failed with. */

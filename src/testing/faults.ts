@@ -316,7 +316,7 @@ function torn(answer: Response): Response {
 }
 
 /**
- * A request that nobody holds is collected, and its signal with it: the abort would never come. So is the one that it was
+ * A request without a reference is collected, and its signal with it: the abort would never come. So is the one that it was
  * made of, through which the abort comes.
  */
 const waiting = new Set<object>();

@@ -183,7 +183,7 @@ describe("an address that cannot be posted to", () => {
       ["https://127.0.0.1/", "is not in the public network"],
       ["https://[::1]:8443/", "is not in the public network"],
       ["https://shop.example:25/", "has a port below 1024"],
-      ["not an address", "is no URL"],
+      ["not an address", "is not a valid URL"],
       [`https://shop.example/${"x".repeat(2_000)}`, "is longer than 2000 characters"],
     ] as const) {
       const [status, problem] = await refusalOf(shop, "/v1/render", { prompt: "x" }, url);

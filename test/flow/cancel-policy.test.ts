@@ -66,7 +66,7 @@ async function canceled(cancel: CancelPolicy) {
 it("owes a refund for a canceled job, where the policy is to refund", async () => {
   const { policy, status, document } = await canceled("refund");
   expect(policy).toMatch(
-    /If it ends without a result, or the buyer cancels it, the full amount is owed back/,
+    /If it ends without a result, or the buyer cancels it, a refund of the full amount is owed/,
   );
   expect([status, document]).toMatchObject([200, { status: "cancelled", paymentState: "refund_owed" }]);
 });

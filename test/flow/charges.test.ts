@@ -33,7 +33,7 @@ describe("a call that is charged before its work", () => {
     expect(required.accepts[0]?.extra).toMatchObject({
       paymentFlow: "upfront",
       refundPolicy:
-        "Charged before the work begins. If it ends without a result, the full amount is owed back to the payer, and paid by the seller by hand.",
+        "Charged before the work begins. If it ends without a result, a refund of the full amount is owed, and the seller pays it by hand.",
     });
     const answer = await buy(shop, "/v1/brew", { cup: "a" });
     expect(answer.status).toBe(200);

@@ -151,11 +151,11 @@ describe("an address is public", () => {
 
 describe("a buyer's address is refused", () => {
   it.each([
-    ["", "is no URL"],
-    ["hook", "is no URL"],
-    ["//shop.example/hook", "is no URL"],
-    ["https://", "is no URL"],
-    ["https://a.example, https://b.example", "is no URL"],
+    ["", "is not a valid URL"],
+    ["hook", "is not a valid URL"],
+    ["//shop.example/hook", "is not a valid URL"],
+    ["https://", "is not a valid URL"],
+    ["https://a.example, https://b.example", "is not a valid URL"],
     ["http://shop.example/hook", "is not https"],
     ["ftp://shop.example/hook", "is not https"],
     ["file:///etc/passwd", "is not https"],

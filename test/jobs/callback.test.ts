@@ -211,7 +211,10 @@ describe("the end of a job", () => {
     await delivering(deliver, () => logged.length === 3);
     await deliver();
     expect(shop.received).toHaveLength(3);
-    expect(logged.at(-1)).toMatchObject({ message: "callback given up", fields: { status: 500, tries: 3 } });
+    expect(logged.at(-1)).toMatchObject({
+      message: "callback failed for the last time",
+      fields: { status: 500, tries: 3 },
+    });
     expect(JSON.stringify(logged)).not.toMatch(/token|whsec_/);
     expect((await stored(store)).callback?.dueAt).toBeUndefined();
 
@@ -220,7 +223,7 @@ describe("the end of a job", () => {
     await ended(other, `http://127.0.0.1:${shop.port}/`);
     const late = callbacksOf(other);
     for (let count = 0; count < 3; count += 1) await late.deliver();
-    expect(late.logged.map(({ message }) => message)).toEqual(["callback not wanted any more"]);
+    expect(late.logged.map(({ message }) => message)).toEqual(["callback declined by its receiver"]);
   });
 
   it("is told by one of two servers that look at the same time", async () => {

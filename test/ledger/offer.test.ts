@@ -204,9 +204,7 @@ describe("the policy of refunds beside the price", () => {
     "says with %s when refunds are paid by hand",
     async (cancel) => {
       const { refundPolicy } = (await offerOf(base, { cancel }, false)).extra;
-      expect(refundPolicy).toContain(
-        "the full amount is owed back to the payer, and paid by the seller by hand.",
-      );
+      expect(refundPolicy).toContain("a refund of the full amount is owed, and the seller pays it by hand.");
     },
   );
 });

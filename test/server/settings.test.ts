@@ -72,8 +72,8 @@ describe("settings that cannot work are refused when the server is made", () => 
     [{ recovery: { leaseMs: Number.NaN } }, /recovery\.leaseMs is NaN/],
     [{ jobs: { concurency: 3 } }, /jobs\.concurency is not known; there are concurrency, maxQueued/],
     [{ metric: {} }, /metric is not known/],
-    [{ metrics: true }, /metrics is no endpoint; write prometheus\(\)/],
-    [{ callbacks: true }, /callbacks is no object/],
+    [{ metrics: true }, /metrics is not a valid endpoint; write prometheus\(\)/],
+    [{ callbacks: true }, /callbacks is not an object/],
   ])("and so is %j", async (options, message) => {
     await expect(openShop(options as never)).rejects.toThrow(message);
   });
@@ -93,7 +93,9 @@ describe("settings that cannot work are refused when the server is made", () => 
       accepts: [{ network: shop.world.network, payTo }],
       facilitator: shop.world.facilitator,
     } as const;
-    expect(() => createServer({ ...options, payments })).toThrow(/store is no store; use sqliteStore/);
+    expect(() => createServer({ ...options, payments })).toThrow(
+      /store is not a valid store; use sqliteStore/,
+    );
   });
 
   it("and so is a missing handler, by name", async () => {

@@ -146,7 +146,16 @@ export function createCalls(deps: CallDeps): Calls {
     const reading = readInput(resource.document, request, params, seen.body);
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
-    const input = await context.trace.step("validate", () => validate(resource.input, reading.input));
+    let input: Awaited<ReturnType<typeof validate>>;
+    try {
+      input = await context.trace.step("validate", () => validate(resource.input, reading.input));
+    } catch (error) {
+      // A schema that throws has been broken since: the buyer of a recorded call is told how that call stands.
+      const standing = known && (await buying.standingOf(known, context));
+      if (!standing) throw error;
+      context.log.error({ error, requestId }, "the schema threw at the input of a recorded call");
+      return standing;
+    }
     if ("issues" in input) {
       const isProbe = reading.kind === "probe" && presented === undefined;
       // What was left out may still be filled in. What stands in the path is wrong already.

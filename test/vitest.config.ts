@@ -43,8 +43,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: at("test/set-up.ts"),
     sequence: { sequencer: LongestFirst },
-    // A third of it is waiting, for chains, databases and clocks: one file more than two cores keeps them busy.
-    maxWorkers: 3,
+    // The default leaves one core free, although much of the work waits for chains, databases and clocks. Three take as long.
+    maxWorkers: 2,
     // Two cores may be busy with several real chains, databases and compilers at once.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -26,6 +26,16 @@ for (const [part, title] of Object.entries(PARTS)) {
   });
 }
 
+it.each([943_454, 943_456])(
+  "tells how a charged call stands when its schema throws (seed %i)",
+  async (seed) => {
+    const name = "the schema throws at a stored input, and the settlement was left open";
+    const one = ATTACKS.find((found) => found.name === name);
+    if (!one) throw new Error(`no attack is called "${name}"`);
+    expect(await attack(one, seed, "memory")).toEqual([]);
+  },
+);
+
 it("waits for a node on a real chain that omits its logs", async () => {
   expect(await attackOnChain({ omitLogs: true })).toEqual([]);
 });

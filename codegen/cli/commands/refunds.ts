@@ -16,10 +16,10 @@ Examples:
       --by "Jo Doe" --why "sent from the treasury" --transaction 0x…
 
 Set the environment variable RESOURCE402_REFUND_KEY to the private key of the account that pays. The account needs the
-token but no gas. One account cannot pay a refund twice: the
-nonce of its transfer is derived from its id.
+token but no gas. One account cannot pay a refund twice: the nonce of its transfer is derived from the id of the refund.
 
-States: owed (no transfer is signed, or its signer may send it again), signed (a transfer is signed and may have been sent), paid.
+States: owed (no transfer is signed, or its signer may send it again), signed (a transfer is signed and may have been
+sent), paid.
 
 resolve records that a refund was paid, or that its signed transfer was not executed and never will be. After unpaid,
 another account can pay the refund. unpaid is rejected until ten minutes after the transfer expires. Both are rejected

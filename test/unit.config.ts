@@ -6,7 +6,9 @@ import full from "./vitest.config.ts";
  * no-processes.ts refuses the first four. Add a file when it takes less than 3 s by itself.
  */
 const UNIT = [
-  "test/{schema,time,protocol,ledger,jobs,telemetry}/**/*.test.ts",
+  "test/{schema,time,protocol,jobs,telemetry}/**/*.test.ts",
+  // evidence.test.ts starts chains.
+  "test/ledger/!(evidence).test.ts",
   "test/architecture.test.ts",
   "test/client/abort.test.ts",
   "test/client/event-stream.test.ts",

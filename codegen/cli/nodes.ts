@@ -1,4 +1,4 @@
-import { type ChainRecord, type Evidence, rpcRecord } from "../../src/ledger/evidence.ts";
+import type { ChainRecord, Evidence } from "../../src/ledger/evidence.ts";
 import type { Network } from "../../src/protocol/index.ts";
 import { CommandError } from "./command.ts";
 
@@ -13,7 +13,7 @@ export const RPC_OPTION = [
  * The chain record of the nodes that `--rpc` names; `undefined` without one.
  * @throws CommandError
  */
-export function chainOf(pairs: readonly string[] = []): ChainRecord | undefined {
+export async function chainOf(pairs: readonly string[] = []): Promise<ChainRecord | undefined> {
   const urls = new Map<Network, string>();
   for (const pair of pairs) {
     const [, network, url] = /^(eip155:\d+)=(https?:\/\/.+)$/.exec(pair) ?? [];
@@ -25,7 +25,10 @@ export function chainOf(pairs: readonly string[] = []): ChainRecord | undefined 
     }
     urls.set(network as Network, url);
   }
-  return urls.size === 0 ? undefined : rpcRecord(urls);
+  if (urls.size === 0) return undefined;
+  // On use: every command loads this file for its options.
+  const { rpcRecord } = await import("../../src/ledger/evidence.ts");
+  return rpcRecord(urls);
 }
 
 /** Evidence in the words of a list. */

@@ -31,7 +31,7 @@ interface Examined {
 
 /** Lists unconfirmed calls, oldest first. Returns the exit code: 0, or 1 when the store cannot be read. */
 export async function listPayments(flags: ListPaymentsFlags): Promise<number> {
-  const chain = chainOf(flags.rpc);
+  const chain = await chainOf(flags.rpc);
   return withStore(flags.store, async (store) => {
     const examined = await examine(await store.unconfirmedCalls(MAX_LISTED), chain);
     if (flags.json) console.log(JSON.stringify(examined.map(published), undefined, 2));

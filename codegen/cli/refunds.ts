@@ -76,7 +76,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     );
     return 2;
   }
-  const chain = chainOf(options.rpc);
+  const chain = await chainOf(options.rpc);
   const { privateKeyToAccount } = await import("viem/accounts");
   const account = privateKeyToAccount(key as `0x${string}`);
   return withStore(options.store, async (store) => {

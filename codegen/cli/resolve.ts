@@ -36,7 +36,7 @@ export async function resolveByHand<Changed>(
     why: text("--why", flags.why, MAX_WHY, 'the reason: --why "seen on the block explorer"'),
     ...(flags.transaction === undefined ? {} : { transaction: flags.transaction }),
   };
-  const chain = chainOf(flags.rpc);
+  const chain = await chainOf(flags.rpc);
   return withStore(flags.store, async (store) => {
     const options = { store, chain, time: systemTime, log: pinoLogger("info") };
     const resolved = await resolve(decision, options);

@@ -19,7 +19,7 @@ async function failedPicture(shop: Shop, key: string): Promise<() => Promise<Rec
 
 const refundsOf = (shop: Shop): Promise<readonly RefundRecord[]> => shop.store.refunds({ limit: 100 });
 
-describe.each([
+describe.concurrent.each([
   ["on a chain", true, false],
   ["on a chain that is looked at", true, true],
   ["on a ledger in memory", false, false],
@@ -79,7 +79,7 @@ describe.each([
   });
 });
 
-describe.each([
+describe.concurrent.each([
   ["that is looked at", true],
   ["that is not looked at", false],
 ])("a refund that was signed by an account that has been replaced, on a ledger %s,", (_, evidence) => {
@@ -124,7 +124,7 @@ describe.each([
   });
 });
 
-describe("a refund of which the facilitator does not say whether it was paid", () => {
+describe.concurrent("a refund of which the facilitator does not say whether it was paid", () => {
   it("is not paid by another account, for it may have been", async () => {
     await using till = await openShop();
     const [old, account] = await Promise.all([
@@ -167,7 +167,7 @@ describe("a refund of which the facilitator does not say whether it was paid", (
   });
 });
 
-describe("a refund that an empty account has tried to pay", () => {
+describe.concurrent("a refund that an empty account has tried to pay", () => {
   it("is not paid by another one before the refused transfer has lapsed", async () => {
     await using till = await openShop();
     const [empty, account] = await Promise.all([till.world.account(), till.world.account({ usdc: "1" })]);
@@ -204,7 +204,7 @@ describe("a refund that an empty account has tried to pay", () => {
   });
 });
 
-describe("refunds that are owed", () => {
+describe.concurrent("refunds that are owed", () => {
   it("stay owed and visible where no account pays them, and their job is not deleted", async () => {
     let now = Date.now();
     await using shop = await openShop({ store: memoryStore({ now: () => now }) });

@@ -5,7 +5,7 @@ import { latch, openShop, post, signedByHand, signedHeaders, until } from "./sho
 
 const caught = (thrown: unknown) => thrown;
 
-describe("a facilitator that cannot be reached", () => {
+describe.concurrent("a facilitator that cannot be reached", () => {
   it("at verification is a 503, never a 402: nothing is stored and nothing runs", async () => {
     await using shop = await openShop();
     const headers = await signedHeaders(shop, (client) => client.echo({ text: "x" }));
@@ -28,7 +28,7 @@ describe("a facilitator that cannot be reached", () => {
   });
 });
 
-describe("a settlement that is refused", () => {
+describe.concurrent("a settlement that is refused", () => {
   it("withholds the answer, frees the key and says why", async () => {
     await using shop = await openShop();
     shop.facilitator.settle = async (_, requirements) => ({
@@ -148,7 +148,7 @@ const doubts = [
   ),
 ] as const;
 
-describe.each(doubts)("when %s", (_, moves, answer) => {
+describe.concurrent.each(doubts)("when %s", (_, moves, answer) => {
   it("a call answered in the same request gets 503, and the same bytes get the answer later, paid once", async () => {
     await using shop = await openShop();
     const real = shop.facilitator.settle;
@@ -206,7 +206,7 @@ function idempotent<F extends (...args: never[]) => Promise<{ success: boolean }
   }) as unknown as F;
 }
 
-describe("a lost answer between client and server", () => {
+describe.concurrent("a lost answer between client and server", () => {
   it.each([
     [
       "is cut",

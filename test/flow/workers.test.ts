@@ -1,22 +1,18 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { memoryStore } from "resource402/server";
 import { startWorld } from "resource402/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Step, Store } from "../../src/store/store.ts";
-import { kinds } from "../store/kinds.ts";
+import { kinds, testWith } from "../store/kinds.ts";
 import { latch, post, signedByHand, until } from "./shop.ts";
 import { bench, openWorks, spied } from "./works.ts";
 
-describe.each(kinds)("jobs %s", (_kind, make) => {
-  let store: Store;
-  let dispose: () => Promise<void>;
+describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
+  const test = testWith(make);
 
-  beforeEach(async () => {
-    ({ store, dispose } = await make(Date.now));
-  });
-  afterEach(() => dispose());
-
-  it("run in the order of their calls, no more at once than their limit and the server's, and no full kind keeps another waiting", async () => {
+  test("run in the order of their calls, no more at once than their limit and the server's, and no full kind keeps another waiting", async ({
+    store,
+  }) => {
     const { started, most, handler, begun, release, releaseAll } = bench();
     await using works = await openWorks({
       store,
@@ -46,7 +42,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(started.filter((name) => name.startsWith("o")).slice(0, 2)).toEqual(["o1", "o2"]);
   });
 
-  it("wait for a handler that ignores its time-out, as long as it goes on, but not for ever", async () => {
+  test("wait for a handler that ignores its time-out, as long as it goes on, but not for ever", async ({
+    store,
+  }) => {
     let most = 0;
     let now = 0;
     const ends: (() => void)[] = [];
@@ -80,9 +78,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     await works.when(third, "succeeded");
   });
 
-  it.each(["resource", "all"] as const)(
+  test.for(["resource", "all"] as const)(
     "are refused when too many wait (%s), before any money moves; the same bytes are taken later",
-    async (limit) => {
+    async (limit, { store }) => {
       const { handler, begun, release, releaseAll } = bench();
       const own = limit === "resource" ? { maxQueued: 1 } : {};
       await using works = await openWorks({
@@ -119,7 +117,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     },
   );
 
-  it("of a server that stops: the running may end in time, the others are handed back unharmed and run elsewhere", async () => {
+  test("of a server that stops: the running may end in time, the others are handed back unharmed and run elsewhere", async ({
+    store,
+  }) => {
     const { started, handler, begun, release, releaseAll } = bench();
     await using works = await openWorks({
       store,
@@ -154,7 +154,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(started.slice(2).sort()).toEqual(["slow", "waiting"]);
   });
 
-  it("of a server that is cut off from the store are stopped there before another one runs them", async () => {
+  test("of a server that is cut off from the store are stopped there before another one runs them", async ({
+    store,
+  }) => {
     const { started, most, handler, begun, releaseAll } = bench();
     let cut = false;
     const failing = spied(
@@ -184,7 +186,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(other.asked.settle).toBe(0);
   });
 
-  it("run on a worker, never on a server that only takes calls", async () => {
+  test("run on a worker, never on a server that only takes calls", async ({ store }) => {
     const ran: string[] = [];
     let looked = 0;
     const watched = spied(store, (method) => {
@@ -216,7 +218,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(ran).toEqual(["a at the worker"]);
   });
 
-  it("that must start within a time are not sold while no worker has been seen for as long; the others wait", async () => {
+  test("that must start within a time are not sold while no worker has been seen for as long; the others wait", async ({
+    store,
+  }) => {
     const works = {
       soon: { timeout: "5s", startWithin: "2s", handler: (input: { name: string }) => input },
       later: { timeout: "5s", handler: (input: { name: string }) => input },
@@ -264,7 +268,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect([replay.status, replay.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
   });
 
-  it("run again on a server that was stopped and is started again, and so does all it does besides", async () => {
+  test("run again on a server that was stopped and is started again, and so does all it does besides", async ({
+    store,
+  }) => {
     const { started, handler, begun, release, releaseAll } = bench();
     let sweeps = 0;
     const watched = spied(store, (method) => {
@@ -308,7 +314,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(await (await held).json()).toMatchObject({ status: "succeeded" });
   });
 
-  it("that wait when a worker starts are no more at once than its limits, either", async () => {
+  test("that wait when a worker starts are no more at once than its limits, either", async ({ store }) => {
     const { started, most, handler, releaseAll } = bench();
     const works = {
       slow: { timeout: "20s", concurrency: 2, handler: handler("slow") },
@@ -333,7 +339,7 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect(most.slow).toBeLessThanOrEqual(2);
   });
 
-  it("of two workers on one store are spread over both, and each is run once", async () => {
+  test("of two workers on one store are spread over both, and each is run once", async ({ store }) => {
     const both = bench();
     const [one, two] = [bench(), bench()];
     const names = Array.from({ length: 8 }, (_, n) => `j${n}`);
@@ -363,7 +369,9 @@ describe.each(kinds)("jobs %s", (_kind, make) => {
     expect([one.most.all, two.most.all]).toEqual([2, 2]);
   });
 
-  it("that report ten thousand times are written a few times; the last report is seen, whole and never less", async () => {
+  test("that report ten thousand times are written a few times; the last report is seen, whole and never less", async ({
+    store,
+  }) => {
     const { opened, open } = latch();
     const written: unknown[] = [];
     const watched = spied(store, (method, [step]) => {

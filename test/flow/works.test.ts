@@ -1,22 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Store } from "../../src/store/store.ts";
-import { kinds } from "../store/kinds.ts";
+import { describe, expect } from "vitest";
+import { kinds, testWith } from "../store/kinds.ts";
 import { latch, post, signedByHand, until } from "./shop.ts";
 import { aborted, bench, openWorks } from "./works.ts";
 
 const never = new Promise<never>(() => {});
 
-describe.each(kinds)("a job %s", (_kind, make) => {
-  let store: Store;
-  let dispose: () => Promise<void>;
-
-  beforeEach(async () => {
-    ({ store, dispose } = await make(Date.now));
-  });
-  afterEach(() => dispose());
+describe.concurrent.each(kinds)("a job %s", (_kind, make) => {
+  const test = testWith(make);
 
   describe("whose handler fails", () => {
-    it("is run again, as the next attempt of the same job, and is paid once", async () => {
+    test("is run again, as the next attempt of the same job, and is paid once", async ({ store }) => {
       const seen: string[] = [];
       await using works = await openWorks({
         store,
@@ -38,7 +31,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(await store.refunds({ limit: 9 })).toEqual([]);
     });
 
-    it("is not run again when it fails on purpose", async () => {
+    test("is not run again when it fails on purpose", async ({ store }) => {
       const attempts: number[] = [];
       await using works = await openWorks({
         store,
@@ -60,7 +53,9 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(attempts).toEqual([1]);
     });
 
-    it("once more than it may, ends as failed with a text that tells nothing of the handler, and is owed back", async () => {
+    test("once more than it may, ends as failed with a text that tells nothing of the handler, and is owed back", async ({
+      store,
+    }) => {
       const attempts: number[] = [];
       await using works = await openWorks({
         store,
@@ -83,7 +78,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(await store.refunds({ limit: 9 })).toMatchObject([{ jobId: id, reason: "internal_error" }]);
     });
 
-    it("never goes back in its progress from one attempt to the next", async () => {
+    test("never goes back in its progress from one attempt to the next", async ({ store }) => {
       const progress: number[] = [];
       const note = async (id: string): Promise<void> => {
         const job = await store.job(id);
@@ -125,7 +120,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
   });
 
   describe("that takes too long", () => {
-    it("is run again when its handler heeds the signal, and not before it has ended", async () => {
+    test("is run again when its handler heeds the signal, and not before it has ended", async ({ store }) => {
       const log: string[] = [];
       await using works = await openWorks({
         store,
@@ -150,7 +145,9 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(log).toEqual(["1 begins", "1 ends", "2 begins", "2 ends"]);
     });
 
-    it("ends although its handler ignores the signal, is not run beside it, and drops what it makes too late", async () => {
+    test("ends although its handler ignores the signal, is not run beside it, and drops what it makes too late", async ({
+      store,
+    }) => {
       const { opened, open } = latch();
       const attempts: number[] = [];
       await using works = await openWorks({
@@ -177,12 +174,12 @@ describe.each(kinds)("a job %s", (_kind, make) => {
   });
 
   describe("that must start within a time", () => {
-    it.each([
+    test.for([
       ["before", "refund_owed", 1],
       ["after", "unused", 0],
     ] as const)(
       "and is charged %s its work, ends as expired without any worker, and nobody keeps its money",
-      async (charge, paymentState, refunds) => {
+      async ([charge, paymentState, refunds], { store }) => {
         let runs = 0;
         await using works = await openWorks({
           store,
@@ -209,7 +206,9 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       },
     );
 
-    it("and is charged after its work, is over when it has expired: the same bytes buy nothing, and the payer owes nothing", async () => {
+    test("and is charged after its work, is over when it has expired: the same bytes buy nothing, and the payer owes nothing", async ({
+      store,
+    }) => {
       const work = { timeout: "5s", startWithin: "3s", charge: "after", concurrency: 1 } as const;
       const { started, handler, begun, releaseAll } = bench();
       await using works = await openWorks({ store, works: { work: { ...work, handler: handler("work") } } });
@@ -235,7 +234,9 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(await store.refunds({ limit: 9 })).toEqual([]);
     });
 
-    it("and is charged after its work, is paid by an authorization that outlives wait and work", async () => {
+    test("and is charged after its work, is paid by an authorization that outlives wait and work", async ({
+      store,
+    }) => {
       await using works = await openWorks({
         store,
         works: {
@@ -259,7 +260,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       await works.when(await works.order("patient", "b"), "succeeded");
     });
 
-    it("and has started in time, may take longer, and be run again later", async () => {
+    test("and has started in time, may take longer, and be run again later", async ({ store }) => {
       await using works = await openWorks({
         store,
         works: {
@@ -278,7 +279,7 @@ describe.each(kinds)("a job %s", (_kind, make) => {
       expect(await works.when(id, "succeeded")).toMatchObject({ attempt: 2 });
     });
 
-    it("expires in the queue of a worker that is busy", async () => {
+    test("expires in the queue of a worker that is busy", async ({ store }) => {
       const { started, handler, begun, releaseAll } = bench();
       await using works = await openWorks({
         store,

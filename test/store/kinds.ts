@@ -5,6 +5,7 @@ import pg from "pg";
 import { postgresStore } from "resource402/postgres";
 import { memoryStore } from "resource402/server";
 import { sqliteStore } from "resource402/sqlite";
+import { it } from "vitest";
 import type { Store } from "../../src/store/store.ts";
 import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
 
@@ -15,11 +16,14 @@ export interface Made {
 }
 
 let server: Promise<PostgresServer> | undefined;
+/** Databases that no test uses now. Tests that run at the same time get one each. */
+const free: string[] = [];
+let databases = 0;
 
-/** One server and one schema for all tests of a file, since making them takes longer than most tests. */
+/** One server for all tests of a file, and databases that are used again, since making them takes longer than most tests. */
 async function postgres(now: () => number): Promise<Made> {
   server ??= startPostgres();
-  const { connectionString } = await server;
+  const connectionString = free.pop() ?? (await createDatabase(await server));
   const store = postgresStore({ connectionString, now });
   const dispose = async () => {
     await store.close();
@@ -32,9 +36,32 @@ async function postgres(now: () => number): Promise<Made> {
     );
     if (rows.length > 0) await client.query(`TRUNCATE ${rows.map(({ name }) => name).join(", ")}`);
     await client.end();
+    free.push(connectionString);
   };
   return { store, dispose };
 }
+
+async function createDatabase({ connectionString }: PostgresServer): Promise<string> {
+  const name = `test_${++databases}`;
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  const url = new URL(connectionString);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Tests of one kind of store: each has a store of its own, and may run beside others. */
+export const testWith = (make: (now: () => number) => Promise<Made>) =>
+  it.extend<{ store: Store }>({
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of the fixtures from the pattern
+    store: async ({}, use) => {
+      const { store, dispose } = await make(Date.now);
+      await use(store);
+      await dispose();
+    },
+  });
 
 /** Every store there is, by what a test's title says of it: the tests of the contract run on each. */
 export const kinds: readonly (readonly [string, (now: () => number) => Promise<Made>])[] = [

@@ -314,7 +314,7 @@ describe("resource402", () => {
     using project = createProject({});
     const older = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.17.1" } })`;
     vi.stubEnv("NODE_OPTIONS", `--import=data:text/javascript,${encodeURIComponent(older)}`);
-    const { code, err } = await project.run("--help");
+    const { code, err } = await project.runProcess("--help");
     vi.unstubAllEnvs();
     expect({ code, err }).toEqual({
       code: 2,

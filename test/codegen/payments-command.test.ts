@@ -79,7 +79,7 @@ describe("resource402 payments list", () => {
     const wrong = await project.run("payments", "resolve", id, "unpaid", ...decided, ...rpc);
     expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining("Resolve it as paid.") });
     expect(wrong.out).toMatch(/^Evidence: settled 0x/);
-    const right = await project.run("payments", "resolve", id, "paid", ...decided, ...rpc);
+    const right = await project.runProcess("payments", "resolve", id, "paid", ...decided, ...rpc);
     expect(right).toMatchObject({ code: 0, out: expect.stringContaining("Its output is delivered.") });
     const again = await shop.fetch("/v1/echo", post(body, headers));
     expect([again.status, await again.json()]).toEqual([200, { text: "x" }]);
@@ -104,7 +104,7 @@ describe("resource402 payments resolve", () => {
   it("resolves as unpaid after that, and keeps and logs who decided, why and when", async () => {
     using project = createProject({});
     const store = await unconfirmed(project, -2);
-    const { code, out, err } = await project.run("payments", "resolve", "c1", "unpaid", ...decided);
+    const { code, out, err } = await project.runProcess("payments", "resolve", "c1", "unpaid", ...decided);
     expect({ code, out }).toEqual({
       code: 0,
       out: "Call c1 is resolved as unpaid. The buyer is told that the payment is unused.\n",

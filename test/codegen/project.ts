@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Console } from "node:console";
 import {
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "../../codegen/cli/program.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -21,14 +23,63 @@ export interface Project {
   write(path: string, text: string): void;
   read(path: string): string;
   has(path: string): boolean;
-  /** Runs `resource402` to its end. */
+  /**
+   * Runs `resource402` to its end in the process of the test, so that TypeScript is loaded once for all runs of a file.
+   */
   run(...words: readonly string[]): Promise<{ code: number | null; out: string; err: string }>;
+  /** Runs `resource402` to its end in a process of its own: for what is written past the streams, as logs are, and for `main.ts`. */
+  runProcess(...words: readonly string[]): Promise<{ code: number | null; out: string; err: string }>;
   /**
    * Starts `resource402` and leaves it running; `until` waits for a line with a text in what it prints, and
    * returns all up to the end of that line which no `until` has returned yet.
    */
   start(...words: readonly string[]): { process: ChildProcess; until(text: string): Promise<string> };
   [Symbol.dispose](): void;
+}
+
+const entry = new URL("../../codegen/cli/main.ts", import.meta.url);
+
+/** The runs of this process, one after the other: they share its folder and its streams. */
+let last: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(task: () => Promise<T>): Promise<T> {
+  const mine = last.then(task);
+  last = mine.catch(() => undefined);
+  return mine;
+}
+
+/** Runs the command line in a folder, and returns what it prints. */
+async function runHere(folder: string, words: readonly string[]) {
+  const printed = { out: "", err: "" };
+  const streams = { out: process.stdout, err: process.stderr };
+  const before = {
+    folder: process.cwd(),
+    console: globalThis.console,
+    noColor: process.env.NO_COLOR,
+    out: streams.out.write,
+    err: streams.err.write,
+  };
+  for (const name of ["out", "err"] as const) {
+    streams[name].write = (text: unknown, ...rest: unknown[]) => {
+      printed[name] += String(text);
+      for (const done of rest) if (typeof done === "function") done();
+      return true;
+    };
+  }
+  globalThis.console = new Console(streams.out, streams.err);
+  process.env.NO_COLOR = "1";
+  process.chdir(folder);
+  try {
+    const code: number | null = await run(words, entry);
+    return { code, ...printed };
+  } finally {
+    process.chdir(before.folder);
+    if (before.noColor === undefined) delete process.env.NO_COLOR;
+    else process.env.NO_COLOR = before.noColor;
+    globalThis.console = before.console;
+    streams.out.write = before.out;
+    streams.err.write = before.err;
+  }
 }
 
 /** Sources stand in for the package: Node reads TypeScript behind a link that leads out of node_modules. */
@@ -80,7 +131,8 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
     write,
     read: (path) => readFileSync(at(path), "utf8"),
     has: (path) => existsSync(at(path)),
-    run(...words) {
+    run: (...words) => inTurn(() => runHere(folder, words)),
+    runProcess(...words) {
       const { child, printed } = spawned(words);
       return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...printed })));
     },

@@ -170,7 +170,14 @@ describe("resource402 refunds", () => {
     const decided = ["--store", "shop.db", "--by", "Jo Doe", "--why", "seen by hand"];
     const transaction = `0x${"7".repeat(64)}`;
     const words = ["refunds", "resolve"];
-    const paid = await project.run(...words, "ref_one", "paid", ...decided, "--transaction", transaction);
+    const paid = await project.runProcess(
+      ...words,
+      "ref_one",
+      "paid",
+      ...decided,
+      "--transaction",
+      transaction,
+    );
     expect(paid).toMatchObject({ code: 0, out: "Refund ref_one is resolved as paid.\n" });
     expect(JSON.parse(paid.err)).toMatchObject({ refund: "ref_one", by: "Jo Doe", why: "seen by hand" });
     const unpaid = await project.run(...words, "ref_two", "unpaid", ...decided);

@@ -8,7 +8,7 @@ import { runNode } from "./children.ts";
 import { median, quantile } from "./statistics.ts";
 import { atMost, type Measure, type Measurement, timesLess } from "./table.ts";
 
-// Written anew by each run. Stubs are not: a handler is written once in its life, and this is about every other day.
+// Each run writes it again. Stubs are not: a handler is written once in its life, and this is about every other day.
 const GENERATED = [
   ...["API.md", "client.gen.ts", "llms.txt", "openapi.json", "published.gen.ts", "server.gen.ts"],
   "types.gen.ts",

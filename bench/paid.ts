@@ -6,7 +6,7 @@ import { compare, type Variant } from "./load/rotation.ts";
 import { INPUT, PATH, PAYER } from "./servers/route.ts";
 import { atMost, type Measure, timesLess } from "./table.ts";
 
-/** What a server spends on a paid call that is answered in the same request, with a facilitator that costs nothing. */
+/** What a server spends on a paid call that is synchronous, with a facilitator that costs nothing. */
 export const measure: Measure = async (options) => {
   const plain = post(PATH, INPUT);
   const [, official, ours, durable] = await compare(

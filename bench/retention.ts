@@ -9,7 +9,7 @@ import { defineApi, price, resource } from "../dist/index.js";
 import { postgresStore } from "../dist/postgres.js";
 import { type Store, serve } from "../dist/server.js";
 import { sqliteStore } from "../dist/sqlite.js";
-// What servers call every minute is no part of the package's doors.
+// What servers call every minute does not belong to the package's entry points.
 import { sweepAll } from "../src/store/sweep.ts";
 import { startPostgres, whyNoPostgres } from "../test/store/postgres-server.ts";
 import { answer, call, job, receipt } from "../test/store/records.ts";
@@ -88,7 +88,7 @@ async function measureStore(
     log(`${kind}: ${size} jobs after ${Math.round(performance.now() - begun)} ms more`);
     reads.set(size, await readTimes(store, size, quick ? READS / 10 : READS));
   }
-  // What of the filling is still on its way to the disk is no part of the sweep.
+  // What of the filling is still on its way to the disk does not belong to the sweep.
   await pause(IDLE_MS / 3);
   const { longestMs: idleMs } = await watched(() => pause(IDLE_MS));
   const flushMs = await longestFlush();

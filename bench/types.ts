@@ -31,7 +31,7 @@ export const measure: Measure = async ({ quick, log }) => {
   });
   await runNode([CLI, "generate", "resources.ts"], ours);
   const openapiFetch = workshop("types-openapi-fetch", { "calls.ts": openapiFetchCalls(called) });
-  // Its default makes every input field with a default required, which is no client's wish.
+  // Its default makes every input field with a default required, which no client wants.
   const flags = ["--default-non-nullable", "false"];
   await runNode([OPENAPI_TYPESCRIPT, `${ours}/openapi.json`, "-o", "schema.ts", ...flags], openapiFetch);
 

@@ -51,7 +51,7 @@ export async function compare(
     }
     log(`${rotations} rotations of ${SLICE} requests each`);
     for (let rotation = 0; rotation < rotations; rotation += 1) {
-      // Nobody always follows the same neighbour.
+      // No server always follows the same neighbour.
       const turns = [
         ...running.slice(rotation % running.length),
         ...running.slice(0, rotation % running.length),

@@ -12,9 +12,9 @@ export interface StockPurchase {
   readonly input: unknown;
   /** Sent as Idempotency-Key with every attempt, if given. */
   readonly key?: string;
-  /** How often it is tried before giving up. @default 8 */
+  /** How often it is tried. @default 8 */
   readonly attempts?: number;
-  /** Milliseconds after which an attempt is given up. @default 120000 */
+  /** Milliseconds after which an attempt is stopped. @default 120000 */
   readonly attemptMs?: number;
 }
 
@@ -88,7 +88,7 @@ async function poll({ fetch }: StockPurchase, statusUrl: string): Promise<StockO
   return { state: "gave_up", why: `${statusUrl} did not end` };
 }
 
-/** @throws when the body is cut off, or is no JSON although it should be the answer */
+/** @throws when the body is cut off, or not valid JSON although it should be the response */
 async function readJson(answer: Response): Promise<unknown> {
   const text = await answer.text();
   if (answer.ok) return JSON.parse(text);

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 
-/** A job as somebody who writes a paid API by hand keeps it. */
+/** A job as the author of a paid API written by hand keeps it. */
 export interface StockJob {
   readonly id: string;
   readonly route: string;

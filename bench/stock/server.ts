@@ -22,7 +22,7 @@ export interface StockOptions {
   readonly facilitator: FacilitatorClient;
   readonly routes: readonly StockRoute[];
   readonly jobs: JobTable;
-  /** Told of the steps, so that a test can stop the server between two of them. */
+  /** Called at the steps, so that a test can stop the server between two of them. */
   readonly reach?: (point: StockPoint) => Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export interface StockServer {
  *
  * - Routes, prices and flows as in the README of @x402/hono; `paymentFlow: "upfront"` where the work is to be paid
  *   before it is done. The default flow stands beside it as a second variant, for calls and for jobs.
- * - The body is validated in front of the middleware, so that nobody pays for a 400.
+ * - The body is validated in front of the middleware, so that no buyer pays for a 400.
  * - A job is written down before the 202, runs at once, and is started again after a restart.
  * - What the middleware says it has settled is written down (`onAfterSettle`).
  * - `settlement_pending` is left to the retry that is built into @x402/core.

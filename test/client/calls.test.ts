@@ -99,7 +99,7 @@ describe.each(places)("%s", (_, open) => {
     await calls.remove(second);
     await calls.remove(second);
     expect(await calls.list()).toEqual([]);
-    expect((await calls.add(savedCall(1, "anew"))).payment.header).toBe("anew");
+    expect((await calls.add(savedCall(1, "second"))).payment.header).toBe("second");
   });
 });
 
@@ -204,15 +204,15 @@ describe("fileCalls", () => {
     expect(unreadable.sort()).toEqual(
       [join(directory, `${"0".repeat(64)}.0.json`), join(directory, half)].sort(),
     );
-    // The same call can be made anew, and ended; the damaged file stays.
-    await calls.add(savedCall(1, "anew"));
-    expect((await calls.find(savedCall(1)))?.payment.header).toBe("anew");
-    await calls.remove(savedCall(1, "anew"));
+    // The same call can be made again, and ended; the damaged file stays.
+    await calls.add(savedCall(1, "second"));
+    expect((await calls.find(savedCall(1)))?.payment.header).toBe("second");
+    await calls.remove(savedCall(1, "second"));
     expect((await readFile(join(directory, half))).byteLength).toBe(40);
     expect(await readdir(directory)).toHaveLength(4);
   });
 
-  it("lets nobody else read what it holds, and leaves no drafts", async () => {
+  it("lets no other user read what it holds, and leaves no drafts", async () => {
     const directory = join(await newDirectory(), "calls");
     await fileCalls(directory).add(savedCall(1));
     const files = await readdir(directory);

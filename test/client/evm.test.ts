@@ -47,7 +47,7 @@ async function sign(rpcUrl: string | undefined, change?: Partial<PaymentRequirem
   return { payment, lapsed: async () => payer.lapsed?.(payment) };
 }
 
-/** An RPC endpoint that answers as it is told. */
+/** An RPC endpoint that answers with what the test sets. */
 async function liar(answers: Record<string, unknown>): Promise<{ url: string; close: () => void }> {
   const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method } = (await json(request)) as { method: string };
@@ -108,8 +108,8 @@ describe("the EVM payer's proof that a payment has expired unused", () => {
 
 describe("a call whose payment has expired on its way", () => {
   it.each([
-    ["is paid once more, under the same key, when the chain proves it", true],
-    ["is not paid once more without that proof", false],
+    ["is paid again, under the same key, when the chain proves it", true],
+    ["is not paid again without that proof", false],
   ])("%s", async (_, proves) => {
     await using shop = await openShop({ chain: true });
     const { rpcUrl = "", buyer } = shop.world;

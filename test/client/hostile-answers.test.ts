@@ -19,7 +19,7 @@ const OFFER = offerOf({
 } as never);
 const GOOD = receipt()["payment-response"] ?? "";
 const DEFINITION = { method: "POST", price: { kind: "fixed", usd: "0.01", per: "call" } } as const;
-/** Stands for arrays in arrays, 20,000 deep: more than `JSON.stringify` bears. */
+/** Stands for arrays in arrays, 20,000 deep: more than `JSON.stringify` can handle. */
 const DEEP = "@deep";
 const NESTED = "[".repeat(20_000) + "]".repeat(20_000);
 
@@ -156,7 +156,7 @@ function respond({ status, headers: own, body: value }: Answer): Response {
   return new Response(isEmpty ? null : textOf(value), { status, headers: own });
 }
 
-/** What any answer of a plan says of the money, in whichever place. */
+/** How any answer of a plan reports the payment, in whichever place. */
 function said({ paid, status, cancel, first }: Plan): { unused: boolean; charged: boolean } {
   const all = [...paid, ...status, cancel, ...(first ? [first] : [])];
   const states = all.map((one) => (one.body as { paymentState?: unknown } | null)?.paymentState);

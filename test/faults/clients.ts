@@ -15,8 +15,8 @@ import { BASE_URL, type Purchase, type Stage, sleep } from "./stage.ts";
  * Who buys:
  * - `replay`: this project's client. Keeps key and signed payment, and sends the same bytes until they are answered.
  * - `resend`: sends the same signed payment again, and no key: the payment is the key.
- * - `resign`: signs anew at every attempt, and keeps its key.
- * - `keyless`: signs anew at every attempt and names no key, as `@x402/fetch` with a retry loop around it does.
+ * - `resign`: signs again at every attempt, and keeps its key.
+ * - `keyless`: signs again at every attempt and names no key, as `@x402/fetch` with a retry loop around it does.
  */
 export const CLIENTS = ["replay", "resend", "resign", "keyless"] as const;
 export type ClientKind = (typeof CLIENTS)[number];
@@ -26,9 +26,9 @@ export type Outcome =
   | {
       readonly state: "failed";
       readonly why: string;
-      /** What the client says of the money, where it says anything. */
+      /** What the client reports about the money, where it reports anything. */
       readonly charged?: "no" | "yes" | "unknown" | "refunded";
-      /** True when nobody has said that this is the end. */
+      /** True when no client has reported an end. */
       readonly gaveUp?: true;
     };
 
@@ -58,7 +58,7 @@ function read(outcome: StockOutcome): Outcome {
   return { state: "failed", why: JSON.stringify(outcome.body) };
 }
 
-/** Milliseconds after which a buyer who sends the same bytes gives up: long after its payment has expired. */
+/** Milliseconds after which a buyer who sends the same bytes stops: long after its payment has expired. */
 const PATIENCE_MS = 3_600_000;
 
 /** What ends a call although nothing was paid: to ask again would bring the same answer. */

@@ -49,7 +49,7 @@ it("every one of the 30 faults is in the matrix, or it is said why it cannot occ
   expect(all.filter((number) => !there.includes(number) && !(number in NOT_HERE))).toEqual([]);
 });
 
-describe("a buyer who signs anew and names no key", () => {
+describe("a buyer who signs again and names no key", () => {
   const keyless = { sellers: ["ours"], stores: ["memory"], clients: ["keyless"] } as const;
 
   it("may be charged twice when an answer is lost, and for nothing else", async () => {

@@ -169,7 +169,7 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
     return fetch(`http://127.0.0.1:${port}${pathname}${search}`, { method, headers, body, signal });
   }
 
-  /** The same way for a buyer who does not want any more what it has just bought. */
+  /** The same way for a buyer who no longer wants what it has just bought. */
   function regretting(afterMs: number): typeof network {
     let cancelled = false;
     return async (input, init) => {
@@ -302,11 +302,11 @@ function compare(all: readonly Bought[], ended: readonly JobRecord[]): string[] 
       wrong.push(`${key} (${item}) has a result, and its buyer was told: ${outcome.why}`);
     if (item.endsWith("broken") ? job.work === "done" : code === "internal_error")
       wrong.push(`${key} (${item}) is ${job.work} ${code}`);
-    // Whose servers die under it three times is given up, and paid back.
+    // A job whose servers die three times fails and is refunded.
     const may = item.endsWith("broken") ? ["internal_error", "interrupted"] : ["cancelled", "interrupted"];
     if (code !== undefined && !may.includes(code)) wrong.push(`${key} (${item}) has failed with ${code}`);
     if (code === "cancelled" && !item.includes("cancelled"))
-      wrong.push(`${key} (${item}) was cancelled by nobody`);
+      wrong.push(`${key} (${item}) was cancelled without a request`);
   }
   return wrong;
 }
@@ -346,7 +346,7 @@ function watchEnds(store: Store): { changed(last: readonly JobRecord[]): Promise
   };
 }
 
-/** What a node says of every job is what is stored. */
+/** A node reports every job as it is stored. */
 async function compareDocuments(baseUrl: string, jobs: readonly JobRecord[]): Promise<string[]> {
   const wrong: string[] = [];
   for (const job of jobs) {

@@ -127,7 +127,7 @@ async function checkPurchase(
       client,
     );
   }
-  // What a client says of the money is true.
+  // What a client reports about the money is true.
   if (outcome?.state === "failed" && outcome.charged === "no" && charges.length > refunds.length)
     say("wrong word", `the client says not charged: ${outcome.why}`);
   if (outcome === undefined) say("no end", "the buyer is still waiting");

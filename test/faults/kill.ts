@@ -32,7 +32,7 @@ export interface KillReport {
   readonly ok: boolean;
 }
 
-/** What somebody has set out to buy, and what came of it. */
+/** A purchase, and its result. */
 export interface Bought {
   readonly item: string;
   readonly resource: ResourceName;
@@ -63,7 +63,7 @@ export async function kill({
   onProgress = () => {},
 }: KillOptions): Promise<KillReport> {
   const startedAt = performance.now();
-  /** With few purchases, one death at each point is all that they can bear. */
+  /** With few purchases, there is one death at each point. */
   const small = purchases < 200;
   const folder = mkdtempSync(join(tmpdir(), "resource402-kill-"));
   const random = dice(seed);
@@ -124,7 +124,7 @@ export async function kill({
     }
   }
 
-  /** The next purchase; more than were ordered while there are points at which nobody has been killed. */
+  /** The next purchase; more than were ordered while there are points at which no server was killed. */
   function next(): Bought | undefined {
     const missing = all.length < purchases * 2 + 100 && FAULT_POINTS.some((point) => !points.has(point));
     if (signal?.aborted || (all.length >= purchases && !missing)) return undefined;

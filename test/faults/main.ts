@@ -26,7 +26,7 @@ const HELP = `Breaks servers and says what became of the money.
   --faults         lists the faults and attacks, and why others do not occur
   --help
 
-Always runs to its end, and prints every violation and every part that failed once more there.
+Always runs to its end, and prints every violation and every part that failed, again at the end.
 Ends with 1 when there is any.`;
 
 const { values } = parseArgs({
@@ -75,7 +75,7 @@ async function main(): Promise<number> {
   console.log(`seed ${order.seed}`);
   const problems: string[] = [];
   const stray = (error: unknown): void => {
-    problems.push(`an error that nobody caught: ${textOf(error)}`);
+    problems.push(`an uncaught error: ${textOf(error)}`);
     console.log(problems.at(-1));
   };
   process.on("unhandledRejection", stray);

@@ -92,7 +92,7 @@ export async function run({ fault, resource, store, client, seller, settings }: 
       violations.push({
         kind: "paid, no result",
         item: purchase.item,
-        detail: "an attempt that was given up has decided",
+        detail: "an abandoned attempt has decided",
       });
     }
     return { violations, passed: stage.passed };

@@ -71,7 +71,7 @@ class Submit implements Command {
   }
 }
 
-/** The same bytes once more, whatever has become of the first. */
+/** The same bytes again, whatever has become of the first. */
 class Replay extends OfPurchase {
   async work({ stage }: Real, { sent }: Purchase): Promise<unknown> {
     const last = sent.at(-1);

@@ -20,7 +20,7 @@ describe.skipIf(whyNoPostgres() !== undefined)(
         );
         // Another resource and another client for each; all of them are for `npm run test:faults`.
         const one = all[(index * 5) % all.length];
-        if (!one) throw new Error("a fault that happens to nobody");
+        if (!one) throw new Error("no fault has this number");
         const { violations } = await run(one);
         expect(violations.map(({ kind, detail }) => `${nameOf(one)} → ${kind}: ${detail}`)).toEqual([]);
       });

@@ -7,7 +7,7 @@ import type { VirtualClock } from "./clock.ts";
 /** The stores of one run, each with connections of its own, as a process has them. */
 export interface PostgresStores {
   open(): Store;
-  /** Nobody listens to this one any more. */
+  /** No listener is left for this one. */
   silence(store: Store): void;
   close(): Promise<void>;
 }
@@ -129,7 +129,7 @@ export async function postgresStores(): Promise<(clock: VirtualClock) => Postgre
   };
 }
 
-/** When nothing is to be run on it any more. */
+/** Once no more runs use it. */
 export async function stopPostgres(): Promise<void> {
   const ending = started;
   started = undefined;

@@ -215,7 +215,7 @@ export function stock(stage: Stage, kind: StoreKind): Seller {
       return { fetch: server.fetch, stop: () => {} };
     },
     async unfinished() {
-      // A job that nobody has picked up again within a minute will not be.
+      // A job that no server has picked up again within a minute will not be picked up.
       await sleep(1);
       const open = await jobs.unfinished();
       return open.map(({ id }) => `${id} is processing`);

@@ -88,7 +88,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "hangs",
   "botches",
 ];
-/** Who keeps its key or its payment. What becomes of the others is no secret: the matrix counts it. */
+/** Who keeps its key or its payment. The matrix counts what becomes of the others. */
 const KEYED: readonly ClientKind[] = ["replay", "resend", "resign"];
 
 export interface Simulation {

@@ -130,7 +130,7 @@ export interface Book {
   readonly changedEnds: readonly string[];
 }
 
-/** What somebody wants to buy, once. */
+/** One purchase. */
 export interface Purchase {
   readonly item: string;
   readonly resource: ResourceName;
@@ -194,7 +194,7 @@ export interface Stage {
   fuse: FaultPoint | undefined;
   /** What the handlers do from now on. */
   behaviour: Behaviour;
-  /** From now on nothing goes wrong any more, except that what is dead stays dead until it is started again. */
+  /** From now on no fault occurs, except that a dead server stays dead until it is started again. */
   heal(): void;
   /** The power fails, and relaxed writes are lost. */
   cut(power: Power, lose?: Lose): void;
@@ -432,7 +432,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       turn += 1;
       const taking = stage.servers.filter(({ role }) => role !== "worker");
       const server = taking[turn % Math.max(1, taking.length)];
-      if (!server) throw new TypeError("fetch failed", { cause: new Error("nobody listens") });
+      if (!server) throw new TypeError("fetch failed", { cause: new Error("no server listens") });
       return server.fetch(request);
     },
     boot() {

@@ -92,7 +92,7 @@ export async function killedAtWork(stage: Stage, purchase: Purchase, client: Cli
   return [{ purchase, client, outcome: await bought }];
 }
 
-/** The server at work cannot say any more that it lives; another one runs beside it. */
+/** The server can no longer renew its lease; another one runs beside it. */
 export async function losesLease(stage: Stage, purchase: Purchase, client: ClientKind): Promise<Ended[]> {
   const bought = buy(stage, purchase, client);
   await until(() => stage.starts.length > 0);
@@ -149,7 +149,7 @@ export function clockJumps(byMs: number): Story {
 
 /**
  * The first buyer is gone between its paid request and the answer; the one that comes back has what it kept.
- * `awayMs`: how long nobody asks; by the clock of all, which then stands so much later.
+ * `awayMs`: how long no buyer asks; by the clock of all, which then stands so much later.
  */
 export function buyerDies(awayMs = 0): Story {
   return async (stage, purchase, client) => {

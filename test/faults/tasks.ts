@@ -35,8 +35,8 @@ const KEYED = ["replay", "resend", "resign"] as const;
 const WHO = {
   replay: "resource402/client",
   resend: "same bytes, no key",
-  resign: "signs anew, keeps its key",
-  keyless: "signs anew, no key",
+  resign: "signs again, keeps its key",
+  keyless: "signs again, no key",
 } as const;
 const SELLERS = { ours: "resource402", stock: "@x402/hono" } as const;
 

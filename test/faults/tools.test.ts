@@ -22,7 +22,7 @@ async function funded() {
   return { ledger, payment, requirements };
 }
 
-it("the ledger says of a payment whether it is unused, settled, spent elsewhere or lapsed", async () => {
+it("the ledger reports whether a payment is unused, settled, spent elsewhere or lapsed", async () => {
   let now = Date.now();
   const ledger = memoryLedger({ now: () => now });
   await ledger.mint(buyer.address, 1_000_000n);
@@ -94,7 +94,7 @@ it("a hostile network loses the answer and not the request", async () => {
   expect(served).toBe(3);
 });
 
-it("a server that has died has no effect any more, and answers nobody", async () => {
+it("a dead server has no effect, and sends no response", async () => {
   const life = crashable({ at: "settle.after", nth: 2 });
   const written: string[] = [];
   const store = life.guard({ write: async (text: string) => void written.push(text) });

@@ -11,11 +11,11 @@ export interface Done {
 
 /** Does every `of`th task, beginning with `from`. */
 const { order, from, of } = workerData as { order: Order; from: number; of: number };
-/** What nobody waited for and has failed, since the last task began: no task may end the others. */
+/** Uncaught errors since the last task began: no task may end the others. */
 let stray: Found[] = [];
 const note = (error: unknown): void => {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  stray.push({ kind: "no end", item: "", detail: `an error that nobody caught: ${detail}` });
+  stray.push({ kind: "no end", item: "", detail: `an uncaught error: ${detail}` });
 };
 process.on("unhandledRejection", note);
 process.on("uncaughtException", note);

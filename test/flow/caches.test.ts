@@ -85,7 +85,7 @@ describe("an answer that may be given again", () => {
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 
-  it("is not given again when nobody has paid for it", async () => {
+  it("is not given again when no buyer has paid for it", async () => {
     await using shop = await openShop();
     const settle = shop.facilitator.settle;
     shop.facilitator.settle = async (_, { network }) => ({
@@ -102,7 +102,7 @@ describe("an answer that may be given again", () => {
     expect((await shop.moved()).paid).toBe(20_000n);
   });
 
-  it("is made anew once it is older than its definition allows", async () => {
+  it("is made again once it is older than its definition allows", async () => {
     await using shop = await openShop();
     await buy(shop, "/v1/forecast", body);
     pass(HOUR_MS - 60_000);

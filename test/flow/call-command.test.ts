@@ -228,7 +228,7 @@ describe("resource402 call", () => {
       ["-i", '{"text": "hello", "tne": "loud"}'],
       'echo has no field "tne" (did you mean "tone"?).',
     ],
-    ["the input is no JSON", ["-i", "hello"], "The input is not valid JSON"],
+    ["the input is not valid JSON", ["-i", "hello"], "The input is not valid JSON"],
     ["the seller refuses the input", ["-f", "text=hello", "-f", "tone=soft"], "tone: "],
   ])("lists the fields when %s, and nothing is charged", async (_, flags, problem) => {
     const said = await call("echo", ...flags, "--yes");
@@ -249,7 +249,7 @@ describe("resource402 call", () => {
     expect(await paid()).toBe(0n);
   });
 
-  it("says of a job that failed why, and what has become of the money", async () => {
+  it("reports why a job failed, and what became of the money", async () => {
     const { render } = served.shop.handlers;
     served.shop.handlers.render = (_, ctx) => ctx.fail("refused");
     const said = await call("render", "-f", "prompt=fails", "-y", "--json");
@@ -330,8 +330,8 @@ describe("resource402 call", () => {
     expect(await paid()).toBe(3_000n);
   });
 
-  it("resumes a job that its seller has lost until it is told to forget it, and then buys anew", async () => {
-    // Started anew with an empty store, as dev is: it knows nothing of the job.
+  it("resumes a job that its seller has lost until it is told to forget it, and then buys again", async () => {
+    // Started again with an empty store, as dev is: it knows nothing of the job.
     await using other = await openShop({ world: served.shop.world });
     served.shop.network = async (request) =>
       new URL(request.url).pathname.startsWith("/v1/jobs/") ? other.network(request) : through(request);
@@ -396,7 +396,7 @@ describe("resource402 call", () => {
     [404, "job_unknown", "render: The seller does not know the job job_unknown, or no longer keeps it."],
     [410, "job_deleted", "render: Its result has been deleted."],
   ])(
-    "says of a job answered %s what its seller knows of it, and does not advise to ask again",
+    "reports what the seller of a job answered %s knows of it, and does not advise to ask again",
     async (status, job, text) => {
       served.shop.network = async (request) =>
         status === 410 && request.url.endsWith(job)
@@ -408,7 +408,7 @@ describe("resource402 call", () => {
     },
   );
 
-  it("says of an account that holds too little what it needs, where, and what it holds", async () => {
+  it("reports what an account needs that holds too little, where, and what it holds", async () => {
     const key = generatePrivateKey();
     process.env[KEY] = key;
     const { address } = privateKeyToAccount(key);

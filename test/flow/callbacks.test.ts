@@ -57,7 +57,7 @@ async function refusalOf(shop: Shop, path: string, body: unknown, url: string) {
 }
 
 describe("a buyer who wants to be told", () => {
-  it("is told of the end of the job, signed with the key that came with the 202", async () => {
+  it("is notified of the end of the job, signed with the key that came with the 202", async () => {
     using buyer = await listener();
     await using shop = await openShop(PRIVATE);
     const job = await shop.client().render.start({ prompt: "a cat" }, { callbackUrl: buyer.url });
@@ -71,7 +71,7 @@ describe("a buyer who wants to be told", () => {
     expect(headers["webhook-id"]).toBe(job.id);
   });
 
-  it("is told of a failure, with what it means for the money", async () => {
+  it("is notified of a failure, with what it means for the money", async () => {
     using buyer = await listener();
     await using shop = await openShop(PRIVATE);
     shop.handlers.render = (_, ctx) => ctx.fail("refused");
@@ -83,7 +83,7 @@ describe("a buyer who wants to be told", () => {
     });
   });
 
-  it("is told of a cancelled job, and not before there is something to tell", async () => {
+  it("is notified of a cancelled job, and not before it has ended", async () => {
     using buyer = await listener();
     await using shop = await openShop(PRIVATE);
     const { opened, open } = latch();
@@ -127,7 +127,7 @@ describe("a buyer who wants to be told", () => {
     });
   });
 
-  it("is not told of a job that was never accepted, since its payment was refused", async () => {
+  it("is not notified of a job that was never accepted, since its payment was refused", async () => {
     await using shop = await openShop(PRIVATE);
     shop.facilitator.settle = async (_, { network }) => ({
       success: false,
@@ -139,18 +139,18 @@ describe("a buyer who wants to be told", () => {
     const { headers } = await signedByHand(shop, "/v1/render", body, { key: "never-accepted" });
     const told = { ...headers, "callback-url": "http://127.0.0.1:9/" };
     expect((await shop.fetch("/v1/render", post(body, told))).status).toBe(402);
-    // Nobody was told of the job: it is gone, and its input with it.
+    // No client has its id: the job is gone, and its input with it.
     expect(await shop.store.recentJobs({ ended: true, limit: 1 })).toEqual([]);
     expect(await shop.store.recentJobs({ ended: false, limit: 1 })).toEqual([]);
   });
 
-  it("is told when a payment that was in doubt turns out not to be made", async () => {
+  it("is notified when an unconfirmed payment turns out not to be made", async () => {
     using buyer = await listener();
     await using shop = await openShop({ ...PRIVATE, evidence: true, recovery: { everyMs: 20 } });
     shop.facilitator.settle = async () => {
       throw new Error("socket hang up");
     };
-    const body = { prompt: "in doubt" };
+    const body = { prompt: "unconfirmed" };
     const { headers } = await signedByHand(shop, "/v1/render", body, { key: "in-doubt-1" });
     const told = { ...headers, "callback-url": buyer.url };
     expect((await shop.fetch("/v1/render", post(body, told))).status).toBe(202);

@@ -40,7 +40,7 @@ function sell(world: World, cancel: CancelPolicy): Server {
   });
 }
 
-/** Buys the job and cancels it. `policy` is what the 402 said of refunds. */
+/** Buys the job and cancels it. `policy` is the refund policy of the 402. */
 async function canceled(cancel: CancelPolicy) {
   await using world = await startWorld({ chain: false });
   const server = sell(world, cancel);

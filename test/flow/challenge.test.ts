@@ -118,8 +118,8 @@ describe("invalid input", () => {
   it.each([
     ["a field of the wrong kind", post({ text: 7 }), 400, "invalid_input"],
     ["a missing field", post({}), 400, "invalid_input"],
-    ["a body that is no JSON", { ...post({}), body: "{" }, 400, "invalid_input"],
-    ["a body that is no object", post([1]), 400, "invalid_input"],
+    ["a body that is not valid JSON", { ...post({}), body: "{" }, 400, "invalid_input"],
+    ["a body that is not an object", post([1]), 400, "invalid_input"],
     [
       "another media type",
       { method: "POST", body: "<a/>", headers: { "content-type": "text/xml" } },
@@ -183,7 +183,7 @@ describe("a payment that cannot be taken", () => {
   it.each<[string, (payment: Payment) => object]>([
     ["costs less", (one) => ({ ...one, accepted: { ...one.accepted, amount: "9999" } })],
     [
-      "goes to somebody else",
+      "goes to another account",
       (one) => ({ ...one, accepted: { ...one.accepted, payTo: one.accepted.asset } }),
     ],
     ["is in another token", (one) => ({ ...one, accepted: { ...one.accepted, asset: one.accepted.payTo } })],
@@ -192,7 +192,7 @@ describe("a payment that cannot be taken", () => {
     ["is on another network, in v1", ({ payload }) => inV1("base", "exact", payload)],
     ["is on no network, in v1", ({ payload }) => inV1("nowhere", "exact", payload)],
     ["is of another scheme, in v1", ({ payload }) => inV1("base-sepolia", "upto", payload)],
-  ])("is asked for anew when it is for an offer that was not made: one that %s", async (_, changed) => {
+  ])("is asked for again when it is for an offer that was not made: one that %s", async (_, changed) => {
     await using shop = await openShop();
     const { headers } = await signedByHand(shop, "/v1/echo", { text: "x" }, { key: "other" });
     const payment = changed(unbase64(headers["payment-signature"] ?? null));

@@ -56,7 +56,7 @@ describe("a call that is charged before its work", () => {
     expect((await buy(shop, "/v1/brew", { cup: "b" })).status).toBe(200);
   });
 
-  it("answers 503 while nobody knows whether it was settled, and starts its handler only when somebody does", async () => {
+  it("answers 503 while the settlement is unconfirmed, and starts its handler only when it is confirmed", async () => {
     await using shop = await openShop();
     const settle = shop.facilitator.settle;
     shop.facilitator.settle = async () => ({
@@ -178,7 +178,7 @@ describe("a job that is charged after its work", () => {
     expect(shop.asked.settle).toBe(0);
   });
 
-  it("does not show its result while nobody knows whether it was paid", async () => {
+  it("does not show its result while the payment is unconfirmed", async () => {
     await using shop = await openShop({ recovery: RECOVERY });
     const settle = shop.facilitator.settle;
     shop.facilitator.settle = async () => {
@@ -275,7 +275,7 @@ it("limits how many free calls with a key are kept, and paid calls by their valu
 });
 
 describe("buyers without a key", () => {
-  it("who sign anew for the same input are told of a possible duplicate inside the window, and not charged", async () => {
+  it("who sign again for the same input are warned about a possible duplicate inside the window, and not charged", async () => {
     await using shop = await openShop({ duplicateWindow: "10m" });
     const body = { text: "twice" };
     const answers = [];

@@ -64,7 +64,7 @@ describe.skipIf(isMissing("browser"))("the page of documentation in a browser", 
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("console", (message) => {
-      // That an answer is 402 is no fault of the page.
+      // A 402 is expected here, not an error of the page.
       if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
       complaints.push(message.text());
     });
@@ -271,7 +271,7 @@ describe.skipIf(isMissing("browser"))("the page of documentation in a browser", 
     ],
     ["was answered for nothing", { output: { caption: "A cat." } }, {}, "Bought"],
   ])(
-    "says of a purchase that %s what was signed for, and not that it was paid",
+    "reports what was signed for a purchase that %s, and not that it was paid",
     async (_, end, rows, said) => {
       const html = (await pageOf(studioApi)).replace(
         '<html lang="en">',

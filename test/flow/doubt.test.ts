@@ -22,7 +22,7 @@ const unreachable = async (): Promise<never> => {
   throw new TypeError("fetch failed");
 };
 
-describe("a payment that stays in doubt", () => {
+describe("a payment that stays unconfirmed", () => {
   it("takes no place in the queue: a job that is not paid never displaces one that is", async () => {
     await using shop = await openTurned({ jobs: { maxQueued: 1 } });
     const { settle } = shop.facilitator;
@@ -114,7 +114,7 @@ describe("a payment that was settled, and whose answer was lost,", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + HOUR_MS });
     const asked = shop.asked.settle;
     await shop.server.start();
-    // That it is asked once more after its first refusal shows that the refusal has closed nothing.
+    // That it is asked again after its first refusal shows that the refusal has closed nothing.
     const { status } = await until(
       () => {
         vi.setSystemTime(Date.now() + 10_000);
@@ -255,7 +255,7 @@ function losingBroadcasts(rpcUrl = "") {
 
 describe("a transfer whose broadcast was lost inside the official facilitator", () => {
   it.each([
-    ["is no refusal as long as nobody looks at the chain", false, 503, "in_flight"],
+    ["is not a refusal as long as the server cannot read the chain", false, 503, "in_flight"],
     ["is found where the chain is looked at", true, 200, undefined],
   ])("%s", async (_, evidence, status, paymentState) => {
     await using shop = await openShop({ chain: true, evidence });

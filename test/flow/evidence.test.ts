@@ -34,7 +34,7 @@ async function rpc(shop: Shop, method: string, params: unknown[]): Promise<void>
   expect(await answer.json()).not.toHaveProperty("error");
 }
 
-/** The same nonce, spent on a transfer to somebody else: what a dishonest payer does between verify and settle. */
+/** The same nonce, spent on a transfer to another account: what a dishonest payer does between verify and settle. */
 async function spendOnSomethingElse(shop: Shop, payment: unknown, payee?: string): Promise<void> {
   const { accepted, payload } = payment as {
     accepted: { network: string; asset: string; extra: { name: string; version: string } };
@@ -109,7 +109,7 @@ describe.each([
     expect((await shop.moved()).received).toBe(1n);
   });
 
-  it("not at all while the transfer is neither done nor expired; nobody is asked to pay again", async () => {
+  it("not at all while the transfer is neither done nor expired; no buyer is asked to pay again", async () => {
     await using shop = await openShop({ chain, evidence: true });
     shop.facilitator.settle = async () => {
       throw new Error("socket hang up");
@@ -154,7 +154,7 @@ async function cancelOnChain(shop: Shop, nonce: `0x${string}`): Promise<void> {
 }
 
 describe("on a chain", () => {
-  it("a settlement in doubt lapses when the chain's time has passed the authorization, and its job ends unpaid", async () => {
+  it("an unconfirmed settlement lapses when the chain's time has passed the authorization, and its job ends unpaid", async () => {
     await using shop = await openShop({
       chain: true,
       evidence: true,
@@ -251,7 +251,7 @@ describe("a buyer who has spent the last cent on a call", () => {
     expect(shop.asked.settle).toBe(1);
   });
 
-  it("cannot be impersonated by a signature of somebody else", async () => {
+  it("cannot be impersonated by a signature of another account", async () => {
     await using shop = await openShop();
     const account = await shop.world.account({ usdc: "0.01" });
     const thief = await shop.world.account();
@@ -320,7 +320,7 @@ describe("a replay that is proven slowly", () => {
 });
 
 describe("two copies of a payment over which a server has died", () => {
-  it("run the work once more between them, not once each", async () => {
+  it("run the work one more time between them, not once each", async () => {
     const recovery = { everyMs: 20, leaseMs: 2_000 };
     await using shop = await openShop({ recovery });
     const never = new Promise<never>(() => {});

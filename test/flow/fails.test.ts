@@ -7,7 +7,7 @@ const caught = (thrown: unknown) => thrown;
 describe.each([
   ["on a chain", true],
   ["on a ledger in memory", false],
-])("a call answered in the same request, whose handler fails (%s), costs nothing", (_, chain) => {
+])("a synchronous call whose handler fails (%s), costs nothing", (_, chain) => {
   it("when it throws: an internal error with an id that is in the log, and nothing of the inside", async () => {
     await using shop = await openShop({ chain });
     shop.handlers.echo = () => {
@@ -78,7 +78,7 @@ describe("a failed call", () => {
     expect(await (await shop.fetch("/v1/echo", post(body, first.headers))).text()).toBe(text);
   });
 
-  it("is no duplicate of the next one", async () => {
+  it("is not a duplicate of the next one", async () => {
     await using shop = await openShop({ duplicateWindow: "10m" });
     shop.handlers.echo = () => {
       throw new Error("first time unlucky");

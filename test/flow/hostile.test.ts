@@ -21,7 +21,7 @@ const more = { payTo: "0x0000000000000000000000000000000000000bad" };
 
 describe("a server that has been paid and asks to be paid again", () => {
   it.each([
-    ["the same once more", {}],
+    ["the same again", {}],
     ["more", { amount: "20000" }],
     ["to be paid elsewhere", more],
   ])("(%s) gets the one payment that was agreed to, and the error says why", async (_, change) => {
@@ -64,7 +64,7 @@ describe("a server that has been paid and asks to be paid again", () => {
     expect(hostile.payments()).toHaveLength(1);
   });
 
-  it("is paid once more for the same call when that is proven, and then not again", async () => {
+  it("is paid again for the same call when that is proven, and then not again", async () => {
     const hostile = await openHostile(() => askAgain(hostile));
     const payer = { ...hostile.payer, lapsed: async () => true };
     const events: string[] = [];
@@ -242,7 +242,7 @@ describe("a server that points elsewhere", () => {
   });
 });
 
-describe("what a server says of the money", () => {
+describe("what a server reports about the money", () => {
   it.each([
     ["unused", "no", /.*/],
     ["settled", "yes", /.*/],
@@ -300,7 +300,7 @@ describe("what a server says of the money", () => {
     const hostile = await openHostile((_, count) =>
       count === 1 ? problem(429, "too_much_outstanding", "unused", "0") : Response.json({ done: true }),
     );
-    // The seller's other calls must end first. That is no failed attempt.
+    // The seller's other calls must end first. That is not a failed attempt.
     expect(await hostile.echo({ retries: 0 })({})).toEqual({ done: true });
     expect(hostile.payments()).toHaveLength(1);
   });
@@ -385,7 +385,7 @@ describe("budget.total", () => {
           expect(taken).toBeLessThanOrEqual(BigInt(total) * 10_000n);
           for (const end of ends.filter((one) => one instanceof Error))
             expect(isResourceError(end)).toBe(true);
-          // Nobody is refused while there is room: what was refused would not have fitted.
+          // No caller is refused while there is room: what was refused would not have fitted.
           const refused = plan.filter((_, n) => (ends[n] as { reason?: string }).reason === "over_budget");
           const least = Math.min(...refused.map(({ cents }) => cents));
           if (refused.length > 0)

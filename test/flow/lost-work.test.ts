@@ -16,7 +16,7 @@ describe.each(kinds)("a charged call whose server died over its work, %s,", (_, 
   it.each([
     ["an hour", 1],
     ["three days", 72],
-  ])("is owed back, although no server has run for %s since", async (_, hours) => {
+  ])("is refunded, although no server has run for %s since", async (_, hours) => {
     made = await make(() => Date.now());
     const { store } = made;
     const ran = latch();

@@ -48,7 +48,7 @@ function drawUntilHeard(steps: readonly unknown[]): void {
 
 const paid = async () => (await served.paid()) - before;
 
-/** The command as an agent's program starts it, what it has said to standard error, and what it said that is no message. */
+/** The command as an agent's program starts it, what it has written to standard error, and what it wrote that is not a message. */
 async function agent(flags: readonly string[] = [], env: Record<string, string> = {}) {
   const transport = new StdioClientTransport({
     command: process.execPath,
@@ -229,7 +229,7 @@ describe("resource402 mcp, over standard input and output", () => {
     expect(await paid()).toBe(0n);
   });
 
-  it("says of a job that failed what became of the money", async () => {
+  it("reports what became of the money of a failed job", async () => {
     served.shop.handlers.render = (_, ctx) => ctx.fail("refused");
     const { client } = await agent();
     const told = await use(client, "render", { prompt: "x" });
@@ -259,7 +259,7 @@ describe("resource402 mcp, over standard input and output", () => {
     const cancelled = new AbortController();
     const call = use(client, "render", { prompt: "x" }, { signal: cancelled.signal });
     await opened;
-    cancelled.abort("the picture is not wanted any more");
+    cancelled.abort("the picture is no longer wanted");
     await expect(call).rejects.toThrow();
     const spending = await until(
       async () => JSON.parse((await use(client, "resource402_spending", {})).text),
@@ -327,7 +327,7 @@ describe("resource402 mcp, over standard input and output", () => {
     expect(await paid()).toBe(10_000n);
   });
 
-  it("calls without a wallet what is free, and says of the rest what it costs and how to pay", async () => {
+  it("calls free resources without a wallet, and reports what the others cost and how to pay", async () => {
     const { client, said } = await agent([], { RESOURCE402_WALLET_KEY: "" });
     await expect
       .poll(() => said.err)

@@ -196,7 +196,7 @@ describe("one signature", () => {
       ["invalid_input", "/v1/echo", { method: "POST" }],
       ["malformed_key", "/v1/echo", post({ text: "x" }, { "idempotency-key": long })],
     ] as const;
-    /** What they say of the payment. */
+    /** What they report about the payment. */
     const words = async (): Promise<readonly unknown[]> => {
       const said: unknown[] = [];
       for (const [code, path, init] of refusals) {
@@ -302,7 +302,7 @@ describe("one key", () => {
     expect((await shop.moved()).paid).toBe(10_000n);
   });
 
-  it("says of a second signature, and of no other, that it was not used", async () => {
+  it("reports a second signature, and no other, as not used", async () => {
     await using shop = await openShop();
     const by = { key: "pay_0123456789abcdef" };
     const first = await signedByHand(shop, "/v1/echo", { text: "once" }, by);

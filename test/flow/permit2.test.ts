@@ -85,7 +85,7 @@ async function permitted(
   return { x402Version: 2, resource, accepted, payload: { signature, permit2Authorization } };
 }
 
-/** The same payment with an EIP-3009 authorization beside it, which nobody has signed and no facilitator looks at. */
+/** The same payment with an EIP-3009 authorization beside it, which no account has signed and no facilitator looks at. */
 function beside(payment: PaymentPayload, authorization: object): PaymentPayload {
   const nonce = `0x${randomBytes(32).toString("hex")}`;
   const validBefore = String(Math.floor(Date.now() / 1000) + 250);
@@ -205,7 +205,7 @@ describe("what names a payment", () => {
     async (name, one) => {
       await using shop = await openShop();
       takePermit2(shop);
-      const body = { text: "once more" };
+      const body = { text: "again" };
       const payment = await permitted(shop, "/v1/echo", body, await shop.world.account());
       const { permit2Authorization } = payment.payload;
       const signed = { ...(permit2Authorization as object), [name]: [one] };
@@ -217,7 +217,7 @@ describe("what names a payment", () => {
 });
 
 describe("a Permit2 payment whose settlement is not answered", () => {
-  it("is not proven by a transfer that somebody else has made, whose nonce stands beside it", async () => {
+  it("is not proven by a transfer of another account, whose nonce stands beside it", async () => {
     await using shop = await openShop({ chain: true, evidence: true });
     takePermit2(shop);
     // Bought at another shop of this seller: the store knows nothing of it, and everybody can read it on the chain.

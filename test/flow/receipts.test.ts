@@ -8,7 +8,7 @@ it("a receipt that is given again says what was paid, and not what has been sign
   before.quotes.estimate = () => "0.01";
   const options = { idempotencyKey: "pay_0123456789abcdef" };
   await before.client().estimate({ load: 5 }, options);
-  // Another server, which quotes anew; and a client that has kept nothing of the call.
+  // Another server, which makes a new quote; and a client that has kept nothing of the call.
   await using after = await openShop({ world: before.world, store: before.store });
   after.quotes.estimate = () => "0.40";
   const receipts: Receipt[] = [];

@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "resource402-refund-races-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Sells a picture for $0.10 whose drawing fails, and waits until its price is owed back. */
+/** Sells a picture for $0.10 whose drawing fails, and waits until a refund is owed. */
 async function failedPicture(shop: Shop): Promise<void> {
   shop.handlers.render = (_, ctx) => ctx.fail("refused");
   const body = { prompt: "x", size: "large" };

@@ -96,7 +96,7 @@ describe.concurrent.each([
     });
     await failedPicture(before, "two-accounts");
     const settle = before.facilitator.settle;
-    // The transfer is made, and nobody hears of it any more.
+    // The transfer is made, and its reply is lost.
     before.facilitator.settle = async (...args) => {
       await settle(...args);
       return new Promise<never>(() => {});
@@ -215,7 +215,7 @@ describe.concurrent("refunds that are owed", () => {
     expect(await refundsOf(shop)).toMatchObject([{ state: "owed", amount: "0.10", currency: "USDC" }]);
   });
 
-  it("are tried again when the account is empty, and paid when it is not any more", async () => {
+  it("are tried again while the account is empty, and paid when it is funded", async () => {
     await using till = await openShop();
     const account = await till.world.account();
     await using shop = await openShop({

@@ -49,7 +49,7 @@ const places: [string, () => () => Calls][] = [
   ],
 ];
 
-/** A client of which nothing is heard any more once `crash` is called: whatever it waits for never comes. */
+/** A client that stops once `crash` is called: whatever it waits for never comes. */
 function crashable(shop: Shop, calls: Calls, options: Partial<ClientOptions> = {}) {
   const crash = new AbortController();
   const client = shop.client({

@@ -149,7 +149,7 @@ const doubts = [
 ] as const;
 
 describe.concurrent.each(doubts)("when %s", (_, moves, answer) => {
-  it("a call answered in the same request gets 503, and the same bytes get the answer later, paid once", async () => {
+  it("a synchronous call gets 503, and the same bytes get the answer later, paid once", async () => {
     await using shop = await openShop();
     const real = shop.facilitator.settle;
     shop.facilitator.settle = async (payload, requirements) => {

@@ -167,7 +167,7 @@ describe("a server that dies over a job", () => {
     expect(last.runs.render).toBeUndefined();
   });
 
-  it("and whose successor does not sell the resource any more, leaves a job that ends and is owed back", async () => {
+  it("and whose successor no longer sells the resource, leaves a job that ends and is refunded", async () => {
     await using shop = await openShop({ recovery: RECOVERY });
     const never = new Promise<never>(() => {});
     const faults = { reach: (point: string) => (point === "job.claimed" ? never : Promise.resolve()) };
@@ -215,7 +215,7 @@ describe("a server that dies over a job", () => {
 
 async function ownerOf(shop: Shop, document: Record<string, unknown>): Promise<string> {
   const job = await shop.store.job(String(document.jobId));
-  if (!job || job === "gone" || job.owner === undefined) throw new Error("nobody runs the job");
+  if (!job || job === "gone" || job.owner === undefined) throw new Error("no server runs the job");
   return job.owner;
 }
 
@@ -296,7 +296,7 @@ describe("a server that dies in the moment in which a charged call has ended wit
     ]);
   });
 
-  it("has written the refund of a call answered in the same request by then", async () => {
+  it("has written the refund of a synchronous call by then", async () => {
     const kept = memoryStore({ completeSince: 0 });
     const answered = ({ call }: Step) => call !== undefined && call.set !== "forget" && "answer" in call.set;
     const { store, died } = lastWrite(kept, answered);
@@ -357,7 +357,7 @@ async function holderOf(shop: Shop, headers: Record<string, string>) {
 }
 
 describe("a store that fails", () => {
-  it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and nobody is asked to settle", async () => {
+  it("when the intent is written answers 503, unused, with Retry-After; nothing runs, and no facilitator is asked to settle", async () => {
     const { store, fail } = flaky(memoryStore({ completeSince: 0 }));
     await using shop = await openShop({ store });
     for (const [path, body] of [
@@ -537,7 +537,7 @@ describe("a store that fails", () => {
 describe("a facilitator that never answers", () => {
   const never = new Promise<never>(() => {});
 
-  it("is given up on: its settlement is in doubt, and closed when it answers again", async () => {
+  it("stops: its settlement is unconfirmed, and closed when it answers again", async () => {
     await using shop = await openShop({ payments: { facilitatorTimeout: "100ms" } });
     const settle = shop.facilitator.settle;
     shop.facilitator.settle = () => never;

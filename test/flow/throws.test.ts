@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { openShop, post, signedByHand, until } from "./shop.ts";
 
-/** What libraries throw that is no Error: an answer that knows its request, which knows its answer. */
+/** What libraries throw that is not an Error: an answer that knows its request, which knows its answer. */
 function ring(): object {
   const response: Record<string, unknown> = { status: 500 };
   response.request = { url: "http://x.test", response };
   return response;
 }
 
-describe("a handler that throws an object that is no Error and refers to itself", () => {
+describe("a handler that throws an object that is not an Error and refers to itself", () => {
   it("fails a call that is charged after it: nothing is charged, and the same bytes get the same answer", async () => {
     await using shop = await openShop();
     shop.handlers.echo = () => {

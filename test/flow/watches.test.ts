@@ -73,7 +73,7 @@ describe("a job whose server is started again", () => {
       (seen) => seen > 0,
     );
     await listening.close(0);
-    // Its buyer has found nobody there.
+    // Its buyer has found no server.
     await refused.opened;
 
     await using second = await openShop({ store: sqliteStore(path), world: first.world });
@@ -211,7 +211,7 @@ describe("a job that is streamed", () => {
     expect([unknown.status, (await unknown.json()).code]).toEqual([404, "not_found"]);
   });
 
-  it("costs the server nothing any more when its client has gone", async () => {
+  it("costs the server nothing when its client has gone", async () => {
     const { shop, listening } = await openOnPort({ role: "api" });
     const { statusUrl } = await shop.client({ baseUrl: listening.url, fetch }).render.start({ prompt: "x" });
     const count = async () => timers();
@@ -343,7 +343,7 @@ describe("the call that starts a job, with Prefer: wait", () => {
 
   it("answers 202 as ever when it does not", async () => {
     const store = memoryStore({ completeSince: 0 });
-    // Nobody is there yet to do the work.
+    // No worker runs yet.
     await using shop = await openShop({ store, role: "api" });
     const buy = await paid(shop);
     const answer = await buy({ prefer: "wait=1" });
@@ -485,7 +485,7 @@ describe("a stream that is of no use", () => {
   it.each<[string, () => ReadableStream<Uint8Array>, number]>([
     ["never says a word", () => new ReadableStream({ pull: () => new Promise(() => {}) }), 11_000],
     ["falls silent", () => silentAfter(event(running)), 36_000],
-  ])("since it %s is given up, and its connection let go", async (_, body, ms) => {
+  ])("since it %s is closed, with its connection", async (_, body, ms) => {
     let cancelled = 0;
     const { hostile, streams } = await openSeller(() => sse(onCancel(body(), () => (cancelled += 1))));
     const startedAt = Date.now();
@@ -568,7 +568,7 @@ describe("a stream that works", () => {
     };
     const job = await hostile.render().start({});
     const before = timers();
-    // `status()` and the iterator take no signal; `documents` gets this one as it is.
+    // `status()` and the iterator take no signal; `documents` gets this one unchanged.
     expect(await job.result({ signal: abort.signal })).toEqual({ ok: true });
     expect(listeners).toBe(0);
     await until(

@@ -252,7 +252,7 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
     await using worker = await openWorks({ store, role: "worker", world: api.world, works });
     await worker.server.start();
     await api.when(waiting, "succeeded");
-    // The same bytes are taken as soon as somebody is there.
+    // The same bytes are taken as soon as a worker runs.
     const taken = await until(
       () => api.fetch("/v1/soon", post(body, headers)),
       ({ status }) => status === 202,
@@ -302,7 +302,7 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
       async () => sweeps,
       (times) => times === 2,
     );
-    // What is bought now runs, what waits too long ends, and who waits for the end is told of it.
+    // What is bought now runs, what waits too long ends, and a request that waits for the end gets it.
     const next = await works.order("work", "next");
     await begun("next");
     const held = works.fetch(`/v1/jobs/${next}`, { headers: { prefer: "wait=20" } });
@@ -314,7 +314,7 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
     expect(await (await held).json()).toMatchObject({ status: "succeeded" });
   });
 
-  test("that wait when a worker starts are no more at once than its limits, either", async ({ store }) => {
+  test("that wait when a worker starts run within its limits, too", async ({ store }) => {
     const { started, most, handler, releaseAll } = bench();
     const works = {
       slow: { timeout: "20s", concurrency: 2, handler: handler("slow") },
@@ -412,7 +412,7 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
 });
 
 describe("a worker", () => {
-  it("answers those who operate it, and nobody else: no call, no payment, no status", async () => {
+  it("answers its operators, and no one else: no call, no payment, no status", async () => {
     const [, make] = kinds[0] ?? [];
     if (!make) throw new Error("there is no store");
     const { store } = await make(Date.now);

@@ -53,7 +53,7 @@ describe.concurrent.each(kinds)("a job %s", (_kind, make) => {
       expect(attempts).toEqual([1]);
     });
 
-    test("once more than it may, ends as failed with a text that tells nothing of the handler, and is owed back", async ({
+    test("one time too many, ends as failed with a text that reveals nothing of the handler, and is refunded", async ({
       store,
     }) => {
       const attempts: number[] = [];
@@ -120,7 +120,9 @@ describe.concurrent.each(kinds)("a job %s", (_kind, make) => {
   });
 
   describe("that takes too long", () => {
-    test("is run again when its handler heeds the signal, and not before it has ended", async ({ store }) => {
+    test("is run again when its handler respects the signal, and not before it has ended", async ({
+      store,
+    }) => {
       const log: string[] = [];
       await using works = await openWorks({
         store,
@@ -178,7 +180,7 @@ describe.concurrent.each(kinds)("a job %s", (_kind, make) => {
       ["before", "refund_owed", 1],
       ["after", "unused", 0],
     ] as const)(
-      "and is charged %s its work, ends as expired without any worker, and nobody keeps its money",
+      "and is charged %s its work, ends as expired without any worker, and the buyer gets the money back",
       async ([charge, paymentState, refunds], { store }) => {
         let runs = 0;
         await using works = await openWorks({

@@ -159,7 +159,7 @@ export function bench() {
   };
 }
 
-/** As a handler waits that heeds its signal. */
+/** As a handler waits that respects its signal. */
 export function aborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return Promise.race([
     work,
@@ -172,7 +172,7 @@ export function aborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 /**
- * The same store, told of each method before it is called; what that throws, the method throws. It tells no news as long
+ * The same store, with a listener that is called before each method; what that throws, the method throws. It tells no news as long
  * as `isDeaf`.
  */
 export function spied(

@@ -142,7 +142,7 @@ describe("an address is public", () => {
     );
   });
 
-  it("in IPv6 when it was given to somebody by a registry", () => {
+  it("in IPv6 when a registry has assigned it", () => {
     for (const text of ["2606:4700:4700::1111", "2a00:1450:4001::200e", "2600::", "2c0f:f248::1"]) {
       expect.soft(isPublic(text), text).toBe(true);
     }
@@ -204,7 +204,7 @@ describe("a buyer's address is refused", () => {
     }
   });
 
-  it("of an intranet only where the seller allows it, which is no leave for other protocols or passwords", () => {
+  it("of an intranet only where the seller allows it, which allows no other protocols or passwords", () => {
     for (const url of [
       "http://127.0.0.1:80/",
       "https://10.0.0.1/",

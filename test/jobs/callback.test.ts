@@ -23,7 +23,7 @@ interface Received {
   readonly body: string;
 }
 
-/** Somebody who wants to be told. `answer` gets the number of the request and says its status; `undefined`: none. */
+/** A receiver of callbacks. `answer` gets the number of the request and says its status; `undefined`: none. */
 interface Receiver {
   readonly port: number;
   readonly received: Received[];
@@ -189,7 +189,7 @@ describe("the end of a job", () => {
     });
   });
 
-  it("is told again after nobody was there", async () => {
+  it("is sent again after no server was there", async () => {
     const store = memoryStore();
     const gone = await receiver();
     await ended(store, `http://127.0.0.1:${gone.port}/`);
@@ -202,7 +202,7 @@ describe("the end of a job", () => {
     ]);
   });
 
-  it("is given up when it was tried often enough, or is not wanted any more", async () => {
+  it("stops when it was tried often enough, or is no longer wanted", async () => {
     const store = memoryStore();
     const shop = await receiver();
     shop.answer = () => 500;
@@ -307,7 +307,7 @@ describe("the end of a job", () => {
 });
 
 describe("the way to a receiver", () => {
-  it("is by https to the very address that its name was found to have, and to nobody else's certificate", async () => {
+  it("is by https to the very address that its name was found to have, and to no other certificate", async () => {
     const store = memoryStore();
     const shop = await receiver(true);
     const asked: string[] = [];
@@ -336,7 +336,7 @@ describe("the way to a receiver", () => {
     ["the address of every interface", ["0.0.0.0"]],
     ["the address of a cloud's metadata", ["169.254.169.254"]],
     ["no address", []],
-    ["something that is no address", ["localhost"]],
+    ["something that is not an address", ["localhost"]],
   ])("is closed to a name with %s", async (_, addresses) => {
     const store = memoryStore();
     const shop = await receiver();

@@ -169,7 +169,7 @@ describe("a payment is looked up on a chain:", () => {
 
 describe("a use of the nonce by another transfer proves nothing", () => {
   it.each([
-    ["to somebody else", { to: "0x0000000000000000000000000000000000000bad" as Hex }],
+    ["to another account", { to: "0x0000000000000000000000000000000000000bad" as Hex }],
     ["of less", { value: "1" }],
   ])("%s", async (_, changes) => {
     tellingLies();

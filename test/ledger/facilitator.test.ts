@@ -384,7 +384,7 @@ describe("over HTTP, a settlement", () => {
     expect(await facilitatorOf(facilitator.url).settle(await signed(), "echo")).toMatchObject({ evidence });
   });
 
-  it("that nobody listens to was not sent", async () => {
+  it("that no server listens to was not sent", async () => {
     const { url, [Symbol.asyncDispose]: close } = await listening(json(200, success));
     await close();
     const { settle, verify, logged } = facilitatorOf(url);

@@ -18,7 +18,7 @@ describe("two inputs have different fingerprints", () => {
     ["one is a number and the other its text", { n: 1 }, { n: "1" }],
     ["they are maps of different entries", { map: new Map([["a", 1]]) }, { map: new Map([["a", 2]]) }],
     ["they are sets of different members", { set: new Set([1]) }, { set: new Set([2]) }],
-    ["one is no number and the other is none", { n: Number.NaN }, { n: null }],
+    ["one is not a number and the other is missing", { n: Number.NaN }, { n: null }],
     ["one is infinite and the other is not a number", { n: Number.POSITIVE_INFINITY }, { n: Number.NaN }],
     ["they are different large integers", { n: 2n ** 70n }, { n: 2n ** 70n + 1n }],
     ["one is a large integer and the other its text", { n: 5n }, { n: "5" }],

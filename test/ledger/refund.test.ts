@@ -57,7 +57,7 @@ describe("a refund", () => {
       if (looks > 1) throw new Error("node unreachable");
       return { evidence: "lapsed" } as const;
     };
-    // What is said of an account of the facilitator's own.
+    // For an account of the facilitator's own.
     const busy = async () => ({ evidence: "unclear", reason: "nonce_already_used" }) as const;
     const second = await payer(account(), busy, { lookUp }).pay(await owed());
     expect(second).toMatchObject({ state: "signed", tries: 3, transaction: undefined });

@@ -201,7 +201,7 @@ describe("a payment that an operator calls paid", () => {
     expect(await store.refunds({ limit: 9 })).toEqual([]);
   });
 
-  it("delivers without a receipt when nobody knows the transaction, and with one when the operator names it", async () => {
+  it("delivers without a receipt when the transaction is unknown, and with one when the operator names it", async () => {
     await unconfirmed();
     await resolvePayment("c1", paid, options());
     expect(await kept()).toMatchObject({ phase: "delivered", receipt: undefined });
@@ -388,7 +388,7 @@ describe("a refund", () => {
     expect((await found()).resolution).toBeUndefined();
   });
 
-  it("that nobody has signed, or nobody knows, is not resolved as unpaid", async () => {
+  it("that is not signed, or unknown, is not resolved as unpaid", async () => {
     await owing();
     expect(refusal(await resolveRefund("ref_c1", unpaid, options()))).toContain("no signed transfer");
     expect(refusal(await resolveRefund("ref_c9", unpaid, options()))).toContain("refunds list");

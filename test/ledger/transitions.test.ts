@@ -461,7 +461,7 @@ describe("a step", () => {
     });
   });
 
-  it("takes over, deletes or abandons only a call whose server is dead, or that nobody owns", () => {
+  it("takes over, deletes or abandons only a call whose server is dead, or that no server owns", () => {
     const other = { owner: "server-2" };
     for (const [kind, state, event] of [
       ["sync-after", "open.running", "abandoned"],
@@ -678,7 +678,7 @@ describe("any sequence of events", () => {
       call = after;
       if (found.job) job = found.job.set === "forget" ? undefined : stepped.job;
       if (job) expect(job.phase).toBe(call.phase);
-      // A call whose job nobody was told of goes on without it.
+      // A call whose job no buyer knows goes on without it.
       expect(kindOf(call)).toBe(job || kind.startsWith("sync") ? kind : "sync-before");
       expect(TABLES[kindOf(call)]).toHaveProperty([Object.values(stateOf(call, job)).join(".")]);
     }
@@ -742,7 +742,7 @@ describe("a refund", () => {
     }
   });
 
-  it("stays signed when a refusal or a failed connection follows a submission that nobody recorded", () => {
+  it("stays signed when a refusal or a failed connection follows a submission that is not recorded", () => {
     for (const word of ["refused", "not-sent"] as const) {
       fc.assert(
         fc.property(fc.array(fc.constantFrom(...events), { maxLength: 12 }), (list) => {

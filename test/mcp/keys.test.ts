@@ -62,7 +62,7 @@ describe("one key of an agent", () => {
     ]);
   });
 
-  it("does not put a payment in doubt when its tool is called with another input under it", async () => {
+  it("does not make a payment unconfirmed when its tool is called with another input under it", async () => {
     await using shop = await openShop();
     const buyer = buyerOf(shop, "1.00");
     await buyer.call(echo, call({ text: "x" }));

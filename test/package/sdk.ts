@@ -32,7 +32,7 @@ export interface Installed {
   readonly strictest: { readonly compilerOptions: object };
 }
 
-/** From a definition to a package that somebody buys with. */
+/** From a definition to a package that a buyer uses. */
 export function describeSdk({ folder, empty, command, strictest }: Installed): void {
   const sdk = (...args: string[]) => command("npx", "--no-install", "resource402", "sdk", ...args);
   const FULL = ["--name", NAME, "--license", "MIT", "--repository", "github:word/house"];
@@ -123,7 +123,7 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
     it.each([
       ["of the project that the definition is in", "MIT", "", "MIT"],
       ["of the API before that", "MIT", 'license: { name: "ISC" },', "ISC"],
-      ["but not one that lets nobody use it", "UNLICENSED", "", undefined],
+      ["but not one that permits no use", "UNLICENSED", "", undefined],
     ])("has the license %s", async (_, own, ofApi, license) => {
       const paths = ["resources.ts", "package.json"].map((name) => join(folder(), name));
       const [source = "", manifest = ""] = await Promise.all(paths.map((path) => readFile(path, "utf8")));
@@ -136,7 +136,7 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
       expect(/^\+ {2}"license": "(.*)",$/m.exec(made.text)?.[1]).toBe(license);
     });
 
-    it("is not written over what is somebody else's", async () => {
+    it("does not overwrite files that it did not write", async () => {
       const readme = join(folder(), "elsewhere/deeper/README.md");
       await writeFile(readme, "# Mine\n");
       const refused = await sdk("--name", NAME, "--out", "elsewhere/deeper");

@@ -45,7 +45,7 @@ async function open(graceMs: number, store = join(folder, `${++files}.db`), drai
   });
   const unread: ServerMessage[] = [];
   child.on("message", (sent: ServerMessage) => unread.push(sent));
-  /** The first news of a kind that nobody has asked for yet. */
+  /** The first event of a kind that no test has asked for yet. */
   const next = async (name: string): Promise<ServerMessage> => {
     const found = await until(
       async () => unread.findIndex((sent) => name in sent),

@@ -17,7 +17,7 @@ describe.skipIf(isMissing("browser"))("the operator page in a browser", () => {
   });
   afterAll(() => browser.close());
 
-  /** A shop with a job at 40 %, one that waits, one that has failed and is owed back with a text that is markup. */
+  /** A shop with a job at 40 %, one that waits, one that has failed and is refunded with a text that is markup. */
   async function opened(): Promise<{ shop: Shop; url: string; close(): Promise<void> }> {
     const store = memoryStore();
     const now = { createdAt: Date.now(), resource: "render" };
@@ -78,7 +78,7 @@ describe.skipIf(isMissing("browser"))("the operator page in a browser", () => {
     return { page, complaints };
   }
 
-  it("shows what runs, waits, has ended and is owed, and goes on by itself without making anything anew", async () => {
+  it("shows what runs, waits, has ended and is owed, and goes on by itself without making anything again", async () => {
     const { shop, url, close } = await opened();
     const { page, complaints } = await looked(url, 1280);
     expect(await page.title()).toBe("Shop · operator");

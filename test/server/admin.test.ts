@@ -17,7 +17,7 @@ async function data(shop: Shop, query = "") {
 }
 
 describe("who may see the operator page", () => {
-  it("is nobody, unless a token is set", async () => {
+  it("has no access, unless a token is set", async () => {
     await using shop = await openShop();
     for (const path of PATHS) expect((await shop.fetch(path, { headers: bearer })).status).toBe(404);
   });
@@ -46,7 +46,7 @@ describe("who may see the operator page", () => {
     }
   });
 
-  it("is nobody who guesses: a short token is refused at once, with the fix", async () => {
+  it("does not guess: a short token is refused at once, with the fix", async () => {
     for (const token of ["", "fifteen-letters", undefined as unknown as string]) {
       await expect(openShop({ admin: { token } })).rejects.toThrow(
         "admin.token must have at least 16 characters; make one with `openssl rand -hex 24`",
@@ -54,7 +54,7 @@ describe("who may see the operator page", () => {
     }
   });
 
-  it("is no other site: no answer may be framed, kept, or read by another origin", async () => {
+  it("is not another site: no answer may be framed, kept, or read by another origin", async () => {
     await using shop = await openShop({ admin });
     for (const path of PATHS) {
       for (const init of [
@@ -95,7 +95,7 @@ describe("the page", () => {
 });
 
 describe("its figures", () => {
-  /** Two answers, an error, a job that fails and is owed back, and one that waits for its turn. */
+  /** Two answers, an error, a job that fails and is refunded, and one that waits for its turn. */
   async function trade(shop: Shop): Promise<void> {
     await shop.client().echo({ text: CANARY });
     await shop.client().echo({ text: `${CANARY} again` });
@@ -135,7 +135,7 @@ describe("its figures", () => {
     );
   }
 
-  it("say what runs, what has ended, what it brought and what is owed", async () => {
+  it("say what runs, what has ended, what it brought and which refunds are owed", async () => {
     await using shop = await openShop({ admin });
     await trade(shop);
     const shown = await data(shop);

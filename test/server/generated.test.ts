@@ -12,7 +12,7 @@ const input = z.object({
 const output = z.object({ text: z.string().describe("The same.") });
 const sold = { summary: "Say it.", input, output, price: price.fixed("0.01", { per: "call" }) } as const;
 
-/** A definition made anew each time, as a new process makes it. */
+/** A new definition each time, as a new process makes it. */
 const apiOf = (changes: object = {}, head: object = {}): ApiDefinition =>
   defineApi({
     title: "Words",

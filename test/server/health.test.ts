@@ -17,7 +17,7 @@ it("a server is alive, and ready once its facilitator was reached", async () => 
 });
 
 it("is alive but not ready without its facilitator, without its store, and says which", async () => {
-  const away = () => Promise.reject(new Error("at http://inside.internal:8080 nobody answers"));
+  const away = () => Promise.reject(new Error("at http://inside.internal:8080 there is no answer"));
   const broken = { ...memoryStore(), call: away };
   await using shop = await openShop({
     store: broken,
@@ -39,7 +39,7 @@ it("is not ready when its store does not answer", async () => {
   await shop.world.stop();
 });
 
-it("is not ready any more once it stops, so that nobody sends it calls", async () => {
+it("is no longer ready once it stops, so that it gets no calls", async () => {
   await using shop = await openShop();
   await shop.server.start();
   expect((await asked(shop, "/readyz"))[0]).toBe(200);
@@ -48,7 +48,7 @@ it("is not ready any more once it stops, so that nobody sends it calls", async (
   expect((await asked(shop, "/livez"))[0]).toBe(200);
 });
 
-it("says that nobody runs the jobs it sells, and is ready all the same: it has other things to answer", async () => {
+it("reports that no worker runs the jobs it sells, and is ready all the same: it has other things to answer", async () => {
   const store = memoryStore();
   await using api = await openShop({ store, role: "api" });
   await api.server.start();

@@ -226,7 +226,7 @@ describe("GET /metrics", () => {
     const body = { prompt: "x" };
     const { headers } = await signedByHand(shop, "/v1/render", body);
     await shop.server.start();
-    await shop.fetch("/v1/render", post(body, { ...headers, "callback-url": "http://127.0.0.1:9/nobody" }));
+    await shop.fetch("/v1/render", post(body, { ...headers, "callback-url": "http://127.0.0.1:9/closed" }));
     await until(
       async () => samplesOf(await scrape(shop)),
       (samples) => metric(samples, "resource402_callbacks_total", { resource402_outcome: "given_up" }) === 1,
@@ -246,7 +246,7 @@ describe("GET /metrics", () => {
     }
   });
 
-  it("labels no address that somebody made up, and no method", async () => {
+  it("labels no address that a caller made up, and no method", async () => {
     await using shop = await openShop({ metrics: prometheus() });
     for (const path of ["/a", "/b", "/v1/jobs/one", "/v1/jobs/two"]) await shop.fetch(path);
     await shop.fetch("/a", { method: "BREW" });

@@ -162,7 +162,7 @@ const tasks: Record<string, () => Promise<void>> = {
     await again.close();
   },
 
-  /** Writes until it may not write any more (`ulimit -f`); says what was kept. */
+  /** Writes until it may write no more (`ulimit -f`); prints what was kept. */
   async "write to the limit"() {
     // Otherwise the signal ends the process before SQLite hears of it.
     process.on("SIGXFSZ", () => {});

@@ -63,7 +63,7 @@ export const testWith = (make: (now: () => number) => Promise<Made>) =>
     },
   });
 
-/** Every store there is, by what a test's title says of it: the tests of the contract run on each. */
+/** Every store there is, by how a test's title names it: the tests of the contract run on each. */
 export const kinds: readonly (readonly [string, (now: () => number) => Promise<Made>])[] = [
   ["in memory", async (now) => ({ store: memoryStore({ now, completeSince: 0 }), dispose: async () => {} })],
   [

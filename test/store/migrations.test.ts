@@ -331,7 +331,7 @@ describe.each([
       if (old.refund !== "none") {
         expect(phase, id).toBe(old.refund === "paid" ? "refunded" : "owed");
       } else if (!old.free && old.money === "settled") {
-        // `owed` without a refund would never be paid, `kept` was no policy of the old release.
+        // `owed` without a refund would never be paid, the old release had no policy `kept`.
         expect(
           MOVED.filter((one) => one !== "owed" && one !== "kept"),
           id,

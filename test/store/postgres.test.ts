@@ -77,7 +77,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       }
     });
 
-    it("that a newer release has made is refused and left as it is, until it is not any more", async () => {
+    it("that a newer release has made is refused and left unchanged, until it is an older one again", async () => {
       await open().attend("s1", 1000);
       await admin.query(`UPDATE ${schema}.version SET version = 99`);
       const store = open();
@@ -88,7 +88,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       expect(await store.call("c1")).toBeUndefined();
     });
 
-    it("of another program is refused and left as it is", async () => {
+    it("of another program is refused and left unchanged", async () => {
       await admin.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.calls (name text)`);
       await expect(open().call("c1")).rejects.toThrow(`the schema ${schema} belongs to another program`);
       const { rows } = await admin.query(
@@ -212,7 +212,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
         const [set] = await connection.read(
           "SELECT current_setting('statement_timeout') AS most, current_setting('synchronous_commit') AS sync",
         );
-        // What we wait for is 30 seconds: what is given up here must not be written there after all.
+        // What we wait for is 30 seconds: what is stopped here must not be written there after all.
         expect(set).toEqual({ most: "29s", sync: "on" });
       } finally {
         await connection.close();
@@ -378,7 +378,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       one.watch(here);
       const stop = two.watch(there);
       await eventually(() => {
-        for (const told of [here, there]) expect(told.mock.calls).toEqual([[undefined]]);
+        for (const listener of [here, there]) expect(listener.mock.calls).toEqual([[undefined]]);
       });
       await one.begin(...queued("j 1\u0000"), { durable: true });
       await one.change({ durable: true, job: { id: "j 1\u0000", set: { work: "running" } } });
@@ -395,7 +395,7 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
         [{ id: "last", phase: "open", work: "waiting" }],
       ];
       await eventually(() => {
-        for (const told of [here, there]) expect(told.mock.calls).toEqual(event);
+        for (const listener of [here, there]) expect(listener.mock.calls).toEqual(event);
       });
       stop();
       await two.begin(...queued("unheard"), { durable: true });

@@ -79,8 +79,8 @@ export function call(
 
 /** A free call with a key. */
 export function freeCall(id: string, part: Parameters<typeof call>[1] = {}): CallRecord {
-  const nobody = { network: "", payer: "", nonce: `call ${id}`, bytesHash: "", validBefore: 0 };
-  return call(id, { payment: undefined, value: 0, ...part, identity: { ...nobody, ...part.identity } });
+  const unpaid = { network: "", payer: "", nonce: `call ${id}`, bytesHash: "", validBefore: 0 };
+  return call(id, { payment: undefined, value: 0, ...part, identity: { ...unpaid, ...part.identity } });
 }
 
 /** A job that waits for a worker. */

@@ -97,7 +97,7 @@ describe("a process that is killed", () => {
         const id = begun ?? settled ?? "";
         const [found, itsJob] = [await reopened.call(id), await reopened.job(id.replace("c", "j"))];
         expect(found, id).toBeDefined();
-        // Both or neither, also of what was not acknowledged any more.
+        // Both or neither, also of what was no longer acknowledged.
         const isSettled = found?.phase === "charged";
         expect(itsJob, id).toMatchObject({ phase: isSettled ? "charged" : "submitted" });
         if (settled) expect(isSettled, id).toBe(true);
@@ -452,7 +452,7 @@ describe("a file", () => {
     expect(word?.failed).toMatch(`store ${path}: this process may not write the file`);
   });
 
-  it("of a newer version is refused and left as it is", async () => {
+  it("of a newer version is refused and left unchanged", async () => {
     await open().close();
     look((db) => db.exec("PRAGMA user_version = 99"));
     expect(() => open()).toThrow(
@@ -462,13 +462,13 @@ describe("a file", () => {
     open();
   });
 
-  it("of another program is refused and left as it is", () => {
+  it("of another program is refused and left unchanged", () => {
     look((db) => db.exec("CREATE TABLE customers (name TEXT)"));
     expect(() => open()).toThrow("belongs to another program");
     expect(look((db) => db.prepare("PRAGMA journal_mode").get())).toEqual({ journal_mode: "delete" });
   });
 
-  it("that is no database is refused", async () => {
+  it("that is not a database is refused", async () => {
     await writeFile(path, "not a database\n".repeat(100));
     expect(() => open()).toThrow(`store ${path}: the file is not a SQLite database`);
   });

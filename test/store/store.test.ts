@@ -41,7 +41,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(await store.call("c2")).toStrictEqual(bare);
     });
 
-    it("keeps what evidence and operators have said of it, and the policies under which it was bought", async () => {
+    it("keeps what evidence and operators have established, and the policies under which it was bought", async () => {
       const known = call("c1", {
         ...{ charge: "before", cancel: "keep", phase: "submitted", ambiguous: true, tries: 7 },
         ...{ reason: "timeout", resolution: { by: "Ann", why: "seen on chain", at: START } },
@@ -158,7 +158,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       );
     });
 
-    it("looks at nobody else's purchases, nor at other ones", async () => {
+    it("looks at no other buyer's purchases, nor at other ones", async () => {
       await given(call("c1", same));
       const bobs = call("c2", { ...same, identity: { payer: "0xbob" } });
       expect(await store.begin(bobs, undefined, { durable: true, ...since(START) })).toEqual({ begun: true });
@@ -624,7 +624,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       expect(await store.workers()).toBe(0);
     });
 
-    it("frees what it lets go of", async () => {
+    it("frees what it releases", async () => {
       await store.attend("s1", 1000);
       await store.change({
         durable: true,
@@ -830,7 +830,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       await queue(
         ["queued", { createdAt: START + 4 }],
         ["of the dead", { createdAt: START + 2, work: "running", owner: "dead", claim: "old", startedAt: 7 }],
-        ["of nobody", { createdAt: START + 3, work: "running", failures: 2 }],
+        ["unowned", { createdAt: START + 3, work: "running", failures: 2 }],
         ["of the living", { work: "running", owner: "alive" }],
         ["done", { phase: "void", work: "failed", owner: "dead" }],
         ["submitted by the dead", { phase: "submitted", work: "done", owner: "dead" }],
@@ -838,7 +838,7 @@ describe.each(kinds)("a store %s", (_name, make) => {
       const claimed = await store.claimJobs({ owner: "w1", limit: 9, orphans: true });
       expect(claimed).toMatchObject([
         { orphaned: true, job: { id: "of the dead", attempt: 1, failures: 1, startedAt: 7 } },
-        { orphaned: true, job: { id: "of nobody", attempt: 1, failures: 3 } },
+        { orphaned: true, job: { id: "unowned", attempt: 1, failures: 3 } },
         { orphaned: false, job: { id: "queued", attempt: 1, failures: 0 } },
       ]);
       expect(claimed[0]?.job.claim).not.toBe("old");

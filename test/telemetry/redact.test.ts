@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { childLogger } from "../../src/telemetry/log.ts";
 import { withoutInput } from "../../src/telemetry/redact.ts";
 
-/** What libraries throw that is no Error: an answer that knows its request, which knows its answer. */
+/** What libraries throw that is not an Error: an answer that knows its request, which knows its answer. */
 function ring(): object {
   const response: Record<string, unknown> = { status: 500 };
   response.request = { url: "http://x.test", response };
@@ -34,7 +34,7 @@ describe("what is logged of what a handler throws", () => {
       "an object whose members throw",
       () => Object.defineProperty({}, "x", { enumerable: true, get: () => expect.fail("read") }),
     ],
-    ["an error whose message is no text", () => Object.assign(new Error("x"), { message: { a: 1 } })],
+    ["an error whose message is not text", () => Object.assign(new Error("x"), { message: { a: 1 } })],
     ["an error that is its own cause", () => Object.assign(new Error("x"), { cause: undefined })],
     ["a symbol", () => Symbol("x")],
     [

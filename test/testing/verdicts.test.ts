@@ -70,7 +70,7 @@ const cases: Case[] = [
     refusal: "invalid_exact_evm_signature",
   },
   {
-    title: "a payment to somebody else",
+    title: "a payment to another account",
     ask: async (world, version) => ({
       payment: (await pay(world.buyer, requirementsOf(version, OTHER))).payment,
       requirements: requirementsOf(version, world.seller.address),
@@ -122,7 +122,7 @@ const cases: Case[] = [
     refusal: "invalid_exact_evm_nonce_already_used",
   },
   {
-    title: "a nonce that has paid before, in an authorization signed anew",
+    title: "a nonce that has paid before, in an authorization signed again",
     ask: async (world, version) => {
       const first = await paid(world, version);
       await world.facilitator.settle(first.payment, first.requirements);
@@ -188,7 +188,7 @@ const cases: Case[] = [
     refusal: "invalid_payload",
   },
   {
-    title: "an authorization with a value that is no number",
+    title: "an authorization with a value that is not a number",
     ask: async (world, version) => {
       const { payment, requirements } = await paid(world, version);
       return { payment: tamper(payment, { value: "much" }), requirements };
@@ -235,7 +235,7 @@ describe.each([
 
   // The official v1 scheme does not look whether the asset is a contract: it finds the payment valid, and sees only
   // after the transaction that nothing was transferred.
-  it("of a v2 payment in an asset that is no contract", async () => {
+  it("of a v2 payment in an asset that is not a contract", async () => {
     const { payment, requirements } = await pay(
       world.buyer,
       requirementsOf(2, world.seller.address, { asset: OTHER }),

@@ -54,7 +54,7 @@ export const documents = Object.fromEntries(
   KINDS.map((kind) => [kind, { method: "POST" as const, path: pathOf(kind), maxPrice: PRICES[kind] }]),
 );
 
-/** What a generated client says of a resource. */
+/** What a generated client knows about a resource. */
 export const definitionOf = (kind: Kind) => ({
   name: kind as string,
   method: "POST" as const,

@@ -51,7 +51,7 @@ export interface Deal {
   /** The version of x402 that is spoken by hand. */
   readonly version: 1 | 2;
   readonly told: Told[];
-  /** What the client said of the money. */
+  /** What the client reported about the money. */
   readonly client: { readonly at: number; readonly charged: string; readonly why: string }[];
   /** Nonces of all payments that were sent. */
   readonly nonces: Set<string>;

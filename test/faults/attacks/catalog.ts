@@ -254,7 +254,7 @@ const ROW_ATTACKS: readonly Attack[] = [
     name: "the facilitator names an account that is none as the payer of 25",
     plan(random) {
       const kinds = Array.from({ length: 27 }, (): Kind => "syncBefore");
-      const payer = random.one<unknown>(["", "nobody", `0x${"be".repeat(21)}`]);
+      const payer = random.one<unknown>(["", "unknown", `0x${"be".repeat(21)}`]);
       const seen = new Set<string>();
       return {
         setup: setupOf(random, { kinds, conducts: kinds.map(() => "fails"), apartMs: 400 }),

@@ -59,7 +59,7 @@ export function judge(arena: Arena, listing: Listing, lies: boolean): void {
   for (const deal of arena.deals) {
     if (deal.kind === "free") judgeFree(arena, deal);
     else judgeDeal(arena, deal, listing);
-    for (const told of deal.told) judgeText(arena, deal, told);
+    for (const text of deal.told) judgeText(arena, deal, text);
   }
   judgeRefunds(arena);
   if (!lies) return;

@@ -273,7 +273,7 @@ export const SETTLE_REPLIES: readonly ReplyKind[] = [
       const payer = random.one<unknown>([
         OTHER_ADDRESS,
         "",
-        "nobody",
+        "unknown",
         null,
         undefined,
         5,

@@ -94,7 +94,7 @@ async function rest(arena: Arena): Promise<void> {
     if (!setup.node && waited > 600_000) break;
     await clock.advance(step);
   }
-  // Every buyer looks once more in this time.
+  // Every buyer looks again in this time.
   await clock.advance(130_000);
 }
 

@@ -69,7 +69,7 @@ export function createJobs(options: JobsOptions): Jobs {
     async cancel(jobId) {
       const known = await store.job(jobId);
       if (!known || known === "gone" || hasEnded(known)) return undefined;
-      if (resources.get(known.resource)?.cancel === "forbid") return "forbidden";
+      if ((await store.call(known.callId))?.cancel === "forbid") return "forbidden";
       return endEarly(known, "cancel");
     },
 

@@ -19,7 +19,7 @@ export interface JobResource extends Runnable {
   readonly startWithinMs: number | undefined;
   /** How many run at a time in one server. */
   readonly concurrency: number | undefined;
-  /** What follows when the buyer cancels a job that was charged. */
+  /** Kept with each call that is bought, so that a later definition does not change what its buyer was promised. */
   readonly cancel: CancelPolicy;
   /** Input fields that may appear in the log. */
   readonly loggable: readonly string[];

@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "../../schema/cancel.ts";
 import type { Phase, State, Work } from "../store/state.ts";
 
 /**
@@ -201,8 +202,8 @@ export const TABLES: Readonly<Record<Kind, Table>> = {
 export interface Constants {
   readonly kind: Kind;
   readonly isJob: boolean;
-  /** What a cancellation after the charge leads to. */
-  readonly cancel: "refund" | "keep";
+  /** Whether a job may be canceled, and what a cancellation after the charge leads to. */
+  readonly cancel: CancelPolicy;
 }
 
 /** A state with what else decides about the next one. */
@@ -219,11 +220,18 @@ export function next(
   { phase, work, ambiguous }: Current,
   event: EventName,
 ): Current | "deleted" | undefined {
+  if (event === "cancel" && cancel === "forbid") return undefined;
   const heard = event === "refused" && ambiguous ? "unclear" : event;
   const cell = TABLES[kind][`${phase}.${work}`]?.[heard];
   if (cell === undefined) return undefined;
   const target =
-    typeof cell === "string" ? cell : "refund" in cell ? cell[cancel] : isJob ? cell.job : cell.sync;
+    typeof cell === "string"
+      ? cell
+      : "refund" in cell
+        ? cell[cancel === "keep" ? "keep" : "refund"]
+        : isJob
+          ? cell.job
+          : cell.sync;
   if (target === undefined || target === "deleted") return target;
   const [toPhase, toWork] = target.split(".") as [Phase, Work];
   const unknown = heard === "unclear" || heard === "aged" || heard === "taken-over";

@@ -143,7 +143,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
       payment,
       value: payment ? microUsd(amount.value) : 0,
       charge: resource.charge,
-      cancel: resource.cancel === "keep" ? "keep" : "refund",
+      cancel: resource.cancel,
       // A call that is charged before its work is submitted next: its intent says so.
       phase: isUpfront ? "submitted" : "open",
       ambiguous: false,

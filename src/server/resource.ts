@@ -5,7 +5,7 @@ import {
   DEFAULT_RETENTION,
   DEFAULT_TIMEOUT,
 } from "../../schema/api.ts";
-import { DEFAULT_CANCEL } from "../../schema/cancel.ts";
+import { type CancelPolicy, DEFAULT_CANCEL } from "../../schema/cancel.ts";
 import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
@@ -36,7 +36,7 @@ export type Quote<Input> = (input: Input) => string | Promise<string>;
 export interface ServedResource extends Priced, JobResource {
   readonly input: Schema;
   /** What happens when the buyer cancels a charged job. */
-  readonly cancel: "refund" | "keep" | "forbid";
+  readonly cancel: CancelPolicy;
   readonly document: ResourceDocument;
   readonly maxPrice: Money;
   /** The price where it is the same for every input. */

@@ -1,3 +1,4 @@
+import type { CancelPolicy } from "../../schema/cancel.ts";
 import type {
   JobStatus,
   Network,
@@ -60,8 +61,8 @@ export interface CallRecord {
   readonly value: number;
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
-  /** What a cancellation after the charge leads to: the policy that was published when the call was bought. */
-  readonly cancel: "refund" | "keep";
+  /** Whether its job may be canceled, and what follows: the policy that was published when the call was bought. */
+  readonly cancel: CancelPolicy;
   readonly phase: Phase;
   /** True when a submission may have moved the money and its outcome is unknown. From then on no refusal is believed. */
   readonly ambiguous: boolean;

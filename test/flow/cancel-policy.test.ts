@@ -1,5 +1,5 @@
 import { type CancelPolicy, defineApi, price, resource } from "resource402";
-import { type Server, serve } from "resource402/server";
+import { memoryStore, type Server, serve } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import { expect, it } from "vitest";
 import { z } from "zod";
@@ -11,7 +11,7 @@ const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const documents = { slow: { method: "POST", path: "/v1/slow", maxPrice: "0.01" } } as const;
 
 /** Sells one job, charged when it is accepted, that runs until it is canceled. */
-function sell(world: World, cancel: CancelPolicy): Server {
+function sell(world: World, cancel: CancelPolicy, store = memoryStore({ completeSince: 0 })): Server {
   const api = defineApi({
     title: "Slow",
     version: "1.0.0",
@@ -36,7 +36,7 @@ function sell(world: World, cancel: CancelPolicy): Server {
       accepts: [{ network: world.network, payTo: world.seller.address }],
       facilitator: world.facilitator,
     },
-    log: silent,
+    ...{ log: silent, store },
   });
 }
 
@@ -83,3 +83,32 @@ it("refuses to cancel a job, where the policy forbids it", async () => {
   expect([status, document]).toMatchObject([409, { code: "cancel_forbidden", retryable: false }]);
   expect(document.paymentState).toBe("settled");
 });
+
+it.each([
+  ["forbid", "refund", 409, "cancel_forbidden"],
+  ["refund", "forbid", 200, "cancelled"],
+  ["keep", "refund", 200, "cancelled"],
+] as const)(
+  "keeps the policy %s of the purchase when the definition changes to %s",
+  async (bought, now, status, word) => {
+    await using world = await startWorld({ chain: false });
+    const store = memoryStore({ completeSince: 0 });
+    const first = sell(world, bought, store);
+    const shop = {
+      world,
+      fetch: (path: string, init?: RequestInit) => first.fetch(new Request(`http://slow.test${path}`, init)),
+    };
+    const body = { text: "a" };
+    const { headers } = await signedByHand(shop, "/v1/slow", body);
+    const { statusUrl } = (await (await shop.fetch("/v1/slow", post(body, headers))).json()) as {
+      statusUrl: string;
+    };
+    await first.stop(0);
+    const second = sell(world, now, store);
+    const answer = await second.fetch(new Request(statusUrl, { method: "DELETE" }));
+    const document = (await answer.json()) as Record<string, unknown>;
+    await second.stop(0);
+    expect([answer.status, document.code ?? document.status]).toEqual([status, word]);
+    expect(document.paymentState).toBe(bought === "refund" ? "refund_owed" : "settled");
+  },
+);

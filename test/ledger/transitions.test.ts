@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { CANCEL_POLICIES, type CancelPolicy } from "../../schema/cancel.ts";
 import { nextRefund, REFUND_TABLE, type RefundEvent } from "../../src/ledger/refund.ts";
 import { type Event, type Facts, kindOf, stateOf, stepOf } from "../../src/ledger/step.ts";
 import { type EventName, type Kind, next, TABLES } from "../../src/ledger/transitions.ts";
@@ -176,7 +177,7 @@ describe("the tables", () => {
   });
 });
 
-const constantsOf = (kind: Kind, cancel: "refund" | "keep" = "refund", isJob = kind.startsWith("job")) => ({
+const constantsOf = (kind: Kind, cancel: CancelPolicy = "refund", isJob = kind.startsWith("job")) => ({
   ...{ kind, isJob, cancel },
 });
 
@@ -189,7 +190,7 @@ describe("next", () => {
   const constants = fc.record({
     kind: fc.constantFrom(...KINDS),
     isJob: fc.boolean(),
-    cancel: fc.constantFrom("refund" as const, "keep" as const),
+    cancel: fc.constantFrom(...CANCEL_POLICIES),
   });
 
   it("never throws, and leads to states that the table has", () => {
@@ -242,6 +243,16 @@ describe("next", () => {
         if (next(given, from, event) === "deleted") expect(from.phase).toBe("open");
       }),
     );
+  });
+
+  it("cancels no job of a call whose policy forbids it", () => {
+    for (const kind of ["free", "job-after", "job-before"] as const) {
+      for (const name of Object.keys(TABLES[kind])) {
+        const [phase, work] = name.split(".") as [Phase, Work];
+        const from = { phase, work, ambiguous: false };
+        expect([name, next(constantsOf(kind, "forbid", true), from, "cancel")]).toEqual([name, undefined]);
+      }
+    }
   });
 
   it("believes no refusal after an ambiguous submission", () => {
@@ -635,13 +646,13 @@ describe("any sequence of events", () => {
   );
   const given = fc.record({
     kind: fc.constantFrom(...PAID),
-    cancel: fc.constantFrom("refund" as const, "keep" as const),
+    cancel: fc.constantFrom(...CANCEL_POLICIES),
     hasNode: fc.boolean(),
   });
 
   /** Plays events against records as a store changes them. */
   function play(
-    { kind, cancel, hasNode }: { kind: Kind; cancel: "refund" | "keep"; hasNode: boolean },
+    { kind, cancel, hasNode }: { kind: Kind; cancel: CancelPolicy; hasNode: boolean },
     list: readonly { event: EventName | "claim"; owner: string; waits: number }[],
     check: (
       event: EventName,

@@ -1,92 +1,17 @@
 import { expect, it } from "vitest";
-import { isJob, RESOURCES, type ResourceName } from "./api.ts";
-import type { ClientKind } from "./clients.ts";
-import { Stuck } from "./clock.ts";
-import type { Fault } from "./faults.ts";
-import { run } from "./matrix.ts";
 import { memoryDisk } from "./power.ts";
-import type { Plan, Power, StoreKind } from "./stage.ts";
-import { cancels, oneBuys, type Story } from "./stories.ts";
+import { POWER_CUTS } from "./power-cases.ts";
 
-/** What else goes on when the power fails. */
-const SITUATIONS: readonly {
-  name: string;
-  plan: Plan;
-  to?: (name: ResourceName) => boolean;
-  story?: Story;
-}[] = [
-  { name: "a purchase", plan: {} },
-  { name: "a handler that throws", plan: { behaviour: "throws" } },
-  {
-    name: "a settlement without a reply",
-    plan: { facilitator: [{ mode: "cut_after", calls: [1] }, { mode: "strict" }] },
+/** `POWER_EVERY=1` runs all cases, some thousands. */
+const EVERY = Number(process.env.POWER_EVERY ?? 37);
+
+it.each(POWER_CUTS)(
+  "keeps the money rules when relaxed writes are lost during $name",
+  async ({ run }) => {
+    expect(await run(EVERY)).toEqual([]);
   },
-  { name: "a settlement that is refused", plan: { facilitator: [{ mode: "refused", calls: [1] }] } },
-  { name: "two servers and a twin", plan: { servers: 2, network: [{ mode: "duplicated", of: "paid" }] } },
-  { name: "a cancellation at once", plan: {}, to: isJob, story: cancels(0) },
-  { name: "a cancellation while the job runs", plan: {}, to: isJob, story: cancels(150) },
-];
-const CLIENTS: readonly ClientKind[] = ["replay", "resend", "resign"];
-/** Later writes than these are rare in one purchase. */
-const WRITES = 8;
-
-interface Loss {
-  readonly power: Power;
-  readonly store: StoreKind;
-  readonly silent?: true;
-}
-const LOSSES: readonly Loss[] = [
-  { power: "machine", store: "memory" },
-  { power: "machine", store: "sqlite" },
-  { power: "database", store: "memory" },
-  { power: "database", store: "memory", silent: true },
-];
-
-/** `POWER_EVERY=1` runs all cases, some thousands. Each kind of loss takes another part of them here. */
-const EVERY = Number(process.env.POWER_EVERY ?? 60);
-
-for (const { power, store, silent } of LOSSES) {
-  for (const [place, situation] of SITUATIONS.entries()) {
-    const how = `${power}, ${store}${silent ? ", the writer gets an error" : ""}`;
-    it(`keeps the money rules when relaxed writes are lost (${how}) during ${situation.name}`, async () => {
-      const found: string[] = [];
-      let index = place;
-      for (const resource of RESOURCES.filter(situation.to ?? (() => true))) {
-        for (const client of CLIENTS) {
-          for (let after = 1; after <= WRITES; after += 1) {
-            index += 1;
-            if (index % EVERY !== 0) continue;
-            // A second loss may meet what recovers from the first one.
-            for (const lose of [Number.POSITIVE_INFINITY, 1]) {
-              const cut = { power, lose, ...(silent ? { silent } : {}) };
-              const cuts = [
-                { after, ...cut },
-                { after: after + 2, ...cut },
-              ];
-              const fault: Fault = {
-                number: "P",
-                name: `power ${after}`,
-                plan: { ...situation.plan, cuts: index % 2 === 0 ? cuts : cuts.slice(0, 1) },
-                story: situation.story ?? oneBuys,
-              };
-              const once = () => run({ fault, resource, store, client, seller: "ours" });
-              // The clock may lose a wait when the machine is busy. A violation is never tried again.
-              const { violations } = await once().catch((error: unknown) => {
-                if (error instanceof Stuck) return once();
-                throw error;
-              });
-              for (const { kind, item, detail } of violations)
-                found.push(
-                  `${resource}, ${client}, after write ${after}, ${lose}: ${kind}: ${item} ${detail}`,
-                );
-            }
-          }
-        }
-      }
-      expect(found).toEqual([]);
-    }, 240_000);
-  }
-}
+  240_000,
+);
 
 it("a memory disk goes back to any relaxed write, and never before a durable one", async () => {
   const disk = memoryDisk();

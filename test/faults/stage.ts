@@ -340,12 +340,16 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         },
       ]),
     ) as unknown as BootOptions["handlers"];
-    const server = await stage.seller
-      .boot({ number, role, life, stage, facilitator: life.guard(watched), handlers: life.guard(handlers) })
-      .catch(async (error: unknown) => {
-        life.kill();
-        throw error;
-      });
+    const started = stage.seller.boot({
+      ...{ number, role, life, stage, facilitator: life.guard(watched), handlers: life.guard(handlers) },
+    });
+    // A server that dies while it starts does so without a word.
+    const died = life.death.then(() => Promise.reject(new Error("died while it started")));
+    const server = await Promise.race([started, died]).catch((error: unknown) => {
+      life.kill();
+      throw error;
+    });
+    died.catch(() => undefined);
     const running = { life, number, role, fetch: life.fetch((request) => server.fetch(request)) };
     stage.servers.push(running);
     void life.death.then(() => {

@@ -3,6 +3,7 @@ import { attackOnChain, CHAIN_LIES } from "./attacks/on-chain.ts";
 import { attack } from "./attacks/run.ts";
 import type { Found } from "./counts.ts";
 import { type Case, cases, nameOf, run } from "./matrix.ts";
+import { POWER_CUTS } from "./power-cases.ts";
 import { simulate } from "./simulation.ts";
 import type { StoreKind } from "./stage.ts";
 
@@ -38,6 +39,8 @@ const WHO = {
   resign: "signs again, keeps its key",
   keyless: "signs again, no key",
 } as const;
+/** Of so many power cuts, one is made for each seed of the attacks. */
+const POWER_CASES = 60;
 const SELLERS = { ours: "resource402", stock: "@x402/hono" } as const;
 
 /** Everything that is to be done, in the order of the table. */
@@ -115,5 +118,17 @@ function attacks({ stores, seed: first, attacks: count, only }: Order): Task[] {
       }),
     );
   });
-  return [...inMemory, ...onChain].filter(({ name }) => only === undefined || name.includes(only));
+  const cuts = local.length > 0 && count > 0 ? POWER_CUTS : [];
+  const inPower = cuts.map(
+    ({ name, run }): Task => ({
+      table: "attacks",
+      row: "(iv) the power fails",
+      name: `attack (iv) the power fails during ${name}, seed ${first}`,
+      mustHold: true,
+      run: () => run(Math.max(1, Math.ceil(POWER_CASES / count)), first),
+    }),
+  );
+  return [...inMemory, ...onChain, ...inPower].filter(
+    ({ name }) => only === undefined || name.includes(only),
+  );
 }

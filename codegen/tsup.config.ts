@@ -26,16 +26,48 @@ const shared: Plugin = {
   },
 };
 
-export default defineConfig({
-  entry: { main: "cli/main.ts" },
-  outDir: "dist/command",
-  format: ["esm"],
-  target: "es2023",
-  platform: "node",
-  removeNodeProtocol: false,
-  dts: true,
-  clean: true,
-  splitting: true,
-  treeshake: { moduleSideEffects: "no-external" },
-  esbuildPlugins: [shared],
-});
+/**
+ * The client's runtime, for clients and packages of buyers: each module stands alone and imports no package. The bundler
+ * writes above each module where it was, which says nothing there.
+ */
+const runtime = {
+  client: "../src/client/index.ts",
+  evm: "../src/client/evm.ts",
+  node: "../src/runtime/calls.ts",
+};
+
+export default defineConfig([
+  {
+    entry: { main: "cli/main.ts" },
+    outDir: "dist/command",
+    format: ["esm"],
+    target: "es2023",
+    platform: "node",
+    removeNodeProtocol: false,
+    dts: true,
+    clean: true,
+    splitting: true,
+    treeshake: { moduleSideEffects: "no-external" },
+    esbuildPlugins: [shared],
+  },
+  ...Object.entries(runtime).map(
+    ([name, source]): Options => ({
+      entry: { [name]: source },
+      outDir: "dist/runtime",
+      format: ["esm"],
+      target: "es2022",
+      platform: "neutral",
+      external: [/^node:/],
+      removeNodeProtocol: false,
+      dts: true,
+      splitting: false,
+      treeshake: true,
+      plugins: [
+        {
+          name: "without-places",
+          renderChunk: (code) => ({ code: code.replace(/^\/\/ \S+\.ts\n/gm, "") }),
+        },
+      ],
+    }),
+  ),
+]);

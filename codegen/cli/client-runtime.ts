@@ -16,17 +16,19 @@ export async function clientRuntime(
   names: Readonly<Record<RuntimeModule, string>>,
   entryOf: (module: RuntimeModule) => string,
 ): Promise<GeneratedFile[]> {
-  const folder = new URL("dist/runtime/", packageUrl());
+  const folder = packageUrl("dist/runtime/");
   if (!existsSync(new URL("client.d.ts", folder))) {
     throw new CommandError(
       `${fileURLToPath(folder)} has no types: this copy of @resource402/cli was built without them`,
     );
   }
+  const { version } = JSON.parse(await readFile(packageUrl("package.json"), "utf8"));
+  const header = `// The client runtime of resource402 ${version}, licensed under Apache-2.0. Generated. Do not edit.\n`;
   const files = Object.entries(names).flatMap(([module, name]) =>
     [".js", ".d.ts"].map(async (extension) => {
       const text = await readFile(new URL(`${module}${extension}`, folder), "utf8");
       const named = text.replace(/\bresource402\/(client|evm|node)\b/g, (_, entry) => entryOf(entry));
-      return { path: `${name}${extension}`, text: named };
+      return { path: `${name}${extension}`, text: header + named };
     }),
   );
   return Promise.all(files);
@@ -34,10 +36,10 @@ export async function clientRuntime(
 
 /** The license of the runtime. */
 export function runtimeLicense(): Promise<string> {
-  return readFile(new URL("LICENSE", packageUrl()), "utf8");
+  return readFile(packageUrl("LICENSE"), "utf8");
 }
 
-/** The folder of this package, whether this runs from its sources or from `dist`. */
-function packageUrl(): URL {
-  return new URL(".", import.meta.resolve("@resource402/cli/package.json"));
+/** A file of this package, whether this runs from its sources or from `dist`. */
+function packageUrl(path: string): URL {
+  return new URL(path, import.meta.resolve("@resource402/cli/package.json"));
 }

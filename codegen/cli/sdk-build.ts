@@ -52,9 +52,10 @@ function moduleOf({ path, text }: GeneratedFile): GeneratedFile {
 function typesOf(sources: readonly GeneratedFile[], runtime: readonly GeneratedFile[]): GeneratedFile[] {
   const texts = new Map([...sources, ...runtime].map(({ path, text }) => [`${FOLDER}${path}`, text]));
   const host = ts.createCompilerHost(OPTIONS);
-  const { getSourceFile, fileExists, readFile } = host;
+  const { getSourceFile, fileExists, directoryExists, readFile } = host;
   host.getCurrentDirectory = () => FOLDER;
   host.fileExists = (path) => texts.has(path) || (!path.startsWith(FOLDER) && fileExists(path));
+  host.directoryExists = (path) => FOLDER.startsWith(`${path}/`) || (directoryExists?.(path) ?? true);
   host.readFile = (path) => texts.get(path) ?? readFile(path);
   host.getSourceFile = (path, version, ...rest) => {
     const text = texts.get(path);

@@ -261,10 +261,10 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
       expect(await command("npx", "--no-install", "tsc", "-p", "readme")).toEqual({ code: 0, text: "" });
     });
 
-    /** As npm arranges it for a project with TypeScript 7, which programs cannot call: ours lies within our package. */
+    /** As npm arranges it for a project with TypeScript 7, which programs cannot call: ours lies within our command. */
     async function withLaterTypescript<Result>(work: () => Promise<Result>): Promise<Result> {
       const outer = join(folder(), "node_modules");
-      const inner = join(outer, "resource402/node_modules");
+      const inner = join(outer, "@resource402/cli/node_modules");
       const names = ["typescript", "openapi-typescript"];
       await mkdir(inner);
       for (const name of names) await rename(join(outer, name), join(inner, name));

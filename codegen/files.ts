@@ -5,7 +5,7 @@ import { emitLlms } from "./emit/llms.ts";
 import { openapiOf } from "./emit/openapi.ts";
 import { emitPublished } from "./emit/published.ts";
 import { emitReference } from "./emit/reference.ts";
-import { emitSdkEntries, emitSdkManifest, SDK_MARK, type SdkOptions } from "./emit/sdk.ts";
+import { emitSdkIndex, emitSdkManifest, SDK_MARK, SDK_RUNTIME, type SdkOptions } from "./emit/sdk.ts";
 import { emitSdkReadme } from "./emit/sdk-readme.ts";
 import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
@@ -85,12 +85,19 @@ export async function emitAll(
   return { files: files.sort((a, b) => compareText(a.path, b.path)), stubs };
 }
 
-/** Emits the files for buyers only. */
-export async function emitBuyers(model: ApiModel): Promise<readonly GeneratedFile[]> {
+/** The modules of the client's runtime beside a client, without extension. */
+export const BUYERS_RUNTIME = { client: "runtime.gen", evm: "evm.gen", node: "node.gen" } as const;
+
+/**
+ * Emits the files for buyers only. With `isPackaged`, the client imports its runtime from the package `resource402`, else
+ * from the files that {@link BUYERS_RUNTIME} names.
+ */
+export async function emitBuyers(model: ApiModel, isPackaged: boolean): Promise<readonly GeneratedFile[]> {
   const bought = { ...model, handlerSchemas: {} };
+  const { client, evm } = BUYERS_RUNTIME;
   return [
-    { path: "API.md", text: emitReference(bought) },
-    { path: "client.gen.ts", text: emitClient(bought) },
+    { path: "API.md", text: isPackaged ? emitReference(bought) : emitReference(bought, `./${evm}.js`) },
+    { path: "client.gen.ts", text: isPackaged ? emitClient(bought) : emitClient(bought, `./${client}.js`) },
     { path: "types.gen.ts", text: await emitTypes(bought) },
   ];
 }
@@ -105,15 +112,14 @@ export interface Sdk {
 export async function emitSdk(model: ApiModel, options: SdkOptions): Promise<Sdk> {
   // Buyers do not need the types of handlers.
   const bought = { ...model, handlerSchemas: {} };
-  const entries = Object.entries(emitSdkEntries(bought, options)).map(([path, text]) => ({ path, text }));
   return {
     files: [
       { path: "package.json", text: emitSdkManifest(model, options) },
       { path: "README.md", text: emitSdkReadme(model, { ...options, mark: SDK_MARK }) },
     ],
     sources: [
-      ...entries,
-      { path: "client.gen.ts", text: emitClient(bought) },
+      { path: "index.ts", text: emitSdkIndex(bought, options) },
+      { path: "client.gen.ts", text: emitClient(bought, `./${SDK_RUNTIME.client}.js`) },
       { path: "types.gen.ts", text: await emitTypes(bought) },
     ],
   };

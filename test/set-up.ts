@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { reportMissing } from "./missing.ts";
+import { packedFolder } from "./package/packed.ts";
 
 /** Runs once, before and after all test files. */
 export default function setUp(): () => void {
@@ -8,6 +10,7 @@ export default function setUp(): () => void {
     new URL("../node_modules/.cache/compiled", import.meta.url),
   );
   return () => {
+    rmSync(packedFolder(process.pid), { recursive: true, force: true });
     const line = reportMissing();
     if (line !== undefined) console.warn(line);
   };

@@ -8,6 +8,7 @@ const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.
 const LONGEST = [
   ...[
     "package/installed",
+    "package/budget",
     "faults/simulation",
     "flow/workers",
     "faults/kill",

@@ -1,8 +1,17 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { emitAll, emitBuyers, emitDocuments, type Generated, type GeneratedFile, prepare } from "../files.ts";
+import {
+  BUYERS_RUNTIME,
+  emitAll,
+  emitBuyers,
+  emitDocuments,
+  type Generated,
+  type GeneratedFile,
+  prepare,
+} from "../files.ts";
 import type { Mistake } from "../mistake.ts";
 import type { ApiModel } from "../model.ts";
+import { clientRuntime } from "./client-runtime.ts";
 import { importExtension } from "./extension.ts";
 import { sayHandlers } from "./handlers.ts";
 import { load } from "./load.ts";
@@ -69,11 +78,18 @@ export interface GenerateFromOptions {
   /** Absolute path of the folder that is written to. */
   readonly out: string;
   readonly check?: boolean;
+  /** Import the runtime from the package `resource402` instead of writing it beside the client. */
+  readonly isPackaged?: boolean;
 }
 
 /** Generates what a buyer needs from a published document. Returns the exit code. */
-export async function generateClient({ model, out, check = false }: GenerateFromOptions): Promise<0 | 1> {
-  return (await bringUpToDate(out, { files: await emitBuyers(model), stubs: [] }, check)).exitCode;
+export async function generateClient(options: GenerateFromOptions): Promise<0 | 1> {
+  const { model, out, check = false, isPackaged = false } = options;
+  const files = await emitBuyers(model, isPackaged);
+  const runtime = isPackaged
+    ? []
+    : await clientRuntime(BUYERS_RUNTIME, (name) => `./${BUYERS_RUNTIME[name]}.js`);
+  return (await bringUpToDate(out, { files: [...files, ...runtime], stubs: [] }, check)).exitCode;
 }
 
 interface Done {

@@ -25,7 +25,11 @@ export interface InitOptions {
 }
 
 /** What a new project is developed with. TypeScript's releases change what compiles, so it stays within a minor one. */
-const DEVELOPMENT = { "@foundry-rs/anvil": "^1.7.1", "@types/node": "^24", typescript: "~5.9.3" } as const;
+const DEVELOPMENT = {
+  "@foundry-rs/anvil": "^1.7.1",
+  "@types/node": "^24",
+  typescript: "~5.9.3",
+} as const;
 
 /** Writes a new project and generates its code. Returns the exit code. */
 export async function init(options: InitOptions): Promise<number> {
@@ -53,7 +57,7 @@ export async function init(options: InitOptions): Promise<number> {
         sdk: `resource402 sdk --name ${name}-client --out sdk`,
       },
       dependencies: { resource402: `^${version}`, zod: "^4.0.0" },
-      devDependencies: DEVELOPMENT,
+      devDependencies: { "@resource402/cli": `^${version}`, ...DEVELOPMENT },
     },
     before,
   );

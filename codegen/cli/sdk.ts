@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { SDK_MARK, type SdkOptions } from "../emit/sdk.ts";
 import { emitSdk, type GeneratedFile } from "../files.ts";
 import type { ApiModel } from "../model.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, stopCode } from "./command.ts";
 import { counted, sayDone, sayProgress, sayStale, sayWarning } from "./say.ts";
 import { buildSdk } from "./sdk-build.ts";
 import type { Source } from "./source.ts";
@@ -32,18 +31,17 @@ const OWN = ["package.json", "README.md", "dist"];
  */
 export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSignal): Promise<0 | 1> {
   const options = await optionsOf(source, flags);
-  if (flags.check) return checkSdk(source.model, options, flags, signal);
+  if (flags.check) return checkSdk(source.model, options, flags);
   if (!flags.force) await checkOwn(flags.out);
   // Beside the folder, so that what is made can be moved into it.
   const workspace = `${flags.out}.${process.pid}.tmp`;
   try {
-    await putInPlace(
-      await makeIn(workspace, source.model, options, signal),
-      flags.out,
-      join(workspace, "before"),
-    );
+    const made = join(workspace, "made");
+    await writeFiles(made, await filesOfPackage(source.model, options));
+    if (signal.aborted) throw new CommandError("Interrupted. Nothing was written.", stopCode(signal));
+    await putInPlace(made, flags.out, join(workspace, "before"));
   } finally {
-    await leave(workspace);
+    await rm(workspace, { recursive: true, force: true });
   }
   const missing = missingOf(options, flags.out);
   const size = await sizeOf(join(flags.out, "dist"));
@@ -53,47 +51,28 @@ export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSign
 }
 
 /** Makes the package elsewhere, and says how the one that is there differs from it. */
-async function checkSdk(
-  model: ApiModel,
-  options: SdkOptions,
-  { out }: SdkFlags,
-  signal: AbortSignal,
-): Promise<0 | 1> {
-  const workspace = await mkdtemp(join(tmpdir(), "resource402-sdk-"));
-  try {
-    const made = await filesOf(await makeIn(workspace, model, options, signal));
-    const names = new Set(made.map(({ path }) => path));
-    // What is made takes the place of the whole folder `dist`: a file too many is not up to date either.
-    const more = (await filesOf(out)).filter(({ path }) => !names.has(path));
-    const gone = more.map(({ path, text }) => ({ path, text: "", before: text }));
-    const stale = [...(await staleFiles(out, made)), ...gone];
-    if (stale.length === 0) sayDone(`Up to date: ${counted(made.length, "file")}.`);
-    else await sayStale(stale, SDK_MARK);
-    return stale.length === 0 ? 0 : 1;
-  } finally {
-    await leave(workspace);
-  }
+async function checkSdk(model: ApiModel, options: SdkOptions, { out }: SdkFlags): Promise<0 | 1> {
+  const made = await filesOfPackage(model, options);
+  const names = new Set(made.map(({ path }) => path));
+  // What is made takes the place of the whole folder `dist`: a file too many is not up to date either.
+  const more = (await filesOf(out)).filter(({ path }) => !names.has(path));
+  const gone = more.map(({ path, text }) => ({ path, text: "", before: text }));
+  const stale = [...(await staleFiles(out, made)), ...gone];
+  if (stale.length === 0) sayDone(`Up to date: ${counted(made.length, "file")}.`);
+  else await sayStale(stale, SDK_MARK);
+  return stale.length === 0 ? 0 : 1;
 }
 
-/** Makes a package in a folder for that alone. Returns where in it the package is. */
-async function makeIn(
-  workspace: string,
-  model: ApiModel,
-  options: SdkOptions,
-  signal: AbortSignal,
-): Promise<string> {
+/** The files of a package, by their paths in it. */
+async function filesOfPackage(model: ApiModel, options: SdkOptions): Promise<GeneratedFile[]> {
   sayProgress("Building …");
-  const { files, sources } = await emitSdk(model, options);
-  const built = await buildSdk(join(workspace, "build"), sources, options.name, signal);
-  const made = join(workspace, "made");
-  await writeFiles(made, files);
-  await rename(built, join(made, "dist"));
-  return made;
-}
-
-async function leave(workspace: string): Promise<void> {
-  sayProgress("");
-  await rm(workspace, { recursive: true, force: true });
+  try {
+    const { files, sources } = await emitSdk(model, options);
+    const built = await buildSdk(sources, options.name);
+    return [...files, ...built.map(({ path, text }) => ({ path: `dist/${path}`, text }))];
+  } finally {
+    sayProgress("");
+  }
 }
 
 /** Those files of a package that the command writes, as far as they are there. */

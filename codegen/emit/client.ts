@@ -5,8 +5,8 @@ import { aboutResource, insteadOf } from "../prose.ts";
 
 const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
-/** `client.gen.ts`: what a buyer imports. */
-export function emitClient(model: ApiModel): string {
+/** `client.gen.ts`: what a buyer imports. `runtime` is the specifier by which it imports the client's runtime. */
+export function emitClient(model: ApiModel, runtime = "resource402/client"): string {
   const { resources } = model;
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
   const library = [
@@ -19,7 +19,7 @@ export function emitClient(model: ApiModel): string {
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
-${imports("import", library, "resource402/client")}${imports("import type", faces, "./types.gen.js")}
+${imports("import", library, runtime)}${imports("import type", faces, "./types.gen.js")}
 export type * from "./types.gen.js";
 
 ${jsdoc([model.description])}export interface Client {

@@ -20,7 +20,7 @@ import { cacheText, cancelText, chargeText, insteadOf, jobText, runText, startTe
 import { sampleOf } from "../sample.ts";
 
 /** `API.md`: one page for people. */
-export function emitReference(model: ApiModel): string {
+export function emitReference(model: ApiModel, evm = "resource402/evm"): string {
   const { title, version, description, resources } = model;
   const overview = resources.map((resource) => [
     `[${resource.name}](#${anchorOf(resource.name)})`,
@@ -38,7 +38,7 @@ export function emitReference(model: ApiModel): string {
     "## How paying works",
     PAYING,
     ...(model.isForeign ? [] : [PAYING_HERE, REPEATING]),
-    ...connecting(model),
+    ...connecting(model, evm),
     ...(model.isForeign ? [] : ["## What you can rely on", ...RELYING]),
     ...(resources.some(({ job }) => job !== undefined) ? jobs() : []),
     ...resources.map((resource) => section(resource, model)),
@@ -55,7 +55,7 @@ function anchorOf(name: string): string {
 }
 
 /** How a buyer creates the client that the examples use. */
-function connecting({ servers, resources }: ApiModel): string[] {
+function connecting({ servers, resources }: ApiModel, evm: string): string[] {
   const baseUrl = servers[0]?.url ?? "https://api.example.com";
   const highest = resources
     .map(({ priceBounds }) => priceBounds.max)
@@ -68,7 +68,7 @@ function connecting({ servers, resources }: ApiModel): string[] {
   return [
     fenced(
       "ts",
-      `import { evmPayer } from "resource402/evm";\nimport { createClient } from "./client.gen.ts";\n\n${client}`,
+      `import { evmPayer } from ${string(evm)};\nimport { createClient } from "./client.gen.ts";\n\n${client}`,
     ),
   ];
 }

@@ -71,26 +71,26 @@ export function emitSdkManifest(model: ApiModel, options: SdkOptions): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** The sources of the doors, by file. They stand beside `client.gen.ts` and `types.gen.ts`. */
-export function emitSdkEntries(model: ApiModel, { name, baseUrl }: SdkOptions): Record<string, string> {
+/** The modules of the client's runtime, by what they are called in `dist`. Two of them are doors as they are. */
+export const SDK_RUNTIME = { client: "runtime", evm: "evm", node: "node" } as const;
+const RUNTIME = `./${SDK_RUNTIME.client}.js`;
+
+/** `index.ts`, the source of the package's main door. It stands beside `client.gen.ts` and `types.gen.ts`. */
+export function emitSdkIndex(model: ApiModel, { name, baseUrl }: SdkOptions): string {
   // A schema of the seller's that has the same name is what the buyer means by it.
   const types = TYPES.filter((type) => !(type in model.schemas)).map((type) => `type ${type}`);
   const library = [...types, ...VALUES].sort((a, b) => compareText(bare(a), bare(b)));
-  return {
-    "index.ts": [
-      baseUrl === undefined ? CONNECTED : connecting(model, baseUrl),
-      'export type * from "./types.gen.js";\n',
-      imports("import", library, "resource402/client").replace("import", "export"),
-    ].join(""),
-    "evm.ts": 'export { type EvmAccount, type EvmPayerOptions, evmPayer } from "resource402/evm";\n',
-    "node.ts": 'export { type FileCallsOptions, fileCalls } from "resource402/file-calls";\n',
-  };
+  return [
+    baseUrl === undefined ? CONNECTED : connecting(model, baseUrl),
+    'export type * from "./types.gen.js";\n',
+    imports("import", library, RUNTIME).replace("import", "export"),
+  ].join("");
 
   function connecting({ title }: ApiModel, baseUrl: string): string {
     const opening =
       `Connects to ${title}. The options say who pays, and how much at most; without a payer, what is free ` +
       `can be called, and prices can be asked. \`evmPayer\` of \`${name}/evm\` pays with an EVM account.`;
-    return `${imports("import", ["type Client", "createClient as connect"], "./client.gen.js")}${imports("import type", ["ClientOptions as Options"], "resource402/client")}
+    return `${imports("import", ["type Client", "createClient as connect"], "./client.gen.js")}${imports("import type", ["ClientOptions as Options"], RUNTIME)}
 export type { Client } from "./client.gen.js";
 
 export interface ClientOptions extends Omit<Options, "baseUrl"> {
@@ -106,7 +106,7 @@ ${jsdoc([opening])}export function createClient(options: ClientOptions = {}): Cl
 }
 
 const CONNECTED = `export { type Client, createClient } from "./client.gen.js";
-export type { ClientOptions } from "resource402/client";
+export type { ClientOptions } from "${RUNTIME}";
 `;
 
 function bare(name: string): string {

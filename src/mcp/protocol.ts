@@ -1,9 +1,10 @@
-import { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import {
+  Server,
+  type Transport,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
+import { StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
 import { type Buyer, errorResult } from "./buyer.ts";
 import { ownTools } from "./own-tools.ts";
 import { createProgress } from "./progress.ts";
@@ -31,13 +32,8 @@ export interface Session {
 }
 
 /** Serves over standard input and output, which nothing else may write to. `onEnd` is called when the client has gone. */
-export async function serveStdio(offer: Offer, onEnd: () => void): Promise<Session> {
-  const transport = new StdioServerTransport();
-  const session = await open(offer, transport, onEnd);
-  // The SDK does not look for the end of its input.
-  process.stdin.once("end", () => void session.close());
-  process.stdin.once("close", () => void session.close());
-  return session;
+export function serveStdio(offer: Offer, onEnd: () => void): Promise<Session> {
+  return open(offer, new StdioServerTransport(), onEnd);
 }
 
 /** A session over streamable HTTP, for all requests that carry its id. */
@@ -54,7 +50,7 @@ export async function openHttp(
     sessionIdGenerator: () => crypto.randomUUID(),
     onsessioninitialized: onOpen,
   });
-  const session = await open(offer, transport as Transport, onEnd);
+  const session = await open(offer, transport, onEnd);
   return { ...session, handle: (request) => transport.handleRequest(request) };
 }
 
@@ -81,8 +77,8 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
     return { ...result, content: [{ type: "text", text }, ...result.content], isError: true };
   }
 
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: offered.map(described) }));
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+  server.setRequestHandler("tools/list", () => ({ tools: offered.map(described) }));
+  server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
     const tool = byName.get(params.name);
     if (!tool) return { ...errorResult(`There is no tool "${params.name}".`, {}) };
     const input = params.arguments ?? {};
@@ -100,15 +96,15 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
         : createProgress((progress, message) => {
             const params = { progressToken, progress, total: 100, message };
             // Who has gone needs no progress.
-            extra.sendNotification({ method: "notifications/progress", params }).catch(() => {});
+            mcpReq.notify({ method: "notifications/progress", params }).catch(() => {});
           });
     try {
       const result = await tool.run({
         input,
-        signal: extra.signal,
+        signal: mcpReq.signal,
         idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
         // A client whose patience is over, or whose connection is, may come back for what was paid.
-        isUnwanted: () => !hasEnded && !/time(d)?[ -]?out/i.test(String(extra.signal.reason)),
+        isUnwanted: () => !hasEnded && !/time(d)?[ -]?out/i.test(String(mcpReq.signal.reason)),
         onProgress: progress?.tell,
       });
       return { ...result };

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool, type PoolClient } from "pg";
+import type { ClientBase, ClientConfig, PoolClient } from "pg";
+import { Client, DatabaseError, Pool } from "./postgres-driver.ts";
 
 /** What is done in one transaction. */
 export interface Transaction {

@@ -1,5 +1,6 @@
-import { Client, type ClientConfig } from "pg";
+import type { ClientConfig } from "pg";
 import { Unusable } from "./postgres-connection.ts";
+import { Client } from "./postgres-driver.ts";
 
 /**
  * How the tables came to be what they are: steps are added at the end, never changed. `$` stands for the schema.

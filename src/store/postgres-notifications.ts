@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { Client, type ClientConfig } from "pg";
+import type { ClientConfig } from "pg";
+import { Client } from "./postgres-driver.ts";
 
 const FIRST_WAIT_MS = 50;
 const LAST_WAIT_MS = 2000;

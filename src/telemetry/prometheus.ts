@@ -1,12 +1,13 @@
-import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import {
-  MeterProvider,
-  type MetricData,
-  MetricReader,
-  type ResourceMetrics,
-} from "@opentelemetry/sdk-metrics";
+import type { MeterProvider, MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import { loadPeer } from "../peer.ts";
 import { createBearerCheck } from "./bearer.ts";
 import type { MetricsEndpoint } from "./telemetry.ts";
+
+const [{ PrometheusSerializer }, metrics] = await loadPeer(
+  "resource402/prometheus",
+  ["@opentelemetry/sdk-metrics", "@opentelemetry/exporter-prometheus"],
+  () => Promise.all([import("@opentelemetry/exporter-prometheus"), import("@opentelemetry/sdk-metrics")]),
+);
 
 export type { MetricsEndpoint } from "./telemetry.ts";
 
@@ -22,7 +23,7 @@ export interface PrometheusOptions {
 export function prometheus(options: PrometheusOptions = {}): MetricsEndpoint & { provider: MeterProvider } {
   const bearer = options.token === undefined ? undefined : createBearerCheck(options.token, "metrics.token");
   const reader = new Reader();
-  const provider = new MeterProvider({ readers: [reader] });
+  const provider = new metrics.MeterProvider({ readers: [reader] });
   // Who scrapes knows whom: neither the instrumentation nor the process needs a label on every line.
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
 
@@ -44,7 +45,7 @@ export function prometheus(options: PrometheusOptions = {}): MetricsEndpoint & {
 }
 
 /** Collects when it is asked, and not by itself. */
-class Reader extends MetricReader {
+class Reader extends metrics.MetricReader {
   protected override async onShutdown(): Promise<void> {}
   protected override async onForceFlush(): Promise<void> {}
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { createProject, type Project } from "./project.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { version, dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { version, dependencies } = JSON.parse(readFileSync(join(root, "codegen/package.json"), "utf8"));
 const SAMPLE = ["resources.ts", "handlers/summarise.ts", "handlers/drawPattern.ts", "server.ts", "README.md"];
 const SETTINGS = ["tsconfig.json", ".gitignore", ".env.example"];
 const PAY_TO = "0x0000000000000000000000000000000000000402";
@@ -85,7 +85,11 @@ describe("resource402 init", () => {
       type: "module",
       scripts: { dev: "resource402 dev", check: "resource402 generate --check && tsc" },
       dependencies: { resource402: `^${version}`, zod: "^4.0.0" },
-      devDependencies: { typescript: dependencies.typescript, "@types/node": "^24" },
+      devDependencies: {
+        "@resource402/cli": `^${version}`,
+        typescript: dependencies.typescript,
+        "@types/node": "^24",
+      },
     });
     expect(project.read("kit/.env.example")).toContain(`PAY_TO=${PAY_TO}\n`);
     expect((await run(project, "kit", [join(root, "codegen/cli/main.ts"), "generate", "--check"])).code).toBe(

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeCommands } from "./commands.ts";
+import { describeCommands, type Followed, followReadme } from "./commands.ts";
+import { packed } from "./packed.ts";
 import { describeSdk } from "./sdk.ts";
 
 const run = promisify(execFile);
@@ -27,8 +28,9 @@ async function command(file: string, ...args: string[]): Promise<{ code: number;
   }
 }
 
-const generate = (...args: string[]) => command("npx", "--no-install", "resource402", "generate", ...args);
-const typecheck = () => command("npx", "--no-install", "tsc", "-p", ".");
+const installed = (name: string): string => join(project, "node_modules/.bin", name);
+const generate = (...args: string[]) => command(installed("resource402"), "generate", ...args);
+const typecheck = () => command(installed("tsc"), "-p", ".");
 
 /** The strictest settings that a user may have. */
 const STRICTEST = {
@@ -51,53 +53,46 @@ const STRICTEST = {
     allowImportingTsExtensions: true,
     skipLibCheck: false,
     noEmit: true,
+    // Types of packages are checked once, not in each test.
+    incremental: true,
+    tsBuildInfoFile: "node_modules/.cache/tsc.json",
   },
   include: ["*.ts", "handlers"],
 };
 
 async function emptyProject(): Promise<void> {
   for (const entry of await readdir(project)) {
-    if (
-      !["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry) &&
-      !entry.endsWith(".tgz")
-    ) {
+    if (!["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry)) {
       await rm(join(project, entry), { recursive: true });
     }
   }
 }
 
+let followed: Followed;
+
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), "resource402-installed-"));
-  await run("npm", ["pack", "--silent", "--pack-destination", project], { cwd: root });
-  const tarball = (await readdir(project)).find((name) => name.endsWith(".tgz")) ?? "";
+  project = join(await mkdtemp(join(tmpdir(), "resource402-installed-")), "word-kit");
+  // Installs everything that the tests below need.
+  followed = await followReadme(project, await packed());
   await writeFile(
     join(project, "package.json"),
     JSON.stringify({ name: "word-house", private: true, type: "module" }),
   );
+  // The README tells the reader to install these for Prometheus. Only their types are needed here.
+  for (const name of ["@opentelemetry/sdk-metrics", "@opentelemetry/exporter-prometheus"]) {
+    await symlink(join(root, "node_modules", name), join(project, "node_modules", name), "junction");
+  }
   await writeFile(join(project, "tsconfig.json"), JSON.stringify(STRICTEST));
-  const { devDependencies, dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  const own = [
-    `./${tarball}`,
-    `zod@${devDependencies.zod}`,
-    `viem@${dependencies.viem}`,
-    `@types/node@${devDependencies["@types/node"]}`,
-  ];
-  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error", ...own], {
-    cwd: project,
-  });
 }, 300_000);
 
-afterAll(() => rm(project, { recursive: true, force: true }));
+afterAll(() => rm(dirname(project), { recursive: true, force: true }));
 
-describeCommands(async () => {
-  const name = (await readdir(project)).find((entry) => entry.endsWith(".tgz")) ?? "";
-  return join(project, name);
-});
+describeCommands(() => followed);
 
 it("init generates in a folder where nothing is installed yet", async () => {
   const folder = await mkdtemp(join(tmpdir(), "resource402-init-"));
   try {
-    const cli = join(project, "node_modules/resource402/dist/cli.js");
+    const cli = installed("resource402");
     const { stderr } = await run("node", [cli, "init", ".", "--yes"], { cwd: folder });
     expect(stderr).toBe("");
     expect(await readdir(folder)).toContain("client.gen.ts");
@@ -252,8 +247,10 @@ describe("the client in a browser", () => {
 
 describe("a program that is bundled", () => {
   it("is so without a warning, whichever doors of the package it uses", async () => {
-    const { exports, dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-    const doors = Object.keys(exports).filter((door) => !door.endsWith(".json"));
+    const { exports, dependencies, peerDependencies } = JSON.parse(
+      await readFile(join(root, "package.json"), "utf8"),
+    );
+    const doors = Object.keys(exports).filter((door) => !/\.json$|\*/.test(door));
     expect(doors.length).toBeGreaterThan(8);
     for (const door of doors) {
       const { warnings } = await build({
@@ -262,7 +259,7 @@ describe("a program that is bundled", () => {
         format: "esm",
         platform: "node",
         // What others' packages bring is theirs to fix.
-        external: Object.keys(dependencies),
+        external: Object.keys({ ...dependencies, ...peerDependencies }),
         write: false,
         logLevel: "silent",
       });
@@ -271,10 +268,23 @@ describe("a program that is bundled", () => {
   });
 });
 
-it("the package carries what runs, and nothing else", async () => {
-  const files = await readdir(join(project, "node_modules/resource402"), { recursive: true });
+it.each(["resource402", "@resource402/cli"])("%s carries what runs, and nothing else", async (name) => {
+  const files = await readdir(join(project, "node_modules", name), { recursive: true });
   const folders = new Set(files.map((file) => dirname(file).split("/")[0]));
   expect([...folders].sort()).toEqual([".", "dist"]);
+});
+
+it("the command contains no second copy of a module of resource402", async () => {
+  const folder = join(project, "node_modules/@resource402/cli/dist/command");
+  const texts = await Promise.all(
+    (await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")),
+  );
+  // The bundler writes above each module where it was.
+  const places = texts.flatMap((text) =>
+    [...text.matchAll(/^\/\/ (\S+\.ts)$/gm)].map((place) => place[1] ?? ""),
+  );
+  expect(places.length).toBeGreaterThan(100);
+  expect(places.filter((place) => /^\.\.\/(schema|src\/(?!doctor\/|mcp\/))/.test(place))).toEqual([]);
 });
 
 describeSdk({ folder: () => project, empty: emptyProject, command, strictest: STRICTEST });

@@ -34,7 +34,7 @@ export interface Installed {
 
 /** From a definition to a package that a buyer uses. */
 export function describeSdk({ folder, empty, command, strictest }: Installed): void {
-  const sdk = (...args: string[]) => command("npx", "--no-install", "resource402", "sdk", ...args);
+  const sdk = (...args: string[]) => command("node_modules/.bin/resource402", "sdk", ...args);
   const FULL = ["--name", NAME, "--license", "MIT", "--repository", "github:word/house"];
 
   describe("a package for buyers, made with the installed package", () => {
@@ -51,7 +51,7 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
       for (const name of ["handlers.ts", "sdk/serve.ts"]) {
         await cp(join(fixture, name), join(folder(), name.replace("sdk/", "")));
       }
-      expect(await command("npx", "--no-install", "resource402", "generate")).toMatchObject({ code: 0 });
+      expect(await command("node_modules/.bin/resource402", "generate")).toMatchObject({ code: 0 });
       buyer = await mkdtemp(join(tmpdir(), "resource402-buyer-"));
     }, 300_000);
     afterAll(async () => {
@@ -258,13 +258,13 @@ export function describeSdk({ folder, empty, command, strictest }: Installed): v
         join(folder(), "readme/tsconfig.json"),
         JSON.stringify({ compilerOptions, include: ["*.ts"] }),
       );
-      expect(await command("npx", "--no-install", "tsc", "-p", "readme")).toEqual({ code: 0, text: "" });
+      expect(await command("node_modules/.bin/tsc", "-p", "readme")).toEqual({ code: 0, text: "" });
     });
 
-    /** As npm arranges it for a project with TypeScript 7, which programs cannot call: ours lies within our package. */
+    /** As npm arranges it for a project with TypeScript 7, which programs cannot call: ours lies within our command. */
     async function withLaterTypescript<Result>(work: () => Promise<Result>): Promise<Result> {
       const outer = join(folder(), "node_modules");
-      const inner = join(outer, "resource402/node_modules");
+      const inner = join(outer, "@resource402/cli/node_modules");
       const names = ["typescript", "openapi-typescript"];
       await mkdir(inner);
       for (const name of names) await rename(join(outer, name), join(inner, name));

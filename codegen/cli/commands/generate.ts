@@ -24,6 +24,7 @@ interface Flags {
   readonly ext?: "ts" | "js";
   readonly from?: string;
   readonly maxPrice: string;
+  readonly import?: boolean;
 }
 
 export function addGenerate(program: Command, context: Context): void {
@@ -48,6 +49,10 @@ export function addGenerate(program: Command, context: Context): void {
       ).conflicts("watch"),
     )
     .option("--max-price <usd>", "with --from: maximum price of a call when the document states none", "1.00")
+    .option(
+      "--import",
+      "with --from: import the client's runtime from resource402/client, and do not write it",
+    )
     .addHelpText("after", GENERATE_EXAMPLES)
     .action(async (named: string | undefined, flags: Flags) => {
       if (flags.from !== undefined) {
@@ -55,6 +60,12 @@ export function addGenerate(program: Command, context: Context): void {
           throw new CommandError(`Name ${named} or --from ${flags.from}, not both.`, 2);
         context.exit(await startFrom(flags.from, flags, context));
         return;
+      }
+      if (flags.import) {
+        throw new CommandError(
+          "--import applies to a client from --from only. Add --from, or remove --import.",
+          2,
+        );
       }
       context.exit(await start(definitionFile(named), flags, context));
     });
@@ -77,7 +88,7 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
   const { readSource } = await import("../source.ts");
   const { generateClient } = await import("../generate.ts");
   const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });
-  return generateClient({ model, out, check: flags.check ?? false });
+  return generateClient({ model, out, check: flags.check ?? false, isPackaged: flags.import ?? false });
 }
 
 async function start(file: string, flags: Flags, context: Context): Promise<number> {

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "tsup";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+/** The sources of `@resource402/cli`. */
+const CLI = ["codegen", "src/doctor", "src/mcp"];
+/** Imports of values by relative path: `import … from "./x.ts"` and `import("./x.ts")`. */
+const IMPORT = /^(?:import|export) (?!type\b)[^;"]*from "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
+
+/**
+ * The modules that `@resource402/cli` imports from this package, as entries of their own. Entries share chunks, so a
+ * module that a public entry uses too exists once.
+ */
+function internalEntries(): Record<string, string> {
+  const files = CLI.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$/.test(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const imported = files.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(IMPORT)].map(([, from, lazily]) =>
+      relative(root, resolve(dirname(file), from ?? lazily ?? ""))
+        .split(sep)
+        .join("/"),
+    ),
+  );
+  const ours = imported.filter((path) => !CLI.some((folder) => path.startsWith(`${folder}/`)));
+  return Object.fromEntries(ours.map((path) => [`internal/${path.replace(/^src\/|\.ts$/g, "")}`, path]));
+}
+
+/** The public entries, by their name in `dist`. */
+const PUBLIC = {
+  index: "schema/index.ts",
+  client: "src/client/index.ts",
+  evm: "src/client/evm.ts",
+  server: "src/server/index.ts",
+  node: "src/runtime/index.ts",
+  sqlite: "src/store/sqlite.ts",
+  prometheus: "src/telemetry/prometheus.ts",
+  postgres: "src/store/postgres.ts",
+  testing: "src/testing/index.ts",
+};
+
+export default defineConfig({
+  entry: { ...PUBLIC, cli: "src/runtime/command.ts", ...internalEntries() },
+  format: ["esm"],
+  target: "es2023",
+  platform: "node",
+  removeNodeProtocol: false,
+  dts: { entry: PUBLIC },
+  clean: true,
+  splitting: true,
+  treeshake: { moduleSideEffects: "no-external" },
+});

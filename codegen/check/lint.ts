@@ -65,7 +65,7 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
 }
 
 function pers(price: Price): (readonly [at: string, per: unknown])[] {
-  if (price.kind === "free") return [];
+  if (price.kind === "free" || price.kind === "unknown") return [];
   if (price.kind !== "sum") return [["", price.per]];
   return price.parts.map((part, index) => [`.parts.${index}`, part.per]);
 }

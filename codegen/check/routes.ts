@@ -1,3 +1,4 @@
+import type { Method } from "../../src/client/method.ts";
 import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
@@ -7,7 +8,7 @@ export const JOB_PATH = "/v1/jobs/:jobId";
 
 export interface Route {
   readonly name: string;
-  readonly method: "GET" | "POST";
+  readonly method: Method;
   readonly path: string;
 }
 

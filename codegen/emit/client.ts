@@ -69,7 +69,8 @@ function optionsOf({ headers = [] }: ApiModel): string {
 
 function member(resource: ResourceModel): string {
   const { name, typeName, summary, errors, deprecated } = resource;
-  const type = resource.job !== undefined ? "JobResource" : isUnpriced(resource) ? "UnpricedResource" : "Resource";
+  const type =
+    resource.job !== undefined ? "JobResource" : isUnpriced(resource) ? "UnpricedResource" : "Resource";
   const fails = errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`);
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const doc = jsdoc([summary, "", ...aboutResource(resource), ...fails, ...tag], "  ");

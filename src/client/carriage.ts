@@ -30,13 +30,16 @@ function pairs(name: string, value: unknown, as: Carriage["as"]): string[] {
   if (as === "json") return [pair(name, JSON.stringify(value))];
   const separator = SEPARATORS[as ?? ""];
   if (Array.isArray(value)) {
-    if (separator === undefined) return value.flatMap((one) => (one === undefined ? [] : [pair(name, textOf(one))]));
+    if (separator === undefined)
+      return value.flatMap((one) => (one === undefined ? [] : [pair(name, textOf(one))]));
     return [`${encodeURIComponent(name)}=${joined(value, separator)}`];
   }
   if (typeof value !== "object" || value === null) return [pair(name, textOf(value))];
-  if (separator !== undefined) return [`${encodeURIComponent(name)}=${joined(Object.entries(value).flat(), separator)}`];
+  if (separator !== undefined)
+    return [`${encodeURIComponent(name)}=${joined(Object.entries(value).flat(), separator)}`];
   if (as === "members") return Object.entries(value).flatMap(([key, one]) => pairs(key, one, undefined));
-  if (as === "deep") return Object.entries(value).flatMap(([key, one]) => pairs(`${name}[${key}]`, one, "deep"));
+  if (as === "deep")
+    return Object.entries(value).flatMap(([key, one]) => pairs(`${name}[${key}]`, one, "deep"));
   return [pair(name, textOf(value))];
 }
 
@@ -73,7 +76,10 @@ export function bodyOf(members: Members, send: Carriages, type = "application/js
     return { body: undefined };
   }
   if (type === "" || /json|^\*/i.test(type)) {
-    return { type: type === "" || type.includes("*") ? "application/json" : type, body: JSON.stringify(value) };
+    return {
+      type: type === "" || type.includes("*") ? "application/json" : type,
+      body: JSON.stringify(value),
+    };
   }
   if (/^multipart\//i.test(type)) return multipart(members);
   if (/urlencoded/i.test(type)) return { type, body: queryText(members, send) };

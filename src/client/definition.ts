@@ -87,7 +87,9 @@ export function requestOf(
         issues,
       });
     }
-    return Array.isArray(value) ? value.map((one) => encodeURIComponent(String(one))).join(",") : encodeURIComponent(text);
+    return Array.isArray(value)
+      ? value.map((one) => encodeURIComponent(String(one))).join(",")
+      : encodeURIComponent(text);
   });
   const query: Record<string, unknown> = {};
   for (const name of Object.keys(rest)) {

@@ -147,7 +147,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       });
       if (answer.status !== 402) return { ...name, answer, saved: known, receipt: known?.receipt };
       if (definition.price.kind === "unknown" && maxPrice === undefined) {
-        const message = "publishes no price that can be read; pass maxPrice, the most that this call may cost";
+        const message =
+          "publishes no price that can be read; pass maxPrice, the most that this call may cost";
         const facts = { ...factsOf(name, charged), reason: "no_max_price" as const };
         throw new ResourceError("payment_refused", message, facts);
       }

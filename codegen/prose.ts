@@ -14,29 +14,38 @@ import {
 
 /** The type of a schema: `string`, `"draft" | "high"`, `list of Address`. */
 export function typeText(schemas: Schemas, schema: JsonSchema): string {
+  return typeWithin(schemas, schema, []);
+}
+
+/** Maximum number of components that are described inside of each other. */
+const MAX_WITHIN = 6;
+
+/** A component that is around itself is named. */
+function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly string[]): string {
   if (schema.$ref !== undefined) {
-    const target = schemas[refName(schema.$ref)] ?? {};
-    return target.type === "object" || target.properties !== undefined
-      ? refName(schema.$ref)
-      : typeText(schemas, target);
+    const name = refName(schema.$ref);
+    const target = schemas[name] ?? {};
+    const isNamed = target.type === "object" || target.properties !== undefined;
+    if (isNamed || around.includes(name) || around.length >= MAX_WITHIN) return name;
+    return typeWithin(schemas, target, [...around, name]);
   }
   const { type, anyOf, oneOf, allOf, prefixItems, items } = schema;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;
   if (options !== undefined) {
-    return [...new Set(options.map((option) => typeText(schemas, option)))].join(" | ");
+    return [...new Set(options.map((option) => typeWithin(schemas, option, around)))].join(" | ");
   }
   if (Array.isArray(type)) return type.join(" | ");
   if (prefixItems !== undefined) {
-    const rest = typeof items === "object" ? [`...${typeText(schemas, items)}`] : [];
-    return `[${[...prefixItems.map((item) => typeText(schemas, item)), ...rest].join(", ")}]`;
+    const rest = typeof items === "object" ? [`...${typeWithin(schemas, items, around)}`] : [];
+    return `[${[...prefixItems.map((item) => typeWithin(schemas, item, around)), ...rest].join(", ")}]`;
   }
   if (type === "array")
-    return `list of ${typeof items === "object" ? typeText(schemas, items) : "any value"}`;
+    return `list of ${typeof items === "object" ? typeWithin(schemas, items, around) : "any value"}`;
   const { properties, additionalProperties: values } = schema;
   if (type === "object" && properties === undefined && typeof values === "object") {
-    return `map of ${typeText(schemas, values)}`;
+    return `map of ${typeWithin(schemas, values, around)}`;
   }
   if (typeof type === "string") return type;
   return allOf === undefined ? "any value" : "object";

@@ -195,6 +195,23 @@ export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
   return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));
 }
 
+/** The bounds that an author has set; every integer of zod ends where a double is no longer exact. */
+export function statedBounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): Bounds {
+  return {
+    minimum: minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum,
+    maximum: maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum,
+    exclusiveMinimum,
+    exclusiveMaximum,
+  };
+}
+
+interface Bounds {
+  readonly minimum: number | undefined;
+  readonly maximum: number | undefined;
+  readonly exclusiveMinimum: number | undefined;
+  readonly exclusiveMaximum: number | undefined;
+}
+
 /** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */
 export function choicesOf(schemas: Schemas, schema: JsonSchema): readonly unknown[] | undefined {
   const { type, enum: values, const: value, anyOf, oneOf } = resolve(schemas, schema);

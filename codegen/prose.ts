@@ -8,6 +8,7 @@ import {
   refName,
   resolve,
   type Schemas,
+  statedBounds,
 } from "./model.ts";
 
 /** Describes schemas and resources in words, for JSDoc and documents. */
@@ -71,16 +72,26 @@ export function limitsText(schemas: Schemas, schema: JsonSchema): string {
   const own = resolve(schemas, schema);
   const options = (own.anyOf ?? own.oneOf ?? []).filter((option) => option.type !== "null");
   if (options.length === 1 && options[0] !== undefined) return limitsText(schemas, options[0]);
+  const example = Array.isArray(own.examples) ? String(own.examples[0]) : "";
+  const known = own.type === "string" && Object.hasOwn(BY_EXAMPLE, example) ? BY_EXAMPLE[example] : undefined;
   const limits = [
-    FORMATS[own.format ?? ""] ?? own.format ?? "",
+    FORMATS[own.format ?? ""] ?? own.format ?? known ?? "",
     between(own.minLength, own.maxLength, "character"),
     own.prefixItems === undefined ? between(own.minItems, own.maxItems, "entry", "entries") : "",
     bounds(own),
     own.multipleOf === undefined ? "" : `a multiple of ${grouped(own.multipleOf)}`,
-    own.pattern === undefined || own.format !== undefined ? "" : `matches ${own.pattern}`,
+    own.pattern === undefined || own.format !== undefined || known !== undefined
+      ? ""
+      : `matches ${own.pattern}`,
   ];
   return limits.filter((limit) => limit !== "").join(", ");
 }
+
+/** Texts that a format would describe too narrowly, by the example that stands for it. */
+const BY_EXAMPLE: Readonly<Record<string, string>> = {
+  "https://example.com/": "a URL",
+  PT1H: "an ISO 8601 duration",
+};
 
 const FORMATS: Readonly<Record<string, string>> = {
   uri: "a URL",
@@ -96,7 +107,8 @@ function between(min: number | undefined, max: number | undefined, one: string, 
   return min === undefined || min === 0 ? `at most ${count(max)}` : `${grouped(min)} to ${count(max)}`;
 }
 
-function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+function bounds(schema: JsonSchema): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = statedBounds(schema);
   if (minimum !== undefined && maximum !== undefined) return `${grouped(minimum)} to ${grouped(maximum)}`;
   return [
     minimum === undefined ? "" : `at least ${grouped(minimum)}`,

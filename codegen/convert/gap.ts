@@ -65,4 +65,3 @@ export function isVolatile(read: () => unknown): boolean {
   const [first, second] = [read(), read()].map((value) => JSON.stringify(value));
   return first !== second;
 }
-

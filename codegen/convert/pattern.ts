@@ -35,7 +35,10 @@ interface Piece {
 }
 
 const ESCAPE = String.raw`\\(?:u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[\s\S])`;
-const OUTSIDE = new RegExp(String.raw`${ESCAPE}|\(\?(?:<(?![=!])[^>]*>|<?[=!]|:)|\{\d+(?:,\d*)?\}|[\s\S]`, "uy");
+const OUTSIDE = new RegExp(
+  String.raw`${ESCAPE}|\(\?(?:<(?![=!])[^>]*>|<?[=!]|:)|\{\d+(?:,\d*)?\}|[\s\S]`,
+  "uy",
+);
 const INSIDE = new RegExp(String.raw`(?:${ESCAPE}|[^\\\]])(?:-(?:${ESCAPE}|[^\\\]]))?`, "uy");
 
 function piecesOf(source: string): Piece[] | undefined {

@@ -102,7 +102,7 @@ function lintBounds(
   if (schema.$ref !== undefined && around.includes(schema.$ref)) return;
   const within = schema.$ref === undefined ? around : [...around, schema.$ref];
   const { type, anyOf, items, maxLength, maxItems, ...whole } = resolve(schemas, schema);
-  const own: JsonSchema = { ...whole, ...statedBounds(whole) };
+  const own = { ...whole, ...statedBounds(whole) };
   const lint = (at: string, inner: JsonSchema): void => lintBounds(at, inner, schemas, advise, within);
   for (const option of anyOf ?? []) lint(path, option);
   // A nullable schema has two types.

@@ -45,8 +45,8 @@ function piecesOf(source: string): Piece[] | undefined {
   const pieces: Piece[] = [];
   let inClass = false;
   for (let at = 0; at < source.length; ) {
-    const isEnd = inClass && source[at] === "]";
-    const isStart = !inClass && source[at] === "[";
+    const isEnd: boolean = inClass && source[at] === "]";
+    const isStart: boolean = !inClass && source[at] === "[";
     if (isEnd || isStart) {
       const text = isStart && source[at + 1] === "^" ? "[^" : (source[at] ?? "");
       pieces.push({ text, inClass: false, isBracket: true });
@@ -67,9 +67,9 @@ function piecesOf(source: string): Piece[] | undefined {
 /** Without the flag `u` a backslash may stand before anything, and a brace by itself. */
 function unicodeText(text: string, inClass: boolean): string {
   if (!inClass && /^[{}\]]$/.test(text)) return `\\${text}`;
-  return text.replace(/\\([\s\S])/gu, (escape, character: string) => {
-    if (/[\^$\\.*+?()[\]{}|/]/.test(character) || /[A-Za-z0-9]/.test(character)) return escape;
-    return inClass && character === "-" ? escape : character;
+  return text.replace(/\\([\s\S])/gu, (whole, character: string) => {
+    if (/[\^$\\.*+?()[\]{}|/]/.test(character) || /[A-Za-z0-9]/.test(character)) return whole;
+    return inClass && character === "-" ? whole : character;
   });
 }
 

@@ -180,7 +180,7 @@ function said(members: JsonRecord): JsonRecord {
 
 /** OpenAPI 3.0. */
 function nullable({ description, deprecated, default: fallback, ...rest }: JsonSchema): JsonSchema {
-  const isEnum = rest.enum !== undefined && rest.enum.includes(null);
+  const isEnum = rest.enum?.includes(null) === true;
   const value = isEnum ? { ...rest, enum: (rest.enum ?? []).filter((one) => one !== null) } : rest;
   const about = said({ description, deprecated, default: fallback });
   if (value.enum?.length === 0) return { ...about, type: "null" };

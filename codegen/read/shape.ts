@@ -1,6 +1,6 @@
 import type { Carriage } from "../../src/client/carriage.ts";
 import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
-import { bodyOf, filesIn, outputOf } from "./body.ts";
+import { type Body, bodyOf, filesIn, outputOf } from "./body.ts";
 import type { JsonRecord } from "./json.ts";
 import { type HeaderParameter, hasParts, type Parameter, type Parameters } from "./parameters.ts";
 import type { ForeignSchemas } from "./schemas.ts";
@@ -47,11 +47,11 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     dropped.push("its body, which GET has none of");
     body = undefined;
   }
-  if (body?.isObject && !/json/i.test(body.type)) {
-    dropped.push(...filesIn(schemas.known, body.schema).map(({ name }) => `the file "${name}"`));
-  }
 
-  const ofBody = body === undefined ? [] : body.isObject ? (fieldsOf(schemas.known, body.schema) ?? []) : [];
+  const files = isForm(body) ? filesIn(schemas.known, body.schema).map(({ name }) => name) : [];
+  dropped.push(...files.map((name) => `the file "${name}"`));
+  const members = body?.isObject ? fieldsOf(schemas.known, body.schema) : undefined;
+  const ofBody = (members ?? []).filter(({ name }) => !files.includes(name));
   const taken = new Set(ofBody.map(({ name }) => name));
   if (body !== undefined && !body.isObject) taken.add(WHOLE);
   const fields = new Map<string, JsonSchema>();
@@ -100,8 +100,8 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     // Beyond the parameters that are listed there is nothing to be said in an address.
     return result(objectOf(fields, required, method === "get" ? { additionalProperties: false } : {}));
   }
-  if (fields.size === 0) return result(body.schema);
-  if (fieldsOf(schemas.known, body.schema) === undefined) {
+  if (fields.size === 0 && files.length === 0) return result(body.schema);
+  if (members === undefined) {
     return result({ allOf: [objectOf(fields, required, {}), body.schema] });
   }
   for (const field of ofBody) {
@@ -111,6 +111,10 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   const isOpen = takesMore(schemas.known, body.schema);
   const more = isClosed(schemas.known, body.schema) ? false : isOpen ? true : undefined;
   return result(objectOf(fields, required, more === undefined ? {} : { additionalProperties: more }));
+}
+
+function isForm(body: Body | undefined): body is Body {
+  return body?.isObject === true && !/json/i.test(body.type);
 }
 
 /** The member of an input that is the whole body. */

@@ -17,7 +17,7 @@ export function piecesOf(path: string, declared: ReadonlySet<string>): readonly 
       if (part === "") continue;
       const name = /^\{([^{}]*)\}$/.exec(part)?.[1];
       if (name === undefined && /[{}]/.test(part)) return "its path has a brace without its pair";
-      if (name === undefined) pieces.push({ text: literal(part) });
+      if (name === undefined) pieces.push({ text: literal(part, isSlash(pieces.at(-1))) });
       else if (/^[^+*/=]+$/.test(name)) pieces.push({ parameter: name });
       else return `its path parameter "${name}" may hold more than a segment`;
     }
@@ -47,10 +47,11 @@ function isSlash(piece: PathPiece | undefined): boolean {
   return piece !== undefined && "text" in piece && piece.text === "/";
 }
 
-/** Text of a path with every character that RFC 3986 allows there. A colon at its start would be a parameter. */
-function literal(text: string): string {
+/** Text of a path with every character that RFC 3986 allows there. A colon that begins a segment would be a parameter. */
+function literal(text: string, isStart: boolean): string {
   const encoded = text.replace(/[^A-Za-z0-9._~!$&'()*+,;=:@%-]/gu, (character) =>
     encodeURIComponent(character),
   );
-  return encoded.replace(/%(?![0-9a-f]{2})/gi, "%25").replace(/^:/, "%3A");
+  const whole = encoded.replace(/%(?![0-9a-f]{2})/gi, "%25");
+  return isStart ? whole.replace(/^:/, "%3A") : whole;
 }

@@ -164,6 +164,7 @@ function open(schema: JsonRecord, own: Record<string, unknown>): JsonSchema {
   const members = Object.keys((own.properties ?? {}) as object);
   if (members.length > 0 && own.type === undefined) own.type = "object";
   if (members.length === 0) delete own.properties;
+  else own.properties = inheritable(own.properties as Schemas, own.required);
   const isObject = own.type === "object" || (Array.isArray(own.type) && own.type.includes("object"));
   if (isObject && !isUnion && members.length === 0 && own.required === undefined) {
     if (own.additionalProperties === undefined || schema.patternProperties !== undefined)
@@ -172,6 +173,19 @@ function open(schema: JsonRecord, own: Record<string, unknown>): JsonSchema {
   // A member of its own kind would have to be of this kind as well.
   if (members.length > 0 && isRecord(own.additionalProperties)) own.additionalProperties = true;
   return own;
+}
+
+/**
+ * Every object inherits a `constructor`: where it may be left out, TypeScript takes that one for the member, so its type
+ * is left open.
+ */
+function inheritable(members: Schemas, required: unknown): Schemas {
+  const isRequired = (name: string): boolean => Array.isArray(required) && required.includes(name);
+  const written = Object.entries(members).map(([name, member]): [string, JsonSchema] => {
+    if (!(name in Object.prototype) || isRequired(name)) return [name, member];
+    return [name, member.description === undefined ? {} : { description: member.description }];
+  });
+  return Object.fromEntries(written);
 }
 
 function said(members: JsonRecord): JsonRecord {

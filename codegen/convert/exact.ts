@@ -20,6 +20,9 @@ const SAME = new Set(["date"]);
  */
 const NARROWER: Readonly<Record<string, string>> = { uri: "https://example.com/", duration: "PT1H" };
 
+/** What every absolute URL begins with. The rest is the URL standard's, which no pattern can say. */
+const SCHEME = "^\\s*[A-Za-z][A-Za-z0-9+.-]*:";
+
 // Formats that zod writes beside a pattern and that no other reader knows.
 const UNKNOWN = new Set(["starts_with", "ends_with", "includes", "regex", "lowercase", "uppercase"]);
 
@@ -47,6 +50,7 @@ export function exactText(def: object, whole: unknown, schema: Writable): Omit<G
   const example = Object.hasOwn(NARROWER, format) ? NARROWER[format] : undefined;
   if (example === undefined) return undefined;
   delete schema.format;
+  if (format === "uri" && schema.pattern === undefined) schema.pattern = SCHEME;
   const { maxLength = example.length, minLength = 0 } = schema;
   const fits = example.length <= maxLength && example.length >= minLength;
   if (fits && schema.examples === undefined) schema.examples = [example];

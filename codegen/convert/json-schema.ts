@@ -55,6 +55,7 @@ async function fromZod3(schema: Schema, face: Face): Promise<Conversion> {
   const gaps: Gap[] = [];
   const volatile: string[] = [];
   const converted = zodToJsonSchema(schema as unknown as Parameters<typeof zodToJsonSchema>[0], {
+    applyRegexFlags: true,
     effectStrategy: "input",
     pipeStrategy: face,
     removeAdditionalStrategy: "strict",

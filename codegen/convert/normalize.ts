@@ -64,5 +64,5 @@ function keyedRecord(schema: JsonSchema): JsonSchema {
   const { description } = schema;
   const member = description === undefined ? additionalProperties : { description, ...additionalProperties };
   const members = propertyNames.enum.map((key): [string, JsonSchema] => [String(key), member]);
-  return { ...rest, properties: Object.fromEntries(members) };
+  return { ...rest, properties: Object.fromEntries(members), additionalProperties: false };
 }

@@ -56,7 +56,7 @@ export function fromZod4(schema: Schema, face: Face): Conversion {
             ? exactNumber(jsonSchema as JsonSchema)
             : undefined;
       if (inexact !== undefined) gaps.unshift({ ...inexact, path: dotted(path) });
-      if (jsonSchema.default !== undefined && !isJson(jsonSchema.default)) {
+      if ((def.type === "default" || def.type === "prefault") && !isJson(def.defaultValue)) {
         gaps.unshift({ ...NOT_JSON, path: dotted(path) });
       }
       // A member that falls back may be left out.

@@ -1,5 +1,5 @@
 import type { Price } from "../schema/price.ts";
-import type { Method } from "../src/client/method.ts";
+import type { Method } from "../src/protocol/request.ts";
 import type { ResourceModel, Transport } from "./model.ts";
 
 /** What our client needs to know of a resource to call it: the `CallDefinition` of resource402/client. */

@@ -1,7 +1,6 @@
 import type { CancelPolicy } from "../schema/cancel.ts";
 import type { Price } from "../schema/price.ts";
-import type { Carriages } from "../src/client/carriage.ts";
-import type { Method } from "../src/client/method.ts";
+import type { Carriages, Method } from "../src/protocol/request.ts";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -194,6 +193,9 @@ export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
   const { additionalProperties, allOf } = resolve(schemas, schema);
   return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));
 }
+
+/** What every absolute URL begins with. What follows is the URL standard's, which no pattern can say. */
+export const URL_PATTERN = "^\\s*[A-Za-z][A-Za-z0-9+.-]*:";
 
 /** The bounds that an author has set; every integer of zod ends where a double is no longer exact. */
 export function statedBounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): Bounds {

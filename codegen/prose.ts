@@ -9,6 +9,7 @@ import {
   resolve,
   type Schemas,
   statedBounds,
+  URL_PATTERN,
 } from "./model.ts";
 
 /** Describes schemas and resources in words, for JSDoc and documents. */
@@ -73,7 +74,8 @@ export function limitsText(schemas: Schemas, schema: JsonSchema): string {
   const options = (own.anyOf ?? own.oneOf ?? []).filter((option) => option.type !== "null");
   if (options.length === 1 && options[0] !== undefined) return limitsText(schemas, options[0]);
   const example = Array.isArray(own.examples) ? String(own.examples[0]) : "";
-  const known = own.type === "string" && Object.hasOwn(BY_EXAMPLE, example) ? BY_EXAMPLE[example] : undefined;
+  const isDuration = own.type === "string" && example === "PT1H";
+  const known = own.pattern === URL_PATTERN ? "a URL" : isDuration ? "an ISO 8601 duration" : undefined;
   const limits = [
     FORMATS[own.format ?? ""] ?? own.format ?? known ?? "",
     between(own.minLength, own.maxLength, "character"),
@@ -86,12 +88,6 @@ export function limitsText(schemas: Schemas, schema: JsonSchema): string {
   ];
   return limits.filter((limit) => limit !== "").join(", ");
 }
-
-/** Texts that a format would describe too narrowly, by the example that stands for it. */
-const BY_EXAMPLE: Readonly<Record<string, string>> = {
-  "https://example.com/": "a URL",
-  PT1H: "an ISO 8601 duration",
-};
 
 const FORMATS: Readonly<Record<string, string>> = {
   uri: "a URL",

@@ -1,5 +1,5 @@
-import type { Method } from "../../src/client/method.ts";
 import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
+import type { Method } from "../../src/protocol/request.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 

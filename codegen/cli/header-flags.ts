@@ -25,7 +25,7 @@ export function headersOf(flags: readonly string[] = []): Readonly<Record<string
   );
 }
 
-/** The headers that every operation asks for and nobody has given, as a sentence with its fix. */
+/** The headers that every operation asks for and the user has not given, as a sentence with its fix. */
 export function missingHeaders(
   { headers = [] }: ApiModel,
   given: Readonly<Record<string, string>>,

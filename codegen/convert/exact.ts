@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../model.ts";
+import { type JsonSchema, URL_PATTERN } from "../model.ts";
 import type { Gap } from "./gap.ts";
 import { patternOf } from "./pattern.ts";
 
@@ -19,9 +19,6 @@ const SAME = new Set(["date"]);
  * duration fractions.
  */
 const NARROWER: Readonly<Record<string, string>> = { uri: "https://example.com/", duration: "PT1H" };
-
-/** What every absolute URL begins with. The rest is the URL standard's, which no pattern can say. */
-const SCHEME = "^\\s*[A-Za-z][A-Za-z0-9+.-]*:";
 
 // Formats that zod writes beside a pattern and that no other reader knows.
 const UNKNOWN = new Set(["starts_with", "ends_with", "includes", "regex", "lowercase", "uppercase"]);
@@ -50,7 +47,7 @@ export function exactText(def: object, whole: unknown, schema: Writable): Omit<G
   const example = Object.hasOwn(NARROWER, format) ? NARROWER[format] : undefined;
   if (example === undefined) return undefined;
   delete schema.format;
-  if (format === "uri" && schema.pattern === undefined) schema.pattern = SCHEME;
+  if (format === "uri" && schema.pattern === undefined) schema.pattern = URL_PATTERN;
   const { maxLength = example.length, minLength = 0 } = schema;
   const fits = example.length <= maxLength && example.length >= minLength;
   if (fits && schema.examples === undefined) schema.examples = [example];
@@ -72,9 +69,6 @@ export function exactNumber(schema: Writable): Omit<Gap, "path"> | undefined {
       return { problem: `has the bound ${bound}, so it takes no number`, fix: "use a finite bound" };
     delete schema[keyword];
   }
-  const { multipleOf: step } = schema;
-  // zod measures a step such as 0.1 in decimals, readers of JSON Schema in binary: 0.3 would be refused.
-  if (step !== undefined && !Number.isInteger(step * 2 ** 20)) delete schema.multipleOf;
   return undefined;
 }
 

@@ -108,7 +108,7 @@ function joinedRanges(first: string, others: readonly string[]): string {
   return text;
 }
 
-/** A character in all its cases, itself first; nothing for what is no letter. */
+/** A character in all its cases, itself first; nothing for anything but a letter. */
 function casesOf(text: string): string[] {
   if ([...text].length !== 1 || !/\p{L}/u.test(text)) return [];
   const all = [text, text.toLowerCase(), text.toUpperCase()].filter((one) => [...one].length === 1);

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../model.ts";
+import { type JsonSchema, statedBounds } from "../model.ts";
 import { limitsText } from "../prose.ts";
 import { arrow } from "./change.ts";
 
@@ -54,7 +54,8 @@ export function compareLimits(was: JsonSchema, now: JsonSchema): readonly LimitC
   }
   for (const keyword of ["pattern", "format"] as const) {
     const [a, b] = [was[keyword], now[keyword]];
-    if (a === b) continue;
+    // A pattern beside a format says the same more exactly.
+    if (a === b || (keyword === "pattern" && was.format !== now.format)) continue;
     const shift = a === undefined ? "narrower" : b === undefined ? "wider" : "other";
     tell(
       shift,
@@ -109,7 +110,7 @@ function numeric(
   schema: JsonSchema,
   keyword: "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum",
 ): Bound | undefined {
-  const value = schema[keyword];
+  const value = statedBounds(schema)[keyword];
   if (typeof value !== "number") return undefined;
   return { value, isOpen: keyword.startsWith("exclusive"), text: limitsText({}, { [keyword]: value }) };
 }

@@ -2,7 +2,7 @@ import { type CallModel, callDefinition } from "../call-definition.ts";
 import { mapChildren } from "../convert/normalize.ts";
 import { type ApiModel, type JsonSchema, type ResourceModel, refName, refTo, resolve } from "../model.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
-import { acceptedNames, objectRoot } from "./tool-input.ts";
+import { acceptedNames, objectRoot } from "../tool-input.ts";
 
 /** A resource as an agent's tool, in the words of the Model Context Protocol (2025-11-25, "Tools"). */
 export interface ToolModel {

@@ -89,7 +89,7 @@ function unitIn(text: string): string | undefined {
 
 function amountOf(text: string, said: Denomination): Money | undefined {
   const { before, number = "", after, rest = "" } = PIECE.exec(text.trim())?.groups ?? {};
-  // "0.01 per call": the word behind the number is no currency.
+  // "0.01 per call": the word behind the number does not name a currency.
   const isWord = after !== undefined && /^(?:per|each|a|an)$/i.test(after);
   const unit = isWord ? undefined : after;
   if (!isCall(isWord ? after + rest : rest)) return undefined;

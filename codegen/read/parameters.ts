@@ -1,4 +1,4 @@
-import type { Carriage } from "../../src/client/carriage.ts";
+import type { Carriage } from "../../src/protocol/request.ts";
 import type { JsonSchema } from "../model.ts";
 import { dereferenced, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
@@ -30,7 +30,7 @@ export interface Parameters {
   readonly problem?: string;
 }
 
-/** OpenAPI says of these three that a parameter of their name is ignored. The others belong to the payment. */
+/** OpenAPI ignores parameters with the first three names. The others belong to the payment. */
 const IGNORED =
   /^(accept|content-type|authorization|content-length|host|x-payment|payment-.*|x-payment-.*|sign-in-with-x|(x-)?idempotency-key)$/i;
 

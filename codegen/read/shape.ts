@@ -1,4 +1,4 @@
-import type { Carriage } from "../../src/client/carriage.ts";
+import type { Carriage } from "../../src/protocol/request.ts";
 import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
 import { type Body, bodyOf, filesIn, outputOf } from "./body.ts";
 import type { JsonRecord } from "./json.ts";

@@ -1,6 +1,6 @@
 import { type JsonSchema, resolve, type Schemas } from "../model.ts";
 
-/** Maximum number of options that are written out; more are left as they are. */
+/** Maximum number of options that are written out; more are left unchanged. */
 const MAX_OPTIONS = 32;
 
 /**

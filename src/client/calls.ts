@@ -1,7 +1,7 @@
 import { isUsd } from "../../schema/money.ts";
 import { isRecord, type PaymentRequirements, type Receipt } from "../protocol/index.ts";
+import type { Method } from "../protocol/request.ts";
 import type { Charged } from "./errors.ts";
-import type { Method } from "./method.ts";
 
 /** What tells one call from another. */
 export interface CallName {

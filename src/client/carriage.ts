@@ -1,16 +1,7 @@
-/** How one member of the input is sent, where that differs from the default of its method. */
-export interface Carriage {
-  /** `body`: the member is the whole body. `form`: it is a member of a form, laid out by `as`. */
-  readonly in: "query" | "body" | "form";
-  /** The name in the request. @default the member's name */
-  readonly name?: string;
-  /** The layout of a list or an object. @default a list repeats its name; an object is JSON */
-  readonly as?: "comma" | "space" | "pipe" | "members" | "deep" | "json";
-}
+import type { Carriage, Carriages } from "../protocol/request.ts";
 
 /** The input of a call, as it is named. */
-export type Members = Readonly<Record<string, unknown>>;
-export type Carriages = Readonly<Record<string, Carriage>>;
+type Members = Readonly<Record<string, unknown>>;
 
 const SEPARATORS: Readonly<Record<string, string>> = { comma: ",", space: "%20", pipe: "|" };
 

@@ -1,9 +1,9 @@
 import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
+import type { Carriages, Method } from "../protocol/request.ts";
 import type { SavedRequest } from "./calls.ts";
-import { bodyOf, type Carriages, queryText } from "./carriage.ts";
+import { bodyOf, queryText } from "./carriage.ts";
 import { ResourceError } from "./errors.ts";
-import type { Method } from "./method.ts";
 
 /** The description of a resource in the generated client. */
 export interface CallDefinition {

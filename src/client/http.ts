@@ -1,8 +1,8 @@
 import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../protocol/index.ts";
+import type { Method } from "../protocol/request.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
 import { readProblem } from "./errors.ts";
-import type { Method } from "./method.ts";
 
 export interface HttpOptions {
   /** @default the global fetch */

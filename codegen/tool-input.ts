@@ -1,5 +1,5 @@
-import { mapChildren } from "../convert/normalize.ts";
-import { type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { mapChildren } from "./convert/normalize.ts";
+import { type JsonSchema, resolve, type Schemas } from "./model.ts";
 
 /** One form of an object. */
 interface Form {

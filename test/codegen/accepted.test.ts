@@ -27,6 +27,8 @@ const accepts = (field: z.ZodType, value: unknown): boolean => field.safeParse(v
 
 type Case = readonly [name: string, schema: z.ZodType, values: readonly unknown[]];
 
+/** A pattern that the oldest target of TypeScript here has no literal for. */
+const SETS = ["^[\\p{L}--[a-z]]+$", "v"] as const;
 const TEXTS = [
   "",
   "a",
@@ -158,7 +160,7 @@ describe("what is published accepts what the server accepts", () => {
 
   it.each([
     ["a file", z.file(), "z.file() cannot be expressed"],
-    ["a pattern with the flag v", z.string().regex(/^[\p{L}--[a-z]]+$/v), "which cannot be expressed"],
+    ["a pattern with the flag v", z.string().regex(new RegExp(...SETS)), "which cannot be expressed"],
     ["a group that is repeated in any case", z.string().regex(/^(a)\1$/i), "which cannot be expressed"],
     [
       "an infinite default",

@@ -1,11 +1,11 @@
 import type { Price } from "../schema/price.ts";
-import type { ResourceModel } from "./model.ts";
+import type { Method } from "../src/protocol/request.ts";
+import type { ResourceModel, Transport } from "./model.ts";
 
 /** What our client needs to know of a resource to call it: the `CallDefinition` of resource402/client. */
-export interface CallModel {
+export interface CallModel extends Transport {
   readonly name: string;
-  readonly method: "GET" | "POST";
-  /** With `:name` for path parameters. */
+  readonly method: Method;
   readonly path: string;
   readonly price: Price;
   /** Defaults of the fields that the price looks at. Absent when none has one. */
@@ -15,7 +15,7 @@ export interface CallModel {
 }
 
 export function callDefinition(resource: ResourceModel): CallModel {
-  const { name, method, path, price, pricedDefaults, charge, job } = resource;
+  const { name, method, path, price, pricedDefaults, charge, job, transport } = resource;
   const hasDefaults = Object.keys(pricedDefaults).length > 0;
   const isPublished = price.kind !== "free" && charge !== "unknown";
   const timeoutMs = (job?.startWithinMs ?? 0) + (job?.timeoutMs ?? resource.timeoutMs);
@@ -23,5 +23,6 @@ export function callDefinition(resource: ResourceModel): CallModel {
     ...{ name, method, path, price },
     ...(hasDefaults ? { defaults: pricedDefaults } : {}),
     ...(isPublished ? { timeoutMs } : {}),
+    ...transport,
   };
 }

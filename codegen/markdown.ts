@@ -34,6 +34,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** `$0.02 – $0.10`, `$0.01` or `free`. */
 export function priceRange({ price, priceBounds: { min, max } }: ResourceModel): string {
+  if (price.kind === "unknown") return "not published";
   return price.kind === "free" ? "free" : boundsText({ min: parseUsd(min), max: parseUsd(max) });
 }
 
@@ -43,11 +44,13 @@ export function priceRange({ price, priceBounds: { min, max } }: ResourceModel):
  */
 export function priceTables(price: Price, defaults: Readonly<Record<string, unknown>> = {}): string[] {
   if (price.kind === "sum") return price.parts.map((part) => priceTable(part, defaults));
-  return price.kind === "free" || price.kind === "fixed" ? [] : [priceTable(price, defaults)];
+  return price.kind === "free" || price.kind === "fixed" || price.kind === "unknown"
+    ? []
+    : [priceTable(price, defaults)];
 }
 
 function priceTable(
-  part: Exclude<Price, { readonly kind: "free" | "sum" }>,
+  part: Exclude<Price, { readonly kind: "free" | "sum" | "unknown" }>,
   defaults: Readonly<Record<string, unknown>>,
 ): string {
   const perWhat = `Price per ${unitOf(part)}`;

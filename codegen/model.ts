@@ -1,5 +1,6 @@
 import type { CancelPolicy } from "../schema/cancel.ts";
 import type { Price } from "../schema/price.ts";
+import type { Carriages, Method } from "../src/protocol/request.ts";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -57,6 +58,8 @@ export interface ApiModel {
   readonly definitionHash?: string;
   /** True for an API of another library, known only from its document. */
   readonly isForeign?: true;
+  /** Request headers that a third party's API asks for beside the payment, sorted by name. */
+  readonly headers?: readonly HeaderModel[];
   /** What buyers see, sorted by name; references have the form `#/components/schemas/Name`. */
   readonly schemas: Schemas;
   /** What handlers alone see: arguments with defaults filled in, results before the output's own. Sorted. */
@@ -69,8 +72,8 @@ export interface ResourceModel {
   readonly typeName: string;
   readonly summary: string;
   readonly description?: string;
-  readonly method: "GET" | "POST";
-  /** With `:name` for path parameters. */
+  readonly method: Method;
+  /** With `/:name` for path parameters, and in a third party's API `{name}` for those that code cannot name so. */
   readonly path: string;
   readonly pathParams: readonly string[];
   readonly tags: readonly string[];
@@ -78,6 +81,8 @@ export interface ResourceModel {
   readonly deprecated?: true | string;
   /** Faces that no JSON Schema can hold (a `Date`, a class): their types are inferred from the definition. */
   readonly inferred: readonly ("Args" | "Result")[];
+  /** How a third party's operation is called, where that differs from our own. */
+  readonly transport?: Transport;
   readonly price: Price;
   /** Decimal US dollars. */
   readonly priceBounds: { readonly min: string; readonly max: string };
@@ -95,6 +100,23 @@ export interface ResourceModel {
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];
   readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
+}
+
+/** How an operation is called: the members of the client's `CallDefinition` of the same names. */
+export interface Transport {
+  readonly send?: Carriages;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly needs?: readonly string[];
+  readonly server?: string;
+}
+
+/** A request header that the buyer gives, as a member of the client's option `headers`. */
+export interface HeaderModel {
+  readonly name: string;
+  readonly description?: string;
+  /** Whether every operation asks for it. */
+  readonly required: boolean;
 }
 
 export interface JobModel {
@@ -170,6 +192,26 @@ export function takesMore(schemas: Schemas, schema: JsonSchema): boolean {
 export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
   const { additionalProperties, allOf } = resolve(schemas, schema);
   return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));
+}
+
+/** What every absolute URL begins with. What follows is the URL standard's, which no pattern can say. */
+export const URL_PATTERN = "^\\s*[A-Za-z][A-Za-z0-9+.-]*:";
+
+/** The bounds that an author has set; every integer of zod ends where a double is no longer exact. */
+export function statedBounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): Bounds {
+  return {
+    minimum: minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum,
+    maximum: maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum,
+    exclusiveMinimum,
+    exclusiveMaximum,
+  };
+}
+
+interface Bounds {
+  readonly minimum: number | undefined;
+  readonly maximum: number | undefined;
+  readonly exclusiveMinimum: number | undefined;
+  readonly exclusiveMaximum: number | undefined;
 }
 
 /** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */

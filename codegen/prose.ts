@@ -8,35 +8,46 @@ import {
   refName,
   resolve,
   type Schemas,
+  statedBounds,
+  URL_PATTERN,
 } from "./model.ts";
 
 /** Describes schemas and resources in words, for JSDoc and documents. */
 
 /** The type of a schema: `string`, `"draft" | "high"`, `list of Address`. */
 export function typeText(schemas: Schemas, schema: JsonSchema): string {
+  return typeWithin(schemas, schema, []);
+}
+
+/** Maximum number of components that are described inside of each other. */
+const MAX_WITHIN = 6;
+
+/** A component that is around itself is named. */
+function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly string[]): string {
   if (schema.$ref !== undefined) {
-    const target = schemas[refName(schema.$ref)] ?? {};
-    return target.type === "object" || target.properties !== undefined
-      ? refName(schema.$ref)
-      : typeText(schemas, target);
+    const name = refName(schema.$ref);
+    const target = schemas[name] ?? {};
+    const isNamed = target.type === "object" || target.properties !== undefined;
+    if (isNamed || around.includes(name) || around.length >= MAX_WITHIN) return name;
+    return typeWithin(schemas, target, [...around, name]);
   }
   const { type, anyOf, oneOf, allOf, prefixItems, items } = schema;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;
   if (options !== undefined) {
-    return [...new Set(options.map((option) => typeText(schemas, option)))].join(" | ");
+    return [...new Set(options.map((option) => typeWithin(schemas, option, around)))].join(" | ");
   }
   if (Array.isArray(type)) return type.join(" | ");
   if (prefixItems !== undefined) {
-    const rest = typeof items === "object" ? [`...${typeText(schemas, items)}`] : [];
-    return `[${[...prefixItems.map((item) => typeText(schemas, item)), ...rest].join(", ")}]`;
+    const rest = typeof items === "object" ? [`...${typeWithin(schemas, items, around)}`] : [];
+    return `[${[...prefixItems.map((item) => typeWithin(schemas, item, around)), ...rest].join(", ")}]`;
   }
   if (type === "array")
-    return `list of ${typeof items === "object" ? typeText(schemas, items) : "any value"}`;
+    return `list of ${typeof items === "object" ? typeWithin(schemas, items, around) : "any value"}`;
   const { properties, additionalProperties: values } = schema;
   if (type === "object" && properties === undefined && typeof values === "object") {
-    return `map of ${typeText(schemas, values)}`;
+    return `map of ${typeWithin(schemas, values, around)}`;
   }
   if (typeof type === "string") return type;
   return allOf === undefined ? "any value" : "object";
@@ -62,13 +73,18 @@ export function limitsText(schemas: Schemas, schema: JsonSchema): string {
   const own = resolve(schemas, schema);
   const options = (own.anyOf ?? own.oneOf ?? []).filter((option) => option.type !== "null");
   if (options.length === 1 && options[0] !== undefined) return limitsText(schemas, options[0]);
+  const example = Array.isArray(own.examples) ? String(own.examples[0]) : "";
+  const isDuration = own.type === "string" && example === "PT1H";
+  const known = own.pattern === URL_PATTERN ? "a URL" : isDuration ? "an ISO 8601 duration" : undefined;
   const limits = [
-    FORMATS[own.format ?? ""] ?? own.format ?? "",
+    FORMATS[own.format ?? ""] ?? own.format ?? known ?? "",
     between(own.minLength, own.maxLength, "character"),
     own.prefixItems === undefined ? between(own.minItems, own.maxItems, "entry", "entries") : "",
     bounds(own),
     own.multipleOf === undefined ? "" : `a multiple of ${grouped(own.multipleOf)}`,
-    own.pattern === undefined || own.format !== undefined ? "" : `matches ${own.pattern}`,
+    own.pattern === undefined || own.format !== undefined || known !== undefined
+      ? ""
+      : `matches ${own.pattern}`,
   ];
   return limits.filter((limit) => limit !== "").join(", ");
 }
@@ -87,7 +103,8 @@ function between(min: number | undefined, max: number | undefined, one: string, 
   return min === undefined || min === 0 ? `at most ${count(max)}` : `${grouped(min)} to ${count(max)}`;
 }
 
-function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+function bounds(schema: JsonSchema): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = statedBounds(schema);
   if (minimum !== undefined && maximum !== undefined) return `${grouped(minimum)} to ${grouped(maximum)}`;
   return [
     minimum === undefined ? "" : `at least ${grouped(minimum)}`,

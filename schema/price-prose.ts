@@ -1,5 +1,5 @@
 import { formatUsd } from "./money.ts";
-import type { Free, PerWhat, Price, PriceBounds } from "./price.ts";
+import type { Free, PerWhat, Price, PriceBounds, Unknown } from "./price.ts";
 
 /** What one amount is paid for: "image". A definition that does not say so, which the compiler advises against, sells calls. */
 export function unitOf({ per }: Partial<PerWhat>): string {
@@ -11,6 +11,8 @@ export function perWhat(price: Price): string {
   switch (price.kind) {
     case "free":
       return "free";
+    case "unknown":
+      return "per call";
     case "sum":
       return price.parts.map(perWhat).join(" plus ");
     default:
@@ -30,10 +32,12 @@ export function amountDescription(price: Price): string {
 
 /** One sentence that states the price exactly: `Costs $0.02 per image when quality is "draft", …`. */
 export function priceSentence(price: Price): string {
-  return price.kind === "free" ? "Free of charge." : `Costs ${phrase(price)}.`;
+  if (price.kind === "free") return "Free of charge.";
+  if (price.kind === "unknown") return "Its price is not published: each call says with `maxPrice` what it may cost.";
+  return `Costs ${phrase(price)}.`;
 }
 
-function phrase(price: Exclude<Price, Free>): string {
+function phrase(price: Exclude<Price, Free | Unknown>): string {
   switch (price.kind) {
     case "fixed":
       return `$${price.usd} per ${unitOf(price)}`;

@@ -4,7 +4,7 @@ import { chargeable, isUsd, type Money, parseUsd, startedUnits, type Usd } from 
  * Prices are data: the server charges, the client quotes offline and the documents print
  * from the same value. Only `quoted` is decided at run time, inside its declared bounds.
  */
-export type Price = Fixed | ByChoice | PerUnit | Sum | Quoted | Free;
+export type Price = Fixed | ByChoice | PerUnit | Sum | Quoted | Free | Unknown;
 
 /** The same price for every call. */
 export interface Fixed {
@@ -52,6 +52,11 @@ export interface Quoted {
 /** Nothing is charged. */
 export interface Free {
   readonly kind: "free";
+}
+
+/** A third party's document states no price that can be read. No definition has it. */
+export interface Unknown {
+  readonly kind: "unknown";
 }
 
 /** What a buyer reads behind the amount: `{ per: "image" }` is printed as "per image". */
@@ -176,6 +181,7 @@ export function priceOf(price: Price, input: object): Money | undefined {
     case "fixed":
       return parseUsd(price.usd);
     case "quoted":
+    case "unknown":
       return undefined;
     case "byChoice": {
       const choice = String(valueAt(input, price.field));
@@ -218,6 +224,7 @@ export function pricedFields(price: Price): readonly string[] {
 export function amountsIn(price: Price): readonly { readonly path: string; readonly usd: unknown }[] {
   switch (price.kind) {
     case "free":
+    case "unknown":
       return [];
     case "fixed":
       return [{ path: "usd", usd: price.usd }];

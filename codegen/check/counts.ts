@@ -1,4 +1,4 @@
-import { choicesOf, type Field, type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { choicesOf, type Field, type JsonSchema, resolve, type Schemas, statedBounds } from "../model.ts";
 
 /** How much a field can hold: the size of a number, the characters of a string, the entries of a list. */
 export interface CountRange {
@@ -55,7 +55,8 @@ function rangeOfType(type: unknown, schema: JsonSchema): CountRange | undefined 
       return { min: { count: schema.minItems ?? 0, above: false }, max: schema.maxItems ?? infinity };
     case "integer":
     case "number": {
-      const { minimum = -infinity, maximum = infinity, exclusiveMinimum, exclusiveMaximum } = schema;
+      const { exclusiveMinimum, exclusiveMaximum, ...stated } = statedBounds(schema);
+      const { minimum = -infinity, maximum = infinity } = stated;
       if (type === "integer") {
         const above = exclusiveMinimum === undefined ? -infinity : Math.floor(exclusiveMinimum) + 1;
         const below = exclusiveMaximum === undefined ? infinity : Math.ceil(exclusiveMaximum) - 1;

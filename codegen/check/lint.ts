@@ -3,7 +3,15 @@ import { parseUsd } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
 import { type Place, walk } from "../convert/walk.ts";
 import type { Report } from "../mistake.ts";
-import { choicesOf, type JsonSchema, type ResourceModel, refTo, resolve, type Schemas } from "../model.ts";
+import {
+  choicesOf,
+  type JsonSchema,
+  type ResourceModel,
+  refTo,
+  resolve,
+  type Schemas,
+  statedBounds,
+} from "../model.ts";
 import { lintRoute } from "./routes.ts";
 
 const MAX_SUMMARY_LENGTH = 120;
@@ -65,7 +73,7 @@ export function lint(resource: ResourceModel, source: Source, schemas: Schemas, 
 }
 
 function pers(price: Price): (readonly [at: string, per: unknown])[] {
-  if (price.kind === "free") return [];
+  if (price.kind === "free" || price.kind === "unknown") return [];
   if (price.kind !== "sum") return [["", price.per]];
   return price.parts.map((part, index) => [`.parts.${index}`, part.per]);
 }
@@ -83,9 +91,20 @@ function lintField(path: string, place: Place, schemas: Schemas, advise: Report)
   }
 }
 
-function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: Report): void {
-  const { type, anyOf, items, maxLength, maxItems, ...own } = resolve(schemas, schema);
-  for (const option of anyOf ?? []) lintBounds(path, option, schemas, advise);
+function lintBounds(
+  path: string,
+  schema: JsonSchema,
+  schemas: Schemas,
+  advise: Report,
+  around: readonly string[] = [],
+): void {
+  // A component that holds itself is looked at once.
+  if (schema.$ref !== undefined && around.includes(schema.$ref)) return;
+  const within = schema.$ref === undefined ? around : [...around, schema.$ref];
+  const { type, anyOf, items, maxLength, maxItems, ...whole } = resolve(schemas, schema);
+  const own = { ...whole, ...statedBounds(whole) };
+  const lint = (at: string, inner: JsonSchema): void => lintBounds(at, inner, schemas, advise, within);
+  for (const option of anyOf ?? []) lint(path, option);
   // A nullable schema has two types.
   const types = Array.isArray(type) ? type : [type];
   if (types.includes("string") && maxLength === undefined && !isBounded(own)) {
@@ -94,7 +113,7 @@ function lintBounds(path: string, schema: JsonSchema, schemas: Schemas, advise: 
   }
   if (types.includes("array")) {
     if (maxItems === undefined) advise(path, "is a list of any length", "add .max(…)");
-    if (typeof items === "object") lintBounds(`${path}[]`, items, schemas, advise);
+    if (typeof items === "object") lint(`${path}[]`, items);
   }
   if (types.includes("number") || types.includes("integer")) {
     const below = own.minimum ?? own.exclusiveMinimum ?? own.const;

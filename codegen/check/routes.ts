@@ -1,4 +1,5 @@
 import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
+import type { Method } from "../../src/protocol/request.ts";
 import { didYouMean, listOf, type Report } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
@@ -7,7 +8,7 @@ export const JOB_PATH = "/v1/jobs/:jobId";
 
 export interface Route {
   readonly name: string;
-  readonly method: "GET" | "POST";
+  readonly method: Method;
   readonly path: string;
 }
 
@@ -133,15 +134,25 @@ export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema,
  * `undefined` when the text does not determine the value.
  */
 export function textKind(schemas: Schemas, schema: JsonSchema): string | undefined {
+  return textKindWithin(schemas, schema, 0);
+}
+
+/** A list of lists has no text, so that nothing is asked of what is deeper. */
+const MAX_DEPTH = 16;
+
+function textKindWithin(schemas: Schemas, schema: JsonSchema, depth: number): string | undefined {
+  if (depth > MAX_DEPTH) return undefined;
   const { type, anyOf, oneOf, items } = resolve(schemas, schema);
   if (type === "array") {
-    const item = typeof items === "object" ? textKind(schemas, items) : undefined;
+    const item = typeof items === "object" ? textKindWithin(schemas, items, depth + 1) : undefined;
     return item === undefined || item.endsWith("[]") ? undefined : `${item}[]`;
   }
   if (type === "string" || type === "number" || type === "boolean") return type;
   if (type === "integer") return "number";
   const choices = choicesOf(schemas, schema)?.map((choice) => typeof choice);
-  const kinds = new Set(choices ?? (anyOf ?? oneOf)?.map((option) => textKind(schemas, option)));
+  const kinds = new Set(
+    choices ?? (anyOf ?? oneOf)?.map((option) => textKindWithin(schemas, option, depth + 1)),
+  );
   const [kind] = kinds;
   if (kinds.size !== 1 || kind === undefined || kind === "object" || kind.endsWith("[]")) return undefined;
   return kind;

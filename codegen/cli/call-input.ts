@@ -30,6 +30,10 @@ export interface CallFlags extends InputFlags {
   readonly baseUrl?: string;
   /** Maximum price of the call in US dollars. */
   readonly max?: string;
+  /** The same under another name. */
+  readonly maxPrice?: string;
+  /** `Name: value` of request headers. */
+  readonly header?: readonly string[];
   readonly yes?: boolean;
   readonly json?: boolean;
   /** File to write the output to. */
@@ -61,6 +65,10 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
   };
   known(Object.keys(whole));
   const input: Record<string, unknown> = { ...whole };
+  // An own member, whatever its name: `__proto__` would set the prototype.
+  const put = (name: string, value: unknown): void => {
+    Object.defineProperty(input, name, { value, enumerable: true, configurable: true, writable: true });
+  };
   const lists = new Map<string, unknown[]>();
   for (const pair of flags.field ?? []) {
     const [, name, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
@@ -71,15 +79,15 @@ export async function readInput(flags: InputFlags, model: ApiModel, resource: Re
     const field = fields?.find((one) => one.name === name);
     const read = fieldValue(model.schemas, field?.schema ?? {}, value);
     if (!isList(model.schemas, field) || Array.isArray(read)) {
-      input[name] = read;
+      put(name, read);
       continue;
     }
     // Repeating a list field adds entries to the list.
     const list = [...(lists.get(name) ?? []), read];
     lists.set(name, list);
-    input[name] = list;
+    put(name, list);
   }
-  const missing = (fields ?? []).filter(({ name, required }) => required && input[name] === undefined);
+  const missing = (fields ?? []).filter(({ name, required }) => required && !Object.hasOwn(input, name));
   if (missing.length > 0) {
     throw wrong(`${resource.name} needs ${missing.map(({ name }) => `"${name}"`).join(" and ")}.`);
   }

@@ -5,6 +5,7 @@ import { quote, requestOf } from "../../src/client/definition.ts";
 import { isResourceError } from "../../src/client/errors.ts";
 import { evmPayer } from "../../src/client/evm.ts";
 import type { ClientEvent } from "../../src/client/exchange.ts";
+import { missingHeader } from "../../src/client/headers.ts";
 import type { Job } from "../../src/client/job.ts";
 import type { Payer } from "../../src/client/pay.ts";
 import {
@@ -29,6 +30,7 @@ import {
   sayStopped,
 } from "./call-outcome.ts";
 import { CommandError, type Context, Interrupted } from "./command.ts";
+import { headersOf } from "./header-flags.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
@@ -36,14 +38,26 @@ import { walletFromEnvironment } from "./wallet.ts";
 
 /** Calls a resource, pays, waits for the result, and prints the outcome. Returns the exit code. */
 export async function callResource(name: string, flags: CallFlags, context: Context): Promise<number> {
-  const maxPrice = flags.max === undefined ? undefined : usdOf("--max", flags.max);
+  const most = flags.max ?? flags.maxPrice;
+  const maxPrice =
+    most === undefined ? undefined : usdOf(flags.max === undefined ? "--max-price" : "--max", most);
+  const headers = headersOf(flags.header);
   if (flags.output !== undefined) await checkOutput(flags.output);
   const account = await walletFromEnvironment();
   const options = maxPrice === undefined ? {} : { maxPrice };
-  const { model, ...seller } = await readSeller(flags.from, flags.baseUrl, context, options);
+  const { model, ...seller } = await readSeller(flags.from, flags.baseUrl, context);
   const baseUrl = seller.baseUrl.replace(/\/+$/, "");
   const resource = resourceOf(model, name);
   const definition = callDefinition(resource);
+  const lacking = missingHeader(definition, headers);
+  if (lacking !== undefined) {
+    const fix = `Add --header '${lacking}: …'`;
+    throw new CommandError(`${resource.name} needs the request header ${lacking}. ${fix}`, 2);
+  }
+  if (resource.price.kind === "unknown" && maxPrice === undefined && flags.resume === undefined) {
+    const fix = "Say what it may cost at most: --max-price 0.10";
+    throw new CommandError(`The document of ${resource.name} states no price that can be read. ${fix}`, 2);
+  }
   const isResumed = flags.resume !== undefined;
   if (isResumed && resource.job === undefined) {
     throw new CommandError(`${resource.name} is synchronous: it has no jobs to resume.`, 2);
@@ -82,6 +96,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   const client = connect({
     baseUrl,
     calls,
+    headers,
     onEvent(event: ClientEvent) {
       if (event.type === "challenged") offer = event.offer;
       if (event.type === "signed") signed = event;
@@ -211,6 +226,7 @@ function priceText(
   }
   const most =
     maxPrice !== undefined && parseUsd(maxPrice) < parseUsd(priceBounds.max) ? maxPrice : priceBounds.max;
+  if (price.kind === "unknown") return `${name} is priced by the seller: at most $${maxPrice}.`;
   if (usd === undefined || price.kind === "quoted") {
     return `${name} is priced by the seller: at most $${formatUsd(parseUsd(most))} (${per}).`;
   }

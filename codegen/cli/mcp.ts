@@ -7,6 +7,7 @@ import type { BearerCheck } from "../../src/telemetry/bearer.ts";
 import { emitTools } from "../emit/tools.ts";
 import { unknownFields } from "./call-input.ts";
 import { CommandError, type Context } from "./command.ts";
+import { headersOf, missingHeaders } from "./header-flags.ts";
 import { counted, sayNote } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
@@ -25,6 +26,8 @@ export interface McpOptions {
   readonly maxPerCall?: string;
   readonly budget: string;
   readonly calls?: string;
+  /** `Name: value` of request headers. */
+  readonly header?: readonly string[];
 }
 
 const PORT = 4402;
@@ -38,12 +41,16 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const port = portOf(options.http);
   const bearer = await bearerOf(options, port);
   const account = await walletFromEnvironment();
+  const headers = headersOf(options.header);
   const { model, baseUrl } = await readSeller(options.source, options.baseUrl, context);
+  const lacking = missingHeaders(model, headers);
+  if (lacking !== undefined) throw new CommandError(lacking, 2);
   const tools = emitTools(model);
   const budget = { total, ...(perCall === undefined ? {} : { perCall }) };
   const client: Omit<ClientOptions, "onEvent"> = {
     baseUrl,
     budget,
+    headers,
     ...(account === undefined ? {} : { payer: evmPayer(account) }),
     ...(options.calls === undefined ? {} : { calls: await savedIn(options.calls) }),
   };
@@ -52,6 +59,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     fixes: {
       noPayer: `The operator of this server can fix this. ${WALLET_FIX}`,
       overCeiling: "The operator of this server can raise --max-per-call.",
+      noMaxPrice: "The operator of this server can set --max-per-call.",
       overBudget: "The operator of this server can restart it with a higher --budget.",
     },
   });
@@ -62,7 +70,8 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     tools,
     buyer,
     misnamed(tool, names) {
-      const resource = model.resources.find(({ name }) => name === tool);
+      const called = tools.find(({ name }) => name === tool)?.call.name;
+      const resource = model.resources.find(({ name }) => name === called);
       return resource && unknownFields(model, resource, names);
     },
     budget,
@@ -187,9 +196,12 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
+/** Characters of an API's description: clients cut long instructions off, and the rest is more important. */
+const MAX_ABOUT = 600;
+
 function instructionsOf(title: string, description: string, total: string): string {
   return (
-    `${title}: ${description} Each paid tool states its price. This server pays each call in US dollars of ` +
+    `${title}: ${description.slice(0, MAX_ABOUT)} Each paid tool states its price. This server pays each call in US dollars of ` +
     `stablecoin, and all calls together cost at most $${total}. Invalid input costs nothing. ` +
     "resource402_spending reports the amount spent."
   );

@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import type { Usd } from "../../schema/money.ts";
 import type { ApiModel } from "../model.ts";
+import { decodeDocument, looksLikeDocument, parseDocument } from "../read/text.ts";
 import { CommandError, type Context } from "./command.ts";
 import { definitionFile } from "./definition-file.ts";
 import { diskText } from "./disk.ts";
@@ -18,14 +20,14 @@ export interface Source {
 export interface SourceOptions {
   /** Timeout for fetching a document, in milliseconds. @default 20000 */
   readonly timeoutMs?: number;
-  /** Maximum price in US dollars of a call for which the document states none. @default "1.00" */
-  readonly maxPrice?: string;
+  /** Maximum price in US dollars of a call for which the document states none. @default each call says it */
+  readonly maxPrice?: Usd;
 }
 
 /** The argument that names the API. */
 export const SOURCE_ARGUMENT = [
   "[source]",
-  "resources.ts, an openapi.json, or the URL of an API or of its document (default: the definition here)",
+  "resources.ts, an openapi.json or .yaml, or the URL of an API or of its document (default: the definition here)",
 ] as const;
 
 /**
@@ -40,13 +42,13 @@ export async function readSource(
   if (named !== undefined && /^https?:\/\//i.test(named)) return fromUrl(named, options);
   const file = definitionFile(named);
   if (/\.[cm]?[jt]s$/.test(file)) return fromDefinition(file, context);
-  if (!file.endsWith(".json")) {
-    throw new CommandError(`${named} is not a definition (.ts), a document (.json) or a URL.`, 2);
+  if (!/\.(json|ya?ml)$/i.test(file)) {
+    throw new CommandError(`${named} is not a definition (.ts), a document (.json or .yaml) or a URL.`, 2);
   }
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+  const bytes = await readFile(file).catch((cause: unknown) => {
     throw new CommandError(diskText(cause, file));
   });
-  return readText(text, { source: basename(file) }, options);
+  return readText(decodeDocument(bytes), { source: basename(file) }, options);
 }
 
 async function fromDefinition(file: string, { entry }: Context): Promise<Source> {
@@ -57,28 +59,27 @@ async function fromDefinition(file: string, { entry }: Context): Promise<Source>
   throw new CommandError(`${counted(compilation.mistakes.length, "mistake")} in ${basename(file)}.`);
 }
 
-/** Path of the document, when the URL names an API. */
-const DOCUMENT = "openapi.json";
+/** Paths of the document, when the URL names an API. */
+const DOCUMENTS = ["openapi.json", "openapi.yaml"];
 
 async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
   if (!URL.canParse(named)) throw new CommandError(`${named} is not a valid URL.`, 2);
   const url = new URL(named);
-  const isDocument = /\.json$/i.test(url.pathname) || url.search !== "";
-  const tries = isDocument ? [url] : [new URL(DOCUMENT, slashed(url)), url];
+  const isDocument = /\.(json|ya?ml)$/i.test(url.pathname) || url.search !== "";
+  const [json, yaml] = DOCUMENTS.map((path) => new URL(path, slashed(url)));
+  const tries = isDocument || json === undefined || yaml === undefined ? [url] : [json, url, yaml];
   let why = "";
   for (const one of tries) {
     const found = await ask(one, options.timeoutMs ?? 20_000);
-    if (found.text !== undefined && looksLikeJson(found.text)) {
+    if (found.text !== undefined && looksLikeDocument(found.text)) {
       return readText(found.text, { source: one.href, url: one.href }, options);
     }
-    why ||= found.why ?? `${one.href} is not JSON`;
+    why ||= found.why ?? `${one.href} is neither JSON nor YAML of OpenAPI`;
   }
   throw new CommandError(
     `There is no API document at ${named}: ${why}. Name the URL or the file of its openapi.json.`,
   );
 }
-
-const looksLikeJson = (text: string): boolean => /^\s*\{/.test(text);
 
 function slashed(url: URL): string {
   return url.origin + (url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`);
@@ -90,13 +91,13 @@ const MAX_BYTES = 32 * 1024 * 1024;
 async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: string; readonly why?: string }> {
   try {
     const answer = await fetch(url, {
-      headers: { accept: "application/json" },
+      headers: { accept: "application/json, application/yaml;q=0.9, */*;q=0.1" },
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (!answer.ok) return { why: `${url.href} answers ${answer.status}` };
     const bytes = await answer.arrayBuffer();
     if (bytes.byteLength > MAX_BYTES) return { why: `${url.href} is larger than 32 MiB` };
-    return { text: new TextDecoder().decode(bytes) };
+    return { text: decodeDocument(new Uint8Array(bytes)) };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { why: `${url.origin} cannot be reached (${messageOf(cause)})` };
@@ -112,12 +113,10 @@ export async function readText(
   const { DocumentError, readDocument } = await import("../read/document.ts");
   try {
     const options = { ...where, ...(maxPrice === undefined ? {} : { maxPrice }) };
-    const { model, baseUrl, notes } = readDocument(JSON.parse(text), options);
+    const { model, baseUrl, notes } = readDocument(await parseDocument(text, where.source), options);
     for (const note of notes) sayNote(note);
     return { model, ...(baseUrl === undefined ? {} : { baseUrl }) };
   } catch (error) {
-    if (error instanceof SyntaxError)
-      throw new CommandError(`${where.source} is not valid JSON: ${error.message}`);
     if (error instanceof DocumentError) throw new CommandError(error.message);
     throw error;
   }

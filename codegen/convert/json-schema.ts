@@ -1,29 +1,10 @@
 import { z } from "zod";
 import type { Schema } from "../../schema/standard.ts";
 import type { JsonSchema } from "../model.ts";
+import { exactNumber, exactText, isJson } from "./exact.ts";
+import { type Conversion, dotted, type Face, type Gap, gapAt, isVolatile, UNREPRESENTABLE } from "./gap.ts";
 
-/** The side of a schema: what goes into validation, or what comes out of it. */
-export type Face = "input" | "output";
-
-/** A schema as JSON Schema, straight from its library; references are pointers into the document itself. */
-export interface Conversion {
-  readonly schema: JsonSchema;
-  /** Places that JSON Schema cannot hold. When there are any, `schema` is not to be used. */
-  readonly gaps: readonly Gap[];
-  /** Fields whose default differs between calls; their `default` is left out. */
-  readonly volatile: readonly string[];
-  /** The members of `$defs` that their author named, so that they can be shared. */
-  readonly shared: readonly string[];
-  /** Whether the other face is known to be the same, so that it need not be converted. */
-  readonly oneFaced: boolean;
-}
-
-interface Gap {
-  /** Dotted, relative to the schema; empty for the schema as a whole. */
-  readonly path: string;
-  readonly problem: string;
-  readonly fix: string;
-}
+export type { Conversion, Face } from "./gap.ts";
 
 /** Converts one face of a schema, whatever library it comes from. Never throws. */
 export async function toJsonSchema(schema: Schema, face: Face): Promise<Conversion> {
@@ -50,49 +31,26 @@ function impossible(problem: string, fix: string): Conversion {
   return { schema: {}, gaps: [{ path: "", problem, fix }], volatile: [], shared: [], oneFaced: false };
 }
 
-const UNREPRESENTABLE: Readonly<Record<string, string>> = {
-  bigint: "use z.int(), or z.string() for more digits",
-  custom: "use a schema of plain JSON values",
-  date: "use z.iso.datetime()",
-  function: "remove the field",
-  map: "use z.record(…)",
-  nan: "remove the field",
-  promise: "use the schema of its value",
-  set: "use z.array(…)",
-  symbol: "use z.string()",
-  transform: "declare the output: .transform(…).pipe(z.string())",
-  undefined: "use .optional()",
-  void: "use .optional()",
-};
-
-function gapAt(pointer: readonly PropertyKey[], kind: string): Gap {
-  const what = kind === "transform" ? "the result of a transform" : `z.${kind}()`;
-  const fix = UNREPRESENTABLE[kind] ?? "use a schema of plain JSON values";
-  return { path: dotted(pointer), problem: `${what} cannot be expressed as JSON Schema`, fix };
-}
-
-/** `properties/tags/items` as people write it: `tags[]`. */
-function dotted(pointer: readonly PropertyKey[]): string {
-  let path = "";
-  const rest = pointer.map(String);
-  for (let keyword = rest.shift(); keyword !== undefined; keyword = rest.shift()) {
-    const listed = keyword === "items" || keyword === "prefixItems";
-    if (listed) path += /^\d+$/.test(rest[0] ?? "") ? `[${rest.shift()}]` : "[]";
-    else if (keyword === "additionalProperties") path += ".*";
-    else if (keyword === "properties") path += `.${rest.shift()}`;
-    else rest.shift();
-  }
-  return path.replace(/^\./, "");
-}
-
-const PATTERNED = new Set(["date-time", "date", "time", "duration", "email", "uuid"]);
-
-// Formats that zod writes beside a pattern and that no other reader knows.
-const NO_FORMAT = new Set(["starts_with", "ends_with", "includes", "regex", "lowercase", "uppercase"]);
-
 // What makes the value that comes out differ from the one that goes in.
 const TWO_FACED = new Set(["default", "prefault", "catch", "pipe", "transform", "success"]);
 
+const NOT_JSON = { problem: "has a default that JSON cannot hold", fix: "use a finite number" };
+
+/** What is read of a schema that is around another. */
+interface Around {
+  readonly type: string;
+  readonly innerType?: z.core.$ZodType;
+  readonly in?: z.core.$ZodType;
+}
+
+/** Whether a schema, or one that it is around, replaces what it does not accept (`.catch`). */
+function fallsBack(schema: z.core.$ZodType | undefined): boolean {
+  if (schema === undefined) return false;
+  const { type, innerType, in: first } = schema._zod.def as Around;
+  return type === "catch" || fallsBack(innerType ?? first);
+}
+
+/** One face of a zod 4 schema. */
 function fromZod4(schema: Schema, face: Face): Conversion {
   const gaps: Gap[] = [];
   const volatile: string[] = [];
@@ -105,7 +63,11 @@ function fromZod4(schema: Schema, face: Face): Conversion {
       const { def } = zodSchema._zod;
       if (TWO_FACED.has(def.type)) oneFaced = false;
       const empty = Object.keys(jsonSchema).length === 0;
-      if (Object.hasOwn(UNREPRESENTABLE, def.type) || (empty && def.type === "literal")) {
+      const { values = [] } = def as { readonly values?: readonly unknown[] };
+      if (
+        Object.hasOwn(UNREPRESENTABLE, def.type) ||
+        (def.type === "literal" && (empty || !values.every(isJson)))
+      ) {
         gaps.unshift(gapAt(path, def.type));
       }
       // zod forbids unknown members of every output; only a strict object means it, and buyers must
@@ -113,10 +75,24 @@ function fromZod4(schema: Schema, face: Face): Conversion {
       if (def.type === "object" && def.catchall === undefined) delete jsonSchema.additionalProperties;
       // zod says "readonly" of the TypeScript type; in OpenAPI it would forbid sending the field.
       if (def.type === "readonly") delete jsonSchema.readOnly;
-      if (NO_FORMAT.has(jsonSchema.format ?? "")) delete jsonSchema.format;
-      // A format says the same as the page-long pattern that zod writes beside it.
-      const { version } = def as { readonly version?: string };
-      if (PATTERNED.has(jsonSchema.format ?? "") && version === undefined) delete jsonSchema.pattern;
+      const { type } = jsonSchema;
+      const inexact =
+        type === "string"
+          ? exactText(def, zodSchema._zod.pattern, jsonSchema as JsonSchema)
+          : type === "number" || type === "integer"
+            ? exactNumber(jsonSchema as JsonSchema)
+            : undefined;
+      if (inexact !== undefined) gaps.unshift({ ...inexact, path: dotted(path) });
+      if ((def.type === "default" || def.type === "prefault") && !isJson(def.defaultValue)) {
+        gaps.unshift({ ...NOT_JSON, path: dotted(path) });
+      }
+      // A member that falls back may be left out.
+      if (def.type === "object" && face === "input" && jsonSchema.required !== undefined) {
+        const { shape } = def as unknown as { readonly shape: Readonly<Record<string, z.core.$ZodType>> };
+        const required = jsonSchema.required.filter((name) => !fallsBack(shape[name]));
+        if (required.length > 0) jsonSchema.required = required;
+        else delete jsonSchema.required;
+      }
       if (def.type === "default" && isVolatile(() => def.defaultValue)) {
         delete jsonSchema.default;
         volatile.unshift(dotted(path));
@@ -125,11 +101,6 @@ function fromZod4(schema: Schema, face: Face): Conversion {
   }) as JsonSchema & { $defs?: Readonly<Record<string, JsonSchema>> };
   const shared = Object.keys(converted.$defs ?? {}).filter((name) => !/^__schema\d+$/.test(name));
   return { schema: converted, gaps, volatile, shared, oneFaced };
-}
-
-function isVolatile(read: () => unknown): boolean {
-  const [first, second] = [read(), read()].map((value) => JSON.stringify(value));
-  return first !== second;
 }
 
 /** What is read of zod 3's own description of a schema. */
@@ -157,6 +128,7 @@ async function fromZod3(schema: Schema, face: Face): Promise<Conversion> {
   const gaps: Gap[] = [];
   const volatile: string[] = [];
   const converted = zodToJsonSchema(schema as unknown as Parameters<typeof zodToJsonSchema>[0], {
+    applyRegexFlags: true,
     effectStrategy: "input",
     pipeStrategy: face,
     removeAdditionalStrategy: "strict",

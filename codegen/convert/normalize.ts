@@ -29,12 +29,9 @@ const rank = new Map(ORDER.map((key, index) => [key, index]));
 
 /** Removes library-specific keywords and draft 7 spelling from one schema. Leaves its sub-schemas unchanged. */
 export function normalize(schema: JsonSchema): JsonSchema {
-  const entries = Object.entries(keyedRecord(nullable(tuple(schema)))).filter(([key, value]) => {
-    if (key === "$schema" || key === "$defs" || key === "definitions") return false;
-    // zod adds this range to every integer: the range in which a double is exact.
-    if (key === "maximum") return value !== Number.MAX_SAFE_INTEGER;
-    return key !== "minimum" || value !== Number.MIN_SAFE_INTEGER;
-  });
+  const entries = Object.entries(keyedRecord(nullable(tuple(schema)))).filter(
+    ([key]) => key !== "$schema" && key !== "$defs" && key !== "definitions",
+  );
   const last = ORDER.length;
   entries.sort(([a], [b]) => (rank.get(a) ?? last) - (rank.get(b) ?? last));
   return Object.fromEntries(entries) as JsonSchema;
@@ -67,5 +64,5 @@ function keyedRecord(schema: JsonSchema): JsonSchema {
   const { description } = schema;
   const member = description === undefined ? additionalProperties : { description, ...additionalProperties };
   const members = propertyNames.enum.map((key): [string, JsonSchema] => [String(key), member]);
-  return { ...rest, properties: Object.fromEntries(members) };
+  return { ...rest, properties: Object.fromEntries(members), additionalProperties: false };
 }

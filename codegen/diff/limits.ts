@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../model.ts";
+import { type JsonSchema, statedBounds } from "../model.ts";
 import { limitsText } from "../prose.ts";
 import { arrow } from "./change.ts";
 
@@ -35,8 +35,11 @@ export function compareLimits(was: JsonSchema, now: JsonSchema): readonly LimitC
     end(true, count(was, `min${what}`), count(now, `min${what}`));
     end(false, count(was, `max${what}`), count(now, `max${what}`));
   }
-  end(true, lowest(was), lowest(now));
-  end(false, highest(was), highest(now));
+  // The range of integers goes with their type.
+  const isSameType = was.type === now.type;
+  const [before, after] = [was, now].map((schema) => (isSameType ? schema : stated(schema)));
+  end(true, lowest(before ?? {}), lowest(after ?? {}));
+  end(false, highest(before ?? {}), highest(after ?? {}));
   if (was.multipleOf !== now.multipleOf) {
     const isMultiple = (a: number, b: number): boolean => Math.abs(a / b - Math.round(a / b)) < 1e-9;
     const [a, b] = [was.multipleOf, now.multipleOf];
@@ -54,7 +57,8 @@ export function compareLimits(was: JsonSchema, now: JsonSchema): readonly LimitC
   }
   for (const keyword of ["pattern", "format"] as const) {
     const [a, b] = [was[keyword], now[keyword]];
-    if (a === b) continue;
+    // A pattern beside a format says the same more exactly.
+    if (a === b || (keyword === "pattern" && was.format !== now.format)) continue;
     const shift = a === undefined ? "narrower" : b === undefined ? "wider" : "other";
     tell(
       shift,
@@ -111,7 +115,16 @@ function numeric(
 ): Bound | undefined {
   const value = schema[keyword];
   if (typeof value !== "number") return undefined;
-  return { value, isOpen: keyword.startsWith("exclusive"), text: limitsText({}, { [keyword]: value }) };
+  return {
+    value,
+    isOpen: keyword.startsWith("exclusive"),
+    text: limitsText({}, { [keyword]: value }) || String(value),
+  };
+}
+
+function stated(schema: JsonSchema): JsonSchema {
+  const bounds = Object.entries(statedBounds(schema)).filter(([, bound]) => bound !== undefined);
+  return Object.fromEntries(bounds);
 }
 
 function tighter(isLower: boolean, one: Bound | undefined, other: Bound | undefined): Bound | undefined {

@@ -13,7 +13,7 @@ import { sampleOf } from "../sample.ts";
 
 /** The data that the page's script needs to send a call. */
 export interface Form {
-  readonly method: "GET" | "POST";
+  readonly method: ResourceModel["method"];
   readonly path: string;
   /** Absent when the input is not a plain object. Then the user writes it as JSON. */
   readonly fields?: readonly FormField[];

@@ -14,20 +14,21 @@ export function emitClient(model: ApiModel, runtime = "resource402/client"): str
     "connect",
     ...(factories.includes("jobResource") ? ["type JobResource"] : []),
     "type PendingCall",
-    ...(factories.includes("resource") ? ["type Resource"] : []),
+    ...(resources.some(isPriced) ? ["type Resource"] : []),
+    ...(resources.some(isUnpriced) ? ["type UnpricedResource"] : []),
   ];
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
 ${imports("import", library, runtime)}${imports("import type", faces, "./types.gen.js")}
 export type * from "./types.gen.js";
-
+${headersOf(model)}
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}
 ${jsdoc([PENDING], "  ")}  pending(): Promise<readonly PendingCall[]>;
 }
 
-${jsdoc([opening])}export function createClient(options: ClientOptions): Client {
+${jsdoc([opening])}export function createClient(options: ${optionsOf(model)}): Client {
   const { ${[...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
   return {
 ${resources.map(construction).join("")}    pending,
@@ -40,9 +41,36 @@ function kindOf({ job }: ResourceModel): string {
   return job === undefined ? "resource" : "jobResource";
 }
 
+function isUnpriced({ price }: ResourceModel): boolean {
+  return price.kind === "unknown";
+}
+
+function isPriced(resource: ResourceModel): boolean {
+  return kindOf(resource) === "resource" && !isUnpriced(resource);
+}
+
+const HEADERS = "Request headers that the API asks for beside the payment.";
+
+/** The type of the headers that the buyer gives. */
+function headersOf({ headers = [] }: ApiModel): string {
+  if (headers.length === 0) return "";
+  const members = headers.map(({ name, description, required }) => {
+    const about = description === undefined ? "" : jsdoc([description], "  ");
+    return `${about}  readonly ${key(name)}${required ? "" : "?"}: string;\n`;
+  });
+  return `\n${jsdoc([HEADERS])}export interface ApiHeaders {\n${members.join("")}}\n`;
+}
+
+function optionsOf({ headers = [] }: ApiModel): string {
+  if (headers.length === 0) return "ClientOptions";
+  const mark = headers.some(({ required }) => required) ? "" : "?";
+  return `ClientOptions & { readonly headers${mark}: ApiHeaders }`;
+}
+
 function member(resource: ResourceModel): string {
   const { name, typeName, summary, errors, deprecated } = resource;
-  const type = resource.job === undefined ? "Resource" : "JobResource";
+  const type =
+    resource.job !== undefined ? "JobResource" : isUnpriced(resource) ? "UnpricedResource" : "Resource";
   const fails = errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`);
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const doc = jsdoc([summary, "", ...aboutResource(resource), ...fails, ...tag], "  ");

@@ -182,7 +182,7 @@ function failures({ method, price, charge, job, errors }: ResourceModel): Json {
 }
 
 function template(path: string): string {
-  return path.replace(/:([A-Za-z0-9_]+)/g, "{$1}");
+  return path.replace(/(?<=\/):([A-Za-z0-9_]+)/g, "{$1}");
 }
 
 /** The components that the paths need, directly or not, sorted by name. */

@@ -2,6 +2,7 @@ import { type CallModel, callDefinition } from "../call-definition.ts";
 import { mapChildren } from "../convert/normalize.ts";
 import { type ApiModel, type JsonSchema, type ResourceModel, refName, refTo, resolve } from "../model.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
+import { acceptedNames, objectRoot } from "../tool-input.ts";
 
 /** A resource as an agent's tool, in the words of the Model Context Protocol (2025-11-25, "Tools"). */
 export interface ToolModel {
@@ -10,6 +11,8 @@ export interface ToolModel {
   readonly description: string;
   /** Self-contained: its references point into its `$defs`. */
   readonly inputSchema: ObjectSchema;
+  /** What each property name stands for that replaces one which models do not accept. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Absent when the output is not an object, because the protocol supports only objects. */
   readonly outputSchema?: ObjectSchema;
   readonly isReadOnly: boolean;
@@ -21,16 +24,29 @@ interface ObjectSchema extends JsonSchema {
   readonly type: "object";
 }
 
+/** Characters of a tool's name and of its description that all known clients take. */
+const MAX_NAME = 64;
+const MAX_DESCRIPTION = 1024;
+
 /** What `resource402 mcp` serves. */
 export function emitTools(model: ApiModel): readonly ToolModel[] {
+  const taken = new Set<string>();
   return model.resources.map((resource) => {
-    const outputSchema = standalone(model, `${resource.typeName}Output`);
+    const outputSchema = standalone(
+      model,
+      resolve(model.schemas, { $ref: refTo(`${resource.typeName}Output`) }),
+    );
+    const root = objectRoot(model.schemas, { $ref: refTo(`${resource.typeName}Input`) });
+    const { schema, names } = acceptedNames(standalone(model, root));
+    const name = toolName(resource.name, taken);
+    taken.add(name);
     return {
-      name: resource.name,
+      name,
       title: titleOf(resource.name),
       description: descriptionOf(resource),
       // Every input is an object: its members become path, query or body.
-      inputSchema: { ...standalone(model, `${resource.typeName}Input`), type: "object" },
+      inputSchema: { ...schema, type: "object" },
+      ...(Object.keys(names).length === 0 ? {} : { names }),
       ...(isObject(outputSchema) ? { outputSchema } : {}),
       // Who pays changes something, even by a GET.
       isReadOnly: resource.method === "GET" && resource.price.kind === "free",
@@ -38,6 +54,12 @@ export function emitTools(model: ApiModel): readonly ToolModel[] {
       call: callDefinition(resource),
     };
   });
+}
+
+function toolName(name: string, taken: ReadonlySet<string>): string {
+  let free = name.slice(0, MAX_NAME);
+  for (let count = 2; taken.has(free); count += 1) free = `${name.slice(0, MAX_NAME - 4)}${count}`;
+  return free;
 }
 
 function isObject(schema: JsonSchema): schema is ObjectSchema {
@@ -51,20 +73,31 @@ function titleOf(name: string): string {
   return small.charAt(0).toUpperCase() + small.slice(1);
 }
 
+/** What a tool does and costs. What is too long for some client is cut off, but for the price. */
 function descriptionOf(resource: ResourceModel): string {
-  const { summary, deprecated, errors, price, priceBounds } = resource;
-  return [
+  const { summary, deprecated, errors, price, priceBounds, description: _, ...terms } = resource;
+  const isCapped = price.kind !== "free" && price.kind !== "unknown";
+  const top = [
     summary,
     "",
     ...(deprecated === undefined ? [] : [`Deprecated. ${insteadOf(deprecated)}`.trimEnd(), ""]),
-    ...aboutResource(resource),
-    ...(price.kind === "free" ? [] : [`A call never costs more than $${priceBounds.max}.`]),
-    ...errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`),
-  ].join("\n");
+  ];
+  const most = isCapped ? [`A call never costs more than $${priceBounds.max}.`] : [];
+  const fails = errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`);
+  const whole = [...top, ...aboutResource(resource), ...most, ...fails].join("\n");
+  if (whole.length <= MAX_DESCRIPTION) return whole;
+  const money = [...aboutResource({ ...terms, summary, errors, price, priceBounds }), ...most].join("\n");
+  const head = [...top, resource.description ?? ""].join("\n");
+  return `${cut(head, MAX_DESCRIPTION - money.length - 2)}\n\n${money}`;
 }
 
-/** A component with all that it refers to, recursive or not, in its own `$defs`. */
-function standalone({ schemas }: ApiModel, name: string): JsonSchema {
+/** The beginning of a text, which ends with a word. */
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1)).replace(/\s+\S*$/, "")}…`;
+}
+
+/** A schema with all that it refers to, recursive or not, in its own `$defs`. */
+function standalone({ schemas }: ApiModel, schema: JsonSchema): JsonSchema {
   const $defs: Record<string, JsonSchema> = {};
   const relocated = (schema: JsonSchema): JsonSchema => {
     // An option of a union may be a boolean.
@@ -78,7 +111,7 @@ function standalone({ schemas }: ApiModel, name: string): JsonSchema {
     }
     return { ...schema, $ref: `#/$defs/${target}` };
   };
-  const root = relocated(resolve(schemas, { $ref: refTo(name) }));
+  const root = relocated(schema);
   return Object.keys($defs).length === 0 ? root : { ...root, $defs };
 }
 

@@ -7,6 +7,7 @@ import { DEFAULT_TAG } from "../published.ts";
  */
 export function paymentInfo({ price, priceBounds, priceSentence }: ResourceModel): Json | undefined {
   if (price.kind === "free") return undefined;
+  if (price.kind === "unknown") return { protocols: [{ x402: {} }] };
   const { min, max } = priceBounds;
   const isFixed = min === max;
   return {

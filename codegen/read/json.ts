@@ -7,7 +7,7 @@ export function isRecord(value: unknown): value is JsonRecord {
 
 /** The member, when it is a non-empty string. */
 export function textOf(record: JsonRecord, name: string): string | undefined {
-  const value = record[name];
+  const value = Object.hasOwn(record, name) ? record[name] : undefined;
   return typeof value === "string" && value.trim() !== "" ? value : undefined;
 }
 
@@ -25,18 +25,25 @@ export class DocumentError extends Error {
 export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecord {
   let found = value;
   for (let hops = 0; hops < 20 && typeof found.$ref === "string"; hops += 1) {
-    if (!found.$ref.startsWith("#/")) return {};
-    const target = found.$ref
-      .split("/")
-      .slice(1)
-      .reduce<unknown>((node, part) => {
-        const key = unescaped(part);
-        return isRecord(node) && Object.hasOwn(node, key) ? node[key] : undefined;
-      }, document);
+    const target = targetOf(document, found.$ref);
     if (!isRecord(target)) return {};
     found = target;
   }
   return found.$ref === undefined ? found : {};
+}
+
+/** The keys of a reference into its own document (RFC 6901 section 6); `undefined` when it leads elsewhere. */
+export function pointerOf(ref: string): readonly string[] | undefined {
+  if (ref === "#") return [];
+  return ref.startsWith("#/") ? ref.slice(2).split("/").map(unescaped) : undefined;
+}
+
+/** What a reference leads to, be it a member or an entry of a list; `undefined` when it leads nowhere. */
+export function targetOf(document: JsonRecord, ref: string): unknown {
+  return pointerOf(ref)?.reduce<unknown>((node, key) => {
+    const isInside = typeof node === "object" && node !== null && Object.hasOwn(node, key);
+    return isInside ? (node as JsonRecord)[key] : undefined;
+  }, document);
 }
 
 /** One step of a JSON Pointer in a URL. */

@@ -1,128 +1,149 @@
-import { textKind } from "../check/routes.ts";
-import { fieldsOf, isClosed, type JsonSchema, resolve, type Schemas, takesMore } from "../model.ts";
-import { dereferenced, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import type { Carriage } from "../../src/protocol/request.ts";
+import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
+import { type Body, bodyOf, filesIn, outputOf } from "./body.ts";
+import type { JsonRecord } from "./json.ts";
+import { type HeaderParameter, hasParts, type Parameter, type Parameters } from "./parameters.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 /** What is sent to an operation of another make, and what comes back. */
 export interface Shape {
   readonly input: JsonSchema;
   readonly output: JsonSchema;
-  /** Fields that need not be sent and cannot be. */
+  readonly transport: Pick<Transport, "send" | "body">;
+  readonly headers: readonly HeaderParameter[];
+  /** The names of path parameters as members of the input, by their names in the path. */
+  readonly path: ReadonlyMap<string, string>;
+  /** Parts that need not be sent and cannot be. */
   readonly dropped: readonly string[];
 }
 
 interface Operation {
   readonly document: JsonRecord;
-  readonly item: JsonRecord;
   readonly operation: JsonRecord;
-  readonly method: "get" | "post";
+  readonly method: string;
   readonly pathParams: readonly string[];
+  readonly parameters: Parameters;
 }
 
-/** The shape as far as our client can send it: path, query of GET, JSON of POST; a text that says why it cannot. */
+/** The shape as far as our client can send it; a text that says why it cannot. */
 export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | string {
-  const { document, operation, pathParams } = from;
-  const output = outputOf(document, operation, schemas);
-  const dropped: string[] = [];
+  const { document, operation, method, pathParams, parameters } = from;
+  if (parameters.problem !== undefined) return parameters.problem;
+  const dropped = [...parameters.dropped];
+  const listed = parameters.members.filter(
+    ({ place, name }) => place === "query" || pathParams.includes(name),
+  );
+  const unlisted = pathParams
+    .filter((name) => !listed.some((one) => one.place === "path" && one.name === name))
+    .map((name): Parameter => ({ name, place: "path", schema: { type: "string" }, required: true }));
+
+  const found = bodyOf(document, operation, schemas);
+  let body = typeof found === "string" ? undefined : found;
+  if (typeof found === "string") {
+    if (method !== "get") return found;
+    dropped.push("its body");
+  } else if (body !== undefined && method === "get") {
+    // RFC 9110: a body of GET has no meaning, and no browser sends one.
+    dropped.push("its body, which GET has none of");
+    body = undefined;
+  }
+
+  const files = isForm(body) ? filesIn(schemas.known, body.schema).map(({ name }) => name) : [];
+  dropped.push(...files.map((name) => `the file "${name}"`));
+  const members = body?.isObject ? fieldsOf(schemas.known, body.schema) : undefined;
+  const ofBody = (members ?? []).filter(({ name }) => !files.includes(name));
+  const taken = new Set(ofBody.map(({ name }) => name));
+  if (body !== undefined && !body.isObject) taken.add(WHOLE);
   const fields = new Map<string, JsonSchema>();
-  const required = new Set<string>(pathParams);
-  for (const [name, { parameter, place }] of parametersOf(from)) {
-    if (place === "path" && !pathParams.includes(name)) continue;
-    const isRequired = parameter.required === true;
-    const schema = plain(schemas, parameter);
-    const inQuery = place === "query" && from.method === "get";
-    const isCarried = textKind(schemas.known, schema) !== undefined && !(name in Object.prototype);
-    if (fields.has(name)) return `"${name}" is in its path and in its query`;
-    if (place === "path" || (inQuery && isCarried)) {
-      fields.set(name, schema);
-      if (isRequired) required.add(name);
-    } else if (isRequired) return `it needs the ${place} "${name}"`;
-    else dropped.push(`the ${place} "${name}"`);
-  }
-  for (const name of pathParams.filter((name) => !fields.has(name))) fields.set(name, { type: "string" });
-
-  // Beyond the parameters that are listed there is nothing to be said in an address.
-  let more: Pick<JsonSchema, "additionalProperties"> =
-    from.method === "get" ? { additionalProperties: false } : {};
-  const body = isRecord(operation.requestBody) ? dereferenced(document, operation.requestBody) : undefined;
-  const given = body === undefined || from.method === "get" ? undefined : jsonOf(body);
-  if (body !== undefined && given === undefined && (from.method === "post" || body.required === true)) {
-    return from.method === "get" ? "it needs a body, which GET has none of" : "its body is not JSON";
-  }
-  if (given !== undefined) {
-    const whole = schemas.convert(given);
-    const isOpen = Object.keys(whole).length === 0;
-    if (!isOpen && !isObject(schemas.known, whole)) return "its body is not an object";
-    if (pathParams.length === 0) return { input: isOpen ? { type: "object" } : whole, output, dropped };
-    if (isClosed(schemas.known, whole)) more = { additionalProperties: false };
-    else if (takesMore(schemas.known, whole)) more = { additionalProperties: true };
-    const members = isOpen ? [] : fieldsOf(schemas.known, whole);
-    if (members === undefined) return "its body is not a plain object, and its path has parameters";
-    for (const { name, schema, required: isRequired } of members) {
-      if (fields.has(name)) return `"${name}" is in its path and in its body`;
-      if (name in Object.prototype) continue;
-      fields.set(name, schema);
-      if (isRequired) required.add(name);
+  const required = new Set<string>();
+  const send: Record<string, Carriage> = {};
+  const path = new Map<string, string>();
+  for (const { name, place, schema, required: isRequired, as } of [...listed, ...unlisted]) {
+    const member = freeName(name, place, taken);
+    taken.add(member);
+    fields.set(member, schema);
+    if (isRequired) required.add(member);
+    if (place === "path") {
+      path.set(name, member);
+      continue;
     }
+    const layout = layoutFor(as, hasParts(schemas, schema));
+    const how: Carriage = {
+      in: "query",
+      ...(member === name ? {} : { name }),
+      ...(layout === undefined ? {} : { as: layout }),
+    };
+    if (method !== "get" || Object.keys(how).length > 1) send[member] = how;
   }
-  const named = required.size === 0 ? {} : { required: [...required] };
-  return {
-    input: { type: "object", properties: Object.fromEntries(fields), ...named, ...more },
-    output,
-    dropped,
+  const output = outputOf(document, operation, schemas);
+  const transport = {
+    ...(Object.keys(send).length === 0 ? {} : { send }),
+    ...(method === "get" || body?.type === "application/json" ? {} : { body: body?.type ?? "" }),
   };
-}
+  const result = (input: JsonSchema): Shape => ({
+    input,
+    output,
+    transport,
+    headers: parameters.headers,
+    path,
+    dropped,
+  });
 
-/** Those of the operation win over those of its path. */
-function parametersOf({ document, item, operation }: Operation) {
-  const found = new Map<
-    string,
-    { readonly parameter: JsonRecord; readonly place: string; readonly at: string }
-  >();
-  for (const given of [...recordsOf(item.parameters), ...recordsOf(operation.parameters)]) {
-    const parameter = dereferenced(document, given);
-    const name = textOf(parameter, "name");
-    const place = textOf(parameter, "in") ?? "query";
-    if (name !== undefined) found.set(`${place} ${name}`, { parameter, place, at: name });
+  if (body !== undefined && !body.isObject) {
+    fields.set(WHOLE, body.schema);
+    if (body.required) required.add(WHOLE);
+    const whole = { ...send, [WHOLE]: { in: "body" } as const };
+    const own = objectOf(fields, required, { additionalProperties: false });
+    return { ...result(own), transport: { ...transport, send: whole } };
   }
-  return [...found.values()].map(({ at, ...rest }) => [at, rest] as const);
+  if (body === undefined) {
+    // Beyond the parameters that are listed there is nothing to be said in an address.
+    return result(objectOf(fields, required, method === "get" ? { additionalProperties: false } : {}));
+  }
+  if (fields.size === 0 && files.length === 0) return result(body.schema);
+  if (members === undefined) {
+    return result({ allOf: [objectOf(fields, required, {}), body.schema] });
+  }
+  for (const field of ofBody) {
+    fields.set(field.name, field.schema);
+    if (field.required) required.add(field.name);
+  }
+  const isOpen = takesMore(schemas.known, body.schema);
+  const more = isClosed(schemas.known, body.schema) ? false : isOpen ? true : undefined;
+  return result(objectOf(fields, required, more === undefined ? {} : { additionalProperties: more }));
 }
 
-/** A parameter without a schema that can be read is a text: that is what an address holds. */
-function plain(schemas: ForeignSchemas, parameter: JsonRecord): JsonSchema {
-  // Swagger 2 and careless documents write the type beside the name.
-  const given = schemas.convert(isRecord(parameter.schema) ? parameter.schema : { type: parameter.type });
-  const { anyOf, ...about } = given;
-  // An address cannot say null; what is absent is left out of it.
-  const [option, ...others] = anyOf?.filter(({ type }) => type !== "null") ?? [];
-  const value = option === undefined || others.length > 0 ? given : { ...about, ...option };
-  const schema: JsonSchema = Object.keys(value).length === 0 ? { type: "string" } : value;
-  const description = textOf(parameter, "description");
-  return description === undefined ? schema : { ...schema, description };
+function isForm(body: Body | undefined): body is Body {
+  return body?.isObject === true && !/json/i.test(body.type);
 }
 
-function outputOf(document: JsonRecord, { responses }: JsonRecord, schemas: ForeignSchemas): JsonSchema {
-  const all = isRecord(responses) ? responses : {};
-  const success = Object.keys(all)
-    .filter((status) => /^2(\d\d|XX)$/i.test(status))
-    .sort()
-    .map((status) => all[status])
-    .find(isRecord);
-  return schemas.convert(success && jsonOf(dereferenced(document, success)));
+/** The member of an input that is the whole body. */
+const WHOLE = "body";
+
+function objectOf(
+  fields: ReadonlyMap<string, JsonSchema>,
+  required: ReadonlySet<string>,
+  more: Pick<JsonSchema, "additionalProperties">,
+): JsonSchema {
+  const named = required.size === 0 ? {} : { required: [...required] };
+  return { type: "object", properties: Object.fromEntries(fields), ...named, ...more };
 }
 
-function jsonOf({ content }: JsonRecord): unknown {
-  if (!isRecord(content)) return undefined;
-  const type = Object.keys(content).find((type) => /^(application\/([^;]*\+)?json\b|\*\/\*)/i.test(type));
-  const media = type === undefined ? undefined : content[type];
-  return isRecord(media) ? (media.schema ?? {}) : undefined;
+/** Two members of the same name are told apart by the place of the one that is not in the body. */
+function freeName(name: string, place: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(name)) return name;
+  const base = place + name.charAt(0).toUpperCase() + name.slice(1);
+  let free = base;
+  for (let count = 2; taken.has(free); count += 1) free = `${base}${count}`;
+  return free;
 }
 
-/** Whether every value of a schema can be an object. */
-function isObject(schemas: Schemas, schema: JsonSchema): boolean {
-  const { type, anyOf, oneOf, allOf, properties } = resolve(schemas, schema);
-  const options = anyOf ?? oneOf;
-  if (options !== undefined) return options.every((option) => isObject(schemas, option));
-  if (allOf !== undefined) return allOf.every((part) => isObject(schemas, part));
-  return type === "object" || (type === undefined && properties !== undefined);
+/** The layout of a value, where it has parts. */
+function layoutFor(
+  as: Carriage["as"],
+  { list, object }: { readonly list: boolean; readonly object: boolean },
+): Carriage["as"] | undefined {
+  if (as === "json") return as;
+  if (as === "members" || as === "deep") return object ? as : undefined;
+  return list || object ? as : undefined;
 }

@@ -1,5 +1,6 @@
 import { isUsd } from "../../schema/money.ts";
 import { isRecord, type PaymentRequirements, type Receipt } from "../protocol/index.ts";
+import type { Method } from "../protocol/request.ts";
 import type { Charged } from "./errors.ts";
 
 /** What tells one call from another. */
@@ -27,7 +28,7 @@ export interface SavedPayment {
 
 /** Everything of a request but the payment. */
 export interface SavedRequest {
-  readonly method: "GET" | "POST";
+  readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;

@@ -1,10 +1,11 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
-import { formatUsd } from "../../schema/money.ts";
+import { formatUsd, type Usd } from "../../schema/money.ts";
 import { systemTime } from "../time/time.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
 import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
+import { missingHeader, withHeaders } from "./headers.ts";
 import { createHeld } from "./held.ts";
 import { createHttp, onHostOf } from "./http.ts";
 import { createJob, type Job, readAccepted, tell, type WaitOptions } from "./job.ts";
@@ -34,6 +35,8 @@ export interface ClientOptions {
   readonly assets?: readonly TrustedAsset[];
   /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
   readonly onEvent?: (event: ClientEvent) => void;
+  /** Request headers that the API asks for beside the payment, such as a key. They are sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** @default the global fetch */
   readonly fetch?: typeof globalThis.fetch;
   /** Timeout of one attempt, until its whole response has arrived, in milliseconds. @default 60000 */
@@ -55,6 +58,14 @@ export interface Resource<Input, Output> {
   /** Calls, pays and returns the output. @throws ResourceError, or the reason of an aborted `signal` */
   (input: Input, options?: CallOptions): Promise<Output>;
   /** The exact price in US dollars, computed here; `undefined` when only the server can tell. */
+  quote(input: Input): string | undefined;
+}
+
+/** A resource whose document states no price that can be read: each call says what it may cost. */
+export interface UnpricedResource<Input, Output> {
+  /** Calls, pays and returns the output. @throws ResourceError, or the reason of an aborted `signal` */
+  (input: Input, options: CallOptions & { readonly maxPrice: Usd }): Promise<Output>;
+  /** Always `undefined`: only the server can tell. */
   quote(input: Input): string | undefined;
 }
 
@@ -125,7 +136,7 @@ export function connect(options: ClientOptions): Connection {
     throw new TypeError(`baseUrl "${baseUrl}" is not a valid http address such as "https://api.example.com"`);
   }
   const http = createHttp({
-    fetch: options.fetch,
+    fetch: withHeaders(options.fetch, options.headers),
     attemptMs: options.attemptMs ?? 60_000,
     retries: options.retries ?? 4,
     patienceMs: options.patienceMs ?? 60_000,
@@ -145,6 +156,7 @@ export function connect(options: ClientOptions): Connection {
     maxValidityMs,
     payer: options.payer,
     trusted: options.assets ?? [],
+    missing: (definition) => missingHeader(definition, options.headers),
     emit,
   });
 

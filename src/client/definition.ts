@@ -1,19 +1,31 @@
 import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
+import type { Carriages, Method } from "../protocol/request.ts";
 import type { SavedRequest } from "./calls.ts";
+import { bodyOf, queryText } from "./carriage.ts";
 import { ResourceError } from "./errors.ts";
 
 /** The description of a resource in the generated client. */
 export interface CallDefinition {
   readonly name: string;
-  readonly method: "GET" | "POST";
-  /** With `:name` for path parameters. */
+  readonly method: Method;
+  /** With `/:name` for path parameters, and `{name}` for one that is only a part of a segment. */
   readonly path: string;
   readonly price: Price;
   /** Defaults of the fields that the price looks at. */
   readonly defaults?: Readonly<Record<string, unknown>>;
   /** Milliseconds that the work may take, its wait for a start included, as the seller publishes it. */
   readonly timeoutMs?: number;
+  /** Members of the input that are not sent as their method sends them. @default GET: in the query, others: in a JSON body */
+  readonly send?: Carriages;
+  /** Media type of the body. Empty: JSON, and only when there is something to send. @default "application/json" */
+  readonly body?: string;
+  /** Request headers whose value is known. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Request headers that the buyer gives as `headers` of the client. */
+  readonly needs?: readonly string[];
+  /** The server of this call, when it has one of its own; relative to that of the client. */
+  readonly server?: string;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */
@@ -32,6 +44,7 @@ export function quote(definition: CallDefinition, input: object): string | undef
 export function priceCeiling(definition: CallDefinition, input: object): Money | undefined {
   const { price } = definition;
   if (price.kind === "quoted") return parseUsd(price.max);
+  if (price.kind === "unknown") return undefined;
   try {
     return priced(definition, input);
   } catch {
@@ -49,16 +62,19 @@ export function validityCeiling({ timeoutMs }: CallDefinition): number {
   return timeoutMs === undefined ? DEFAULT_VALIDITY_MS : timeoutMs + AROUND_WORK_MS;
 }
 
-/** The call as an HTTP request: path parameters filled in, the rest as query or JSON body. */
+/** The call as an HTTP request: path parameters filled in, the rest as query or body. @throws ResourceError */
 export function requestOf(
   baseUrl: string,
-  { name: resource, method, path }: CallDefinition,
+  definition: CallDefinition,
   input: object,
   idempotencyKey: string,
 ): SavedRequest {
+  const { name: resource, method, path, send = {}, server } = definition;
   const rest: Record<string, unknown> = { ...input };
-  const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
-    const text = String(rest[name] ?? "");
+  const filled = path.replace(/(?<=\/):([A-Za-z0-9_]+)|\{([^{}]+)\}/g, (_, whole?: string, part?: string) => {
+    const name = whole ?? part ?? "";
+    const value = Object.hasOwn(rest, name) ? rest[name] : undefined;
+    const text = String(value ?? "");
     delete rest[name];
     // An address without the segment, or with one that URLs read as "here" or "up", is that of something else.
     if (/^\.{0,2}$/.test(text)) {
@@ -71,24 +87,21 @@ export function requestOf(
         issues,
       });
     }
-    return encodeURIComponent(text);
+    return Array.isArray(value)
+      ? value.map((one) => encodeURIComponent(String(one))).join(",")
+      : encodeURIComponent(text);
   });
-  const headers = { accept: "application/json" };
-  if (method === "POST") {
-    const body = JSON.stringify(rest);
-    return {
-      method,
-      url: baseUrl + filled,
-      headers: { ...headers, "content-type": "application/json" },
-      body,
-    };
+  const query: Record<string, unknown> = {};
+  for (const name of Object.keys(rest)) {
+    if (method !== "GET" && !(Object.hasOwn(send, name) && send[name]?.in === "query")) continue;
+    Object.defineProperty(query, name, { value: rest[name], enumerable: true });
+    delete rest[name];
   }
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(rest)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined) query.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
-    }
-  }
-  const text = query.toString();
-  return { method, url: baseUrl + filled + (text === "" ? "" : `?${text}`), headers, body: undefined };
+  const text = queryText(query, send);
+  const root = server === undefined ? baseUrl : new URL(server, `${baseUrl}/`).href.replace(/\/+$/, "");
+  const url = root + filled + (text === "" ? "" : `?${text}`);
+  const headers = { ...definition.headers, accept: "application/json" };
+  if (method === "GET") return { method, url, headers, body: undefined };
+  const { type, body } = bodyOf(rest, send, definition.body);
+  return { method, url, headers: type === undefined ? headers : { ...headers, "content-type": type }, body };
 }

@@ -32,6 +32,8 @@ export type RefusalReason =
   | "unknown_asset"
   /** The challenge asks for more than the published price of this input. */
   | "over_price"
+  /** No price is published that can be read, and the call gives no `maxPrice`. */
+  | "no_max_price"
   /** The challenge asks for more than `budget.perCall`, or than the call's `maxPrice`. */
   | "over_ceiling"
   /** The challenge asks for more than is left of `budget.total`. */

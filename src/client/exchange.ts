@@ -88,6 +88,8 @@ export interface ExchangeDeps {
   readonly trusted: readonly TrustedAsset[];
   /** For how many milliseconds a signature may be valid. @default by what the seller publishes */
   readonly maxValidityMs: number | undefined;
+  /** The name of a request header that the call needs and the buyer has not given. */
+  readonly missing: (definition: CallDefinition) => string | undefined;
   readonly emit: (event: ClientEvent) => void;
 }
 
@@ -119,6 +121,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { idempotencyKey = newKey(), signal, callbackUrl } = options;
     const name = { baseUrl, resource: definition.name, idempotencyKey };
     const maxPrice = options.maxPrice === undefined ? undefined : parseUsd(options.maxPrice);
+    const lacking = deps.missing(definition);
+    if (lacking !== undefined) {
+      const message = `needs the request header ${lacking}; pass it in \`headers\` of the client`;
+      const issues = [{ path: `headers.${lacking}`, message: "is missing" }];
+      throw new ResourceError("invalid_input", message, { ...factsOf(name, "no"), issues });
+    }
     const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
@@ -138,6 +146,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         throw lost(cause, signal, factsOf(name, charged));
       });
       if (answer.status !== 402) return { ...name, answer, saved: known, receipt: known?.receipt };
+      if (definition.price.kind === "unknown" && maxPrice === undefined) {
+        const message =
+          "publishes no price that can be read; pass maxPrice, the most that this call may cost";
+        const facts = { ...factsOf(name, charged), reason: "no_max_price" as const };
+        throw new ResourceError("payment_refused", message, facts);
+      }
       counted ??= pending();
       await readable(name, counted).catch((error) => {
         counted = undefined;

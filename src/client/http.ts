@@ -1,4 +1,5 @@
 import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../protocol/index.ts";
+import type { Method } from "../protocol/request.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
 import { readProblem } from "./errors.ts";
@@ -17,7 +18,7 @@ export interface HttpOptions {
 }
 
 interface HttpRequest {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;

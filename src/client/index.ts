@@ -25,6 +25,7 @@ export {
   type JobResource,
   type PendingCall,
   type Resource,
+  type UnpricedResource,
 } from "./connect.ts";
 export {
   type Charged,

@@ -1,5 +1,6 @@
 import { type ClientOptions, connect, type PendingCall } from "../client/connect.ts";
 import { isResourceError, type ResourceError } from "../client/errors.ts";
+import type { CallOptions } from "../client/exchange.ts";
 import type { Job } from "../client/job.ts";
 import { isRecord } from "../protocol/index.ts";
 import { createLedger, type Entry } from "./ledger.ts";
@@ -12,6 +13,7 @@ export interface BuyerOptions {
   readonly fixes: {
     readonly noPayer: string;
     readonly overCeiling: string;
+    readonly noMaxPrice: string;
     readonly overBudget: string;
   };
 }
@@ -37,7 +39,11 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
   async function bought(tool: Tool, call: ToolCall, idempotencyKey: string): Promise<ToolResult> {
     const { input, signal } = call;
     if (!tool.isJob) {
-      const output = await connection.resource(tool.call)(input, { signal, idempotencyKey });
+      const output = await connection.resource(tool.call)(input, {
+        signal,
+        idempotencyKey,
+        ...ceilingOf(tool),
+      });
       return success(tool, output, idempotencyKey);
     }
     const job = await started(tool, call, idempotencyKey);
@@ -73,11 +79,17 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     signal.throwIfAborted();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      const options = { signal: start.signal, idempotencyKey };
+      const options = { signal: start.signal, idempotencyKey, ...ceilingOf(tool) };
       return await connection.jobResource(tool.call).start(input, options);
     } finally {
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** Where the seller publishes no price, the operator's ceiling is what a call may cost. */
+  function ceilingOf({ call }: Tool): Pick<CallOptions, "maxPrice"> {
+    const perCall = client.budget?.perCall;
+    return call.price.kind === "unknown" && perCall !== undefined ? { maxPrice: perCall } : {};
   }
 
   /** Cancels a job that is no longer wanted, and records the state of its payment. */
@@ -106,7 +118,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
   ): ToolResult {
     return {
       content: [{ type: "text", text: JSON.stringify(output) ?? "null" }],
-      ...(tool?.outputSchema && isRecord(output) ? { structuredContent: output } : {}),
+      ...(tool?.outputSchema ? { structuredContent: isRecord(output) ? output : { result: output } } : {}),
       _meta: present({
         [META.idempotencyKey]: idempotencyKey,
         [META.receipt]: tool && ledger.receiptOf({ resource: tool.call.name, idempotencyKey }),
@@ -183,6 +195,8 @@ function textOf(error: ResourceError, left: string | undefined, fixes: BuyerOpti
   switch (reason) {
     case "no_payer":
       return `${why.replace(/, and the client has no payer.*$/, ", and this server has no wallet")}\n${MONEY.no} ${fixes.noPayer}`;
+    case "no_max_price":
+      return `${tooVague(error.resource)}\n${MONEY[error.charged]} ${fixes.noMaxPrice}`;
     case "over_ceiling":
       return told(fixes.overCeiling);
     case "over_budget":
@@ -190,6 +204,10 @@ function textOf(error: ResourceError, left: string | undefined, fixes: BuyerOpti
     default:
       return told(adviceOn(error));
   }
+}
+
+function tooVague(resource: string): string {
+  return `${resource}: The seller publishes no price that can be read, and this server has no maximum price of a call.`;
 }
 
 const MONEY: Readonly<Record<ResourceError["charged"], string>> = {

@@ -5,7 +5,9 @@ import {
 } from "@modelcontextprotocol/server";
 import { StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
+import { isRecord } from "../protocol/index.ts";
 import { type Buyer, errorResult } from "./buyer.ts";
+import { restored } from "./names.ts";
 import { ownTools } from "./own-tools.ts";
 import { createProgress } from "./progress.ts";
 import { META, type ObjectSchema, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
@@ -58,7 +60,7 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
   const { name, version, instructions, tools, buyer, misnamed, budget } = offer;
   let hasEnded = false;
   const server = new Server({ name, version }, { capabilities: { tools: {} }, instructions });
-  const offered = [
+  const offered: Offered[] = [
     ...tools.map((tool) => ({ ...tool, run: (call: ToolCall) => bought(tool, call) })),
     ...ownTools(buyer, tools, budget),
   ].map((tool) => ({ ...tool, problemOf: checked(tool.inputSchema, "input") }));
@@ -67,29 +69,30 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
     tools.map((tool) => [tool.name, tool.outputSchema && checked(tool.outputSchema, "output")]),
   );
 
-  /** A result that breaks the published schema would be thrown away by the client, and it has been paid for. */
+  /** A result that was paid for is never an error because it differs from its schema: `_meta` warns of it. */
   async function bought(tool: Tool, call: ToolCall): Promise<ToolResult> {
     const { structuredContent, ...result } = await buyer.call(tool, call);
     if (structuredContent === undefined) return result;
     const problem = problemsOf.get(tool.name)?.(structuredContent);
     if (problem === undefined) return { ...result, structuredContent };
-    const text = `The result is not as the tool's output schema promises (${problem}). It is given here as it came.`;
-    return { ...result, content: [{ type: "text", text }, ...result.content], isError: true };
+    const warning = `The result differs from the schema of its seller: ${problem}`;
+    return { ...result, structuredContent, _meta: { ...result._meta, [META.warning]: warning } };
   }
 
   server.setRequestHandler("tools/list", () => ({ tools: offered.map(described) }));
   server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
     const tool = byName.get(params.name);
     if (!tool) return { ...errorResult(`There is no tool "${params.name}".`, {}) };
-    const input = params.arguments ?? {};
-    const problem = misnamed(tool.name, Object.keys(input)) ?? tool.problemOf(input);
+    const given = params.arguments ?? {};
+    const input = restored(given, tool.names ?? {});
+    const problem = misnamed(tool.name, Object.keys(input)) ?? tool.problemOf(given);
     if (problem !== undefined) {
       const text = `The input of ${tool.name} is not valid: ${problem}\nNothing was charged.`;
       return { ...errorResult(text, { [META.code]: "invalid_input", [META.charged]: "no" }) };
     }
-    const given = params._meta ?? {};
-    const idempotencyKey = given[META.idempotencyKey];
-    const { progressToken } = given;
+    const meta = params._meta ?? {};
+    const idempotencyKey = meta[META.idempotencyKey];
+    const { progressToken } = meta;
     const progress =
       progressToken === undefined
         ? undefined
@@ -122,14 +125,40 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
   return { close: () => server.close() };
 }
 
+interface Offered extends Pick<Tool, "name" | "title" | "description" | "inputSchema" | "isReadOnly"> {
+  readonly names?: Tool["names"];
+  readonly outputSchema?: ObjectSchema;
+  readonly problemOf: (value: unknown) => string | undefined;
+  run(call: ToolCall): Promise<ToolResult> | ToolResult;
+}
+
 function described(
   tool: Pick<Tool, "name" | "title" | "description" | "inputSchema" | "outputSchema" | "isReadOnly">,
 ) {
   const { name, title, description, inputSchema, outputSchema, isReadOnly } = tool;
   return {
     ...{ name, title, description, inputSchema: { ...inputSchema } },
-    ...(outputSchema === undefined ? {} : { outputSchema: { ...outputSchema } }),
+    ...(outputSchema === undefined ? {} : { outputSchema: loose(outputSchema) }),
     annotations: { title, readOnlyHint: isReadOnly, destructiveHint: false, openWorldHint: true },
+  };
+}
+
+/**
+ * An output schema that every result passes: clients throw a result away that breaks its schema, and it has been paid for.
+ * The members keep their descriptions.
+ */
+function loose({ description, properties }: ObjectSchema): ObjectSchema {
+  const members = Object.entries((properties ?? {}) as Readonly<Record<string, unknown>>).map(
+    ([name, member]) => {
+      const about = isRecord(member) && typeof member.description === "string" ? member.description : "";
+      const type = isRecord(member) && typeof member.type === "string" ? member.type : "";
+      return [name, { description: [about, type === "" ? "" : `(${type})`].filter(Boolean).join(" ") }];
+    },
+  );
+  return {
+    type: "object",
+    ...(description === undefined ? {} : { description }),
+    properties: Object.fromEntries(members),
   };
 }
 

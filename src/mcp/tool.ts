@@ -13,6 +13,8 @@ export interface Tool {
   /** What it does, what it costs, the most that it costs, and whether it runs as a job. */
   readonly description: string;
   readonly inputSchema: ObjectSchema;
+  /** What each name stands for that the API does not know. Absent when there is none. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Absent when the output is not an object. */
   readonly outputSchema?: ObjectSchema;
   readonly isReadOnly: boolean;
@@ -57,6 +59,8 @@ export const META = {
   code: "resource402/code",
   /** Of errors: the rule that kept the payment from being signed, such as `over_budget`. */
   reason: "resource402/reason",
+  /** How a result differs from what the tool's schema says. The result is given unchanged. */
+  warning: "resource402/warning",
   /** Of errors: the seller's own code. */
   failure: "resource402/failure",
 } as const;

@@ -32,43 +32,42 @@ describe("a document of another make", () => {
     const found = read("router");
     expect(calls(found)).toEqual({
       enrich: "POST /enrich 0.01 to 0.25",
+      forget: "DELETE /inbox/:messageId free",
       inbox: "GET /inbox/:messageId free",
       search: "POST /search 0.02",
     });
     expect(found.baseUrl).toBe("https://desk.example/api");
-    expect(found.notes).toEqual([
-      "POST /stream is left out: it is paid with mpp, not with x402",
-      "DELETE /inbox/{messageId} is left out: only GET and POST can be called",
-    ]);
+    expect(found.notes).toEqual(["POST /stream is left out: it is paid with mpp, not with x402"]);
   });
 
   it("of OpenAPI 3.0 with prices beside each other is read as far as it can be called", () => {
     const found = read("legacy");
     expect(calls(found)).toEqual({
       callDelete: "POST /v1/radar 0.005",
+      getRadarImageLatest: "GET /v1/radar 0.005",
       getV1ForecastByIdId: "GET /v1/forecast/by-id/:id 0.01",
+      getV1ForecastCityName: "GET /v1/forecast/{city-name} 0.01",
       postV1ForecastByIdId: "POST /v1/forecast/by-id/:id 0.05 to 0.50",
+      uploadPhoto: "POST /v1/photos free",
     });
     expect(found.baseUrl).toBeUndefined();
-    expect(found.notes).toEqual([
-      "GET /v1/forecast/{city-name} is left out: its path has segments other than names and parameters",
-      'GET /v1/forecast/by-id/{id} is called without the query "filter", the header "X-Trace"',
-      'GET /v1/radar is left out: it needs the header "X-Api-Key"',
-      "POST /v1/photos is left out: its body is not JSON",
+    expect(found.notes).toEqual(['POST /v1/photos is called without the file "file"']);
+    expect(found.model.headers?.map(({ name, required }) => [name, required])).toEqual([
+      ["X-Api-Key", false],
+      ["X-Trace", false],
     ]);
   });
 
-  it("with offers has the price of the first charge in a currency that is known, whose units it counts in", () => {
+  it("with offers has the price of the first x402 charge, whose units it counts in, and leaves other methods out", () => {
     const found = read("offers");
     expect(calls(found)).toEqual({
       getV1Models: "GET /v1/models free",
-      postV1Chat: "POST /v1/chat 0.25",
+      getV1ModelsList: "GET /v1/models:list free",
       postV1Embeddings: "POST /v1/embeddings 0.0015",
-      postV1Images: "POST /v1/images 0.00 to 1.00",
     });
     expect(found.notes).toEqual([
-      "POST /v1/images does not say its price: at most $1.00 is paid for it",
-      "GET /v1/models:list is left out: its path has segments other than names and parameters",
+      "POST /v1/chat is left out: it is paid with stripe, not with x402",
+      "POST /v1/images is left out: it is paid with tempo, not with x402",
     ]);
   });
 
@@ -76,15 +75,19 @@ describe("a document of another make", () => {
     const found = readDocument(documentOf("unpriced"), { source: "unpriced.json", maxPrice: "0.10" });
     expect(calls(found)).toEqual({
       callImport: "POST /import 0.00 to 0.10",
+      elsewhere: "GET /elsewhere free",
+      list: "POST /list free",
+      replaceReport: "PUT /report free",
       report: "GET /report 0.00 to 0.10",
       report2: "GET /Report 0.00 to 0.10",
       // Its input would have the name that the component ReportInput has been given.
       sharedReport2: "POST /shared/report free",
     });
     expect(found.baseUrl).toBe("https://eu.plain.example");
-    expect(found.notes).toContain('POST /import is called without the query "dry"');
-    expect(found.notes).toContain("POST /list is left out: its body is not an object");
-    expect(found.notes).toContain("GET /elsewhere is left out: it has a server URL of its own");
+    expect(found.notes).toContain("POST /import states no price: at most $0.10 is paid for it");
+    expect(found.notes.join()).toContain("The reference https://schemas.example/x.json leads nowhere");
+    const elsewhere = found.model.resources.find(({ name }) => name === "elsewhere");
+    expect(elsewhere?.transport).toEqual({ server: "https://other.example" });
   });
 
   it.each(NAMES)("becomes a client that compiles under the strictest settings: %s", async (name) => {
@@ -128,34 +131,53 @@ describe("an operation that asks for credentials", () => {
     payment: { type: "apiKey", in: "header", name: "PAYMENT-SIGNATURE" },
     challenge: { type: "http", scheme: "x402" },
     desk: { type: "apiKey", in: "header", name: "X-Auth", "x-agentcash-auth-kind": "siwx" },
+    certificate: { type: "mutualTLS" },
   };
-  /** The notes on a paid operation; another one beside it asks for nothing. */
-  const notesOf = (security: unknown, whole?: unknown): readonly string[] => {
+  /** A document with a paid operation, and another one beside it that asks for nothing. */
+  const documentWith = (security: unknown, whole?: unknown) => {
     const responses = { 200: { description: "Yes." }, 402: { description: "Pay." } };
     const info = { price: "0.01", protocols: ["x402"] };
-    const document = {
+    return {
       openapi: "3.1.0",
       info: { title: "Keys", version: "1" },
       ...(whole === undefined ? {} : { security: whole }),
       paths: {
         "/a": { get: { responses, "x-payment-info": info, ...(security === undefined ? {} : { security }) } },
-        "/free": { get: { responses, security: [] } },
+        "/free": { get: { responses: {}, security: [] } },
       },
       components: { securitySchemes: SCHEMES },
     };
-    return readDocument(document, { source: "keys.json" }).notes.filter((note) => note.includes("/a "));
+  };
+  /** The notes on the paid operation. */
+  const notesOf = (security: unknown, whole?: unknown): readonly string[] =>
+    readDocument(documentWith(security, whole), { source: "keys.json" }).notes.filter((note) =>
+      note.includes("/a "),
+    );
+
+  /** The headers that the buyer has to give for the paid operation. */
+  const needsOf = (security: unknown, whole?: unknown): readonly string[] => {
+    const found = readDocument(documentWith(security, whole), { source: "keys.json" });
+    return found.model.resources.find(({ path }) => path === "/a")?.transport?.needs ?? [];
   };
 
   it.each([
-    ["a key", [{ apiKey: [] }], undefined, '"apiKey"'],
-    ["one of several", [{ login: [] }, { oauth: ["read"] }], undefined, '"login" or "oauth"'],
-    ["several together", [{ apiKey: [], login: [] }], undefined, '"apiKey" and "login"'],
-    ["a key and a payment", [{ x402: [], apiKey: [] }], undefined, '"apiKey"'],
-    ["one that is not declared", [{ "Partner Key": [] }], undefined, '"Partner Key"'],
-    ["a key of the whole document", undefined, [{ apiKey: [] }], '"apiKey"'],
-  ])("is left out: %s", (_, security, whole, names) => {
-    expect(notesOf(security, whole)).toEqual([
-      `GET /a is left out: it asks for ${names}, which is not paid for`,
+    ["a key", [{ apiKey: [] }], undefined, ["X-Api-Key"]],
+    ["one of several", [{ login: [] }, { oauth: ["read"] }], undefined, ["Authorization"]],
+    ["several together", [{ apiKey: [], login: [] }], undefined, ["X-Api-Key", "Authorization"]],
+    ["a key and a payment", [{ x402: [], apiKey: [] }], undefined, ["X-Api-Key"]],
+    ["a key of the whole document", undefined, [{ apiKey: [] }], ["X-Api-Key"]],
+    ["the fewest of its alternatives", [{ apiKey: [], login: [] }, { apiKey: [] }], undefined, ["X-Api-Key"]],
+  ])("is called with a header of the client: %s", (_, security, whole, names) => {
+    expect(needsOf(security, whole)).toEqual(names);
+    expect(notesOf(security, whole)).toEqual([]);
+  });
+
+  it.each([
+    ["one that is not declared", [{ "Partner Key": [] }], '"Partner Key"'],
+    ["a certificate", [{ certificate: [] }], '"certificate"'],
+  ])("is left out: %s", (_, security, names) => {
+    expect(notesOf(security)).toEqual([
+      `GET /a is left out: it asks for ${names}, which this client cannot give`,
     ]);
   });
 
@@ -177,11 +199,12 @@ describe("an operation that asks for credentials", () => {
     const document = {
       openapi: "3.1.0",
       info: { title: "Keys", version: "1" },
-      security: [{ apiKey: [] }],
+      security: [{ certificate: [] }],
       paths: { "/a": { get: { responses: {} } } },
+      components: { securitySchemes: SCHEMES },
     };
     expect(() => readDocument(document, { source: "keys.json" })).toThrow(
-      /nothing that can be called\. .*asks for "apiKey"/,
+      /nothing that can be called\. .*asks for "certificate"/,
     );
   });
 });
@@ -314,7 +337,9 @@ describe("a document that is broken somewhere", () => {
           }
           for (const { name, path, priceBounds } of found.model.resources) {
             expect(name).toMatch(/^[A-Za-z][A-Za-z0-9]*$/);
-            expect(path).toMatch(/^(\/(:?[A-Za-z0-9._~-]*))+$/);
+            expect(path).toMatch(
+              /^(\/(:[A-Za-z0-9_]+|([A-Za-z0-9._~!$&'()*+,;=@%-][^/?#{}]*|\{[^{}]+\})*))+$/,
+            );
             expect(Number(priceBounds.min)).toBeLessThanOrEqual(Number(priceBounds.max));
           }
           for (const schema of Object.keys(found.model.schemas))

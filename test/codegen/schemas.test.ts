@@ -5,6 +5,17 @@ import { emitTypes } from "../../codegen/emit/types.ts";
 import type { JsonSchema } from "../../codegen/model.ts";
 import { apiOf, apiWith, modelOf } from "./definitions.ts";
 
+/** What zod takes as an integer. */
+const integer = { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+
+/** What zod takes as a URL: letters of any script included, which the format `uri` refuses. */
+const url = {
+  type: "string",
+  maxLength: 99,
+  pattern: "^\\s*[A-Za-z][A-Za-z0-9+.-]*:",
+  examples: ["https://example.com/"],
+};
+
 /** What becomes of one field of the input. */
 async function fieldOf(schema: unknown): Promise<JsonSchema | undefined> {
   const input = z.object({ field: schema as z.ZodType });
@@ -14,10 +25,10 @@ async function fieldOf(schema: unknown): Promise<JsonSchema | undefined> {
 describe("a zod schema becomes JSON Schema", () => {
   const described = { description: "It." };
   it.each<[string, z.ZodType, JsonSchema]>([
-    ["an integer without the range of doubles", z.int(), { type: "integer" }],
+    ["an integer with the range in which a double is exact", z.int(), integer],
     ["an integer with its own bounds", z.int().min(1).max(9), { type: "integer", minimum: 1, maximum: 9 }],
-    ["a URL", z.url().max(99), { type: "string", format: "uri", maxLength: 99 }],
-    ["a date-time without zod's pattern", z.iso.datetime(), { type: "string", format: "date-time" }],
+    ["a URL", z.url().max(99), url],
+    ["a date without zod's pattern", z.iso.date(), { type: "string", format: "date" }],
     ["a pattern of its own", z.string().regex(/^a+$/), { type: "string", pattern: "^a+$" }],
     ["a prefix without an unknown format", z.string().startsWith("a"), { type: "string", pattern: "^a.*" }],
     ["a choice", z.enum(["a", "b"]), { type: "string", enum: ["a", "b"] }],
@@ -25,12 +36,12 @@ describe("a zod schema becomes JSON Schema", () => {
     [
       "a list that is readonly in TypeScript only",
       z.array(z.int()).max(2).readonly(),
-      { type: "array", items: { type: "integer" }, maxItems: 2 },
+      { type: "array", items: integer, maxItems: 2 },
     ],
     [
       "a tuple with a rest",
       z.tuple([z.string()], z.int()),
-      { type: "array", prefixItems: [{ type: "string" }], items: { type: "integer" }, minItems: 1 },
+      { type: "array", prefixItems: [{ type: "string" }], items: integer, minItems: 1 },
     ],
   ])("%s", async (_, schema, want) => {
     expect(await fieldOf(schema.describe("It."))).toEqual({ ...described, ...want });
@@ -45,11 +56,12 @@ describe("a zod schema becomes JSON Schema", () => {
 
   it("a record with closed keys as an object", async () => {
     const schema = z.partialRecord(z.enum(["a", "b"]), z.int()).describe("It.");
-    const member = { description: "It.", type: "integer" };
+    const member = { description: "It.", ...integer };
     expect(await fieldOf(schema)).toEqual({
       ...described,
       type: "object",
       properties: { a: member, b: member },
+      additionalProperties: false,
     });
   });
 });

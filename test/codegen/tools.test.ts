@@ -5,6 +5,7 @@ import { z } from "zod";
 import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import { emitTools, type ToolModel } from "../../codegen/emit/tools.ts";
 import { readDocument } from "../../codegen/read/document.ts";
+import { restored } from "../../src/mcp/names.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import { apiWith, modelOf } from "./definitions.ts";
 
@@ -84,5 +85,60 @@ describe("a resource becomes a tool", () => {
     expect(tool?.description).toContain("between $0.01 and $0.50 per run");
     expect(tool?.description).toContain("A call never costs more than $0.50.");
     expect((await toolOf({ price: price.free() }))?.description).not.toContain("never costs more");
+  });
+
+  it("whose input is one object, although the definition's is a union, with names that models accept", async () => {
+    const tool = await toolOf({
+      input: z.discriminatedUnion("source", [
+        z.object({
+          source: z.literal("text").describe("The text itself."),
+          text: z.string().max(9).describe("What."),
+        }),
+        z.object({
+          source: z.literal("page").describe("A page."),
+          "größe in %": z.int().min(1).max(9).default(3).describe("How large."),
+          "größe-in-%": z.strictObject({ "a b": z.int().max(9).describe("A.") }).describe("Within."),
+        }),
+      ]),
+    });
+    const schema = tool?.inputSchema;
+    expect(schema).not.toHaveProperty("oneOf");
+    expect(schema).not.toHaveProperty("anyOf");
+    expect(schema?.type).toBe("object");
+    expect(schema?.required).toEqual(["source"]);
+    expect(schema?.properties?.source?.enum).toEqual(["text", "page"]);
+    expect(schema?.description).toContain('{source: "text", text}');
+    const names = [...JSON.stringify(schema).matchAll(/"([^"]*)":\{/g)].map(([, name = ""]) => name);
+    expect(names.filter((name) => !/^[a-zA-Z0-9_.-]{1,64}$/.test(name))).toEqual([]);
+    const [plain = "", dashed = ""] = Object.keys(schema?.properties ?? {}).slice(2);
+    const given = { source: "page", [plain]: 5, [dashed]: { a_b: 1 } };
+    expect(new AjvJsonSchemaValidator().getValidator({ ...schema } as never)(given).valid).toBe(true);
+    const want = { source: "page", "größe in %": 5, "größe-in-%": { "a b": 1 } };
+    expect(restored(given, tool?.names ?? {})).toEqual(want);
+  });
+
+  it("of a union of unions and parts: a member that differs is one of several", async () => {
+    const common = z.object({ id: z.string().max(9).describe("Which.") });
+    const options = z.union([
+      z.object({ size: z.int().max(9).describe("How large.") }),
+      z.object({ size: z.string().max(9).describe("Its size.") }),
+    ]);
+    const tool = await toolOf({ input: z.intersection(common, options) });
+    expect(tool?.inputSchema.required).toEqual(["id", "size"]);
+    expect(tool?.inputSchema.properties?.size?.anyOf).toHaveLength(2);
+  });
+
+  it("whose name and description are no longer than clients take", async () => {
+    const long = `${"word ".repeat(400)}end.`;
+    const model = await modelOf(apiWith({ description: long, summary: "Short." }));
+    const [tool] = emitTools(model);
+    expect(tool?.description.length).toBeLessThanOrEqual(1024);
+    expect(tool?.description).toContain("A call never costs more than $0.01.");
+  });
+
+  it("without an end of recursion in its way", async () => {
+    const tool = await toolOf({ input: z.object({ value: z.json().describe("Any.") }) });
+    const validate = new AjvJsonSchemaValidator().getValidator({ ...tool?.inputSchema } as never);
+    expect(validate({ value: [1, null, { q: true }] }).valid).toBe(true);
   });
 });

@@ -115,7 +115,7 @@ describe("resource402 mcp, over standard input and output", () => {
         },
         required: ["prompt"],
       },
-      outputSchema: { type: "object", required: ["url", "note"] },
+      outputSchema: { type: "object", properties: { url: {}, note: {} } },
       annotations: { readOnlyHint: false, destructiveHint: false },
     });
     expect(tool("ping")?.annotations?.readOnlyHint).toBe(true);
@@ -351,8 +351,15 @@ describe("resource402 mcp, over standard input and output", () => {
       return Response.json({ text: 7 }, { headers: answer.headers });
     };
     const told = await use(client, "echo", { text: "x" });
-    expect(told).toMatchObject({ isError: true, text: expect.stringContaining('{"text":7}') });
-    expect(told._meta).toMatchObject({ "resource402/receipt": { amount: "0.01" } });
+    expect(told).toMatchObject({
+      structuredContent: { text: 7 },
+      text: expect.stringContaining('{"text":7}'),
+    });
+    expect(told.isError).toBeUndefined();
+    expect(told._meta).toMatchObject({
+      "resource402/receipt": { amount: "0.01" },
+      "resource402/warning": expect.stringContaining("differs from the schema"),
+    });
   });
 
   it("keeps what a definition prints out of the protocol", async () => {

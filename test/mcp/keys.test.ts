@@ -27,7 +27,7 @@ function buyerOf(shop: Shop, total: `${number}`): Buyer {
       budget: { total },
       fetch: (input, init) => shop.network(new Request(input, init)),
     },
-    fixes: { noPayer: "", overCeiling: "", overBudget: "" },
+    fixes: { noPayer: "", overCeiling: "", noMaxPrice: "", overBudget: "" },
   });
 }
 

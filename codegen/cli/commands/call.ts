@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CallFlags } from "../call-input.ts";
 import type { Context } from "../command.ts";
+import { collected, HEADER_OPTION } from "../header-flags.ts";
 import { CALLS_OPTION } from "../saved-calls.ts";
 import { BASE_URL_OPTION } from "../seller.ts";
 
@@ -33,7 +34,9 @@ export function addCall(program: Command, context: Context): void {
     .option(...BASE_URL_OPTION)
     .option("-i, --input <json>", "the input as JSON; @file reads a file, - reads standard input")
     .option("-f, --field <name=value>", "one field of the input; can be repeated", collected)
-    .option("-m, --max <usd>", "maximum price in US dollars (default: the published price)")
+    .option("-m, --max <usd>", "maximum price in US dollars (default: the published price); also --max-price")
+    .addOption(new Option("--max-price <usd>").hideHelp())
+    .option(...HEADER_OPTION, collected)
     .option("-y, --yes", "pay without asking")
     .option("--json", "print one JSON object: output, usd, receipt, jobId, idempotencyKey")
     .option("-o, --output <file>", "write the output to a file")
@@ -50,8 +53,4 @@ export function addCall(program: Command, context: Context): void {
       const { callResource } = await import("../call.ts");
       context.exit(await callResource(name, flags, context));
     });
-}
-
-function collected(pair: string, before: readonly string[] = []): readonly string[] {
-  return [...before, pair];
 }

@@ -23,7 +23,7 @@ interface Flags {
   readonly watch?: boolean;
   readonly ext?: "ts" | "js";
   readonly from?: string;
-  readonly maxPrice: string;
+  readonly maxPrice?: string;
   readonly import?: boolean;
 }
 
@@ -48,7 +48,10 @@ export function addGenerate(program: Command, context: Context): void {
         "write a client and its API.md from an openapi.json or the URL of an API",
       ).conflicts("watch"),
     )
-    .option("--max-price <usd>", "with --from: maximum price of a call when the document states none", "1.00")
+    .option(
+      "--max-price <usd>",
+      "with --from: maximum price of a call when the document states none (default: each call says it)",
+    )
     .option(
       "--import",
       "with --from: import the client's runtime from resource402/client, and do not write it",
@@ -72,9 +75,10 @@ export function addGenerate(program: Command, context: Context): void {
 }
 
 async function startFrom(from: string, flags: Flags, context: Context): Promise<number> {
-  if (!isUsd(flags.maxPrice)) {
+  const { maxPrice } = flags;
+  if (maxPrice !== undefined && !isUsd(maxPrice)) {
     throw new CommandError(
-      `--max-price ${flags.maxPrice} is not a valid amount. Write US dollars, such as 0.25.`,
+      `--max-price ${maxPrice} is not a valid amount. Write US dollars, such as 0.25.`,
       2,
     );
   }
@@ -87,7 +91,7 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
   }
   const { readSource } = await import("../source.ts");
   const { generateClient } = await import("../generate.ts");
-  const { model } = await readSource(from, context, { maxPrice: flags.maxPrice });
+  const { model } = await readSource(from, context, maxPrice === undefined ? {} : { maxPrice });
   return generateClient({ model, out, check: flags.check ?? false, isPackaged: flags.import ?? false });
 }
 

@@ -1,0 +1,107 @@
+import { type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { dereferenced, isRecord, type JsonRecord } from "./json.ts";
+import type { ForeignSchemas } from "./schemas.ts";
+
+/** What an operation takes in its body. */
+export interface Body {
+  readonly schema: JsonSchema;
+  /** Media type. */
+  readonly type: string;
+  readonly required: boolean;
+  /** Whether its members are members of the input; otherwise the input has it as one member. */
+  readonly isObject: boolean;
+}
+
+const JSON_TYPE = /^(application\/([^;]*\+)?json\b|\*\/\*|application\/\*)/i;
+/** Media types that the client can write, the preferred one first. */
+const KINDS = [JSON_TYPE, /^application\/x-www-form-urlencoded/i, /^multipart\/form-data/i, /^text\//i];
+
+/** The body of an operation; a text that says why it cannot be sent; `undefined` when there is none. */
+export function bodyOf(
+  document: JsonRecord,
+  operation: JsonRecord,
+  schemas: ForeignSchemas,
+): Body | string | undefined {
+  if (!isRecord(operation.requestBody)) return undefined;
+  const body = dereferenced(document, operation.requestBody);
+  const content = isRecord(body.content) ? body.content : {};
+  const types = Object.keys(content);
+  if (types.length === 0) return undefined;
+  const required = body.required === true;
+  const type = KINDS.map((kind) => types.find((one) => kind.test(one))).find((one) => one !== undefined);
+  if (type === undefined)
+    return `its body is ${types.slice(0, 3).join(" or ")}, which this client cannot write`;
+  const media = content[type];
+  const given = isRecord(media) ? (media.schema ?? {}) : {};
+  const schema = schemas.convert(given);
+  const isJson = JSON_TYPE.test(type);
+  const plain = isJson && type.includes("*") ? "application/json" : type;
+  const isOpen = Object.keys(schema).length === 0;
+  const isForm = !isJson && !/^text\//i.test(type);
+  if (isForm) {
+    const file = filesIn(schemas.known, schema).find(({ required }) => required);
+    if (file !== undefined) return `its body needs the file "${file.name}", which this client cannot send`;
+  }
+  const isMembers = isForm || (isJson && (isOpen || isObject(schemas.known, schema)));
+  return {
+    schema: isMembers && isOpen ? { type: "object", additionalProperties: true } : schema,
+    type: plain,
+    required,
+    isObject: isMembers,
+  };
+}
+
+/** The members of a form that are files. */
+export function filesIn(
+  schemas: Schemas,
+  schema: JsonSchema,
+): { readonly name: string; readonly required: boolean }[] {
+  const { properties = {}, required = [] } = resolve(schemas, schema);
+  return Object.entries(properties)
+    .filter(([, member]) => isFile(schemas, member))
+    .map(([name]) => ({ name, required: required.includes(name) }));
+}
+
+function isFile(schemas: Schemas, schema: JsonSchema): boolean {
+  const { format, items, type } = resolve(schemas, schema);
+  if (type === "array" && typeof items === "object") return isFile(schemas, items);
+  return type === "string" && format === "binary";
+}
+
+/** Whether every value of a schema can be an object. */
+export function isObject(schemas: Schemas, schema: JsonSchema, depth = 0): boolean {
+  if (depth > 32) return false;
+  const { type, anyOf, oneOf, allOf, properties } = resolve(schemas, schema);
+  const options = anyOf ?? oneOf;
+  if (options !== undefined) return options.every((option) => isObject(schemas, option, depth + 1));
+  if (allOf !== undefined) return allOf.every((part) => isObject(schemas, part, depth + 1));
+  return type === "object" || (type === undefined && properties !== undefined);
+}
+
+/** What an operation answers, by the media type that the client prefers. */
+export function outputOf(
+  document: JsonRecord,
+  { responses }: JsonRecord,
+  schemas: ForeignSchemas,
+): JsonSchema {
+  const all = isRecord(responses) ? responses : {};
+  const found = Object.keys(all)
+    .filter((status) => /^2(\d\d|XX)$/i.test(status))
+    .sort()
+    .map((status) => all[status])
+    .filter(isRecord)
+    .map((response) => dereferenced(document, response).content)
+    .filter(isRecord);
+  const content = found.find((one) => Object.keys(one).some((type) => JSON_TYPE.test(type))) ?? found[0];
+  if (content === undefined) return {};
+  const types = Object.keys(content);
+  const json = types.find((type) => JSON_TYPE.test(type));
+  if (json !== undefined) {
+    const media = content[json];
+    return schemas.convert(isRecord(media) ? media.schema : undefined);
+  }
+  const isText =
+    types.length > 0 &&
+    types.every((type) => /^(text\/(?!event-stream)|application\/(xml|yaml))/i.test(type));
+  return isText ? { type: "string" } : {};
+}

@@ -25,12 +25,21 @@ export interface SavedPayment {
   readonly isUnused?: true;
 }
 
+/** What is expected of the answer. */
+export interface Expected {
+  /** False: the answer is the output, whatever its status. */
+  readonly isJob: boolean;
+  /** The media types of the output, where they are published. */
+  readonly produces?: readonly string[] | undefined;
+}
+
 /** Everything of a request but the payment. */
 export interface SavedRequest {
   readonly method: "GET" | "POST";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  readonly expected?: Expected | undefined;
 }
 
 /** What has to be kept to come back to a job: plain JSON. */

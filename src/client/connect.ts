@@ -4,11 +4,13 @@ import { systemTime } from "../time/time.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
+import { chargedBy, type ErrorFacts } from "./errors.ts";
+import type { ServerSentEvent } from "./event-stream.ts";
 import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
 import { createHeld } from "./held.ts";
 import { createHttp, onHostOf } from "./http.ts";
-import { createJob, type Job, readAccepted, tell, type WaitOptions } from "./job.ts";
-import { type Exchanged, refusal } from "./outcome.ts";
+import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
+import { type Exchanged, lost, refusal } from "./outcome.ts";
 import type { Payer, TrustedAsset } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
 
@@ -148,15 +150,16 @@ export function connect(options: ClientOptions): Connection {
     emit,
   });
 
-  function outputOf<Output>(exchanged: Exchanged): Output {
-    const { answer } = exchanged;
-    if (answer.status === 200 && !answer.tooLarge) return answer.body as Output;
-    throw refusal(exchanged);
+  function outputOf<Output>(exchanged: Exchanged, signal: AbortSignal | undefined): Output {
+    const { answer, saved, receipt, resource, idempotencyKey } = exchanged;
+    if (!answer.isOutput) throw refusal(exchanged);
+    if (!isEvents(answer.body)) return answer.body as Output;
+    const charged = chargedBy(saved !== undefined, undefined, receipt);
+    return whole(answer.body, signal, { resource, charged, idempotencyKey, receipt }) as Output;
   }
 
   async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
-    const { resource, idempotencyKey, answer, saved } = exchanged;
-    const accepted = answer.status === 202 ? readAccepted(answer.body) : undefined;
+    const { resource, idempotencyKey, saved, accepted } = exchanged;
     if (!accepted) throw refusal(exchanged);
     const { jobId, eventsUrl, expiresAt, webhookSecret } = accepted;
     const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
@@ -189,13 +192,13 @@ export function connect(options: ClientOptions): Connection {
     resource: <Input extends object, Output>(definition: CallDefinition): Resource<Input, Output> =>
       Object.assign(
         async (input: Input, call: CallOptions = {}) =>
-          outputOf<Output>(await exchange.call(definition, input, call)),
+          outputOf<Output>(await exchange.call(definition, input, call, false), call.signal),
         { quote: (input: Input) => quote(definition, input) },
       ),
 
     jobResource: <Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output> => {
       const start = async (input: Input, call: JobCallOptions = {}) =>
-        jobOf<Output>(await exchange.call(definition, input, call));
+        jobOf<Output>(await exchange.call(definition, input, call, true));
       const run: (...args: Parameters<JobResource<Input, Output>>) => Promise<Output> = async (
         input,
         call = {},
@@ -232,9 +235,9 @@ export function connect(options: ClientOptions): Connection {
           async resume(wait = {}) {
             if (job) return handle(job, async () => saved, true).result(wait);
             const exchanged = await exchange.deliver(saved, wait.signal);
-            return exchanged.answer.status === 202
+            return exchanged.accepted
               ? (await jobOf(exchanged)).result(wait)
-              : outputOf(exchanged);
+              : outputOf(exchanged, wait.signal);
           },
           forget: () => calls.remove(saved),
         };
@@ -254,5 +257,22 @@ export function connect(options: ClientOptions): Connection {
   function savedById(resource: string, jobId: string): SavedJob {
     const statusUrl = `${baseUrl}/v1/jobs/${encodeURIComponent(jobId)}`;
     return { resource, jobId, statusUrl, idempotencyKey: "" };
+  }
+}
+
+function isEvents(body: unknown): body is AsyncIterable<ServerSentEvent> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** The events, and a {@link ResourceError} when the connection breaks before their end. */
+async function* whole(
+  events: AsyncIterable<ServerSentEvent>,
+  signal: AbortSignal | undefined,
+  facts: ErrorFacts,
+): AsyncGenerator<ServerSentEvent> {
+  try {
+    yield* events;
+  } catch (cause) {
+    throw lost(cause, signal, facts);
   }
 }

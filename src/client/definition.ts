@@ -14,6 +14,8 @@ export interface CallDefinition {
   readonly defaults?: Readonly<Record<string, unknown>>;
   /** Milliseconds that the work may take, its wait for a start included, as the seller publishes it. */
   readonly timeoutMs?: number;
+  /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */
+  readonly produces?: readonly string[];
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */
@@ -49,13 +51,15 @@ export function validityCeiling({ timeoutMs }: CallDefinition): number {
   return timeoutMs === undefined ? DEFAULT_VALIDITY_MS : timeoutMs + AROUND_WORK_MS;
 }
 
+const JSON_TYPE = "application/json";
+
 /** The call as an HTTP request: path parameters filled in, the rest as query or JSON body. */
 export function requestOf(
   baseUrl: string,
-  { name: resource, method, path }: CallDefinition,
+  { name: resource, method, path, produces = [JSON_TYPE] }: CallDefinition,
   input: object,
   idempotencyKey: string,
-): SavedRequest {
+): Omit<SavedRequest, "expected"> {
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
     const text = String(rest[name] ?? "");
@@ -73,13 +77,13 @@ export function requestOf(
     }
     return encodeURIComponent(text);
   });
-  const headers = { accept: "application/json" };
+  const headers = { accept: produces.join(", ") };
   if (method === "POST") {
     const body = JSON.stringify(rest);
     return {
       method,
       url: baseUrl + filled,
-      headers: { ...headers, "content-type": "application/json" },
+      headers: { ...headers, "content-type": JSON_TYPE },
       body,
     };
   }

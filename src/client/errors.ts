@@ -19,6 +19,15 @@ export type ErrorCode =
   /** The answer breaks the protocol, or is larger than is read. `reason` may say which rule stopped it. */
   | "protocol";
 
+/** What the server answered. */
+export interface ErrorResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON as its value, else a text or a `Blob`: of an output at most `maxAnswerBytes`, of an error 1 MiB. */
+  readonly body: unknown;
+}
+
 /** Whether the call has cost money, as far as can be known. `refunded`: it had, and was paid back. */
 export type Charged = "no" | "yes" | "unknown" | "refunded";
 
@@ -56,7 +65,8 @@ export interface ErrorFacts {
   readonly idempotencyKey: string;
   /**
    * Which rule or which of the seller's words is behind `payment_refused`, `payment_rejected` and `protocol`
-   * (`too_large`: more than `maxAnswerBytes`; `other_host`: the job's status address is not on the host of `baseUrl`).
+   * (`too_large`: more than `maxAnswerBytes`; `html`: a web page, which is not what is sold here; `other_host`: the job's
+   * status address is not on the host of `baseUrl`).
    */
   readonly reason?: RefusalReason | (string & {}) | undefined;
   /** What is wrong with the input, field by field. */
@@ -64,6 +74,8 @@ export interface ErrorFacts {
   /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
+  /** The answer that is neither output nor job. What was paid for may be in it. */
+  readonly response?: ErrorResponse | undefined;
   /** The server's word for the state of the payment. Newer servers may send a word that this version does not know. */
   readonly paymentState?: PaymentState | undefined;
   readonly jobId?: string | undefined;
@@ -91,6 +103,7 @@ export class ResourceError extends Error implements ErrorFacts {
   declare readonly issues: ErrorFacts["issues"];
   declare readonly failure: string | undefined;
   declare readonly status: number | undefined;
+  declare readonly response: ErrorResponse | undefined;
   declare readonly paymentState: PaymentState | undefined;
   declare readonly jobId: string | undefined;
   declare readonly requestId: string | undefined;

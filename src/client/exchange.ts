@@ -1,5 +1,11 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
-import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../protocol/index.ts";
+import {
+  HEADERS,
+  type JobAccepted,
+  type PaymentRequirements,
+  quoteKey,
+  type Receipt,
+} from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
 import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
 import {
@@ -12,7 +18,7 @@ import {
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { Held } from "./held.ts";
 import type { HttpAnswer, Send } from "./http.ts";
-import type { JobUpdate } from "./job.ts";
+import { type JobUpdate, readAccepted } from "./job.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
 import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
@@ -93,7 +99,12 @@ export interface ExchangeDeps {
 
 export interface Exchange {
   /** One call, from its input to the answer to its payment: send → 402 → sign once → store → send. */
-  call(definition: CallDefinition, input: object, options: JobCallOptions): Promise<Exchanged>;
+  call(
+    definition: CallDefinition,
+    input: object,
+    options: JobCallOptions,
+    isJob: boolean,
+  ): Promise<Exchanged>;
   /** Sends a payment that is stored, the same bytes until they are answered. */
   deliver(saved: SavedCall, signal: AbortSignal | undefined): Promise<Exchanged>;
   /** Calls of this API that were paid for and have not ended. */
@@ -115,6 +126,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     definition: CallDefinition,
     input: object,
     options: JobCallOptions,
+    isJob: boolean,
   ): Promise<Exchanged> {
     const { idempotencyKey = newKey(), signal, callbackUrl } = options;
     const name = { baseUrl, resource: definition.name, idempotencyKey };
@@ -122,6 +134,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
+      expected: { isJob, produces: definition.produces },
       headers: {
         ...headers,
         [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
@@ -137,7 +150,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       const answer = await send({ ...request, signal }).catch((cause: unknown) => {
         throw lost(cause, signal, factsOf(name, charged));
       });
-      if (answer.status !== 402) return { ...name, answer, saved: known, receipt: known?.receipt };
+      if (answer.status !== 402) {
+        const accepted = acceptedBy(answer, request);
+        return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
+      }
       counted ??= pending();
       await readable(name, counted).catch((error) => {
         counted = undefined;
@@ -188,14 +204,16 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
     const charged = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
-    const isDelivered = answer.status === 200 && !answer.tooLarge;
+    const accepted = acceptedBy(answer, request);
+    const isDelivered = answer.isOutput && !accepted;
     if (isDelivered || chargedBy(true, state, undefined) !== "unknown") {
       await held.end(saved, { charged, isDelivered, receipt });
     } else {
       await stayOpen(saved, request);
     }
     const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
-    return { baseUrl, resource, idempotencyKey, answer, saved: sent, receipt: told ?? saved.receipt };
+    const names = { baseUrl, resource, idempotencyKey };
+    return { ...names, answer, accepted, saved: sent, receipt: told ?? saved.receipt };
   }
 
   /** Stores a call as open that another attempt has ended. */
@@ -304,6 +322,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   return { call, deliver, pending };
+}
+
+/** The job in an answer; `undefined` where none is expected. */
+function acceptedBy(answer: HttpAnswer, { expected }: SavedRequest): JobAccepted | undefined {
+  const isJob = expected?.isJob ?? answer.status === 202;
+  return isJob && answer.isOutput ? readAccepted(answer.body) : undefined;
 }
 
 /** @throws ResourceError when the key names a call with another input */

@@ -1,7 +1,10 @@
 import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../protocol/index.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
+import { chunksOf, mediaType, readBody } from "./body.ts";
+import type { Expected } from "./calls.ts";
 import { readProblem } from "./errors.ts";
+import { EVENT_STREAM, readEvents } from "./event-stream.ts";
 
 export interface HttpOptions {
   /** @default the global fetch */
@@ -26,14 +29,18 @@ interface HttpRequest {
   readonly once?: boolean;
   /** Milliseconds for this attempt. @default the client's */
   readonly attemptMs?: number;
+  /** Absent: the answer is not the output of a call. */
+  readonly expected?: Expected | undefined;
 }
 
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The body's JSON, or its text when it is none. Absent when it is too large. */
+  /** By its media type: JSON as its value, text, server-sent events as they come, or a `Blob`; cut when it is too large. */
   readonly body: unknown;
   readonly tooLarge: boolean;
+  /** True when it succeeded with a body that can be an output: whole, and HTML only where the output is HTML. */
+  readonly isOutput: boolean;
   /** How often the request was sent until this answer came. */
   readonly attempts: number;
 }
@@ -44,6 +51,8 @@ const BACKOFF = { firstMs: 300, maxMs: 15_000 };
 /** Between two attempts, whatever the server asks for. */
 const MIN_PAUSE_MS = 100;
 const LARGEST_PROBLEM_BYTES = 1024 * 1024;
+/** A 2xx page is a login, a parked domain or a captive portal, unless pages are what is sold. */
+const HTML = "text/html";
 
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
@@ -91,25 +100,35 @@ export function createHttp(options: HttpOptions): Http {
   /** One attempt. The body belongs to it: when it breaks off or drips, the attempt has failed. */
   async function attempt(request: HttpRequest): Promise<Omit<HttpAnswer, "attempts">> {
     const { method, url, headers, body = null, attemptMs = options.attemptMs } = request;
+    const produces = request.expected?.produces;
     const stop = new AbortController();
     const abort = (): void => stop.abort(request.signal?.reason);
     const cancel = timers.after(attemptMs, () => {
-      stop.abort(new DOMException(`no answer within ${attemptMs} ms`, "TimeoutError"));
+      stop.abort(Object.assign(new Error(`no answer within ${attemptMs} ms`), { name: "TimeoutError" }));
     });
     request.signal?.addEventListener("abort", abort);
     const { signal } = stop;
+    const leave = (): void => request.signal?.removeEventListener("abort", abort);
+    let isStream = false;
     try {
       // A redirect would carry the signature to wherever it points.
       const init: RequestInit = { method, headers, body, signal, redirect: "manual" };
       const response = await orAborted(signal, (options.fetch ?? globalThis.fetch)(url, init));
       const { status, ok } = response;
+      const type = mediaType(response.headers);
+      isStream = ok && type === EVENT_STREAM && request.expected !== undefined;
+      if (isStream) {
+        const events = readEvents(response, signal, leave);
+        return { status, headers: response.headers, body: events, tooLarge: false, isOutput: true };
+      }
       const most = ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES);
-      const text = await textOf(response, most, signal);
-      signal.throwIfAborted();
-      return { status, headers: response.headers, body: parse(text ?? ""), tooLarge: text === undefined };
+      const read = await readBody(response, most, produces, signal);
+      throwIfAborted(signal);
+      const isPage = type === HTML && !produces?.includes(HTML);
+      return { status, headers: response.headers, ...read, isOutput: ok && !read.tooLarge && !isPage };
     } finally {
       cancel();
-      request.signal?.removeEventListener("abort", abort);
+      if (!isStream) leave();
     }
   }
 
@@ -117,13 +136,13 @@ export function createHttp(options: HttpOptions): Http {
     const { signal, once = false } = request;
     const startedMs = timers.elapsed();
     for (let attempts = 1; ; attempts += 1) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       let answer: HttpAnswer | undefined;
       let cause: unknown;
       try {
         answer = { ...(await attempt(request)), attempts };
       } catch (error) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         cause = error;
       }
       const askedMs = answer && parseRetryAfter(answer.headers.get(HEADERS.retryAfter), timers.now());
@@ -160,42 +179,17 @@ function isFinal({ headers, status }: HttpAnswer): boolean {
   return status === 409 || (headers.get("content-type")?.startsWith(PROBLEM_MEDIA_TYPE) ?? false);
 }
 
+/** `signal.throwIfAborted`, which older browsers and React Native lack. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
+}
+
 /** The result of `work`, unless `signal` aborts first: not every fetch respects it. */
 function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     work.then(resolve, reject);
   });
-}
-
-/** The body's text, or `undefined` as soon as it is larger than `most` bytes. */
-async function textOf(response: Response, most: number, signal: AbortSignal): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let size = 0;
-  let text = "";
-  for await (const chunk of chunksOf(response, signal)) {
-    size += chunk.byteLength;
-    if (size > most) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
-/** When the reader stops, the connection is released. */
-async function* chunksOf({ body }: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = body?.getReader();
-  // Not awaited: the other side may never let go.
-  const letGo = (): void => void reader?.cancel().catch(() => {});
-  signal?.addEventListener("abort", letGo);
-  try {
-    for (;;) {
-      const piece = await reader?.read();
-      if (!piece || piece.done) return;
-      yield piece.value;
-    }
-  } finally {
-    letGo();
-  }
 }
 
 /**
@@ -210,14 +204,6 @@ export function onHostOf(given: unknown, base: string): string | undefined {
   if (url.host !== host) return undefined;
   url.protocol = protocol;
   return url.href;
-}
-
-function parse(text: string): unknown {
-  try {
-    return text === "" ? undefined : JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** No header that means something is longer: 64 KiB. */

@@ -29,10 +29,12 @@ export {
 export {
   type Charged,
   type ErrorCode,
+  type ErrorResponse,
   isResourceError,
   type RefusalReason,
   ResourceError,
 } from "./errors.ts";
+export type { ServerSentEvent } from "./event-stream.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, WaitOptions } from "./job.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

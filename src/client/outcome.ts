@@ -1,9 +1,10 @@
-import { HEADERS, isRecord, type Receipt } from "../protocol/index.ts";
+import { HEADERS, isRecord, type JobAccepted, type Receipt } from "../protocol/index.ts";
 import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
   type ErrorFacts,
+  type ErrorResponse,
   ResourceError,
   readProblem,
   withRefund,
@@ -13,6 +14,8 @@ import { type HttpAnswer, readHeader } from "./http.ts";
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
   readonly answer: HttpAnswer;
+  /** The job in the answer. */
+  readonly accepted: JobAccepted | undefined;
   /** The call whose payment was sent. Absent when nothing was signed. */
   readonly saved: SavedCall | undefined;
   readonly receipt: Receipt | undefined;
@@ -35,6 +38,7 @@ export function refusal(
     retryAt: saved && retryAtOf(saved, charged),
     idempotencyKey,
     status,
+    response: responseOf(answer),
     paymentState,
     receipt,
     requestId,
@@ -50,7 +54,9 @@ export function refusal(
       ? ["the answer is larger than maxAnswerBytes", "too_large"]
       : elsewhere
         ? [`the job's status is at ${elsewhere}, not on the host of baseUrl`, "other_host"]
-        : [`${detail}, which is neither output nor job`];
+        : answer.isOutput || status >= 300
+          ? [`${detail}, which is neither output nor job`]
+          : ["the answer is a web page, which is not what is sold here", "html"];
     return new ResourceError("protocol", message, { ...facts, reason });
   }
   if (status === 400 && (code ?? "invalid_input") === "invalid_input") {
@@ -58,6 +64,11 @@ export function refusal(
   }
   const failed = [422, 500, 504].includes(status) && code !== undefined && code !== "key_mismatch";
   return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: code });
+}
+
+/** The answer as an error carries it. */
+export function responseOf({ status, headers, body }: HttpAnswer): ErrorResponse {
+  return { status, headers: Object.fromEntries(headers), body };
 }
 
 /** Until when a payment is held that the seller has not charged, as it says. */

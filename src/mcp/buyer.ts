@@ -2,6 +2,7 @@ import { type ClientOptions, connect, type PendingCall } from "../client/connect
 import { isResourceError, type ResourceError } from "../client/errors.ts";
 import type { Job } from "../client/job.ts";
 import { isRecord } from "../protocol/index.ts";
+import { contentOf, plain } from "./content.ts";
 import { createLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
@@ -38,7 +39,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     const { input, signal } = call;
     if (!tool.isJob) {
       const output = await connection.resource(tool.call)(input, { signal, idempotencyKey });
-      return success(tool, output, idempotencyKey);
+      return await success(tool, output, idempotencyKey);
     }
     const job = await started(tool, call, idempotencyKey);
     const paid = (): void => {
@@ -52,7 +53,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
         onProgress: ({ progress, message, status }) => call.onProgress?.(progress, message ?? status),
       });
       paid();
-      return success(tool, output, idempotencyKey, job.id);
+      return await success(tool, output, idempotencyKey, job.id);
     } catch (error) {
       paid();
       if (signal.aborted && call.isUnwanted()) await cancel(job);
@@ -98,15 +99,16 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     ledger.amend(error, { charged, paymentState });
   }
 
-  function success(
+  async function success(
     tool: Tool | undefined,
     output: unknown,
     idempotencyKey: string,
     jobId?: string,
-  ): ToolResult {
+  ): Promise<ToolResult> {
+    const isData = !(output instanceof Blob) && isRecord(output) && !(Symbol.asyncIterator in output);
     return {
-      content: [{ type: "text", text: JSON.stringify(output) ?? "null" }],
-      ...(tool?.outputSchema && isRecord(output) ? { structuredContent: output } : {}),
+      content: [await contentOf(output)],
+      ...(tool?.outputSchema && isData ? { structuredContent: output } : {}),
       _meta: present({
         [META.idempotencyKey]: idempotencyKey,
         [META.receipt]: tool && ledger.receiptOf({ resource: tool.call.name, idempotencyKey }),
@@ -115,19 +117,24 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     };
   }
 
-  function failure(error: unknown, idempotencyKey: string): ToolResult {
+  async function failure(error: unknown, idempotencyKey: string): Promise<ToolResult> {
     if (!isResourceError(error)) {
       const text = error instanceof Error ? error.message : String(error);
       return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
     }
     note(error);
-    return errorResult(textOf(error, connection.budget().free, fixes), {
+    const { response, charged } = error;
+    const answer = response && { ...response, body: await plain(response.body) };
+    // A model sees the text alone, and what was paid for may be in the answer.
+    const told = answer?.body === undefined || charged === "no" ? "" : answerText(answer);
+    return errorResult(textOf(error, connection.budget().free, fixes) + told, {
       [META.idempotencyKey]: idempotencyKey,
       [META.code]: error.code,
       [META.charged]: error.charged,
       [META.reason]: error.reason,
       [META.failure]: error.failure,
       [META.paymentState]: error.paymentState,
+      [META.response]: answer,
       [META.jobId]: error.jobId,
       [META.receipt]:
         error.receipt ?? (error.code === "payment_refused" ? undefined : ledger.receiptOf(error)),
@@ -141,7 +148,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
         return await bought(tool, call, idempotencyKey);
       } catch (error) {
         call.signal.throwIfAborted();
-        return failure(error, idempotencyKey);
+        return await failure(error, idempotencyKey);
       }
     },
 
@@ -153,10 +160,10 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
           const text = `There is no open call under the key "${idempotencyKey}": it has ended, or was never paid for.`;
           return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
         }
-        return success(tool, await saved.resume({ signal }), idempotencyKey, saved.jobId);
+        return await success(tool, await saved.resume({ signal }), idempotencyKey, saved.jobId);
       } catch (error) {
         signal.throwIfAborted();
-        return failure(error, idempotencyKey);
+        return await failure(error, idempotencyKey);
       }
     },
 
@@ -190,6 +197,12 @@ function textOf(error: ResourceError, left: string | undefined, fixes: BuyerOpti
     default:
       return told(adviceOn(error));
   }
+}
+
+/** The beginning of an answer. 4,000 characters. */
+function answerText({ status, body }: { readonly status: number; readonly body: unknown }): string {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return `\nThe seller answered ${status}: ${text.slice(0, 4_000)}`;
 }
 
 const MONEY: Readonly<Record<ResourceError["charged"], string>> = {

@@ -1,6 +1,7 @@
 import { isUsd } from "../../schema/money.ts";
 import { isRecord, type PaymentRequirements, type Receipt } from "../protocol/index.ts";
 import type { Charged } from "./errors.ts";
+import type { JobFormat } from "./job-format.ts";
 
 /** What tells one call from another. */
 export interface CallName {
@@ -31,6 +32,8 @@ export interface Expected {
   readonly isJob: boolean;
   /** The media types of the output, where they are published. */
   readonly produces?: readonly string[] | undefined;
+  /** How the seller speaks of its jobs, where that is published. */
+  readonly format?: JobFormat | undefined;
 }
 
 /** Everything of a request but the payment. */
@@ -53,6 +56,8 @@ export interface SavedJob {
   readonly receipt?: Receipt | undefined;
   readonly expiresAt?: string | undefined;
   readonly webhookSecret?: string | undefined;
+  /** Present for a job of a seller of another make. */
+  readonly format?: JobFormat | undefined;
 }
 
 /** A call whose payment was signed and may still settle: plain JSON. */

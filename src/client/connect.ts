@@ -10,6 +10,7 @@ import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions
 import { createHeld } from "./held.ts";
 import { createHttp, onHostOf } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
+import { pathOf } from "./job-format.ts";
 import { type Exchanged, lost, refusal } from "./outcome.ts";
 import type { Payer, TrustedAsset } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
@@ -159,13 +160,13 @@ export function connect(options: ClientOptions): Connection {
   }
 
   async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
-    const { resource, idempotencyKey, saved, accepted } = exchanged;
+    const { resource, idempotencyKey, saved, accepted, answer } = exchanged;
     if (!accepted) throw refusal(exchanged);
-    const { jobId, eventsUrl, expiresAt, webhookSecret } = accepted;
+    const { jobId, eventsUrl, expiresAt, webhookSecret, format } = accepted;
     const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
-    const statusUrl = onHostOf(accepted.statusUrl, baseUrl);
+    const statusUrl = onHostOf(accepted.statusUrl, answer.url);
     if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
-    const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret };
+    const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret, format };
     const job: SavedJob = { resource, jobId, idempotencyKey, ...links };
     const call = saved && { ...saved, job, receipt: saved.payment.isUnused ? undefined : receipt };
     // Not stored, it would be asked for again by the same bytes.
@@ -205,7 +206,11 @@ export function connect(options: ClientOptions): Connection {
       ) => {
         // What makes no sense is refused before it costs anything.
         if (call.timeout !== undefined) milliseconds(call.timeout);
-        const job = await start(input, call);
+        const exchanged = await exchange.call(definition, input, call, true);
+        // A seller of another make may have the result at once.
+        const isResult = definition.job !== undefined && exchanged.answer.status !== 202;
+        if (isResult && !exchanged.accepted) return outputOf<Output>(exchanged, call.signal);
+        const job = await jobOf<Output>(exchanged);
         try {
           return await job.result(call);
         } catch (error) {
@@ -217,7 +222,7 @@ export function connect(options: ClientOptions): Connection {
         quote: (input: Input) => quote(definition, input),
         start,
         resume: (saved: string | SavedJob) => {
-          const job = typeof saved === "string" ? savedById(definition.name, saved) : saved;
+          const job = typeof saved === "string" ? savedById(definition, saved) : saved;
           const { resource, idempotencyKey } = job;
           const find = () => calls.find({ baseUrl, resource, idempotencyKey }).catch(() => undefined);
           // Another process may have signed for it.
@@ -254,9 +259,9 @@ export function connect(options: ClientOptions): Connection {
     },
   };
 
-  function savedById(resource: string, jobId: string): SavedJob {
-    const statusUrl = `${baseUrl}/v1/jobs/${encodeURIComponent(jobId)}`;
-    return { resource, jobId, statusUrl, idempotencyKey: "" };
+  function savedById({ name, job: format }: CallDefinition, jobId: string): SavedJob {
+    const statusUrl = baseUrl + pathOf(format?.statusPath ?? "/v1/jobs/:id", jobId);
+    return { resource: name, jobId, statusUrl, idempotencyKey: "", format };
   }
 }
 

@@ -2,6 +2,7 @@ import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
 import type { SavedRequest } from "./calls.ts";
 import { ResourceError } from "./errors.ts";
+import type { JobFormat } from "./job-format.ts";
 
 /** The description of a resource in the generated client. */
 export interface CallDefinition {
@@ -16,6 +17,8 @@ export interface CallDefinition {
   readonly timeoutMs?: number;
   /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */
   readonly produces?: readonly string[];
+  /** How the seller speaks of its jobs, where it has words of its own. Only for sellers of another make. */
+  readonly job?: JobFormat;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */

@@ -149,6 +149,12 @@ export function readProblem(body: unknown): ReadProblem {
   };
 }
 
+/** A foreign text as one line of at most 200 characters. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}
+
 /** A text or number as text. Not `String`, which calls what the server sent as `toString`. */
 function plain(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? `${value}` : "";

@@ -1,11 +1,5 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
-import {
-  HEADERS,
-  type JobAccepted,
-  type PaymentRequirements,
-  quoteKey,
-  type Receipt,
-} from "../protocol/index.ts";
+import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
 import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
 import {
@@ -18,7 +12,8 @@ import {
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { Held } from "./held.ts";
 import type { HttpAnswer, Send } from "./http.ts";
-import { type JobUpdate, readAccepted } from "./job.ts";
+import type { JobUpdate } from "./job.ts";
+import { type Accepted, readAccepted } from "./job-format.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
 import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
@@ -134,7 +129,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
-      expected: { isJob, produces: definition.produces },
+      expected: { isJob, produces: definition.produces, format: definition.job },
       headers: {
         ...headers,
         [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
@@ -205,7 +200,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
     const charged = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
     const accepted = acceptedBy(answer, request);
-    const isDelivered = answer.isOutput && !accepted;
+    const isLostJob = request.expected?.isJob && answer.status === 202;
+    const isDelivered = answer.isOutput && !accepted && !isLostJob;
     if (isDelivered || chargedBy(true, state, undefined) !== "unknown") {
       await held.end(saved, { charged, isDelivered, receipt });
     } else {
@@ -325,9 +321,9 @@ export function createExchange(deps: ExchangeDeps): Exchange {
 }
 
 /** The job in an answer; `undefined` where none is expected. */
-function acceptedBy(answer: HttpAnswer, { expected }: SavedRequest): JobAccepted | undefined {
+function acceptedBy(answer: HttpAnswer, { expected }: SavedRequest): Accepted | undefined {
   const isJob = expected?.isJob ?? answer.status === 202;
-  return isJob && answer.isOutput ? readAccepted(answer.body) : undefined;
+  return isJob && answer.isOutput ? readAccepted(answer, expected?.format) : undefined;
 }
 
 /** @throws ResourceError when the key names a call with another input */

@@ -34,6 +34,8 @@ interface HttpRequest {
 }
 
 export interface HttpAnswer {
+  /** The address that was called. */
+  readonly url: string;
   readonly status: number;
   readonly headers: Headers;
   /** By its media type: JSON as its value, text, server-sent events as they come, or a `Blob`; cut when it is too large. */
@@ -119,13 +121,13 @@ export function createHttp(options: HttpOptions): Http {
       isStream = ok && type === EVENT_STREAM && request.expected !== undefined;
       if (isStream) {
         const events = readEvents(response, signal, leave);
-        return { status, headers: response.headers, body: events, tooLarge: false, isOutput: true };
+        return { url, status, headers: response.headers, body: events, tooLarge: false, isOutput: true };
       }
       const most = ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES);
       const read = await readBody(response, most, produces, signal);
       throwIfAborted(signal);
       const isPage = type === HTML && !produces?.includes(HTML);
-      return { status, headers: response.headers, ...read, isOutput: ok && !read.tooLarge && !isPage };
+      return { url, status, headers: response.headers, ...read, isOutput: ok && !read.tooLarge && !isPage };
     } finally {
       cancel();
       if (!isStream) leave();

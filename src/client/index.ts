@@ -37,4 +37,5 @@ export {
 export type { ServerSentEvent } from "./event-stream.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, WaitOptions } from "./job.ts";
+export type { JobFormat } from "./job-format.ts";
 export type { Payer, TrustedAsset } from "./pay.ts";

@@ -1,4 +1,4 @@
-import { HEADERS, isRecord, type JobAccepted, type Receipt } from "../protocol/index.ts";
+import { HEADERS, isRecord, type Receipt } from "../protocol/index.ts";
 import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,
@@ -10,12 +10,13 @@ import {
   withRefund,
 } from "./errors.ts";
 import { type HttpAnswer, readHeader } from "./http.ts";
+import type { Accepted } from "./job-format.ts";
 
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
   readonly answer: HttpAnswer;
   /** The job in the answer. */
-  readonly accepted: JobAccepted | undefined;
+  readonly accepted: Accepted | undefined;
   /** The call whose payment was sent. Absent when nothing was signed. */
   readonly saved: SavedCall | undefined;
   readonly receipt: Receipt | undefined;

@@ -28,6 +28,22 @@ async function openSeller(
   return { hostile, looks: () => looks };
 }
 
+/** Lets time pass until the work has ended: signatures and fetches need real turns between the steps. */
+async function hurried<T>(work: () => Promise<T>): Promise<T> {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
+  const working = work();
+  let hasEnded = false;
+  const end = () => {
+    hasEnded = true;
+  };
+  working.then(end, end);
+  while (!hasEnded) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  return working;
+}
+
 const said =
   (document: unknown, status = 200) =>
   () =>

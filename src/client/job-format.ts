@@ -121,6 +121,8 @@ function documentOf(
     progress: typeof part.progress === "number" ? part.progress : 0,
     message: textOf(part.message),
     code: textOf(problem.code),
+    paymentState: textOf(part.paymentState),
+    receipt: part.receipt,
     ...(state === "failed" ? { error: textOf(said) } : {}),
     ...(state === "succeeded" ? { result } : {}),
   } as unknown as JobDocument;

@@ -14,7 +14,7 @@ export interface CallName {
 export interface SavedPayment {
   /** Random: tells two payments under one key apart. */
   readonly id: string;
-  /** The `PAYMENT-SIGNATURE` header. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
+  /** The header `PAYMENT-SIGNATURE` or `X-PAYMENT`. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
   readonly header: string;
   readonly offer: PaymentRequirements;
   /** US dollars, as a decimal, paid in `currency`. */
@@ -22,6 +22,8 @@ export interface SavedPayment {
   readonly currency: string;
   /** When it can no longer be settled. Seconds since the epoch. */
   readonly validBefore: number;
+  /** The x402 version of `header`; that of version 1 goes into `X-PAYMENT`. @default 2 */
+  readonly version?: 1;
   /** True once the seller has said that it did not charge it. */
   readonly isUnused?: true;
 }

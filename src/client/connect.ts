@@ -8,7 +8,7 @@ import { chargedBy, type ErrorFacts } from "./errors.ts";
 import type { ServerSentEvent } from "./event-stream.ts";
 import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
 import { createHeld } from "./held.ts";
-import { createHttp, onHostOf } from "./http.ts";
+import { createHttp, onHostOf, parseUrl } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
 import { pathOf } from "./job-format.ts";
 import { type Exchanged, lost, refusal } from "./outcome.ts";
@@ -35,6 +35,13 @@ export interface ClientOptions {
   readonly maxValidity?: Duration;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
+  /** The networks that may be paid on, by their CAIP-2 ids: `["eip155:8453"]`. @default all on which a token is known */
+  readonly networks?: readonly string[];
+  /**
+   * Other hosts, with their ports, by which the seller may name itself: behind a proxy it may know its inner name alone.
+   * The loopback names of one port are equal without this.
+   */
+  readonly resourceHosts?: readonly string[];
   /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** @default the global fetch */
@@ -124,7 +131,7 @@ export interface Connection {
  */
 export function connect(options: ClientOptions): Connection {
   const baseUrl = String(options.baseUrl).replace(/\/+$/, "");
-  if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
+  if (!/^https?:\/\/./.test(baseUrl) || !parseUrl(baseUrl)) {
     throw new TypeError(`baseUrl "${baseUrl}" is not a valid http address such as "https://api.example.com"`);
   }
   const http = createHttp({
@@ -133,6 +140,7 @@ export function connect(options: ClientOptions): Connection {
     retries: options.retries ?? 4,
     patienceMs: options.patienceMs ?? 60_000,
     maxAnswerBytes: options.maxAnswerBytes ?? 32 * 1024 * 1024,
+    hosts: options.resourceHosts ?? [],
   });
   const calls = options.calls ?? memoryCalls();
   const budget = createBudget(options.budget);
@@ -148,6 +156,8 @@ export function connect(options: ClientOptions): Connection {
     maxValidityMs,
     payer: options.payer,
     trusted: options.assets ?? [],
+    hosts: http.hosts,
+    networks: options.networks,
     emit,
   });
 
@@ -164,7 +174,7 @@ export function connect(options: ClientOptions): Connection {
     if (!accepted) throw refusal(exchanged);
     const { jobId, eventsUrl, expiresAt, webhookSecret, format } = accepted;
     const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
-    const statusUrl = onHostOf(accepted.statusUrl, answer.url);
+    const statusUrl = onHostOf(accepted.statusUrl, answer.url, http.hosts);
     if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
     const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret, format };
     const job: SavedJob = { resource, jobId, idempotencyKey, ...links };

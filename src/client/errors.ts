@@ -39,7 +39,7 @@ export type RefusalReason =
   | "no_offer"
   /** Every way to pay is in a token that this client does not know to be worth a dollar. */
   | "unknown_asset"
-  /** The challenge asks for more than the published price of this input. */
+  /** The challenge asks for more than the published price of this input: the seller has raised it. */
   | "over_price"
   /** The challenge asks for more than `budget.perCall`, or than the call's `maxPrice`. */
   | "over_ceiling"
@@ -47,8 +47,14 @@ export type RefusalReason =
   | "over_budget"
   /** The challenge asks for a signature that stays valid for longer than `maxValidity`. */
   | "too_long"
-  /** The challenge is for another resource than the one called. */
+  /** The challenge is for another resource than the one called. `resourceHosts` allows other names of the same host. */
   | "other_resource"
+  /** Every way to pay is on a network that `networks` does not name. */
+  | "other_network"
+  /** Every way to pay would be signed in a domain that is not the token's. */
+  | "other_domain"
+  /** This machine's clock and the seller's differ so much that the signature would be useless or too long valid. */
+  | "clock_off"
   /** After our payment the server asks for another one: of more, to another payee, or in another token. */
   | "changed_terms"
   /** The payment could not be stored in `calls`, so it was not sent. `cause` says more. */

@@ -11,7 +11,7 @@ import {
 } from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { Held } from "./held.ts";
-import type { HttpAnswer, Send } from "./http.ts";
+import { type HttpAnswer, randomId, type Send, throwIfAborted } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Names the call: sent again with the same input, it is not charged again. @default a new random key */
   readonly idempotencyKey?: string;
-  /** The most that this call may cost, in US dollars. */
+  /** The most that this call may cost, in US dollars, be it more than the published price. */
   readonly maxPrice?: Usd;
   /**
    * True: signs again under `idempotencyKey` on purpose, although an earlier payment may still settle. Both count in the
@@ -87,6 +87,8 @@ export interface ExchangeDeps {
   readonly held: Held;
   readonly payer: Payer | undefined;
   readonly trusted: readonly TrustedAsset[];
+  readonly networks: readonly string[] | undefined;
+  readonly hosts: readonly string[];
   /** For how many milliseconds a signature may be valid. @default by what the seller publishes */
   readonly maxValidityMs: number | undefined;
   readonly emit: (event: ClientEvent) => void;
@@ -106,7 +108,7 @@ export interface Exchange {
   pending(): Promise<readonly SavedCall[]>;
 }
 
-type Limits = Pick<PayOptions, "price" | "maxPrice" | "maxValidityMs" | "agreed">;
+type Limits = Pick<PayOptions, "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed">;
 type New = Pick<SavedCall, "request" | "fingerprint" | "isKeyRandom" | "earlier"> & CallName;
 
 /** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
@@ -155,7 +157,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         throw error;
       });
       const maxValidityMs = deps.maxValidityMs ?? validityCeiling(definition);
-      const limits = { price: priceCeiling(definition, input), maxPrice, maxValidityMs };
+      const accepted = budget.accepted(definition.name);
+      const limits = { price: priceCeiling(definition, input), maxPrice, accepted, maxValidityMs };
       const own = known ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
       const { saved, fresh } = await sign(own, answer, limits, charged, store);
@@ -181,7 +184,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { baseUrl, resource, idempotencyKey, request } = saved;
     if (!request)
       throw new ResourceError("protocol", "the saved call has no request", factsOf(saved, "unknown"));
-    const headers = { ...request.headers, [HEADERS.paymentSignature]: saved.payment.header };
+    const headerName = saved.payment.version === 1 ? HEADERS.xPayment : HEADERS.paymentSignature;
+    const headers = { ...request.headers, [headerName]: saved.payment.header };
     for (const one of paymentsOf(saved)) budget.hold(one);
     const answer = await send({ ...request, headers, signal }).catch(async (cause: unknown) => {
       await stayOpen(saved, request);
@@ -265,6 +269,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         payer,
         budget,
         trusted,
+        networks: deps.networks,
+        hosts: deps.hosts,
         charged,
       },
       review: held.review,
@@ -297,11 +303,11 @@ export function createExchange(deps: ExchangeDeps): Exchange {
 
   /** Calls under one key go one after the other. */
   async function inTurn<T>(id: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const before = turns.get(id);
     const turn = (async () => {
       await before;
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       return work();
     })();
     const ended = turn
@@ -357,5 +363,5 @@ async function readable<T>(name: CallName, work: Promise<T>): Promise<T> {
 
 /** Fits an idempotency key and the `payment-identifier` extension alike. */
 function newKey(): string {
-  return `pay_${crypto.randomUUID().replaceAll("-", "")}`;
+  return `pay_${randomId()}`;
 }

@@ -32,6 +32,8 @@ export interface Held {
   /** Releases what can be released. Never rejects. */
   review(): Promise<void>;
   hasLapsed(payment: SavedPayment): Promise<boolean>;
+  /** Whether the payer proves that the payment has settled. */
+  isUsed(payment: SavedPayment): Promise<boolean>;
 }
 
 interface Entry {
@@ -47,13 +49,14 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
   let reviewing: Promise<void> | undefined;
   let nextReviewMs = 0;
 
-  async function hasLapsed({ header }: SavedPayment): Promise<boolean> {
-    try {
-      return (await payer?.lapsed?.(decodeHeader(header) as PaymentPayload)) === true;
-    } catch {
-      return false;
-    }
-  }
+  /** What was signed; version 1 leaves out the offer. */
+  const signed = ({ header, offer }: SavedPayment): PaymentPayload => {
+    return { accepted: offer, ...(decodeHeader(header) as PaymentPayload) };
+  };
+  const hasLapsed = async (payment: SavedPayment): Promise<boolean> =>
+    (await ask(() => payer?.lapsed?.(signed(payment)))) === true;
+  const isUsed = async (payment: SavedPayment): Promise<boolean> =>
+    (await ask(() => payer?.used?.(signed(payment)))) === true;
 
   /**
    * Whether the payments of an ended call can no longer settle. A payer that can prove it is asked. Without one, the
@@ -106,6 +109,7 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
 
   const held: Held = {
     hasLapsed,
+    isUsed,
     release: (call) => release(call),
     adopt: (call) => void (kept.has(nameOf(call)) || keep(call)),
     reopen: (call) => void kept.delete(nameOf(call)),
@@ -139,4 +143,13 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
     },
   };
   return held;
+}
+
+/** A question to the payer. What it throws proves nothing. */
+async function ask(question: () => Promise<boolean> | undefined): Promise<boolean | undefined> {
+  try {
+    return await question();
+  } catch {
+    return undefined;
+  }
 }

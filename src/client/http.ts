@@ -17,6 +17,7 @@ export interface HttpOptions {
   readonly patienceMs: number;
   /** The most that is read of an answer; of an error, 1 MiB at most. */
   readonly maxAnswerBytes: number;
+  readonly hosts: readonly string[];
 }
 
 interface HttpRequest {
@@ -85,10 +86,12 @@ export interface Http {
   open(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpStream>;
   /** The most that is to be read of one document. */
   readonly maxAnswerBytes: number;
+  /** Hosts by which the server may name itself, beside the one that was called. */
+  readonly hosts: readonly string[];
 }
 
 export function createHttp(options: HttpOptions): Http {
-  const { maxAnswerBytes, patienceMs } = options;
+  const { maxAnswerBytes, patienceMs, hosts } = options;
 
   async function open(
     url: string,
@@ -163,7 +166,7 @@ export function createHttp(options: HttpOptions): Http {
     }
   };
 
-  return { send, open, maxAnswerBytes };
+  return { send, open, maxAnswerBytes, hosts };
 }
 
 /**
@@ -181,6 +184,13 @@ function isFinal({ headers, status }: HttpAnswer): boolean {
   return status === 409 || (headers.get("content-type")?.startsWith(PROBLEM_MEDIA_TYPE) ?? false);
 }
 
+/** 32 random digits. `crypto.randomUUID` exists on secure pages alone. */
+export function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
 /** `signal.throwIfAborted`, which older browsers and React Native lack. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw signal.reason;
@@ -194,18 +204,32 @@ function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
+/** An address; `undefined` when it is none. `URL.canParse` is missing in older browsers and in React Native. */
+export function parseUrl(text: unknown, base?: string): URL | undefined {
+  try {
+    return typeof text === "string" ? new URL(text, base) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Whether a server that was called at `called` may mean itself by `given`. Loopback names are equal. `hosts`: others of its names. */
+export function isSameHost(given: URL, called: URL, hosts: readonly string[]): boolean {
+  if (given.host === called.host || hosts.includes(given.host)) return true;
+  return given.port === called.port && LOOPBACK.test(given.hostname) && LOOPBACK.test(called.hostname);
+}
+
 /**
- * An address that a server has given, when it is on the host of `base`; by the protocol of `base`, since behind a proxy
- * a server may not know that it is reached by https. A job's addresses hold no secret but its id; still, no
+ * An address that a server has given, when it is on the host of `base`; by the protocol and host of `base`, since behind a
+ * proxy a server may not know by which it is reached. A job's addresses hold no secret but its id; still, no
  * server may make the client send requests into a network that only the client can reach.
  */
-export function onHostOf(given: unknown, base: string): string | undefined {
-  if (typeof given !== "string" || !URL.canParse(given, base)) return undefined;
-  const url = new URL(given, base);
-  const { host, protocol } = new URL(base);
-  if (url.host !== host) return undefined;
-  url.protocol = protocol;
-  return url.href;
+export function onHostOf(given: unknown, base: string, hosts: readonly string[]): string | undefined {
+  const url = parseUrl(given, base);
+  if (!url || !isSameHost(url, new URL(base), hosts)) return undefined;
+  return new URL(url.pathname + url.search, base).href;
 }
 
 /** No header that means something is longer: 64 KiB. */

@@ -186,7 +186,11 @@ export function createJob<Output>(
       const timeoutMs = options.timeout === undefined ? lifeOf(saved) : milliseconds(options.timeout);
       const timer = new AbortController();
       const timeout = setTimeout(() => timer.abort(), Math.min(timeoutMs, 2 ** 31 - 1));
-      const signal = options.signal ? AbortSignal.any([options.signal, timer.signal]) : timer.signal;
+      const { signal } = timer;
+      // `AbortSignal.any` is missing in older browsers and in React Native.
+      const abort = (): void => timer.abort();
+      options.signal?.addEventListener("abort", abort);
+      if (options.signal?.aborted) abort();
       let last: JobDocument | undefined;
       try {
         for await (const document of documents(signal, options.onProgress !== undefined)) {
@@ -202,6 +206,7 @@ export function createJob<Output>(
         throw new ResourceError("wait_timeout", message, facts(last?.paymentState));
       } finally {
         clearTimeout(timeout);
+        options.signal?.removeEventListener("abort", abort);
       }
       if (last?.state === "succeeded") return last.result as Output;
       const state = last?.paymentState;

@@ -2,6 +2,7 @@ import { durationText } from "../../schema/duration.ts";
 import { formatAtomic, formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
 import {
   encodeHeader,
+  encodeVersion1,
   findAsset,
   HEADERS,
   isRecord,
@@ -10,12 +11,13 @@ import {
   type PaymentRequired,
   type PaymentRequirements,
   readPaymentRequired,
+  readVersion1,
   sameAddress,
 } from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
 import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
-import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
-import { readHeader } from "./http.ts";
+import { type Charged, type ErrorFacts, oneLine, type RefusalReason, ResourceError } from "./errors.ts";
+import { isSameHost, parseUrl, randomId, readHeader } from "./http.ts";
 
 /** Signs payments. Accepts any `x402Client` of `@x402/core`; `evmPayer(account)` is the small one. */
 export interface Payer {
@@ -31,6 +33,8 @@ export interface Payer {
    * seller says it did not charge.
    */
   lapsed?(payment: PaymentPayload): Promise<boolean>;
+  /** True only when it is proven that this payment has settled. Asked where the seller does not say. */
+  used?(payment: PaymentPayload): Promise<boolean>;
 }
 
 /** A dollar token beside those that the client knows. */
@@ -55,6 +59,12 @@ export interface PayOptions {
   readonly price?: Money | undefined;
   /** The call's own ceiling. */
   readonly maxPrice?: Money | undefined;
+  /** What the buyer accepts for this resource, if it is more than the published price. */
+  readonly accepted?: Money | undefined;
+  /** The networks that may be paid on. @default all */
+  readonly networks?: readonly string[] | undefined;
+  /** Other hosts by which the seller may name itself. */
+  readonly hosts: readonly string[];
   /** For how many milliseconds a signature may be valid. */
   readonly maxValidityMs: number;
   /** What happened to the payments that were signed before under this key. */
@@ -76,21 +86,22 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
-  const required = readPaymentRequired(readHeader(options.headers, HEADERS.paymentRequired));
+  const version2 =
+    readPaymentRequired(readHeader(options.headers, HEADERS.paymentRequired)) ??
+    readPaymentRequired(options.body);
+  const required = version2 ?? readVersion1(options.body, options.url);
   if (!required) {
-    const message =
-      isRecord(options.body) && options.body.x402Version === 1
-        ? "the 402 offers x402 version 1 alone; this client pays version 2, whose header PAYMENT-REQUIRED is missing"
-        : "the 402 carries no x402 v2 challenge that can be read, of at most 64 KiB";
+    const message = "the 402 carries no x402 challenge that can be read, of at most 64 KiB";
     throw new ResourceError("protocol", message, { ...facts, status: 402 });
   }
-  if (!sameResource(required.resource.url, options.url)) {
-    throw refuse("other_resource", `the challenge is for ${required.resource.url}, not for ${options.url}`);
-  }
+  const elsewhere = otherResource(required.resource.url, options);
+  if (elsewhere !== undefined) throw refuse("other_resource", elsewhere);
 
   const offers = payable(required, options, refuse);
   const first = offers[0];
   if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
+  const clock = clockProblem(offers, options);
+  if (clock !== undefined) throw refuse("clock_off", clock);
   options.onChallenge(first.offer, formatUsd(first.amount), first.currency);
   if (!payer) {
     throw refuse(
@@ -113,7 +124,7 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   }
   let saved: SavedCall;
   try {
-    const payment = await sign(payer, required, offers, idempotencyKey).catch((cause: unknown) => {
+    const payment = await sign(payer, required, offers, options, !version2).catch((cause: unknown) => {
       throw refuse("payer_failed", "the payer could not sign as it was asked to", cause);
     });
     const seconds = payment.validBefore - Date.now() / 1000;
@@ -135,15 +146,19 @@ async function sign(
   payer: Payer,
   required: PaymentRequired,
   offers: readonly Payable[],
-  idempotencyKey: string,
+  { idempotencyKey }: PayOptions,
+  isVersion1: boolean,
 ): Promise<SavedPayment> {
   const signed = await payer.createPaymentPayload({ ...required, accepts: offers.map(({ offer }) => offer) });
   const payload = readPayload(signed);
   const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
   if (!payload || !chosen) throw new Error("signed something else");
   return {
-    id: crypto.randomUUID(),
-    header: encodeHeader(withIdentifier(payload, required, idempotencyKey)),
+    id: randomId(),
+    header: isVersion1
+      ? encodeVersion1(payload)
+      : encodeHeader(withIdentifier(payload, required, idempotencyKey)),
+    ...(isVersion1 ? { version: 1 as const } : {}),
     offer: chosen.offer,
     usd: formatUsd(chosen.amount),
     currency: chosen.currency,
@@ -173,9 +188,19 @@ function payable(
   options: PayOptions,
   refuse: (reason: RefusalReason, message: string) => ResourceError,
 ): Payable[] {
-  const known = required.accepts
-    .filter(({ scheme, maxTimeoutSeconds }) => scheme === "exact" && maxTimeoutSeconds > 0)
-    .map((offer) => ({ offer, asset: assetOf(offer, options.trusted) }));
+  const { networks } = options;
+  const readable = required.accepts.filter(
+    // A Gateway of Circle pays from a balance that is deposited with it, in a domain of its own.
+    ({ scheme, maxTimeoutSeconds, network, asset, extra }) =>
+      scheme === "exact" &&
+      maxTimeoutSeconds > 0 &&
+      sameAddress(network, `${extra.verifyingContract ?? asset}`, asset),
+  );
+  const pinned = readable.filter(({ network }) => networks?.includes(network) ?? true);
+  if (pinned.length === 0 && readable[0]) {
+    throw refuse("other_network", `asks to be paid on ${readable[0].network}, which networks does not name`);
+  }
+  const known = pinned.map((offer) => ({ offer, asset: assetOf(offer, options.trusted) }));
   const dollars = known.flatMap(({ offer, asset }) =>
     asset ? [{ offer, amount: fromAtomic(BigInt(offer.amount), asset.decimals), asset }] : [],
   );
@@ -188,13 +213,22 @@ function payable(
     );
   }
 
+  const honest = dollars.filter(({ offer }) => isInDomain(offer));
+  if (honest.length === 0 && dollars[0]) {
+    const { asset } = dollars[0].offer;
+    throw refuse("other_domain", `asks to sign for the token ${asset} in a domain that is not the token's`);
+  }
+
+  // A ceiling that the buyer has named for this call or resource stands in the place of the published price.
+  const named = options.maxPrice ?? options.accepted ?? 0n;
+  const price = options.price !== undefined && named > options.price ? named : options.price;
   const rules: [RefusalReason, Money | undefined, string][] = [
-    ["over_price", options.price, "the published price of this input"],
+    ["over_price", price, "the published price of this input"],
     ["over_ceiling", options.maxPrice, "maxPrice"],
     ["over_ceiling", options.budget.perCall, "budget.perCall"],
   ];
   const { agreed, maxValidityMs } = options;
-  let left = agreed ? dollars.filter(({ offer }) => isAgreed(offer, agreed)) : dollars;
+  let left = agreed ? honest.filter(({ offer }) => isAgreed(offer, agreed)) : honest;
   if (agreed && left.length === 0) {
     throw refuse("changed_terms", "asks for another payment than the one that was agreed to");
   }
@@ -211,7 +245,11 @@ function payable(
     const cheapest = left.reduce((least, one) => (one.amount < least.amount ? one : least));
     if (within.length === 0) {
       const asked = formatAtomic(BigInt(cheapest.offer.amount), cheapest.asset.decimals);
-      throw refuse(reason, `asks for $${asked}, which is above ${name}, $${formatUsd(limit)}`);
+      const fix =
+        reason === "over_price"
+          ? ": the seller has raised it. Update the client, or accept more by maxPrice or budget.acceptPriceUpTo"
+          : "";
+      throw refuse(reason, `asks for $${asked}, which is above ${name}, $${formatUsd(limit)}${fix}`);
     }
     left = within;
   }
@@ -237,6 +275,12 @@ function roundedUp(price: Money, decimals: number): Money {
   return unit === 0n ? price : ((price + unit - 1n) / unit) * unit;
 }
 
+/** Whether the offer names the domain of the token, where that is known. */
+function isInDomain({ network, asset, extra: { name, version } }: PaymentRequirements): boolean {
+  const { domain } = findAsset(network, asset) ?? {};
+  return !domain || ((name ?? domain.name) === domain.name && (version ?? domain.version) === domain.version);
+}
+
 function assetOf(
   offer: PaymentRequirements,
   trusted: readonly TrustedAsset[],
@@ -247,15 +291,31 @@ function assetOf(
   return own ?? findAsset(offer.network, offer.asset);
 }
 
-/** Same host and path. The scheme may differ: behind a proxy a server may not know that it is reached by https. */
-function sameResource(challenged: string, called: string): boolean {
-  try {
-    const [a, b] = [new URL(challenged), new URL(called)];
-    return a.host === b.host && a.pathname === b.pathname;
-  } catch {
-    return false;
-  }
+/** Why a challenge is not for what was called. The scheme may differ: a proxy may be reached by https, the server by http. */
+function otherResource(challenged: string, { url, hosts }: PayOptions): string | undefined {
+  const [a, b] = [parseUrl(challenged, url), new URL(url)];
+  const isSamePath = a?.pathname === b.pathname;
+  if (a && isSamePath && isSameHost(a, b, hosts)) return undefined;
+  const fix = isSamePath ? `. If it is the seller's inner name, allow it: resourceHosts: ["${a?.host}"]` : "";
+  return `the challenge is for ${oneLine(challenged)}, not for ${url}${fix}`;
 }
+
+/** What a clock that is off would do to the signature, by the `Date` of a 402 that does not come out of a cache. */
+function clockProblem(
+  offers: readonly Payable[],
+  { headers, maxValidityMs }: PayOptions,
+): string | undefined {
+  const aheadMs = headers.has(HEADERS.age) ? Number.NaN : Date.now() - Date.parse(headers.get("date") ?? "");
+  const timeouts = offers.map(({ offer }) => offer.maxTimeoutSeconds * 1000);
+  const isLate = -aheadMs >= Math.max(...timeouts) - SETTLING_MS;
+  const isEarly = aheadMs > SETTLING_MS && aheadMs + Math.min(...timeouts) > maxValidityMs;
+  if (!isLate && !isEarly) return undefined;
+  const off = `this machine's clock is ${Math.round(Math.abs(aheadMs) / 1000)} seconds ${isLate ? "behind" : "ahead of"} the seller's`;
+  return `${off}: what it signs ${isLate ? "would be expired on arrival" : "could be settled for too long"}. Set the clock`;
+}
+
+/** What facilitators want to be left of a signature's validity. */
+const SETTLING_MS = 6_000;
 
 function readPayload(signed: unknown): PaymentPayload | undefined {
   if (!isRecord(signed) || signed.x402Version !== 2) return undefined;

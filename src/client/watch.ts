@@ -1,7 +1,7 @@
 import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../protocol/index.ts";
 import { sleep } from "../time/time.ts";
 import { createEventReader } from "./event-stream.ts";
-import { type Http, type HttpAnswer, onHostOf, timers } from "./http.ts";
+import { type Http, type HttpAnswer, onHostOf, throwIfAborted, timers } from "./http.ts";
 
 export interface WatchOptions {
   readonly http: Http;
@@ -80,7 +80,7 @@ export function createWatch(options: WatchOptions): Watch {
     everyChange: boolean,
   ): AsyncGenerator<JobDocument> {
     const startedAt = performance.now();
-    let eventsUrl = onHostOf(options.eventsUrl, statusUrl);
+    let eventsUrl = onHostOf(options.eventsUrl, statusUrl, http.hosts);
     let useless = false;
     let failures = 0;
     let retryMs = FIRST_DELAY_MS;
@@ -153,7 +153,7 @@ export function createWatch(options: WatchOptions): Watch {
     }
 
     for (;;) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (eventsUrl !== undefined) {
         const told = yield* follow(eventsUrl);
         if (told && isEnd(told)) return;
@@ -178,7 +178,7 @@ export function createWatch(options: WatchOptions): Watch {
         if (isEnd(seen.document)) return;
       }
       if (eventsUrl === undefined) {
-        eventsUrl = useless ? undefined : onHostOf(seen?.document?.eventsUrl, statusUrl);
+        eventsUrl = useless ? undefined : onHostOf(seen?.document?.eventsUrl, statusUrl, http.hosts);
         if (eventsUrl !== undefined) continue;
       } else if (seen) {
         failures += 1;

@@ -36,6 +36,8 @@ export interface Expected {
   readonly produces?: readonly string[] | undefined;
   /** How the seller speaks of its jobs, where that is published. */
   readonly format?: JobFormat | undefined;
+  /** Whether the seller's document declares an idempotency key. */
+  readonly isKeyed?: boolean | undefined;
 }
 
 /** Everything of a request but the payment. */

@@ -260,10 +260,12 @@ export function connect(options: ClientOptions): Connection {
     },
 
     budget() {
-      const { spent, held, free } = budget.amounts();
+      // What has lapsed by now is free the next time.
+      void held.review();
+      const { spent, held: open, free } = budget.amounts();
       return {
         spent: formatUsd(spent),
-        held: formatUsd(held),
+        held: formatUsd(open),
         free: free === undefined ? undefined : formatUsd(free > 0n ? free : 0n),
       };
     },

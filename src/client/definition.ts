@@ -19,6 +19,11 @@ export interface CallDefinition {
   readonly produces?: readonly string[];
   /** How the seller speaks of its jobs, where it has words of its own. Only for sellers of another make. */
   readonly job?: JobFormat;
+  /**
+   * Whether the seller's document declares an idempotency key. Without one, a POST is not sent again after an error 5xx,
+   * since the work might be done again. @default as the 402 says
+   */
+  readonly idempotent?: boolean;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */
@@ -64,21 +69,20 @@ export function requestOf(
   idempotencyKey: string,
 ): Omit<SavedRequest, "expected"> {
   const rest: Record<string, unknown> = { ...input };
+  const refuse = (path: string, message: string): never => {
+    const facts = { resource, charged: "no", idempotencyKey, issues: [{ path, message }] } as const;
+    throw new ResourceError("invalid_input", `${path}: ${message}`, facts);
+  };
   const filled = path.replace(/:([A-Za-z0-9_]+)/g, (_, name: string) => {
     const text = String(rest[name] ?? "");
     delete rest[name];
     // An address without the segment, or with one that URLs read as "here" or "up", is that of something else.
-    if (/^\.{0,2}$/.test(text)) {
-      const message = `"${text}" cannot stand in a path`;
-      const issues = [{ path: name, message }];
-      throw new ResourceError("invalid_input", `${name}: ${message}`, {
-        resource,
-        charged: "no",
-        idempotencyKey,
-        issues,
-      });
+    if (/^\.{0,2}$/.test(text)) refuse(name, `"${text}" cannot stand in a path`);
+    try {
+      return encodeURIComponent(text);
+    } catch {
+      return refuse(name, "half a character cannot stand in a path");
     }
-    return encodeURIComponent(text);
   });
   const headers = { accept: produces.join(", ") };
   if (method === "POST") {

@@ -80,6 +80,8 @@ export interface ErrorFacts {
   /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
+  /** The address that was called. */
+  readonly url?: string | undefined;
   /** The answer that is neither output nor job. What was paid for may be in it. */
   readonly response?: ErrorResponse | undefined;
   /** The server's word for the state of the payment. Newer servers may send a word that this version does not know. */
@@ -109,6 +111,7 @@ export class ResourceError extends Error implements ErrorFacts {
   declare readonly issues: ErrorFacts["issues"];
   declare readonly failure: string | undefined;
   declare readonly status: number | undefined;
+  declare readonly url: string | undefined;
   declare readonly response: ErrorResponse | undefined;
   declare readonly paymentState: PaymentState | undefined;
   declare readonly jobId: string | undefined;

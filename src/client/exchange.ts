@@ -1,7 +1,23 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
-import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../protocol/index.ts";
+import {
+  decodeHeader,
+  HEADERS,
+  PAYMENT_IDENTIFIER,
+  type PaymentPayload,
+  type PaymentRequirements,
+  quoteKey,
+  type Receipt,
+} from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
-import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
+import {
+  type CallName,
+  type Calls,
+  nameOf,
+  paymentsOf,
+  type SavedCall,
+  type SavedPayment,
+  type SavedRequest,
+} from "./calls.ts";
 import {
   type CallDefinition,
   DEFAULT_VALIDITY_MS,
@@ -131,7 +147,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
-      expected: { isJob, produces: definition.produces, format: definition.job },
+      expected: {
+        isJob,
+        produces: definition.produces,
+        format: definition.job,
+        isKeyed: definition.idempotent,
+      },
       headers: {
         ...headers,
         [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
@@ -139,14 +160,18 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       },
     };
     const isKeyRandom = options.idempotencyKey === undefined;
+    // What no request can be made of is the caller's mistake, and no failure of the network.
+    new Request(request.url, { method: request.method, headers: request.headers });
     const call = { ...name, request, isKeyRandom, fingerprint: await fingerprintOf(request) };
 
     /** Signs for a call. `known` is an earlier one under its key that may still settle. */
     const buy = async (known?: SavedCall): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
-      const answer = await send({ ...request, signal }).catch((cause: unknown) => {
-        throw lost(cause, signal, factsOf(name, charged));
-      });
+      const answer = await send({ ...request, signal, isKeyed: definition.idempotent }).catch(
+        (cause: unknown) => {
+          throw lost(cause, signal, { ...factsOf(name, charged), url: request.url });
+        },
+      );
       if (answer.status !== 402) {
         const accepted = acceptedBy(answer, request);
         return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
@@ -186,10 +211,13 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       throw new ResourceError("protocol", "the saved call has no request", factsOf(saved, "unknown"));
     const headerName = saved.payment.version === 1 ? HEADERS.xPayment : HEADERS.paymentSignature;
     const headers = { ...request.headers, [headerName]: saved.payment.header };
+    const isKeyed = request.expected?.isKeyed ?? declaresKey(saved.payment);
     for (const one of paymentsOf(saved)) budget.hold(one);
-    const answer = await send({ ...request, headers, signal }).catch(async (cause: unknown) => {
+    const answer = await send({ ...request, headers, signal, isKeyed }).catch(async (cause: unknown) => {
       await stayOpen(saved, request);
-      throw lost(cause, signal, factsOf(saved, chargedBy(true, undefined, saved.receipt)));
+      const isSettled =
+        !signal?.aborted && (saved.receipt !== undefined || (await held.isUsed(saved.payment)));
+      throw lost(cause, signal, { ...factsOf(saved, isSettled ? "yes" : "unknown"), url: request.url });
     });
     if (answer.status === 402 && payment !== "renewed" && (await held.hasLapsed(saved.payment))) {
       return deliver(await renew(saved, answer), signal, "renewed");
@@ -202,18 +230,22 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       payment === "new" && answer.attempts === 1 && answer.headers.get(HEADERS.paymentUnused) === "true";
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
-    const charged = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const believed = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    // The seller does not say: the chain may know that it was settled.
+    const isSettled = believed === "unknown" && answer.status >= 400 && (await held.isUsed(saved.payment));
+    const charged = isSettled ? "yes" : believed;
+    const isRejected = isSettled && answer.status === 402;
     const accepted = acceptedBy(answer, request);
     const isLostJob = request.expected?.isJob && answer.status === 202;
     const isDelivered = answer.isOutput && !accepted && !isLostJob;
-    if (isDelivered || chargedBy(true, state, undefined) !== "unknown") {
+    if (isDelivered || isRejected || chargedBy(true, state, undefined) !== "unknown") {
       await held.end(saved, { charged, isDelivered, receipt });
     } else {
       await stayOpen(saved, request);
     }
     const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
     const names = { baseUrl, resource, idempotencyKey };
-    return { ...names, answer, accepted, saved: sent, receipt: told ?? saved.receipt };
+    return { ...names, answer, accepted, isSettled, saved: sent, receipt: told ?? saved.receipt };
   }
 
   /** Stores a call as open that another attempt has ended. */
@@ -227,7 +259,9 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   /** After an outcome that is not known: another process may have ended the call in the meantime. */
   async function stayOpen(saved: SavedCall, request: SavedRequest): Promise<void> {
     const stored = await calls.find(saved).catch(() => undefined);
-    if (stored?.payment.header === saved.payment.header) await reopen(stored, request).catch(() => {});
+    if (stored?.payment.header !== saved.payment.header) return;
+    await reopen(stored, request).catch(() => {});
+    if (!stored.job) held.adopt({ ...stored, ended: undefined });
   }
 
   /** Signs again under the same key, for no more and for the same payee, after proof that the first payment lapsed unused. */
@@ -294,7 +328,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   async function pending(): Promise<readonly SavedCall[]> {
     const own = (await calls.list()).filter((one) => one.baseUrl === baseUrl);
     for (const one of own) {
-      if (one.ended) held.adopt(one);
+      // A job may live longer than its payment.
+      if (one.ended || !one.job) held.adopt(one);
       const isSpent = one.ended?.charged === "yes" || one.ended?.charged === "refunded";
       if (!isSpent) for (const payment of paymentsOf(one)) budget.hold(payment);
     }
@@ -324,6 +359,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   return { call, deliver, pending };
+}
+
+/** Whether the challenge that was paid has declared the extension `payment-identifier`. */
+function declaresKey({ header }: SavedPayment): boolean {
+  const { extensions } = (decodeHeader(header) ?? {}) as Partial<PaymentPayload>;
+  return extensions?.[PAYMENT_IDENTIFIER] !== undefined;
 }
 
 /** The job in an answer; `undefined` where none is expected. */

@@ -30,6 +30,8 @@ interface HttpRequest {
   readonly once?: boolean;
   /** Milliseconds for this attempt. @default the client's */
   readonly attemptMs?: number;
+  /** False: the server may do the work of a POST again for each request. @default true */
+  readonly isKeyed?: boolean | undefined;
   /** Absent: the answer is not the output of a call. */
   readonly expected?: Expected | undefined;
 }
@@ -52,7 +54,9 @@ export interface HttpAnswer {
 const RETRIED = [408, 409, 425, 429, 500, 502, 503, 504];
 const BACKOFF = { firstMs: 300, maxMs: 15_000 };
 /** Between two attempts, whatever the server asks for. */
-const MIN_PAUSE_MS = 100;
+const MIN_PAUSE = { firstMs: 100, maxMs: 2_000 };
+/** Of one request, however long the server asks for patience. */
+const MAX_ATTEMPTS = 50;
 const LARGEST_PROBLEM_BYTES = 1024 * 1024;
 /** A 2xx page is a login, a parked domain or a captive portal, unless pages are what is sold. */
 const HTML = "text/html";
@@ -154,15 +158,16 @@ export function createHttp(options: HttpOptions): Http {
       const leftMs = patienceMs - (timers.elapsed() - startedMs);
       const isPatient = !once && isTemporary(answer);
       const mayRetry = isPatient
-        ? leftMs > (askedMs ?? 0)
+        ? leftMs > (askedMs ?? 0) && attempts < MAX_ATTEMPTS
         : attempts <= (once ? 0 : options.retries) && (askedMs ?? 0) <= Math.max(leftMs, BACKOFF.maxMs);
+      const isDone = answer && answer.status >= 500 && request.isKeyed === false && request.method === "POST";
       if (!answer) {
         if (!mayRetry) throw cause;
-      } else if (!RETRIED.includes(answer.status) || !mayRetry || (!isPatient && isFinal(answer))) {
+      } else if (!RETRIED.includes(answer.status) || !mayRetry || isDone || (!isPatient && isFinal(answer))) {
         return answer;
       }
       const pauseMs = askedMs ?? pauseAfter(BACKOFF, attempts) * (0.75 + Math.random() * 0.5);
-      await sleep(timers, Math.max(pauseMs, MIN_PAUSE_MS), signal);
+      await sleep(timers, Math.max(pauseMs, pauseAfter(MIN_PAUSE, attempts)), signal);
     }
   };
 

@@ -89,7 +89,7 @@ function isOf(receipt: Receipt, payment: SavedPayment): boolean {
 }
 
 /** The account that signed; `undefined` where the payment's kind does not name it. */
-function signerOf({ header }: SavedPayment): string | undefined {
+export function signerOf({ header }: SavedPayment): string | undefined {
   const { payload } = (decodeHeader(header) ?? {}) as Partial<PaymentPayload>;
   const signed = payload?.authorization ?? payload?.permit2Authorization;
   return isRecord(signed) && typeof signed.from === "string" ? signed.from : undefined;

@@ -132,6 +132,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   const { baseUrl, send, calls, budget, held, payer, trusted, emit } = deps;
   /** The last call under a key that its caller has chosen: the next one waits for its end. */
   const turns = new Map<string, Promise<unknown>>();
+  /** Calls that are being sent: they may be renewed, so that their share of the budget is not free even when they lapsed. */
+  const inFlight = new Set<string>();
   /** What earlier runs have left behind counts before anything is signed. */
   let counted: Promise<unknown> | undefined;
 
@@ -205,6 +207,21 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     saved: SavedCall,
     signal: AbortSignal | undefined,
     payment: "new" | "known" | "renewed" = "known",
+  ): Promise<Exchanged> {
+    const name = nameOf(saved);
+    inFlight.add(name);
+    held.reopen(saved);
+    try {
+      return await sendPaid(saved, signal, payment);
+    } finally {
+      inFlight.delete(name);
+    }
+  }
+
+  async function sendPaid(
+    saved: SavedCall,
+    signal: AbortSignal | undefined,
+    payment: "new" | "known" | "renewed",
   ): Promise<Exchanged> {
     const { baseUrl, resource, idempotencyKey, request } = saved;
     if (!request)
@@ -329,7 +346,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const own = (await calls.list()).filter((one) => one.baseUrl === baseUrl);
     for (const one of own) {
       // A job may live longer than its payment.
-      if (one.ended || !one.job) held.adopt(one);
+      if (one.ended || !(one.job || inFlight.has(nameOf(one)))) held.adopt(one);
       const isSpent = one.ended?.charged === "yes" || one.ended?.charged === "refunded";
       if (!isSpent) for (const payment of paymentsOf(one)) budget.hold(payment);
     }

@@ -213,12 +213,6 @@ function payable(
     );
   }
 
-  const honest = dollars.filter(({ offer }) => isInDomain(offer));
-  if (honest.length === 0 && dollars[0]) {
-    const { asset } = dollars[0].offer;
-    throw refuse("other_domain", `asks to sign for the token ${asset} in a domain that is not the token's`);
-  }
-
   // A ceiling that the buyer has named for this call or resource stands in the place of the published price.
   const named = options.maxPrice ?? options.accepted ?? 0n;
   const price = options.price !== undefined && named > options.price ? named : options.price;
@@ -228,9 +222,14 @@ function payable(
     ["over_ceiling", options.budget.perCall, "budget.perCall"],
   ];
   const { agreed, maxValidityMs } = options;
-  let left = agreed ? honest.filter(({ offer }) => isAgreed(offer, agreed)) : honest;
+  let left = agreed ? dollars.filter(({ offer }) => isAgreed(offer, agreed)) : dollars;
   if (agreed && left.length === 0) {
     throw refuse("changed_terms", "asks for another payment than the one that was agreed to");
+  }
+  const strange = left[0]?.offer.asset;
+  left = left.filter(({ offer }) => isInDomain(offer));
+  if (left.length === 0 && strange !== undefined) {
+    throw refuse("other_domain", `asks to sign for the token ${strange} in a domain that is not the token's`);
   }
   const seconds = left.map(({ offer }) => offer.maxTimeoutSeconds);
   left = left.filter(({ offer }) => offer.maxTimeoutSeconds * 1000 <= maxValidityMs);

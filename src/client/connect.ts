@@ -11,8 +11,9 @@ import { createHeld } from "./held.ts";
 import { createHttp, onHostOf, parseUrl } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
 import { pathOf } from "./job-format.ts";
+import type { TrustedAsset } from "./offers.ts";
 import { type Exchanged, lost, refusal } from "./outcome.ts";
-import type { Payer, TrustedAsset } from "./pay.ts";
+import type { Payer } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
 
 export interface ClientOptions {

@@ -30,8 +30,9 @@ import type { Held } from "./held.ts";
 import { type HttpAnswer, randomId, type Send, throwIfAborted } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
+import type { TrustedAsset } from "./offers.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
-import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
+import { type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
 export interface CallOptions {

@@ -38,4 +38,5 @@ export type { ServerSentEvent } from "./event-stream.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, WaitOptions } from "./job.ts";
 export type { JobFormat } from "./job-format.ts";
-export type { Payer, TrustedAsset } from "./pay.ts";
+export type { TrustedAsset } from "./offers.ts";
+export type { Payer } from "./pay.ts";

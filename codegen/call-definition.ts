@@ -12,6 +12,8 @@ export interface CallModel extends Transport {
   readonly defaults?: Readonly<Record<string, unknown>>;
   /** Milliseconds that the work may take, its wait for a start included. Absent where it is free, or not published. */
   readonly timeoutMs?: number;
+  /** The media types of the output, where they are not JSON alone. */
+  readonly produces?: readonly string[];
 }
 
 export function callDefinition(resource: ResourceModel): CallModel {

@@ -33,7 +33,8 @@ export function amountDescription(price: Price): string {
 /** One sentence that states the price exactly: `Costs $0.02 per image when quality is "draft", …`. */
 export function priceSentence(price: Price): string {
   if (price.kind === "free") return "Free of charge.";
-  if (price.kind === "unknown") return "Its price is not published: each call says with `maxPrice` what it may cost.";
+  if (price.kind === "unknown")
+    return "Its price is not published: each call says with `maxPrice` what it may cost.";
   return `Costs ${phrase(price)}.`;
 }
 

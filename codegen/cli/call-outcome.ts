@@ -8,6 +8,7 @@ import type { ApiModel, ResourceModel } from "../model.ts";
 import { shell } from "../print.ts";
 import type { CallFlags } from "./call-input.ts";
 import { fieldsText } from "./call-input.ts";
+import { answerText, collected, fileNameOf, plain, printed } from "./call-output.ts";
 import { CommandError, type ExitCode, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
@@ -84,20 +85,29 @@ function absent(error: NodeJS.ErrnoException): undefined {
 }
 
 /** Prints the output to standard output or a file, and the messages about it to standard error. */
-export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed: boolean): Promise<void> {
-  const { output, receipt, signedUsd, idempotencyKey } = outcome;
-  const text = `${JSON.stringify(output, undefined, 2) ?? "null"}\n`;
-  const { output: file } = flags;
-  const problem =
-    file === undefined
-      ? undefined
-      : await writeFile(file, text).then(
-          () => undefined,
-          (error: unknown) => diskText(error, file),
-        );
-  if (flags.json) console.log(JSON.stringify(outcome));
+export async function printOutcome(
+  flags: CallFlags,
+  { isText, ...outcome }: Outcome & { readonly isText: boolean },
+  isResumed: boolean,
+): Promise<void> {
+  const { receipt, signedUsd, idempotencyKey } = outcome;
+  const isLoose = outcome.output instanceof Blob && process.stdout.isTTY && !flags.json;
+  const file = flags.output ?? (isLoose ? fileNameOf(outcome) : undefined);
+  const isStreamed = file === undefined && !flags.json;
+  const output = isStreamed ? outcome.output : await collected(outcome.output);
+  const json = flags.json ? JSON.stringify({ ...outcome, output: await plain(output) }) : undefined;
+  const content = json === undefined ? await printed(output, isText) : undefined;
+  let problem: string | undefined;
+  if (file !== undefined) {
+    const text = content ?? (await printed(output, isText));
+    problem = await writeFile(file, text).then(
+      () => undefined,
+      (error: unknown) => diskText(error, file),
+    );
+  }
+  if (json !== undefined) console.log(json);
   // A paid output is not lost when its file cannot be written.
-  else if (file === undefined || problem !== undefined) process.stdout.write(text);
+  else if (content !== undefined && (file === undefined || problem !== undefined)) await write(content);
   const paid =
     receipt === null
       ? signedUsd === null
@@ -107,6 +117,14 @@ export async function printOutcome(flags: CallFlags, outcome: Outcome, isResumed
   sayGood(`${paid}${idempotencyKey === null ? "" : ` Key ${idempotencyKey}.`}`);
   if (problem !== undefined) throw new CommandError(`The output was printed instead of written. ${problem}`);
   if (file !== undefined) sayGood(`The output is in ${file}.`);
+}
+
+async function write(content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
+  if (typeof content === "string" || content instanceof Uint8Array) {
+    process.stdout.write(content);
+    return;
+  }
+  for await (const part of content) process.stdout.write(part);
 }
 
 /** Reports that the user pressed Ctrl-C. `paid` says what was paid by then. Returns the exit code. */
@@ -136,7 +154,7 @@ export function sayStopped({
 }
 
 /** Reports what went wrong, the state of the payment, and how to continue. Returns the exit code. */
-export function sayFailure(
+export async function sayFailure(
   error: ResourceError,
   {
     name,
@@ -155,14 +173,21 @@ export function sayFailure(
     /** The command that forgets the call, when an earlier run saved it. */
     readonly forget: string | undefined;
   },
-): 1 | 2 {
-  const { code, reason, failure, status, charged, paymentState, issues, requestId } = error;
+): Promise<1 | 2> {
+  const { code, reason, failure, status, charged, paymentState, issues, requestId, response } = error;
   const isDeclined = error.cause instanceof Declined;
   if (flags.json) {
     const facts = { code, reason, failure, status, charged, paymentState, issues, requestId };
     const { message } = error;
+    const answer = response && { ...response, body: await plain(response.body) };
     const ids = { jobId: error.jobId ?? jobId ?? null, idempotencyKey: key ?? null };
-    console.log(JSON.stringify({ error: { ...facts, message }, receipt: error.receipt ?? null, ...ids }));
+    console.log(
+      JSON.stringify({
+        error: { ...facts, message, response: answer },
+        receipt: error.receipt ?? null,
+        ...ids,
+      }),
+    );
   }
   if (isDeclined) {
     sayNote("Not paid.");
@@ -189,7 +214,7 @@ export function sayFailure(
     [
       short ?? `${said}${word}`,
       ...lines,
-      `${moneyText(error)}${resumeText(error)}`,
+      `${moneyText(error)}${resumeText(error)}${response && charged !== "no" ? answerText(response) : ""}`,
       ...(forget === undefined ? [] : [`If the seller will never answer, forget the call: ${forget}`]),
       ...request,
     ].join("\n"),

@@ -136,6 +136,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
       receipt: receipt ?? null,
       jobId: job?.id ?? null,
       idempotencyKey: signed?.idempotencyKey ?? idempotencyKey ?? null,
+      isText: definition.produces?.some((type) => type.startsWith("text/")) ?? false,
     };
     await printOutcome(flags, outcome, signed === undefined);
     return 0;
@@ -154,7 +155,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
         : undefined;
     const stored = open && (await calls.find(open));
     const forget = stored && !stored.ended ? forgetText(stored, flags) : undefined;
-    return sayFailure(error, { ...told, model, resource, short, forget });
+    return await sayFailure(error, { ...told, model, resource, short, forget });
   }
 }
 

@@ -14,6 +14,8 @@ export interface BudgetOptions {
    * because the seller said no and the authorization expired. @default false
    */
   readonly strict?: boolean;
+  /** By resource: what it may cost in US dollars, be it more than the published price. `maxPrice` of a call comes first. */
+  readonly acceptPriceUpTo?: Readonly<Record<string, Usd>>;
 }
 
 /** What a budget needs to know of a payment. */
@@ -32,6 +34,8 @@ export interface BudgetAmounts {
 export interface Budget {
   readonly perCall: Money | undefined;
   readonly strict: boolean;
+  /** What the buyer accepts for a resource, if it is more than the published price. */
+  accepted(resource: string): Money | undefined;
   amounts(): BudgetAmounts;
   /** Sets `amount` aside before anything is signed, so that concurrent calls cannot overspend. False: too much. */
   reserve(amount: Money): boolean;
@@ -48,7 +52,11 @@ export interface Budget {
 }
 
 /** @throws RangeError when an amount is not a decimal. */
-export function createBudget({ perCall, total, strict = false }: BudgetOptions = {}): Budget {
+export function createBudget(options: BudgetOptions = {}): Budget {
+  const { perCall, total, strict = false } = options;
+  const acceptable = new Map(
+    Object.entries(options.acceptPriceUpTo ?? {}).map(([name, usd]) => [name, parseUsd(usd)]),
+  );
   const most = total === undefined ? undefined : parseUsd(total);
   /** Payments that may be counted again, by id. */
   const counted = new Map<string, "held" | "spent">();
@@ -60,6 +68,7 @@ export function createBudget({ perCall, total, strict = false }: BudgetOptions =
   return {
     perCall: perCall === undefined ? undefined : parseUsd(perCall),
     strict,
+    accepted: (resource) => acceptable.get(resource),
     amounts,
     reserve(amount) {
       const { free } = amounts();

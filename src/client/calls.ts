@@ -2,6 +2,7 @@ import { isUsd } from "../../schema/money.ts";
 import { isRecord, type PaymentRequirements, type Receipt } from "../protocol/index.ts";
 import type { Method } from "../protocol/request.ts";
 import type { Charged } from "./errors.ts";
+import type { JobFormat } from "./job-format.ts";
 
 /** What tells one call from another. */
 export interface CallName {
@@ -14,7 +15,7 @@ export interface CallName {
 export interface SavedPayment {
   /** Random: tells two payments under one key apart. */
   readonly id: string;
-  /** The `PAYMENT-SIGNATURE` header. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
+  /** The header `PAYMENT-SIGNATURE` or `X-PAYMENT`. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
   readonly header: string;
   readonly offer: PaymentRequirements;
   /** US dollars, as a decimal, paid in `currency`. */
@@ -22,8 +23,22 @@ export interface SavedPayment {
   readonly currency: string;
   /** When it can no longer be settled. Seconds since the epoch. */
   readonly validBefore: number;
+  /** The x402 version of `header`; that of version 1 goes into `X-PAYMENT`. @default 2 */
+  readonly version?: 1;
   /** True once the seller has said that it did not charge it. */
   readonly isUnused?: true;
+}
+
+/** What is expected of the answer. */
+export interface Expected {
+  /** False: the answer is the output, whatever its status. */
+  readonly isJob: boolean;
+  /** The media types of the output, where they are published. */
+  readonly produces?: readonly string[] | undefined;
+  /** How the seller speaks of its jobs, where that is published. */
+  readonly format?: JobFormat | undefined;
+  /** Whether the seller's document declares an idempotency key. */
+  readonly isKeyed?: boolean | undefined;
 }
 
 /** Everything of a request but the payment. */
@@ -32,6 +47,7 @@ export interface SavedRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  readonly expected?: Expected | undefined;
 }
 
 /** What has to be kept to come back to a job: plain JSON. */
@@ -45,6 +61,8 @@ export interface SavedJob {
   readonly receipt?: Receipt | undefined;
   readonly expiresAt?: string | undefined;
   readonly webhookSecret?: string | undefined;
+  /** Present for a job of a seller of another make. */
+  readonly format?: JobFormat | undefined;
 }
 
 /** A call whose payment was signed and may still settle: plain JSON. */

@@ -4,13 +4,17 @@ import { systemTime } from "../time/time.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
+import { chargedBy, type ErrorFacts } from "./errors.ts";
+import type { ServerSentEvent } from "./event-stream.ts";
 import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
 import { missingHeader, withHeaders } from "./headers.ts";
 import { createHeld } from "./held.ts";
-import { createHttp, onHostOf } from "./http.ts";
-import { createJob, type Job, readAccepted, tell, type WaitOptions } from "./job.ts";
-import { type Exchanged, refusal } from "./outcome.ts";
-import type { Payer, TrustedAsset } from "./pay.ts";
+import { createHttp, onHostOf, parseUrl } from "./http.ts";
+import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
+import { pathOf } from "./job-format.ts";
+import type { TrustedAsset } from "./offers.ts";
+import { type Exchanged, lost, refusal } from "./outcome.ts";
+import type { Payer } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
 
 export interface ClientOptions {
@@ -33,6 +37,13 @@ export interface ClientOptions {
   readonly maxValidity?: Duration;
   /** Dollar tokens to trust beside those that are known. */
   readonly assets?: readonly TrustedAsset[];
+  /** The networks that may be paid on, by their CAIP-2 ids: `["eip155:8453"]`. @default all on which a token is known */
+  readonly networks?: readonly string[];
+  /**
+   * Other hosts, with their ports, by which the seller may name itself: behind a proxy it may know its inner name alone.
+   * The loopback names of one port are equal without this.
+   */
+  readonly resourceHosts?: readonly string[];
   /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** Request headers that the API asks for beside the payment, such as a key. They are sent with every request. */
@@ -132,7 +143,7 @@ export interface Connection {
  */
 export function connect(options: ClientOptions): Connection {
   const baseUrl = String(options.baseUrl).replace(/\/+$/, "");
-  if (!/^https?:\/\/./.test(baseUrl) || !URL.canParse(baseUrl)) {
+  if (!/^https?:\/\/./.test(baseUrl) || !parseUrl(baseUrl)) {
     throw new TypeError(`baseUrl "${baseUrl}" is not a valid http address such as "https://api.example.com"`);
   }
   const http = createHttp({
@@ -141,6 +152,7 @@ export function connect(options: ClientOptions): Connection {
     retries: options.retries ?? 4,
     patienceMs: options.patienceMs ?? 60_000,
     maxAnswerBytes: options.maxAnswerBytes ?? 32 * 1024 * 1024,
+    hosts: options.resourceHosts ?? [],
   });
   const calls = options.calls ?? memoryCalls();
   const budget = createBudget(options.budget);
@@ -157,24 +169,27 @@ export function connect(options: ClientOptions): Connection {
     payer: options.payer,
     trusted: options.assets ?? [],
     missing: (definition) => missingHeader(definition, options.headers),
+    hosts: http.hosts,
+    networks: options.networks,
     emit,
   });
 
-  function outputOf<Output>(exchanged: Exchanged): Output {
-    const { answer } = exchanged;
-    if (answer.status === 200 && !answer.tooLarge) return answer.body as Output;
-    throw refusal(exchanged);
+  function outputOf<Output>(exchanged: Exchanged, signal: AbortSignal | undefined): Output {
+    const { answer, saved, receipt, resource, idempotencyKey } = exchanged;
+    if (!answer.isOutput) throw refusal(exchanged);
+    if (!isEvents(answer.body)) return answer.body as Output;
+    const charged = chargedBy(saved !== undefined, undefined, receipt);
+    return whole(answer.body, signal, { resource, charged, idempotencyKey, receipt }) as Output;
   }
 
   async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
-    const { resource, idempotencyKey, answer, saved } = exchanged;
-    const accepted = answer.status === 202 ? readAccepted(answer.body) : undefined;
+    const { resource, idempotencyKey, saved, accepted, answer } = exchanged;
     if (!accepted) throw refusal(exchanged);
-    const { jobId, eventsUrl, expiresAt, webhookSecret } = accepted;
+    const { jobId, eventsUrl, expiresAt, webhookSecret, format } = accepted;
     const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
-    const statusUrl = onHostOf(accepted.statusUrl, baseUrl);
+    const statusUrl = onHostOf(accepted.statusUrl, answer.url, http.hosts);
     if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
-    const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret };
+    const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret, format };
     const job: SavedJob = { resource, jobId, idempotencyKey, ...links };
     const call = saved && { ...saved, job, receipt: saved.payment.isUnused ? undefined : receipt };
     // Not stored, it would be asked for again by the same bytes.
@@ -201,20 +216,24 @@ export function connect(options: ClientOptions): Connection {
     resource: <Input extends object, Output>(definition: CallDefinition): Resource<Input, Output> =>
       Object.assign(
         async (input: Input, call: CallOptions = {}) =>
-          outputOf<Output>(await exchange.call(definition, input, call)),
+          outputOf<Output>(await exchange.call(definition, input, call, false), call.signal),
         { quote: (input: Input) => quote(definition, input) },
       ),
 
     jobResource: <Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output> => {
       const start = async (input: Input, call: JobCallOptions = {}) =>
-        jobOf<Output>(await exchange.call(definition, input, call));
+        jobOf<Output>(await exchange.call(definition, input, call, true));
       const run: (...args: Parameters<JobResource<Input, Output>>) => Promise<Output> = async (
         input,
         call = {},
       ) => {
         // What makes no sense is refused before it costs anything.
         if (call.timeout !== undefined) milliseconds(call.timeout);
-        const job = await start(input, call);
+        const exchanged = await exchange.call(definition, input, call, true);
+        // A seller of another make may have the result at once.
+        const isResult = definition.job !== undefined && exchanged.answer.status !== 202;
+        if (isResult && !exchanged.accepted) return outputOf<Output>(exchanged, call.signal);
+        const job = await jobOf<Output>(exchanged);
         try {
           return await job.result(call);
         } catch (error) {
@@ -226,7 +245,7 @@ export function connect(options: ClientOptions): Connection {
         quote: (input: Input) => quote(definition, input),
         start,
         resume: (saved: string | SavedJob) => {
-          const job = typeof saved === "string" ? savedById(definition.name, saved) : saved;
+          const job = typeof saved === "string" ? savedById(definition, saved) : saved;
           const { resource, idempotencyKey } = job;
           const find = () => calls.find({ baseUrl, resource, idempotencyKey }).catch(() => undefined);
           // Another process may have signed for it.
@@ -244,9 +263,9 @@ export function connect(options: ClientOptions): Connection {
           async resume(wait = {}) {
             if (job) return handle(job, async () => saved, true).result(wait);
             const exchanged = await exchange.deliver(saved, wait.signal);
-            return exchanged.answer.status === 202
+            return exchanged.accepted
               ? (await jobOf(exchanged)).result(wait)
-              : outputOf(exchanged);
+              : outputOf(exchanged, wait.signal);
           },
           forget: () => calls.remove(saved),
         };
@@ -254,17 +273,36 @@ export function connect(options: ClientOptions): Connection {
     },
 
     budget() {
-      const { spent, held, free } = budget.amounts();
+      // What has lapsed by now is free the next time.
+      void held.review();
+      const { spent, held: open, free } = budget.amounts();
       return {
         spent: formatUsd(spent),
-        held: formatUsd(held),
+        held: formatUsd(open),
         free: free === undefined ? undefined : formatUsd(free > 0n ? free : 0n),
       };
     },
   };
 
-  function savedById(resource: string, jobId: string): SavedJob {
-    const statusUrl = `${baseUrl}/v1/jobs/${encodeURIComponent(jobId)}`;
-    return { resource, jobId, statusUrl, idempotencyKey: "" };
+  function savedById({ name, job: format }: CallDefinition, jobId: string): SavedJob {
+    const statusUrl = baseUrl + pathOf(format?.statusPath ?? "/v1/jobs/:id", jobId);
+    return { resource: name, jobId, statusUrl, idempotencyKey: "", format };
+  }
+}
+
+function isEvents(body: unknown): body is AsyncIterable<ServerSentEvent> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** The events, and a {@link ResourceError} when the connection breaks before their end. */
+async function* whole(
+  events: AsyncIterable<ServerSentEvent>,
+  signal: AbortSignal | undefined,
+  facts: ErrorFacts,
+): AsyncGenerator<ServerSentEvent> {
+  try {
+    yield* events;
+  } catch (cause) {
+    throw lost(cause, signal, facts);
   }
 }

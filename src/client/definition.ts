@@ -4,6 +4,7 @@ import type { Carriages, Method } from "../protocol/request.ts";
 import type { SavedRequest } from "./calls.ts";
 import { bodyOf, queryText } from "./carriage.ts";
 import { ResourceError } from "./errors.ts";
+import type { JobFormat } from "./job-format.ts";
 
 /** The description of a resource in the generated client. */
 export interface CallDefinition {
@@ -26,6 +27,15 @@ export interface CallDefinition {
   readonly needs?: readonly string[];
   /** The server of this call, when it has one of its own; relative to that of the client. */
   readonly server?: string;
+  /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */
+  readonly produces?: readonly string[];
+  /** How the seller speaks of its jobs, where it has words of its own. Only for sellers of another make. */
+  readonly job?: JobFormat;
+  /**
+   * Whether the seller's document declares an idempotency key. Without one, a POST is not sent again after an error 5xx,
+   * since the work might be done again. @default as the 402 says
+   */
+  readonly idempotent?: boolean;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */
@@ -62,34 +72,35 @@ export function validityCeiling({ timeoutMs }: CallDefinition): number {
   return timeoutMs === undefined ? DEFAULT_VALIDITY_MS : timeoutMs + AROUND_WORK_MS;
 }
 
+const JSON_TYPE = "application/json";
+
 /** The call as an HTTP request: path parameters filled in, the rest as query or body. @throws ResourceError */
 export function requestOf(
   baseUrl: string,
   definition: CallDefinition,
   input: object,
   idempotencyKey: string,
-): SavedRequest {
-  const { name: resource, method, path, send = {}, server } = definition;
+): Omit<SavedRequest, "expected"> {
+  const { name: resource, method, path, send = {}, server, produces = [JSON_TYPE] } = definition;
   const rest: Record<string, unknown> = { ...input };
+  const refuse = (path: string, message: string): never => {
+    const facts = { resource, charged: "no", idempotencyKey, issues: [{ path, message }] } as const;
+    throw new ResourceError("invalid_input", `${path}: ${message}`, facts);
+  };
   const filled = path.replace(/(?<=\/):([A-Za-z0-9_]+)|\{([^{}]+)\}/g, (_, whole?: string, part?: string) => {
     const name = whole ?? part ?? "";
     const value = Object.hasOwn(rest, name) ? rest[name] : undefined;
     const text = String(value ?? "");
     delete rest[name];
     // An address without the segment, or with one that URLs read as "here" or "up", is that of something else.
-    if (/^\.{0,2}$/.test(text)) {
-      const message = `"${text}" cannot stand in a path`;
-      const issues = [{ path: name, message }];
-      throw new ResourceError("invalid_input", `${name}: ${message}`, {
-        resource,
-        charged: "no",
-        idempotencyKey,
-        issues,
-      });
+    if (/^\.{0,2}$/.test(text)) refuse(name, `"${text}" cannot stand in a path`);
+    try {
+      return Array.isArray(value)
+        ? value.map((one) => encodeURIComponent(String(one))).join(",")
+        : encodeURIComponent(text);
+    } catch {
+      return refuse(name, "half a character cannot stand in a path");
     }
-    return Array.isArray(value)
-      ? value.map((one) => encodeURIComponent(String(one))).join(",")
-      : encodeURIComponent(text);
   });
   const query: Record<string, unknown> = {};
   for (const name of Object.keys(rest)) {
@@ -100,7 +111,7 @@ export function requestOf(
   const text = queryText(query, send);
   const root = server === undefined ? baseUrl : new URL(server, `${baseUrl}/`).href.replace(/\/+$/, "");
   const url = root + filled + (text === "" ? "" : `?${text}`);
-  const headers = { ...definition.headers, accept: "application/json" };
+  const headers = { ...definition.headers, accept: produces.join(", ") };
   if (method === "GET") return { method, url, headers, body: undefined };
   const { type, body } = bodyOf(rest, send, definition.body);
   return { method, url, headers: type === undefined ? headers : { ...headers, "content-type": type }, body };

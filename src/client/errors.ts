@@ -19,6 +19,15 @@ export type ErrorCode =
   /** The answer breaks the protocol, or is larger than is read. `reason` may say which rule stopped it. */
   | "protocol";
 
+/** What the server answered. */
+export interface ErrorResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON as its value, else a text or a `Blob`: of an output at most `maxAnswerBytes`, of an error 1 MiB. */
+  readonly body: unknown;
+}
+
 /** Whether the call has cost money, as far as can be known. `refunded`: it had, and was paid back. */
 export type Charged = "no" | "yes" | "unknown" | "refunded";
 
@@ -30,7 +39,7 @@ export type RefusalReason =
   | "no_offer"
   /** Every way to pay is in a token that this client does not know to be worth a dollar. */
   | "unknown_asset"
-  /** The challenge asks for more than the published price of this input. */
+  /** The challenge asks for more than the published price of this input: the seller has raised it. */
   | "over_price"
   /** No price is published that can be read, and the call gives no `maxPrice`. */
   | "no_max_price"
@@ -40,8 +49,14 @@ export type RefusalReason =
   | "over_budget"
   /** The challenge asks for a signature that stays valid for longer than `maxValidity`. */
   | "too_long"
-  /** The challenge is for another resource than the one called. */
+  /** The challenge is for another resource than the one called. `resourceHosts` allows other names of the same host. */
   | "other_resource"
+  /** Every way to pay is on a network that `networks` does not name. */
+  | "other_network"
+  /** Every way to pay would be signed in a domain that is not the token's. */
+  | "other_domain"
+  /** This machine's clock and the seller's differ so much that the signature would be useless or too long valid. */
+  | "clock_off"
   /** After our payment the server asks for another one: of more, to another payee, or in another token. */
   | "changed_terms"
   /** The payment could not be stored in `calls`, so it was not sent. `cause` says more. */
@@ -58,7 +73,8 @@ export interface ErrorFacts {
   readonly idempotencyKey: string;
   /**
    * Which rule or which of the seller's words is behind `payment_refused`, `payment_rejected` and `protocol`
-   * (`too_large`: more than `maxAnswerBytes`; `other_host`: the job's status address is not on the host of `baseUrl`).
+   * (`too_large`: more than `maxAnswerBytes`; `html`: a web page, which is not what is sold here; `other_host`: the job's
+   * status address is not on the host of `baseUrl`).
    */
   readonly reason?: RefusalReason | (string & {}) | undefined;
   /** What is wrong with the input, field by field. */
@@ -66,6 +82,10 @@ export interface ErrorFacts {
   /** The seller's code behind `failed` and `http`: its own, or one of the protocol, such as `key_mismatch`. */
   readonly failure?: string | undefined;
   readonly status?: number | undefined;
+  /** The address that was called. */
+  readonly url?: string | undefined;
+  /** The answer that is neither output nor job. What was paid for may be in it. */
+  readonly response?: ErrorResponse | undefined;
   /** The server's word for the state of the payment. Newer servers may send a word that this version does not know. */
   readonly paymentState?: PaymentState | undefined;
   readonly jobId?: string | undefined;
@@ -93,6 +113,8 @@ export class ResourceError extends Error implements ErrorFacts {
   declare readonly issues: ErrorFacts["issues"];
   declare readonly failure: string | undefined;
   declare readonly status: number | undefined;
+  declare readonly url: string | undefined;
+  declare readonly response: ErrorResponse | undefined;
   declare readonly paymentState: PaymentState | undefined;
   declare readonly jobId: string | undefined;
   declare readonly requestId: string | undefined;
@@ -136,6 +158,12 @@ export function readProblem(body: unknown): ReadProblem {
       .filter(isRecord)
       .map(({ path, message }) => ({ path: plain(path), message: plain(message) })),
   };
+}
+
+/** A foreign text as one line of at most 200 characters. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
 
 /** A text or number as text. Not `String`, which calls what the server sent as `toString`. */

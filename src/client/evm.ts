@@ -1,5 +1,6 @@
 import { isRecord, type PaymentPayload, type PaymentRequired } from "../protocol/index.ts";
 import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
+import { systemTime } from "../time/time.ts";
 import type { Payer } from "./pay.ts";
 
 export type { EvmAccount } from "../protocol/transfer.ts";
@@ -29,6 +30,8 @@ export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}):
       : {
           lapsed: ({ accepted, payload }: PaymentPayload) =>
             isExpiredUnused(rpcUrl, accepted, (payload as Partial<Signed>).authorization),
+          used: async ({ accepted, payload }: PaymentPayload) =>
+            (await stateOf(rpcUrl, accepted, (payload as Partial<Signed>).authorization))?.isUsed === true,
         }),
 
     async createPaymentPayload(required: PaymentRequired) {
@@ -78,20 +81,32 @@ const SETTLED_SECONDS = 60n;
 /** True when the newest block is a minute past the authorization's end, and the nonce was unused in it. */
 async function isExpiredUnused(
   rpcUrl: string,
-  { network, asset }: PaymentPayload["accepted"],
+  accepted: PaymentPayload["accepted"],
   authorization: Signed["authorization"] | undefined,
 ): Promise<boolean> {
-  if (!authorization) return false;
+  const state = await stateOf(rpcUrl, accepted, authorization);
+  if (!authorization || state?.isUsed !== false) return false;
+  return state.timestamp >= BigInt(authorization.validBefore) + SETTLED_SECONDS;
+}
+
+/** The nonce of an authorization as of the newest block; `undefined` where the node does not say. */
+async function stateOf(
+  rpcUrl: string,
+  { network, asset }: PaymentPayload["accepted"],
+  authorization: Signed["authorization"] | undefined,
+): Promise<{ readonly isUsed: boolean; readonly timestamp: bigint } | undefined> {
+  if (!authorization) return undefined;
   const chainId = await rpc(rpcUrl, "eth_chainId", []);
-  if (typeof chainId !== "string" || `eip155:${BigInt(chainId)}` !== network) return false;
+  if (typeof chainId !== "string" || `eip155:${BigInt(chainId)}` !== network) return undefined;
   const block = await rpc(rpcUrl, "eth_getBlockByNumber", ["latest", false]);
-  if (!isRecord(block) || typeof block.timestamp !== "string" || typeof block.hash !== "string") return false;
-  if (BigInt(block.timestamp) < BigInt(authorization.validBefore) + SETTLED_SECONDS) return false;
+  if (!isRecord(block) || typeof block.timestamp !== "string" || typeof block.hash !== "string")
+    return undefined;
   const data = AUTHORIZATION_STATE + word(authorization.from) + word(authorization.nonce);
   // At the hash of that block (EIP-1898): another node may be behind it, or have another block at its height.
   const at = { blockHash: block.hash, requireCanonical: true };
   const used = await rpc(rpcUrl, "eth_call", [{ to: asset, data }, at]);
-  return typeof used === "string" && /^0x0{64}$/.test(used);
+  if (typeof used !== "string" || !/^0x0{63}[01]$/.test(used)) return undefined;
+  return { isUsed: used.endsWith("1"), timestamp: BigInt(block.timestamp) };
 }
 
 /** A value as 32 bytes of call data. */
@@ -100,12 +115,19 @@ function word(hex: string): string {
 }
 
 async function rpc(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
-  });
-  const document: unknown = await answer.json();
-  return isRecord(document) ? document.result : undefined;
+  const stop = new AbortController();
+  // `AbortSignal.timeout` is missing in React Native.
+  const cancel = systemTime.after(RPC_TIMEOUT_MS, () => stop.abort());
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      signal: stop.signal,
+    });
+    const document: unknown = await answer.json();
+    return isRecord(document) ? document.result : undefined;
+  } finally {
+    cancel();
+  }
 }

@@ -1,7 +1,23 @@
 import { parseUsd, type Usd } from "../../schema/money.ts";
-import { HEADERS, type PaymentRequirements, quoteKey, type Receipt } from "../protocol/index.ts";
+import {
+  decodeHeader,
+  HEADERS,
+  PAYMENT_IDENTIFIER,
+  type PaymentPayload,
+  type PaymentRequirements,
+  quoteKey,
+  type Receipt,
+} from "../protocol/index.ts";
 import type { Budget } from "./budget.ts";
-import { type CallName, type Calls, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
+import {
+  type CallName,
+  type Calls,
+  nameOf,
+  paymentsOf,
+  type SavedCall,
+  type SavedPayment,
+  type SavedRequest,
+} from "./calls.ts";
 import {
   type CallDefinition,
   DEFAULT_VALIDITY_MS,
@@ -11,10 +27,12 @@ import {
 } from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { Held } from "./held.ts";
-import type { HttpAnswer, Send } from "./http.ts";
+import { type HttpAnswer, randomId, type Send, throwIfAborted } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
+import { type Accepted, readAccepted } from "./job-format.ts";
+import type { TrustedAsset } from "./offers.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
-import { type Payer, type PayOptions, pay, type TrustedAsset } from "./pay.ts";
+import { type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
 export interface CallOptions {
@@ -22,7 +40,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Names the call: sent again with the same input, it is not charged again. @default a new random key */
   readonly idempotencyKey?: string;
-  /** The most that this call may cost, in US dollars. */
+  /** The most that this call may cost, in US dollars, be it more than the published price. */
   readonly maxPrice?: Usd;
   /**
    * True: signs again under `idempotencyKey` on purpose, although an earlier payment may still settle. Both count in the
@@ -86,6 +104,8 @@ export interface ExchangeDeps {
   readonly held: Held;
   readonly payer: Payer | undefined;
   readonly trusted: readonly TrustedAsset[];
+  readonly networks: readonly string[] | undefined;
+  readonly hosts: readonly string[];
   /** For how many milliseconds a signature may be valid. @default by what the seller publishes */
   readonly maxValidityMs: number | undefined;
   /** The name of a request header that the call needs and the buyer has not given. */
@@ -95,14 +115,19 @@ export interface ExchangeDeps {
 
 export interface Exchange {
   /** One call, from its input to the answer to its payment: send → 402 → sign once → store → send. */
-  call(definition: CallDefinition, input: object, options: JobCallOptions): Promise<Exchanged>;
+  call(
+    definition: CallDefinition,
+    input: object,
+    options: JobCallOptions,
+    isJob: boolean,
+  ): Promise<Exchanged>;
   /** Sends a payment that is stored, the same bytes until they are answered. */
   deliver(saved: SavedCall, signal: AbortSignal | undefined): Promise<Exchanged>;
   /** Calls of this API that were paid for and have not ended. */
   pending(): Promise<readonly SavedCall[]>;
 }
 
-type Limits = Pick<PayOptions, "price" | "maxPrice" | "maxValidityMs" | "agreed">;
+type Limits = Pick<PayOptions, "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed">;
 type New = Pick<SavedCall, "request" | "fingerprint" | "isKeyRandom" | "earlier"> & CallName;
 
 /** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
@@ -110,6 +135,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   const { baseUrl, send, calls, budget, held, payer, trusted, emit } = deps;
   /** The last call under a key that its caller has chosen: the next one waits for its end. */
   const turns = new Map<string, Promise<unknown>>();
+  /** Calls that are being sent: they may be renewed, so that their share of the budget is not free even when they lapsed. */
+  const inFlight = new Set<string>();
   /** What earlier runs have left behind counts before anything is signed. */
   let counted: Promise<unknown> | undefined;
 
@@ -117,6 +144,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     definition: CallDefinition,
     input: object,
     options: JobCallOptions,
+    isJob: boolean,
   ): Promise<Exchanged> {
     const { idempotencyKey = newKey(), signal, callbackUrl } = options;
     const name = { baseUrl, resource: definition.name, idempotencyKey };
@@ -130,6 +158,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
+      expected: {
+        isJob,
+        produces: definition.produces,
+        format: definition.job,
+        isKeyed: definition.idempotent,
+      },
       headers: {
         ...headers,
         [HEADERS.idempotencyKey]: quoteKey(idempotencyKey),
@@ -137,15 +171,22 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       },
     };
     const isKeyRandom = options.idempotencyKey === undefined;
+    // What no request can be made of is the caller's mistake, and no failure of the network.
+    new Request(request.url, { method: request.method, headers: request.headers });
     const call = { ...name, request, isKeyRandom, fingerprint: await fingerprintOf(request) };
 
     /** Signs for a call. `known` is an earlier one under its key that may still settle. */
     const buy = async (known?: SavedCall): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
-      const answer = await send({ ...request, signal }).catch((cause: unknown) => {
-        throw lost(cause, signal, factsOf(name, charged));
-      });
-      if (answer.status !== 402) return { ...name, answer, saved: known, receipt: known?.receipt };
+      const answer = await send({ ...request, signal, isKeyed: definition.idempotent }).catch(
+        (cause: unknown) => {
+          throw lost(cause, signal, { ...factsOf(name, charged), url: request.url });
+        },
+      );
+      if (answer.status !== 402) {
+        const accepted = acceptedBy(answer, request);
+        return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
+      }
       if (definition.price.kind === "unknown" && maxPrice === undefined) {
         const message =
           "publishes no price that can be read; pass maxPrice, the most that this call may cost";
@@ -158,7 +199,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         throw error;
       });
       const maxValidityMs = deps.maxValidityMs ?? validityCeiling(definition);
-      const limits = { price: priceCeiling(definition, input), maxPrice, maxValidityMs };
+      const accepted = budget.accepted(definition.name);
+      const limits = { price: priceCeiling(definition, input), maxPrice, accepted, maxValidityMs };
       const own = known ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
       const { saved, fresh } = await sign(own, answer, limits, charged, store);
@@ -181,14 +223,33 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     signal: AbortSignal | undefined,
     payment: "new" | "known" | "renewed" = "known",
   ): Promise<Exchanged> {
+    const name = nameOf(saved);
+    inFlight.add(name);
+    held.reopen(saved);
+    try {
+      return await sendPaid(saved, signal, payment);
+    } finally {
+      inFlight.delete(name);
+    }
+  }
+
+  async function sendPaid(
+    saved: SavedCall,
+    signal: AbortSignal | undefined,
+    payment: "new" | "known" | "renewed",
+  ): Promise<Exchanged> {
     const { baseUrl, resource, idempotencyKey, request } = saved;
     if (!request)
       throw new ResourceError("protocol", "the saved call has no request", factsOf(saved, "unknown"));
-    const headers = { ...request.headers, [HEADERS.paymentSignature]: saved.payment.header };
+    const headerName = saved.payment.version === 1 ? HEADERS.xPayment : HEADERS.paymentSignature;
+    const headers = { ...request.headers, [headerName]: saved.payment.header };
+    const isKeyed = request.expected?.isKeyed ?? declaresKey(saved.payment);
     for (const one of paymentsOf(saved)) budget.hold(one);
-    const answer = await send({ ...request, headers, signal }).catch(async (cause: unknown) => {
+    const answer = await send({ ...request, headers, signal, isKeyed }).catch(async (cause: unknown) => {
       await stayOpen(saved, request);
-      throw lost(cause, signal, factsOf(saved, chargedBy(true, undefined, saved.receipt)));
+      const isSettled =
+        !signal?.aborted && (saved.receipt !== undefined || (await held.isUsed(saved.payment)));
+      throw lost(cause, signal, { ...factsOf(saved, isSettled ? "yes" : "unknown"), url: request.url });
     });
     if (answer.status === 402 && payment !== "renewed" && (await held.hasLapsed(saved.payment))) {
       return deliver(await renew(saved, answer), signal, "renewed");
@@ -201,15 +262,22 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       payment === "new" && answer.attempts === 1 && answer.headers.get(HEADERS.paymentUnused) === "true";
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
-    const charged = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
-    const isDelivered = answer.status === 200 && !answer.tooLarge;
-    if (isDelivered || chargedBy(true, state, undefined) !== "unknown") {
+    const believed = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    // The seller does not say: the chain may know that it was settled.
+    const isSettled = believed === "unknown" && answer.status >= 400 && (await held.isUsed(saved.payment));
+    const charged = isSettled ? "yes" : believed;
+    const isRejected = isSettled && answer.status === 402;
+    const accepted = acceptedBy(answer, request);
+    const isLostJob = request.expected?.isJob && answer.status === 202;
+    const isDelivered = answer.isOutput && !accepted && !isLostJob;
+    if (isDelivered || isRejected || chargedBy(true, state, undefined) !== "unknown") {
       await held.end(saved, { charged, isDelivered, receipt });
     } else {
       await stayOpen(saved, request);
     }
     const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
-    return { baseUrl, resource, idempotencyKey, answer, saved: sent, receipt: told ?? saved.receipt };
+    const names = { baseUrl, resource, idempotencyKey };
+    return { ...names, answer, accepted, isSettled, saved: sent, receipt: told ?? saved.receipt };
   }
 
   /** Stores a call as open that another attempt has ended. */
@@ -223,7 +291,9 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   /** After an outcome that is not known: another process may have ended the call in the meantime. */
   async function stayOpen(saved: SavedCall, request: SavedRequest): Promise<void> {
     const stored = await calls.find(saved).catch(() => undefined);
-    if (stored?.payment.header === saved.payment.header) await reopen(stored, request).catch(() => {});
+    if (stored?.payment.header !== saved.payment.header) return;
+    await reopen(stored, request).catch(() => {});
+    if (!stored.job) held.adopt({ ...stored, ended: undefined });
   }
 
   /** Signs again under the same key, for no more and for the same payee, after proof that the first payment lapsed unused. */
@@ -265,6 +335,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         payer,
         budget,
         trusted,
+        networks: deps.networks,
+        hosts: deps.hosts,
         charged,
       },
       review: held.review,
@@ -288,7 +360,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   async function pending(): Promise<readonly SavedCall[]> {
     const own = (await calls.list()).filter((one) => one.baseUrl === baseUrl);
     for (const one of own) {
-      if (one.ended) held.adopt(one);
+      // A job may live longer than its payment.
+      if (one.ended || !(one.job || inFlight.has(nameOf(one)))) held.adopt(one);
       const isSpent = one.ended?.charged === "yes" || one.ended?.charged === "refunded";
       if (!isSpent) for (const payment of paymentsOf(one)) budget.hold(payment);
     }
@@ -297,11 +370,11 @@ export function createExchange(deps: ExchangeDeps): Exchange {
 
   /** Calls under one key go one after the other. */
   async function inTurn<T>(id: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const before = turns.get(id);
     const turn = (async () => {
       await before;
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       return work();
     })();
     const ended = turn
@@ -318,6 +391,18 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   return { call, deliver, pending };
+}
+
+/** Whether the challenge that was paid has declared the extension `payment-identifier`. */
+function declaresKey({ header }: SavedPayment): boolean {
+  const { extensions } = (decodeHeader(header) ?? {}) as Partial<PaymentPayload>;
+  return extensions?.[PAYMENT_IDENTIFIER] !== undefined;
+}
+
+/** The job in an answer; `undefined` where none is expected. */
+function acceptedBy(answer: HttpAnswer, { expected }: SavedRequest): Accepted | undefined {
+  const isJob = expected?.isJob ?? answer.status === 202;
+  return isJob && answer.isOutput ? readAccepted(answer, expected?.format) : undefined;
 }
 
 /** @throws ResourceError when the key names a call with another input */
@@ -351,5 +436,5 @@ async function readable<T>(name: CallName, work: Promise<T>): Promise<T> {
 
 /** Fits an idempotency key and the `payment-identifier` extension alike. */
 function newKey(): string {
-  return `pay_${crypto.randomUUID().replaceAll("-", "")}`;
+  return `pay_${randomId()}`;
 }

@@ -23,7 +23,7 @@ export interface Outcome {
 export interface Held {
   /** Closes a call: its request is dropped, its signed bytes are kept until they can no longer settle. */
   end(saved: SavedCall, outcome: Outcome): Promise<void>;
-  /** Keeps track of a call that another client has ended. */
+  /** Keeps track of a call that another client has ended, or whose end is not known. */
   adopt(call: SavedCall): void;
   /** Takes a call back that is about to be sent again. */
   reopen(call: SavedCall): void;
@@ -32,6 +32,8 @@ export interface Held {
   /** Releases what can be released. Never rejects. */
   review(): Promise<void>;
   hasLapsed(payment: SavedPayment): Promise<boolean>;
+  /** Whether the payer proves that the payment has settled. */
+  isUsed(payment: SavedPayment): Promise<boolean>;
 }
 
 interface Entry {
@@ -47,29 +49,32 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
   let reviewing: Promise<void> | undefined;
   let nextReviewMs = 0;
 
-  async function hasLapsed({ header }: SavedPayment): Promise<boolean> {
-    try {
-      return (await payer?.lapsed?.(decodeHeader(header) as PaymentPayload)) === true;
-    } catch {
-      return false;
-    }
-  }
+  /** What was signed; version 1 leaves out the offer. */
+  const signed = ({ header, offer }: SavedPayment): PaymentPayload => {
+    return { ...(decodeHeader(header) as PaymentPayload), accepted: offer };
+  };
+  const hasLapsed = async (payment: SavedPayment): Promise<boolean> =>
+    (await ask(() => payer?.lapsed?.(signed(payment)))) === true;
+  const isUsed = async (payment: SavedPayment): Promise<boolean> =>
+    (await ask(() => payer?.used?.(signed(payment)))) === true;
 
   /**
-   * Whether the payments of an ended call can no longer settle. A payer that can prove it is asked. Without one, the
-   * seller's "no" is believed once they have expired.
+   * Whether the payments of a call can no longer settle. A payer that can prove it is asked. Without one, the
+   * seller's "no" is believed of an ended call once they have expired.
    */
   async function judge(call: SavedCall): Promise<"lapsed" | "expired" | undefined> {
     const { ended } = call;
-    if (!ended) return undefined;
-    const isPaid = ended.isDelivered && ended.charged === "yes";
+    const isPaid = ended ? ended.isDelivered && ended.charged === "yes" : call.receipt !== undefined;
     const canProve = payer?.lapsed !== undefined && !isPaid;
     if (canProve && (await Promise.all(paymentsOf(call).map(hasLapsed))).every(Boolean)) return "lapsed";
+    if (!ended) return undefined;
     const isKept = ended.charged === "no" ? canProve : !ended.isDelivered;
     return expiryOf(call) + (isKept ? KEPT_FAILURE_MS : 0) <= time.now() ? "expired" : undefined;
   }
 
   async function release(call: SavedCall, entry?: Entry): Promise<boolean> {
+    // An open call is sent again under its key: its seller may have kept an answer.
+    if (!call.ended && !entry) return false;
     const over = await judge(call);
     // Not what has been reopened while the payer was asked.
     if (!over || (entry && kept.get(nameOf(call)) !== entry)) return false;
@@ -80,8 +85,8 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
       else budget.forget(payment);
     }
     // Another client may have sent it again in the meantime.
-    const stored = await calls.find(call).catch(() => undefined);
-    if (stored?.ended) await calls.remove(call).catch(() => {});
+    const stored = call.ended ? await calls.find(call).catch(() => undefined) : call;
+    if (stored?.ended || !call.ended) await calls.remove(call).catch(() => {});
     return true;
   }
 
@@ -106,6 +111,7 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
 
   const held: Held = {
     hasLapsed,
+    isUsed,
     release: (call) => release(call),
     adopt: (call) => void (kept.has(nameOf(call)) || keep(call)),
     reopen: (call) => void kept.delete(nameOf(call)),
@@ -139,4 +145,13 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
     },
   };
   return held;
+}
+
+/** A question to the payer. What it throws proves nothing. */
+async function ask(question: () => Promise<boolean> | undefined): Promise<boolean | undefined> {
+  try {
+    return await question();
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,10 @@ import { decodeHeader, HEADERS, PROBLEM_MEDIA_TYPE, parseRetryAfter } from "../p
 import type { Method } from "../protocol/request.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
+import { chunksOf, mediaType, readBody } from "./body.ts";
+import type { Expected } from "./calls.ts";
 import { readProblem } from "./errors.ts";
+import { EVENT_STREAM, readEvents } from "./event-stream.ts";
 
 export interface HttpOptions {
   /** @default the global fetch */
@@ -15,6 +18,7 @@ export interface HttpOptions {
   readonly patienceMs: number;
   /** The most that is read of an answer; of an error, 1 MiB at most. */
   readonly maxAnswerBytes: number;
+  readonly hosts: readonly string[];
 }
 
 interface HttpRequest {
@@ -27,14 +31,22 @@ interface HttpRequest {
   readonly once?: boolean;
   /** Milliseconds for this attempt. @default the client's */
   readonly attemptMs?: number;
+  /** False: the server may do the work of a POST again for each request. @default true */
+  readonly isKeyed?: boolean | undefined;
+  /** Absent: the answer is not the output of a call. */
+  readonly expected?: Expected | undefined;
 }
 
 export interface HttpAnswer {
+  /** The address that was called. */
+  readonly url: string;
   readonly status: number;
   readonly headers: Headers;
-  /** The body's JSON, or its text when it is none. Absent when it is too large. */
+  /** By its media type: JSON as its value, text, server-sent events as they come, or a `Blob`; cut when it is too large. */
   readonly body: unknown;
   readonly tooLarge: boolean;
+  /** True when it succeeded with a body that can be an output: whole, and HTML only where the output is HTML. */
+  readonly isOutput: boolean;
   /** How often the request was sent until this answer came. */
   readonly attempts: number;
 }
@@ -43,8 +55,12 @@ export interface HttpAnswer {
 const RETRIED = [408, 409, 425, 429, 500, 502, 503, 504];
 const BACKOFF = { firstMs: 300, maxMs: 15_000 };
 /** Between two attempts, whatever the server asks for. */
-const MIN_PAUSE_MS = 100;
+const MIN_PAUSE = { firstMs: 100, maxMs: 2_000 };
+/** Of one request, however long the server asks for patience. */
+const MAX_ATTEMPTS = 50;
 const LARGEST_PROBLEM_BYTES = 1024 * 1024;
+/** A 2xx page is a login, a parked domain or a captive portal, unless pages are what is sold. */
+const HTML = "text/html";
 
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
@@ -75,10 +91,12 @@ export interface Http {
   open(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpStream>;
   /** The most that is to be read of one document. */
   readonly maxAnswerBytes: number;
+  /** Hosts by which the server may name itself, beside the one that was called. */
+  readonly hosts: readonly string[];
 }
 
 export function createHttp(options: HttpOptions): Http {
-  const { maxAnswerBytes, patienceMs } = options;
+  const { maxAnswerBytes, patienceMs, hosts } = options;
 
   async function open(
     url: string,
@@ -92,25 +110,35 @@ export function createHttp(options: HttpOptions): Http {
   /** One attempt. The body belongs to it: when it breaks off or drips, the attempt has failed. */
   async function attempt(request: HttpRequest): Promise<Omit<HttpAnswer, "attempts">> {
     const { method, url, headers, body = null, attemptMs = options.attemptMs } = request;
+    const produces = request.expected?.produces;
     const stop = new AbortController();
     const abort = (): void => stop.abort(request.signal?.reason);
     const cancel = timers.after(attemptMs, () => {
-      stop.abort(new DOMException(`no answer within ${attemptMs} ms`, "TimeoutError"));
+      stop.abort(Object.assign(new Error(`no answer within ${attemptMs} ms`), { name: "TimeoutError" }));
     });
     request.signal?.addEventListener("abort", abort);
     const { signal } = stop;
+    const leave = (): void => request.signal?.removeEventListener("abort", abort);
+    let isStream = false;
     try {
       // A redirect would carry the signature to wherever it points.
       const init: RequestInit = { method, headers, body, signal, redirect: "manual" };
       const response = await orAborted(signal, (options.fetch ?? globalThis.fetch)(url, init));
       const { status, ok } = response;
+      const type = mediaType(response.headers);
+      isStream = ok && type === EVENT_STREAM && request.expected !== undefined;
+      if (isStream) {
+        const events = readEvents(response, signal, leave);
+        return { url, status, headers: response.headers, body: events, tooLarge: false, isOutput: true };
+      }
       const most = ok ? maxAnswerBytes : Math.min(maxAnswerBytes, LARGEST_PROBLEM_BYTES);
-      const text = await textOf(response, most, signal);
-      signal.throwIfAborted();
-      return { status, headers: response.headers, body: parse(text ?? ""), tooLarge: text === undefined };
+      const read = await readBody(response, most, produces, signal);
+      throwIfAborted(signal);
+      const isPage = type === HTML && !produces?.includes(HTML);
+      return { url, status, headers: response.headers, ...read, isOutput: ok && !read.tooLarge && !isPage };
     } finally {
       cancel();
-      request.signal?.removeEventListener("abort", abort);
+      if (!isStream) leave();
     }
   }
 
@@ -118,32 +146,33 @@ export function createHttp(options: HttpOptions): Http {
     const { signal, once = false } = request;
     const startedMs = timers.elapsed();
     for (let attempts = 1; ; attempts += 1) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       let answer: HttpAnswer | undefined;
       let cause: unknown;
       try {
         answer = { ...(await attempt(request)), attempts };
       } catch (error) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         cause = error;
       }
       const askedMs = answer && parseRetryAfter(answer.headers.get(HEADERS.retryAfter), timers.now());
       const leftMs = patienceMs - (timers.elapsed() - startedMs);
       const isPatient = !once && isTemporary(answer);
       const mayRetry = isPatient
-        ? leftMs > (askedMs ?? 0)
+        ? leftMs > (askedMs ?? 0) && attempts < MAX_ATTEMPTS
         : attempts <= (once ? 0 : options.retries) && (askedMs ?? 0) <= Math.max(leftMs, BACKOFF.maxMs);
+      const isDone = answer && answer.status >= 500 && request.isKeyed === false && request.method === "POST";
       if (!answer) {
         if (!mayRetry) throw cause;
-      } else if (!RETRIED.includes(answer.status) || !mayRetry || (!isPatient && isFinal(answer))) {
+      } else if (!RETRIED.includes(answer.status) || !mayRetry || isDone || (!isPatient && isFinal(answer))) {
         return answer;
       }
       const pauseMs = askedMs ?? pauseAfter(BACKOFF, attempts) * (0.75 + Math.random() * 0.5);
-      await sleep(timers, Math.max(pauseMs, MIN_PAUSE_MS), signal);
+      await sleep(timers, Math.max(pauseMs, pauseAfter(MIN_PAUSE, attempts)), signal);
     }
   };
 
-  return { send, open, maxAnswerBytes };
+  return { send, open, maxAnswerBytes, hosts };
 }
 
 /**
@@ -161,6 +190,18 @@ function isFinal({ headers, status }: HttpAnswer): boolean {
   return status === 409 || (headers.get("content-type")?.startsWith(PROBLEM_MEDIA_TYPE) ?? false);
 }
 
+/** 32 random digits. `crypto.randomUUID` exists on secure pages alone. */
+export function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
+/** `signal.throwIfAborted`, which older browsers and React Native lack. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
+}
+
 /** The result of `work`, unless `signal` aborts first: not every fetch respects it. */
 function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -169,56 +210,32 @@ function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
-/** The body's text, or `undefined` as soon as it is larger than `most` bytes. */
-async function textOf(response: Response, most: number, signal: AbortSignal): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let size = 0;
-  let text = "";
-  for await (const chunk of chunksOf(response, signal)) {
-    size += chunk.byteLength;
-    if (size > most) return undefined;
-    text += decoder.decode(chunk, { stream: true });
+/** An address; `undefined` when it is none. `URL.canParse` is missing in older browsers and in React Native. */
+export function parseUrl(text: unknown, base?: string): URL | undefined {
+  try {
+    return typeof text === "string" ? new URL(text, base) : undefined;
+  } catch {
+    return undefined;
   }
-  return text + decoder.decode();
 }
 
-/** When the reader stops, the connection is released. */
-async function* chunksOf({ body }: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = body?.getReader();
-  // Not awaited: the other side may never let go.
-  const letGo = (): void => void reader?.cancel().catch(() => {});
-  signal?.addEventListener("abort", letGo);
-  try {
-    for (;;) {
-      const piece = await reader?.read();
-      if (!piece || piece.done) return;
-      yield piece.value;
-    }
-  } finally {
-    letGo();
-  }
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Whether a server that was called at `called` may mean itself by `given`. Loopback names are equal. `hosts`: others of its names. */
+export function isSameHost(given: URL, called: URL, hosts: readonly string[]): boolean {
+  if (given.host === called.host || hosts.includes(given.host)) return true;
+  return given.port === called.port && LOOPBACK.test(given.hostname) && LOOPBACK.test(called.hostname);
 }
 
 /**
- * An address that a server has given, when it is on the host of `base`; by the protocol of `base`, since behind a proxy
- * a server may not know that it is reached by https. A job's addresses hold no secret but its id; still, no
+ * An address that a server has given, when it is on the host of `base`; by the protocol and host of `base`, since behind a
+ * proxy a server may not know by which it is reached. A job's addresses hold no secret but its id; still, no
  * server may make the client send requests into a network that only the client can reach.
  */
-export function onHostOf(given: unknown, base: string): string | undefined {
-  if (typeof given !== "string" || !URL.canParse(given, base)) return undefined;
-  const url = new URL(given, base);
-  const { host, protocol } = new URL(base);
-  if (url.host !== host) return undefined;
-  url.protocol = protocol;
-  return url.href;
-}
-
-function parse(text: string): unknown {
-  try {
-    return text === "" ? undefined : JSON.parse(text);
-  } catch {
-    return text;
-  }
+export function onHostOf(given: unknown, base: string, hosts: readonly string[]): string | undefined {
+  const url = parseUrl(given, base);
+  if (!url || !isSameHost(url, new URL(base), hosts)) return undefined;
+  return new URL(url.pathname + url.search, base).href;
 }
 
 /** No header that means something is longer: 64 KiB. */

@@ -30,10 +30,14 @@ export {
 export {
   type Charged,
   type ErrorCode,
+  type ErrorResponse,
   isResourceError,
   type RefusalReason,
   ResourceError,
 } from "./errors.ts";
+export type { ServerSentEvent } from "./event-stream.ts";
 export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, WaitOptions } from "./job.ts";
-export type { Payer, TrustedAsset } from "./pay.ts";
+export type { JobFormat } from "./job-format.ts";
+export type { TrustedAsset } from "./offers.ts";
+export type { Payer } from "./pay.ts";

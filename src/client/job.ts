@@ -1,23 +1,19 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
-import {
-  isRecord,
-  type JobAccepted,
-  type JobDocument,
-  type PaymentState,
-  type Receipt,
-} from "../protocol/index.ts";
+import type { JobDocument, PaymentState, Receipt } from "../protocol/index.ts";
 import type { SavedCall, SavedJob } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
   type ErrorFacts,
+  oneLine,
   ResourceError,
   readProblem,
   withRefund,
 } from "./errors.ts";
 import type { Outcome } from "./held.ts";
 import type { Http, HttpAnswer } from "./http.ts";
-import { lost, retryAtOf } from "./outcome.ts";
+import { readForeign } from "./job-format.ts";
+import { lost, responseOf, retryAtOf } from "./outcome.ts";
 import { readReceipt } from "./receipt.ts";
 import { createWatch, isEnd, readDocument } from "./watch.ts";
 
@@ -69,15 +65,8 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
 const UNKNOWN_GRACE_MS = 60_000;
 /** The wait for a job whose server does not say until when it lives. */
 const MAX_WAIT_MS = 24 * 3_600_000;
-
-/** Reads a 202; `undefined` when it names no job. Its receipt is not checked here. */
-export function readAccepted(body: unknown): JobAccepted | undefined {
-  if (!isRecord(body)) return undefined;
-  const { jobId, statusUrl } = body;
-  if (!isText(jobId) || !/^[\x21-\x7e]{1,255}$/.test(jobId) || !isText(statusUrl)) return undefined;
-  const links = ["eventsUrl", "expiresAt", "webhookSecret"].filter((name) => !isText(body[name]));
-  return { ...body, ...Object.fromEntries(links.map((name) => [name, undefined])) } as unknown as JobAccepted;
-}
+/** How long a status may go on saying what this client does not understand. */
+const MAX_STRANGE_MS = 5 * 60_000;
 
 export interface JobHooks {
   /** False when it is certain that no payment was signed for the job. */
@@ -96,6 +85,8 @@ export function createJob<Output>(
 ): Job<Output> {
   let receipt = saved.receipt;
   let call: SavedCall | undefined;
+  /** Since when the status has said nothing that is understood, in milliseconds of `performance.now()`. */
+  let strangeMs: number | undefined;
 
   const chargedIn = (state: PaymentState | undefined): Charged => chargedBy(isSigned, state, receipt);
 
@@ -119,13 +110,37 @@ export function createJob<Output>(
     if (isEnd(document)) await ended(document.paymentState, document.state === "succeeded");
   }
 
+  /** Gives up on a status that stays incomprehensible. */
+  function endure(answer: HttpAnswer, code: "protocol" | "http", reason: string, message: string): void {
+    strangeMs ??= performance.now();
+    if (performance.now() - strangeMs < MAX_STRANGE_MS) return;
+    const { status } = answer;
+    const response = responseOf(answer);
+    throw new ResourceError(code, message, { ...facts(undefined), status, response, reason });
+  }
+
   const { look, documents } = createWatch({
     http,
+    read(answer) {
+      const { format } = saved;
+      if (!format) return answer.status === 200 ? readDocument(answer.body) : undefined;
+      if (answer.status < 200 || answer.status > 299) return undefined;
+      const { document, word } = readForeign(answer, format);
+      if (document && word === undefined) strangeMs = undefined;
+      else {
+        const said = word
+          ? `the job's state is "${oneLine(word)}", a word`
+          : "the job's status names no state";
+        endure(answer, "protocol", "unknown_state", `${said} that this client does not know`);
+      }
+      return document;
+    },
     statusUrl: saved.statusUrl,
     eventsUrl: saved.eventsUrl,
     onDocument,
 
-    async onOther({ status, body, tooLarge }, waitedMs) {
+    async onOther(answer, waitedMs) {
+      const { status, body, tooLarge } = answer;
       const { detail, code, paymentState } = readProblem(body);
       // "not_found" is said by a server that knows its jobs at once.
       const unknown = status === 404 && (code === "not_found" || waitedMs > UNKNOWN_GRACE_MS);
@@ -133,7 +148,12 @@ export function createJob<Output>(
         const message = "the job's status is larger than maxAnswerBytes";
         throw new ResourceError("protocol", message, { ...facts(undefined), reason: "too_large" });
       }
-      if (!unknown && status !== 410) return;
+      if (!unknown && status !== 410) {
+        const isRefusal = status >= 400 && status < 500 && ![404, 408, 425, 429].includes(status);
+        const said = detail ?? `the server answered ${status} to the request for the job's status`;
+        if (isRefusal) endure(answer, "http", "no_status", said);
+        return;
+      }
       call ??= await find();
       // Its result has been deleted: there is nothing left to come back for.
       if (status === 410) await ended(paymentState, false);
@@ -166,7 +186,11 @@ export function createJob<Output>(
       const timeoutMs = options.timeout === undefined ? lifeOf(saved) : milliseconds(options.timeout);
       const timer = new AbortController();
       const timeout = setTimeout(() => timer.abort(), Math.min(timeoutMs, 2 ** 31 - 1));
-      const signal = options.signal ? AbortSignal.any([options.signal, timer.signal]) : timer.signal;
+      const { signal } = timer;
+      // `AbortSignal.any` is missing in older browsers and in React Native.
+      const abort = (): void => timer.abort();
+      options.signal?.addEventListener("abort", abort);
+      if (options.signal?.aborted) abort();
       let last: JobDocument | undefined;
       try {
         for await (const document of documents(signal, options.onProgress !== undefined)) {
@@ -182,6 +206,7 @@ export function createJob<Output>(
         throw new ResourceError("wait_timeout", message, facts(last?.paymentState));
       } finally {
         clearTimeout(timeout);
+        options.signal?.removeEventListener("abort", abort);
       }
       if (last?.state === "succeeded") return last.result as Output;
       const state = last?.paymentState;
@@ -223,8 +248,6 @@ export function createJob<Output>(
     [Symbol.asyncIterator]: () => updates(),
   };
 }
-
-const isText = (value: unknown): value is string => typeof value === "string";
 
 function updateOf({ state, status, progress, message, error, code, paymentState }: JobDocument): JobUpdate {
   return { state, status, progress, message, error, code, paymentState };

@@ -1,21 +1,29 @@
-import { HEADERS, isRecord, type Receipt } from "../protocol/index.ts";
+import { HEADERS, isRecord, type Receipt, saysShort } from "../protocol/index.ts";
 import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
   type ErrorFacts,
+  type ErrorResponse,
+  oneLine,
   ResourceError,
   readProblem,
   withRefund,
 } from "./errors.ts";
 import { type HttpAnswer, readHeader } from "./http.ts";
+import type { Accepted } from "./job-format.ts";
+import { signerOf } from "./receipt.ts";
 
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
   readonly answer: HttpAnswer;
+  /** The job in the answer. */
+  readonly accepted: Accepted | undefined;
   /** The call whose payment was sent. Absent when nothing was signed. */
   readonly saved: SavedCall | undefined;
   readonly receipt: Receipt | undefined;
+  /** True when the chain, and not the seller, says that the payment has settled. */
+  readonly isSettled?: boolean;
 }
 
 /**
@@ -23,25 +31,37 @@ export interface Exchanged extends CallName {
  * status address of a job leads that is not followed.
  */
 export function refusal(
-  { resource, idempotencyKey, answer, saved, receipt }: Exchanged,
+  { resource, idempotencyKey, answer, saved, receipt, isSettled }: Exchanged,
   elsewhere?: string,
 ): ResourceError {
   const { status } = answer;
   const { code, paymentState, requestId, issues, ...problem } = readProblem(answer.body);
-  const charged = chargedBy(saved !== undefined && !isSpared(answer), paymentState, receipt);
+  const known = chargedBy(saved !== undefined && !isSpared(answer), paymentState, receipt);
+  const charged = isSettled ? "yes" : known;
   const facts: ErrorFacts = {
     resource,
     charged,
     retryAt: saved && retryAtOf(saved, charged),
     idempotencyKey,
     status,
+    url: answer.url,
+    response: responseOf(answer),
     paymentState,
     receipt,
     requestId,
   };
-  const detail = withRefund(problem.detail ?? `the server answered ${status}`, paymentState);
+  const detail = withRefund(
+    problem.detail ?? `the server answered ${status} (${placeOf(answer.url)})`,
+    paymentState,
+  );
   if (status === 402) {
-    const reason = rejectionOf(answer) ?? detail;
+    const reason = oneLine(rejectionOf(answer) ?? detail);
+    if (saved && saysShort(reason)) {
+      const { offer, usd, currency } = saved.payment;
+      const what = `${usd} ${currency} is needed on ${offer.network}. Send it ${currency} (the token ${offer.asset}) on that network; it needs no gas`;
+      const message = `${signerOf(saved.payment) ?? "the account"} does not hold enough: ${what}. The seller reports: ${reason}`;
+      return new ResourceError("payment_rejected", message, { ...facts, reason });
+    }
     const message = `the seller did not take the payment: ${reason} (not paid again: it is not proven to have expired unused)`;
     return new ResourceError("payment_rejected", message, { ...facts, reason });
   }
@@ -50,7 +70,9 @@ export function refusal(
       ? ["the answer is larger than maxAnswerBytes", "too_large"]
       : elsewhere
         ? [`the job's status is at ${elsewhere}, not on the host of baseUrl`, "other_host"]
-        : [`${detail}, which is neither output nor job`];
+        : answer.isOutput || status >= 300
+          ? [`${detail}, which is neither output nor job`]
+          : ["the answer is a web page, which is not what is sold here", "html"];
     return new ResourceError("protocol", message, { ...facts, reason });
   }
   if (status === 400 && (code ?? "invalid_input") === "invalid_input") {
@@ -58,6 +80,16 @@ export function refusal(
   }
   const failed = [422, 500, 504].includes(status) && code !== undefined && code !== "key_mismatch";
   return new ResourceError(failed ? "failed" : "http", detail, { ...facts, failure: code });
+}
+
+/** An address without its query, which may hold the whole input. */
+function placeOf(url: string): string {
+  return url.split("?", 1)[0] ?? url;
+}
+
+/** The answer as an error carries it. */
+export function responseOf({ status, headers, body }: HttpAnswer): ErrorResponse {
+  return { status, headers: Object.fromEntries(headers), body };
 }
 
 /** Until when a payment is held that the seller has not charged, as it says. */
@@ -88,7 +120,10 @@ export function isSpared({ status, headers }: HttpAnswer): boolean {
 /** The lack of an answer as an error; the caller's own abort reason stays what it is. */
 export function lost(cause: unknown, signal: AbortSignal | undefined, facts: ErrorFacts): unknown {
   if (signal?.aborted) return signal.reason;
+  const place = facts.url === undefined ? "the server" : placeOf(facts.url);
   const message =
-    facts.charged === "no" ? "the server could not be reached" : "the paid request was not answered";
+    facts.charged === "no"
+      ? `${place} could not be reached`
+      : `the paid request to ${place} was not answered`;
   return new ResourceError("network", message, facts, cause);
 }

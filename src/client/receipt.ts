@@ -1,5 +1,6 @@
 import { formatUsd, isUsd, parseUsd } from "../../schema/money.ts";
 import {
+  caip2Of,
   decodeHeader,
   HEADERS,
   isRecord,
@@ -20,7 +21,9 @@ const WORD = /^[\x21-\x7e]{1,200}$/;
 
 /** The receipt in the answer to a paid request; `undefined` unless it is well-formed and of this payment. */
 export function receiptOf({ headers }: HttpAnswer, payment: SavedPayment): Receipt | undefined {
-  const settled = readSettleResponse(readHeader(headers, HEADERS.paymentResponse));
+  const settled =
+    readSettleResponse(readHeader(headers, HEADERS.paymentResponse)) ??
+    readSettleResponse(readHeader(headers, HEADERS.xPaymentResponse));
   if (!settled?.success) return undefined;
   const { offer, usd, currency } = payment;
   // With an answer that was bought before comes what was paid then.
@@ -31,7 +34,7 @@ export function receiptOf({ headers }: HttpAnswer, payment: SavedPayment): Recei
     currency,
     atomicAmount,
     asset: offer.asset,
-    network: settled.network,
+    network: caip2Of(settled.network),
     transaction: settled.transaction,
     payer: settled.payer || signerOf(payment) || "",
     payTo: offer.payTo,
@@ -86,7 +89,7 @@ function isOf(receipt: Receipt, payment: SavedPayment): boolean {
 }
 
 /** The account that signed; `undefined` where the payment's kind does not name it. */
-function signerOf({ header }: SavedPayment): string | undefined {
+export function signerOf({ header }: SavedPayment): string | undefined {
   const { payload } = (decodeHeader(header) ?? {}) as Partial<PaymentPayload>;
   const signed = payload?.authorization ?? payload?.permit2Authorization;
   return isRecord(signed) && typeof signed.from === "string" ? signed.from : undefined;

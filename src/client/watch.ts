@@ -1,13 +1,15 @@
 import { HEADERS, isRecord, type JobDocument, parseRetryAfter } from "../protocol/index.ts";
 import { sleep } from "../time/time.ts";
 import { createEventReader } from "./event-stream.ts";
-import { type Http, type HttpAnswer, onHostOf, timers } from "./http.ts";
+import { type Http, type HttpAnswer, onHostOf, throwIfAborted, timers } from "./http.ts";
 
 export interface WatchOptions {
   readonly http: Http;
   readonly statusUrl: string;
   /** Where the server streams the job's documents, when it has said so. */
   readonly eventsUrl: string | undefined;
+  /** The document in an answer. */
+  readonly read: (answer: HttpAnswer) => JobDocument | undefined;
   /** Receives every document before it is passed on. */
   readonly onDocument: (document: JobDocument) => Promise<void>;
   /** Receives every other response to a status request. Throws when there is nothing left to wait for. */
@@ -40,7 +42,7 @@ const MAX_FAILURES = 3;
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
 export function createWatch(options: WatchOptions): Watch {
-  const { http, statusUrl, onDocument, onOther } = options;
+  const { http, statusUrl, read, onDocument, onOther } = options;
 
   async function look(
     signal: AbortSignal | undefined,
@@ -67,7 +69,7 @@ export function createWatch(options: WatchOptions): Watch {
       return undefined;
     }
     const { status, headers } = answer;
-    const document = status === 200 ? readDocument(answer.body) : undefined;
+    const document = read(answer);
     if (document) await onDocument(document);
     else if (status !== 304) await onOther(answer, waitedMs);
     return document || status === 304 ? { headers, document } : undefined;
@@ -78,7 +80,7 @@ export function createWatch(options: WatchOptions): Watch {
     everyChange: boolean,
   ): AsyncGenerator<JobDocument> {
     const startedAt = performance.now();
-    let eventsUrl = onHostOf(options.eventsUrl, statusUrl);
+    let eventsUrl = onHostOf(options.eventsUrl, statusUrl, http.hosts);
     let useless = false;
     let failures = 0;
     let retryMs = FIRST_DELAY_MS;
@@ -107,7 +109,7 @@ export function createWatch(options: WatchOptions): Watch {
       let told: JobDocument | undefined;
       let size = 0;
       const decoder = new TextDecoder();
-      const read = createEventReader((ms) => {
+      const parse = createEventReader((ms) => {
         retryMs = Math.min(ms, MAX_DELAY_MS);
       });
       try {
@@ -125,7 +127,7 @@ export function createWatch(options: WatchOptions): Watch {
           size += chunk.byteLength;
           useless = size > http.maxAnswerBytes;
           if (useless) return undefined;
-          for (const event of read(decoder.decode(chunk, { stream: true }))) {
+          for (const event of parse(decoder.decode(chunk, { stream: true }))) {
             const document = readDocument(JSON.parse(event.data));
             if (!document) return undefined;
             size = 0;
@@ -151,7 +153,7 @@ export function createWatch(options: WatchOptions): Watch {
     }
 
     for (;;) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (eventsUrl !== undefined) {
         const told = yield* follow(eventsUrl);
         if (told && isEnd(told)) return;
@@ -176,7 +178,7 @@ export function createWatch(options: WatchOptions): Watch {
         if (isEnd(seen.document)) return;
       }
       if (eventsUrl === undefined) {
-        eventsUrl = useless ? undefined : onHostOf(seen?.document?.eventsUrl, statusUrl);
+        eventsUrl = useless ? undefined : onHostOf(seen?.document?.eventsUrl, statusUrl, http.hosts);
         if (eventsUrl !== undefined) continue;
       } else if (seen) {
         failures += 1;

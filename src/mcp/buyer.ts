@@ -3,6 +3,7 @@ import { isResourceError, type ResourceError } from "../client/errors.ts";
 import type { CallOptions } from "../client/exchange.ts";
 import type { Job } from "../client/job.ts";
 import { isRecord } from "../protocol/index.ts";
+import { contentOf, plain } from "./content.ts";
 import { createLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
@@ -44,7 +45,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
         idempotencyKey,
         ...ceilingOf(tool),
       });
-      return success(tool, output, idempotencyKey);
+      return await success(tool, output, idempotencyKey);
     }
     const job = await started(tool, call, idempotencyKey);
     const paid = (): void => {
@@ -58,7 +59,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
         onProgress: ({ progress, message, status }) => call.onProgress?.(progress, message ?? status),
       });
       paid();
-      return success(tool, output, idempotencyKey, job.id);
+      return await success(tool, output, idempotencyKey, job.id);
     } catch (error) {
       paid();
       if (signal.aborted && call.isUnwanted()) await cancel(job);
@@ -110,15 +111,19 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     ledger.amend(error, { charged, paymentState });
   }
 
-  function success(
+  async function success(
     tool: Tool | undefined,
     output: unknown,
     idempotencyKey: string,
     jobId?: string,
-  ): ToolResult {
+  ): Promise<ToolResult> {
+    const isOpaque =
+      output instanceof Blob ||
+      (typeof output === "object" && output !== null && Symbol.asyncIterator in output);
+    const structured = isOpaque ? undefined : isRecord(output) ? output : { result: output };
     return {
-      content: [{ type: "text", text: JSON.stringify(output) ?? "null" }],
-      ...(tool?.outputSchema ? { structuredContent: isRecord(output) ? output : { result: output } } : {}),
+      content: [await contentOf(output)],
+      ...(tool?.outputSchema && structured ? { structuredContent: structured } : {}),
       _meta: present({
         [META.idempotencyKey]: idempotencyKey,
         [META.receipt]: tool && ledger.receiptOf({ resource: tool.call.name, idempotencyKey }),
@@ -127,19 +132,24 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     };
   }
 
-  function failure(error: unknown, idempotencyKey: string): ToolResult {
+  async function failure(error: unknown, idempotencyKey: string): Promise<ToolResult> {
     if (!isResourceError(error)) {
       const text = error instanceof Error ? error.message : String(error);
       return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
     }
     note(error);
-    return errorResult(textOf(error, connection.budget().free, fixes), {
+    const { response, charged } = error;
+    const answer = response && { ...response, body: await plain(response.body) };
+    // A model sees the text alone, and what was paid for may be in the answer.
+    const told = answer?.body === undefined || charged === "no" ? "" : answerText(answer);
+    return errorResult(textOf(error, connection.budget().free, fixes) + told, {
       [META.idempotencyKey]: idempotencyKey,
       [META.code]: error.code,
       [META.charged]: error.charged,
       [META.reason]: error.reason,
       [META.failure]: error.failure,
       [META.paymentState]: error.paymentState,
+      [META.response]: answer,
       [META.jobId]: error.jobId,
       [META.receipt]:
         error.receipt ?? (error.code === "payment_refused" ? undefined : ledger.receiptOf(error)),
@@ -153,7 +163,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
         return await bought(tool, call, idempotencyKey);
       } catch (error) {
         call.signal.throwIfAborted();
-        return failure(error, idempotencyKey);
+        return await failure(error, idempotencyKey);
       }
     },
 
@@ -165,10 +175,10 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
           const text = `There is no open call under the key "${idempotencyKey}": it has ended, or was never paid for.`;
           return errorResult(text, { [META.idempotencyKey]: idempotencyKey });
         }
-        return success(tool, await saved.resume({ signal }), idempotencyKey, saved.jobId);
+        return await success(tool, await saved.resume({ signal }), idempotencyKey, saved.jobId);
       } catch (error) {
         signal.throwIfAborted();
-        return failure(error, idempotencyKey);
+        return await failure(error, idempotencyKey);
       }
     },
 
@@ -208,6 +218,12 @@ function textOf(error: ResourceError, left: string | undefined, fixes: BuyerOpti
 
 function tooVague(resource: string): string {
   return `${resource}: The seller publishes no price that can be read, and this server has no maximum price of a call.`;
+}
+
+/** The beginning of an answer. 4,000 characters. */
+function answerText({ status, body }: { readonly status: number; readonly body: unknown }): string {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return `\nThe seller answered ${status}: ${text.slice(0, 4_000)}`;
 }
 
 const MONEY: Readonly<Record<ResourceError["charged"], string>> = {

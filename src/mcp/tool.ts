@@ -35,10 +35,16 @@ export interface ToolCall {
   readonly onProgress?: ((percent: number, message: string) => void) | undefined;
 }
 
+/** A part of a result. Bytes are in base64. */
+export type Content =
+  | { type: "text"; text: string }
+  | { type: "image" | "audio"; data: string; mimeType: string }
+  | { type: "resource"; resource: { uri: string; mimeType: string; blob: string } };
+
 /** What a call came to, in the words of the protocol. */
 export interface ToolResult {
   /** An array that may be changed, as the SDK declares it. */
-  content: { type: "text"; text: string }[];
+  content: Content[];
   structuredContent?: Record<string, unknown>;
   isError?: boolean;
   /** What has become of the money, under the keys of {@link META}. */
@@ -63,4 +69,6 @@ export const META = {
   warning: "resource402/warning",
   /** Of errors: the seller's own code. */
   failure: "resource402/failure",
+  /** Of errors: what the seller answered, with `status`, `headers` and `body`. What was paid for may be in it. */
+  response: "resource402/response",
 } as const;

@@ -3,6 +3,8 @@ export interface Asset {
   readonly symbol: string;
   /** Smallest units per dollar, as a power of ten. */
   readonly decimals: number;
+  /** The domain in which its transfers are signed (EIP-712); absent outside of EVM networks. */
+  readonly domain?: { readonly name: string; readonly version: string };
 }
 
 /** All of them count millionths. */
@@ -45,10 +47,27 @@ export const ASSETS: Readonly<Record<string, Readonly<Record<string, string>>>> 
   USAT: { "eip155:42220": "0xD2ab3C9A02DBBAB236BfEC45D1d755DF4267F771" },
 };
 
+/** The EIP-712 domains by symbol, and the names that differ. Held equal by the same test. */
+const DOMAINS: Readonly<Record<string, readonly [name: string, version: string]>> = {
+  USDC: ["USDC", "2"],
+  "USDC.e": ["Bridged USDC", "2"],
+  USDT0: ["USDT0", "1"],
+  USDT: ["Tether USD", "1"],
+  USAT: ["Tether America USD", "1"],
+};
+const NAMES: Readonly<Record<string, string>> = {
+  "eip155:14": "USD\u20ae0",
+  "eip155:36900": "USDC.e",
+  ...Object.fromEntries([1, 137, 8453, 42161, 43114, 421614].map((id) => [`eip155:${id}`, "USD Coin"])),
+};
+
 /** The known dollar token at `address`, or `undefined`. */
 export function findAsset(network: string, address: string): Asset | undefined {
   for (const [symbol, places] of Object.entries(ASSETS)) {
-    if (sameAddress(network, places[network], address)) return { symbol, decimals: DECIMALS };
+    if (!sameAddress(network, places[network], address)) continue;
+    const [name = "", version = ""] = DOMAINS[symbol] ?? [];
+    const domain = network.startsWith("eip155:") ? { name: NAMES[network] ?? name, version } : undefined;
+    return { symbol, decimals: DECIMALS, ...(domain ? { domain } : {}) };
   }
   return undefined;
 }

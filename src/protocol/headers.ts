@@ -40,11 +40,15 @@ export function encodeHeader(document: unknown): string {
   return btoa(binary);
 }
 
-/** The document in a header, or `undefined` when it is not base64 JSON. */
+/** The document in a header, or `undefined` when it is not JSON in base64 or base64url. */
 export function decodeHeader(text: string): unknown {
   try {
     if (native) return JSON.parse(native.from(text, "base64").toString("utf8"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text), (char) => char.charCodeAt(0))));
+    return JSON.parse(
+      new TextDecoder().decode(
+        Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0)),
+      ),
+    );
   } catch {
     return undefined;
   }

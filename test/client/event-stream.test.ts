@@ -5,14 +5,14 @@ import { createEventReader } from "../../src/client/event-stream.ts";
 
 /** What the usual package makes of a text, with the last id kept from event to event as a client does it. */
 function asUsual(text: string) {
-  const events: { id: string | undefined; data: string }[] = [];
+  const events: { id: string | undefined; data: string; event?: string }[] = [];
   const retries: number[] = [];
   let id: string | undefined;
   const parser = createParser({
     onId: (next) => {
       id = next;
     },
-    onEvent: ({ data }) => events.push({ id, data }),
+    onEvent: ({ data, event }) => events.push({ id, data, ...(event ? { event } : {}) }),
     onRetry: (ms) => retries.push(ms),
   });
   parser.feed(text);
@@ -27,7 +27,18 @@ function asOurs(pieces: readonly string[]) {
 
 const line = fc.oneof(
   fc.constantFrom("data: {}", "data:a", "data", "data:", "data:  two", "id: 1", "id:2", "id", "retry: 10"),
-  fc.constantFrom("retry: soon", "event: end", ": ping", ":", "", "", "dat: no", "datax: no", "id: x\0"),
+  fc.constantFrom(
+    "retry: soon",
+    "event: end",
+    "event",
+    ": ping",
+    ":",
+    "",
+    "",
+    "dat: no",
+    "datax: no",
+    "id: x\0",
+  ),
   fc.string({ maxLength: 8, unit: "binary" }).map((text) => text.replace(/[\r\n\u{feff}\u{ef}]/gu, "")),
 );
 const stream = fc

@@ -11,6 +11,8 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import {
   decodeHeader,
   encodeHeader,
+  PAYMENT_IDENTIFIER,
+  PAYMENT_IDENTIFIER_DECLARATION,
   type PaymentRequired,
   type PaymentRequirements,
 } from "../../src/protocol/index.ts";
@@ -67,6 +69,8 @@ export async function openHostile(paid: Hostile["paid"]): Promise<Hostile> {
       x402Version: 2,
       resource: { url: `${BASE_URL}/v1/echo` },
       accepts: [offer],
+      // As our own server declares it: what it is sent again, it does not do again.
+      extensions: { [PAYMENT_IDENTIFIER]: PAYMENT_IDENTIFIER_DECLARATION },
     }),
     refuse(url, cents) {
       const offer = offerOf(ledger, cents);

@@ -11,7 +11,7 @@ import { connect } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { type Listening, listen } from "resource402/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readAccepted } from "../../src/client/job.ts";
+import { readAccepted } from "../../src/client/job-format.ts";
 import { createClient } from "../fixtures/shop/client.gen.ts";
 import { openShop, post, type Shop } from "./shop.ts";
 
@@ -57,8 +57,9 @@ describe("buyers who do not know this project, on the chain", () => {
     const paid = await paidBy(async () => {
       const answer = await buy(`${listening.url}/v1/render`, post({ prompt: "x" }));
       expect(answer.status).toBe(202);
-      const accepted = readAccepted(await answer.json());
-      expect(accepted).toMatchObject({ success: true, state: "processing", receipt: { amount: "0.02" } });
+      const body = await answer.json();
+      expect(body).toMatchObject({ success: true, state: "processing", receipt: { amount: "0.02" } });
+      const accepted = readAccepted({ body, headers: answer.headers });
       expect(answer.headers.get("location")).toBe(accepted?.statusUrl);
       const status = await fetch(accepted?.statusUrl ?? "", { headers: { prefer: "wait=10" } });
       expect(await status.json()).toMatchObject({ state: "succeeded", result: { note: "x" } });

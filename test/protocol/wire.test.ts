@@ -1,4 +1,5 @@
 import { DEFAULT_ASSETS } from "@x402/evm";
+import { EVM_NETWORK_CHAIN_ID_MAP } from "@x402/evm/v1";
 import * as official from "@x402/extensions/payment-identifier";
 import {
   extractPaymentIdentifier,
@@ -8,6 +9,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   ASSETS,
+  caip2Of,
   decodeHeader,
   encodeHeader,
   findAsset,
@@ -62,16 +64,27 @@ describe("the tables and words that are ours", () => {
     const theirs = Object.entries(DEFAULT_ASSETS).flatMap(([network, list]) =>
       list
         .filter((asset) => asset.assetTransferMethod === undefined)
-        .map(({ asset, symbol, decimals }) => JSON.stringify([network, asset, symbol, decimals])),
+        .map(({ asset, symbol, decimals, name, version }) =>
+          JSON.stringify([network, asset, symbol, { symbol, decimals, domain: { name, version } }]),
+        ),
     );
     const ours = Object.entries(ASSETS).flatMap(([symbol, places]) =>
       Object.entries(places)
         .filter(([network]) => network.startsWith("eip155:"))
         .map(([network, address]) =>
-          JSON.stringify([network, address, symbol, findAsset(network, address.toLowerCase())?.decimals]),
+          JSON.stringify([network, address, symbol, findAsset(network, address.toLowerCase())]),
         ),
     );
     expect(ours.sort()).toEqual(theirs.sort());
+  });
+
+  it("name the networks of version 1 as @x402/evm does, as far as we know a token there", () => {
+    const known = Object.values(ASSETS).flatMap((places) => Object.keys(places));
+    for (const [name, id] of Object.entries(EVM_NETWORK_CHAIN_ID_MAP)) {
+      const network = `eip155:${id}`;
+      expect(caip2Of(name)).toBe(known.includes(network) ? network : name);
+    }
+    expect(caip2Of("constructor")).toBe("constructor");
   });
 
   it("declare payment-identifier as the official extension does", () => {

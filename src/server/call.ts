@@ -8,10 +8,12 @@ import { paymentStateOf } from "../store/state.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { StoreUnavailable } from "../store/store-errors.ts";
 import { childLogger, loggableOf } from "../telemetry/log.ts";
+import { brief } from "../telemetry/redact.ts";
 import { createAmounts } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readBody, readInput } from "./input.ts";
+import { issuesOf } from "./issues.ts";
 import {
   type CallDeps,
   type Challenger,
@@ -65,8 +67,8 @@ export function createCalls(deps: CallDeps): Calls {
   const buying = createBuying(deps, challenger);
 
   /** Reads the request and looks its payment up. Nothing is validated yet. @throws StoreUnavailable */
-  async function see(request: Request, resource: string): Promise<Seen | "too_large"> {
-    const body = await readBody(request, deps.maxBodyBytes);
+  async function see(request: Request, resource: string, maxBytes: number): Promise<Seen | "too_large"> {
+    const body = await readBody(request, maxBytes);
     if (body === undefined) return "too_large";
     const presented = readPayment(request.headers);
     if (presented === undefined) {
@@ -104,9 +106,10 @@ export function createCalls(deps: CallDeps): Calls {
       readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
     try {
       if (deps.faults) await deps.faults.reach("call.received");
-      const seen = await see(request, context.resource.name);
+      const { maxBytes } = context.resource.limits();
+      const seen = await see(request, context.resource.name, maxBytes);
       if (seen === "too_large") {
-        const detail = `The body may have at most ${deps.maxBodyBytes} bytes.`;
+        const detail = `The body may have at most ${maxBytes} bytes.`;
         paymentState = await paymentStateOn(request.headers, store, deps.memory, time.now());
         return problem("too_large", requestId, { detail, paymentState });
       }
@@ -140,10 +143,15 @@ export function createCalls(deps: CallDeps): Calls {
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
       (known && (await buying.standingOf(known, context))) ??
       problem(code, requestId, { ...options, paymentState });
+    /** A schema that throws at what a sender wrote must not make a 500 of it, nor a stack trace in the log. */
+    const unreadable = (error: unknown) => {
+      context.log.warn({ error: brief(error) }, "the schema threw at an input");
+      return refuse("invalid_input", { detail: "The input could not be validated." });
+    };
     if (context.url.length > MAX_URL_LENGTH) {
       return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
-    const reading = readInput(resource.document, request, params, seen.body);
+    const reading = readInput(resource.document, request, params, seen.body, resource.limits());
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
     let input: Awaited<ReturnType<typeof validate>>;
@@ -152,7 +160,7 @@ export function createCalls(deps: CallDeps): Calls {
     } catch (error) {
       // A schema that throws has been broken since: the buyer of a recorded call is told how that call stands.
       const standing = known && (await buying.standingOf(known, context));
-      if (!standing) throw error;
+      if (!standing) return unreadable(error);
       context.log.error({ error, requestId }, "the schema threw at the input of a recorded call");
       return standing;
     }
@@ -164,11 +172,7 @@ export function createCalls(deps: CallDeps): Calls {
       if (isQuestion && resource.maxPrice > 0n) {
         return challenger.challenge(context, { value: resource.maxPrice, quote: undefined }, paymentState);
       }
-      const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
-      return refuse("invalid_input", {
-        detail: `The input is not valid: ${list}`,
-        details: input.issues,
-      });
+      return refuse("invalid_input", issuesOf(input));
     }
     context.shown = loggableOf(resource, input.value);
     if (resource.handler === notImplemented) return refuse("not_implemented");
@@ -248,7 +252,7 @@ export function createCalls(deps: CallDeps): Calls {
 
     async recorded(request) {
       if (readPayment(request.headers) === undefined) return undefined;
-      const seen = await see(request, "");
+      const seen = await see(request, "", deps.maxBodyBytes);
       const known = seen === "too_large" ? undefined : repeated(request, seen);
       return known && buying.repeatElsewhere(known, request);
     },

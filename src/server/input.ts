@@ -1,4 +1,6 @@
 import { isRecord } from "../protocol/index.ts";
+import type { InputLimits } from "./input-limits.ts";
+import { structureProblem } from "./json-body.ts";
 import type { ResourceDocument } from "./resource.ts";
 
 /** What was read from a request: the caller's input, or why there is none. */
@@ -11,7 +13,7 @@ export type Reading =
   | { readonly kind: "probe"; readonly input: unknown; readonly given: readonly string[] }
   | {
       readonly kind: "refused";
-      readonly code: "invalid_input" | "unsupported_media_type";
+      readonly code: "invalid_input" | "too_large" | "unsupported_media_type";
       readonly detail: string;
     };
 
@@ -29,10 +31,11 @@ export function readInput(
   { url, headers }: Request,
   params: Readonly<Record<string, string>>,
   text: string,
+  limits: InputLimits,
 ): Reading {
-  const fields = document.fields ?? {};
+  const fields = new Map(Object.entries(document.fields ?? {}));
   const fromPath = Object.fromEntries(
-    Object.entries(params).map(([name, text]) => [name, coerce(fields[name], [text])]),
+    Object.entries(params).map(([name, text]) => [name, coerce(fields.get(name), [text], limits)]),
   );
   const probe = (): Reading => ({
     kind: "probe",
@@ -42,14 +45,16 @@ export function readInput(
   if (document.method === "GET") {
     const query = new URL(url).searchParams;
     if (query.size === 0) return probe();
-    const input: Record<string, unknown> = { ...fromPath };
-    for (const name of new Set(query.keys())) {
-      if (!Object.hasOwn(fromPath, name)) input[name] = coerce(fields[name], query.getAll(name));
-    }
-    return { kind: "input", input };
+    const fromQuery = [...new Set(query.keys())].map(
+      (name) => [name, coerce(fields.get(name), query.getAll(name), limits)] as const,
+    );
+    // A member named `__proto__` becomes a member, never the prototype.
+    return { kind: "input", input: Object.fromEntries([...fromQuery, ...Object.entries(fromPath)]) };
   }
 
   if (text === "") return probe();
+  const problem = structureProblem(text, limits);
+  if (problem !== undefined) return { kind: "refused", code: "too_large", detail: problem };
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -61,7 +66,8 @@ export function readInput(
       ? { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." }
       : { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
   }
-  return { kind: "input", input: isRecord(body) ? { ...body, ...fromPath } : body };
+  const isMerged = isRecord(body) && Object.keys(fromPath).length > 0;
+  return { kind: "input", input: isMerged ? { ...body, ...fromPath } : body };
 }
 
 /** A body of unannounced length is read only as far as the limit. */
@@ -79,16 +85,16 @@ async function readLimited(request: Request, maxBytes: number): Promise<string |
 }
 
 /** Text from path or query as the value that the schema expects; text that does not fit is left for the schema to refuse. */
-function coerce(kind: string | undefined, texts: readonly string[]): unknown {
-  if (kind?.endsWith("[]")) return texts.map((text) => coerceOne(kind.slice(0, -2), text));
-  const values = texts.map((text) => coerceOne(kind, text));
+function coerce(kind: string | undefined, texts: readonly string[], limits: InputLimits): unknown {
+  if (kind?.endsWith("[]")) return texts.map((text) => coerceOne(kind.slice(0, -2), text, limits));
+  const values = texts.map((text) => coerceOne(kind, text, limits));
   return values.length === 1 ? values[0] : values;
 }
 
-function coerceOne(kind: string | undefined, text: string): unknown {
+function coerceOne(kind: string | undefined, text: string, limits: InputLimits): unknown {
   if (kind === "number") return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
   if (kind === "boolean") return text === "true" ? true : text === "false" ? false : text;
-  if (kind === "json") {
+  if (kind === "json" && structureProblem(text, limits) === undefined) {
     try {
       return JSON.parse(text);
     } catch {

@@ -98,7 +98,14 @@ export function serve(
   const observer = createObserver(log, telemetry);
   const store = observer.watching(wrapStoreErrors(given));
   const cors = options.cors ?? true;
-  const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
+  const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
+  const resources = servedResources(
+    api,
+    documents,
+    { ...options.handlers },
+    { ...options.quotes },
+    maxBodyBytes,
+  );
   const charges = resources.some((resource) => resource.price.kind !== "free");
   if (charges && !options.payments) {
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
@@ -187,7 +194,7 @@ export function serve(
     time,
     working,
     memory,
-    maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
+    maxBodyBytes,
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),

@@ -1,5 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { type Hex, parseErc6492Signature } from "viem";
 import {
   decodeHeader,
   HEADERS,
@@ -60,7 +61,22 @@ function isPlain({ payload }: PaymentPayload | PaymentPayloadV1): boolean {
   const isText = (one: unknown): boolean => one === undefined || typeof one === "string";
   const isScalar = (one: unknown): boolean => isText(one) || typeof one === "number";
   const isNonce = kind === "permit2Authorization" ? isScalar : isText;
-  return isText(from) && isNonce(nonce) && isScalar(validBefore) && isScalar(deadline);
+  const isIdentified = isText(from) && isNonce(nonce) && isScalar(validBefore) && isScalar(deadline);
+  return isIdentified && isUnwrappable(payload.signature);
+}
+
+/** What the signature of a contract that is not deployed yet ends with (ERC-6492). */
+const WRAPPED = "6492".repeat(16);
+
+/** Facilitators throw at a signature that only ends like a wrapped one, which looks like a failure of theirs. */
+function isUnwrappable(signature: unknown): boolean {
+  if (typeof signature !== "string" || !signature.toLowerCase().endsWith(WRAPPED)) return true;
+  try {
+    parseErc6492Signature(signature as Hex);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where an idempotency key came from decides the status of a mismatch: 422 for a header, 409 for the extension. */

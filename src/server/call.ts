@@ -9,7 +9,7 @@ import type { StoredAnswer } from "../store/store.ts";
 import { StoreUnavailable } from "../store/store-errors.ts";
 import { childLogger, loggableOf } from "../telemetry/log.ts";
 import { brief } from "../telemetry/redact.ts";
-import { createAmounts } from "./amount.ts";
+import { createAmounts, QuoteUnavailable } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
 import { createBuying } from "./buy.ts";
 import { readBody, readInput } from "./input.ts";
@@ -39,6 +39,7 @@ export interface Calls {
 
 /** The address of a resource is a part of its challenge, which has to fit into a header. */
 const MAX_URL_LENGTH = 2_000;
+const QUOTE_RETRY_SECONDS = 1;
 const FACILITATOR_RETRY_SECONDS = 5;
 
 /**
@@ -183,6 +184,11 @@ export function createCalls(deps: CallDeps): Calls {
     try {
       amount = await amounts.of(resource, input.value as object, print, readable);
     } catch (error) {
+      if (error instanceof QuoteUnavailable) {
+        context.log.warn({ error: brief(error) }, "an input got no quote");
+        const detail = "The price cannot be computed now. Send the same request again.";
+        return refuse("unavailable", { detail, retryAfterSeconds: QUOTE_RETRY_SECONDS });
+      }
       if (!(error instanceof RangeError)) throw error;
       return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }

@@ -1,4 +1,4 @@
-import { isRecord } from "../protocol/index.ts";
+import { HEADERS, isRecord } from "../protocol/index.ts";
 import type { InputLimits } from "./input-limits.ts";
 import { structureProblem } from "./json-body.ts";
 import type { ResourceDocument } from "./resource.ts";
@@ -17,9 +17,17 @@ export type Reading =
       readonly detail: string;
     };
 
+/** A HEAD that carries a payment as one that does not: its answer has no body, so it must not be charged. */
+export function withoutPayment(request: Request): Request {
+  const headers = new Headers(request.headers);
+  const { paymentSignature, xPayment, idempotencyKey, xIdempotencyKey } = HEADERS;
+  for (const name of [paymentSignature, xPayment, idempotencyKey, xIdempotencyKey]) headers.delete(name);
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
+}
+
 /** The body as text; `undefined` when it has more than `maxBytes`. Reads no further than that. */
 export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.method === "GET") return "";
+  if (request.method === "GET" || request.method === "HEAD") return "";
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   if (length > maxBytes) return undefined;
   return Number.isFinite(length) ? request.text() : readLimited(request, maxBytes);
@@ -66,8 +74,8 @@ export function readInput(
       ? { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." }
       : { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
   }
-  const isMerged = isRecord(body) && Object.keys(fromPath).length > 0;
-  return { kind: "input", input: isMerged ? { ...body, ...fromPath } : body };
+  const hasParams = Object.keys(fromPath).length > 0;
+  return { kind: "input", input: hasParams && isRecord(body) ? { ...body, ...fromPath } : body };
 }
 
 /** A body of unannounced length is read only as far as the limit. */

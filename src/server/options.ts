@@ -101,6 +101,11 @@ export interface ServerOptions<Handlers> {
     readonly maxQueued?: number;
   };
   /**
+   * How many synchronous calls have their handlers run at a time in this process; further calls are answered 503 before
+   * their payment is verified. A resource can have a lower limit of its own. @default 1000
+   */
+  readonly concurrency?: number;
+  /**
    * How buyers are notified of the end of their jobs, at the `Callback-Url` that they send with the call. `false`: not at
    * all, and a request for it is answered 400. Posted by servers that have been started, from their own network: only to
    * https addresses in the public one.
@@ -148,6 +153,7 @@ const KNOWN = {
       "recovery",
       "role",
       "jobs",
+      "concurrency",
       "callbacks",
       "maxCacheBytes",
       "time",
@@ -196,6 +202,7 @@ export function checkOptions(options: ServerOptions<object>): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
     throw new Error(`createServer: ${name} is ${value}; write a whole number from ${least}`);
   };
+  whole("concurrency", options.concurrency, 1);
   whole("jobs.concurrency", jobs.concurrency, 1);
   whole("jobs.maxQueued", jobs.maxQueued, 1);
   whole("recovery.everyMs", recovery.everyMs, 1);

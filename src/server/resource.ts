@@ -88,7 +88,7 @@ export function servedResources(
       backoffMs: milliseconds(job?.backoff ?? DEFAULT_BACKOFF),
       cancel: definition.cancel ?? DEFAULT_CANCEL,
       startWithinMs: job?.startWithin === undefined ? undefined : milliseconds(job.startWithin),
-      concurrency: job?.concurrency,
+      concurrency: job === undefined ? definition.concurrency : job.concurrency,
       maxQueued: job?.maxQueued,
       artifactUrl: job?.artifactUrl,
       response: job?.response,

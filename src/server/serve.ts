@@ -25,9 +25,11 @@ import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
 import { checkGenerated } from "./generated.ts";
 import { createHealth } from "./health.ts";
+import { withoutPayment } from "./input.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
 import { chainOf, checkOptions, facilitatorsOf, type ServerOptions } from "./options.ts";
+import { createPlaces } from "./places.ts";
 import { createDescriptions, createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
@@ -68,6 +70,7 @@ const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const TICK_MS = 20_000;
 const CONCURRENCY = 100;
+const MAX_CALLS = 1_000;
 const MAX_QUEUED = 10_000;
 const CALLBACK_TIMEOUT: Duration = "10s";
 const CALLBACK_ATTEMPTS = 8;
@@ -195,6 +198,7 @@ export function serve(
     working,
     memory,
     maxBodyBytes,
+    places: createPlaces(options.concurrency ?? MAX_CALLS),
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
@@ -245,8 +249,9 @@ export function serve(
       app.on(method, path, async (c) => {
         // The request goes first: it may go on with a call that the first round would take.
         housekeep(RECOVER_EVERY_MS);
-        const answer = await calls.call(resource, c.req.raw, hasParams ? c.req.param() : {});
-        return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
+        const request = c.req.raw.method === "HEAD" ? withoutPayment(c.req.raw) : c.req.raw;
+        const answer = await calls.call(resource, request, hasParams ? c.req.param() : {});
+        return respond(resource.isJob ? await status.accepted(answer, request) : answer, cors);
       });
     }
     if (published && (options.publish ?? true)) mountPublished(published);

@@ -84,7 +84,12 @@ export function createAddresses(options: AddressOptions): Addresses {
 
   return {
     mounted(request, mount) {
-      if (mount) mounts.set(request, mount);
+      const { origin, basePath } = mount ?? {};
+      const own = {
+        ...(typeof origin === "string" && { origin }),
+        ...(typeof basePath === "string" && { basePath }),
+      };
+      if (Object.keys(own).length > 0) mounts.set(request, own);
     },
 
     pathOf: (request) => within(getPath(request), baseOf(request)),

@@ -11,8 +11,9 @@ import { childLogger, loggableOf } from "../telemetry/log.ts";
 import { brief } from "../telemetry/redact.ts";
 import { createAmounts, QuoteUnavailable } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
+import { type Body, createBodies } from "./body.ts";
 import { createBuying } from "./buy.ts";
-import { readBody, readInput } from "./input.ts";
+import { readInput } from "./input.ts";
 import { issuesOf } from "./issues.ts";
 import {
   type CallDeps,
@@ -23,6 +24,8 @@ import {
   STORE_RETRY_SECONDS,
 } from "./request-context.ts";
 import type { ServedResource } from "./resource.ts";
+
+type Unread = Extract<Body, { readonly refused: string }>;
 
 export interface Calls {
   call(
@@ -40,6 +43,7 @@ export interface Calls {
 /** The address of a resource is a part of its challenge, which has to fit into a header. */
 const MAX_URL_LENGTH = 2_000;
 const QUOTE_RETRY_SECONDS = 1;
+const BODY_RETRY_SECONDS = 5;
 const FACILITATOR_RETRY_SECONDS = 5;
 
 /**
@@ -66,11 +70,13 @@ export function createCalls(deps: CallDeps): Calls {
     },
   };
   const buying = createBuying(deps, challenger);
+  const bodies = createBodies(time);
 
   /** Reads the request and looks its payment up. Nothing is validated yet. @throws StoreUnavailable */
-  async function see(request: Request, resource: string, maxBytes: number): Promise<Seen | "too_large"> {
-    const body = await readBody(request, maxBytes);
-    if (body === undefined) return "too_large";
+  async function see(request: Request, resource: string, maxBytes: number): Promise<Seen | Unread> {
+    const read = await bodies.read(request, maxBytes);
+    if ("refused" in read) return read;
+    const body = read.text;
     const presented = readPayment(request.headers);
     if (presented === undefined) {
       return { body, requestHash: "", presented, holder: undefined, paymentState: NO_PAYMENT };
@@ -109,10 +115,9 @@ export function createCalls(deps: CallDeps): Calls {
       if (deps.faults) await deps.faults.reach("call.received");
       const { maxBytes } = context.resource.limits();
       const seen = await see(request, context.resource.name, maxBytes);
-      if (seen === "too_large") {
-        const detail = `The body may have at most ${maxBytes} bytes.`;
+      if ("refused" in seen) {
         paymentState = await paymentStateOn(request.headers, store, deps.memory, time.now());
-        return problem("too_large", requestId, { detail, paymentState });
+        return notRead(seen, requestId, maxBytes, paymentState);
       }
       // From an intent on, only the record says what has become of the payment: nothing here does.
       paymentState = seen.presented === undefined ? NO_PAYMENT : "unknown";
@@ -259,8 +264,28 @@ export function createCalls(deps: CallDeps): Calls {
     async recorded(request) {
       if (readPayment(request.headers) === undefined) return undefined;
       const seen = await see(request, "", deps.maxBodyBytes);
-      const known = seen === "too_large" ? undefined : repeated(request, seen);
+      const known = "refused" in seen ? undefined : repeated(request, seen);
       return known && buying.repeatElsewhere(known, request);
     },
   };
+}
+
+/** The response to a request whose body was not read. */
+function notRead(
+  { refused }: Unread,
+  requestId: string,
+  maxBytes: number,
+  paymentState: Seen["paymentState"],
+): StoredAnswer {
+  if (refused === "too_large") {
+    const detail = `The body may have at most ${maxBytes} bytes.`;
+    const answer = problem("too_large", requestId, { detail, paymentState });
+    // What has not been read of it would be taken for the next request.
+    return { ...answer, headers: { ...answer.headers, connection: "close" } };
+  }
+  if (refused === "busy") {
+    const detail = "Too many large bodies are being received. Send the same request again.";
+    return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds: BODY_RETRY_SECONDS });
+  }
+  return problem("invalid_input", requestId, { detail: "The body could not be read.", paymentState });
 }

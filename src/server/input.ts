@@ -25,14 +25,6 @@ export function withoutPayment(request: Request): Request {
   return new Request(request.url, { method: request.method, headers, signal: request.signal });
 }
 
-/** The body as text; `undefined` when it has more than `maxBytes`. Reads no further than that. */
-export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.method === "GET" || request.method === "HEAD") return "";
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (length > maxBytes) return undefined;
-  return Number.isFinite(length) ? request.text() : readLimited(request, maxBytes);
-}
-
 /** Reads the input from path, query or JSON body. It is not validated yet. */
 export function readInput(
   document: ResourceDocument,
@@ -76,20 +68,6 @@ export function readInput(
   }
   const hasParams = Object.keys(fromPath).length > 0;
   return { kind: "input", input: hasParams && isRecord(body) ? { ...body, ...fromPath } : body };
-}
-
-/** A body of unannounced length is read only as far as the limit. */
-async function readLimited(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
-  let size = 0;
-  let text = "";
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 /** Text from path or query as the value that the schema expects; text that does not fit is left for the schema to refuse. */

@@ -364,9 +364,11 @@ export function serve(
   }
 
   return {
-    async fetch(request, { waitUntil, ...mount } = {}) {
-      addresses.mounted(request, mount);
-      if (!waitUntil) return app.fetch(request);
+    async fetch(request, context) {
+      addresses.mounted(request, context);
+      // Deno, Bun and Workers pass what they have as the second argument of a handler.
+      const waitUntil = context?.waitUntil;
+      if (typeof waitUntil !== "function") return app.fetch(request);
       waiting.add(request);
       const response = await app.fetch(request);
       waitUntil(settled(response.status === 202));

@@ -11,7 +11,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { emitTypes, loadTools } from "./emit/types.ts";
 import { type ApiModel, compareText } from "./model.ts";
-import { json } from "./print.ts";
+import { json, suffixOf } from "./print.ts";
 
 export interface GeneratedFile {
   /** Relative to the output folder, with slashes. */
@@ -64,7 +64,7 @@ export async function emitAll(
   const llms = emitLlms(model);
   const described = JSON.stringify(descriptions(model));
   const files = [
-    { path: "client.gen.ts", text: emitClient(model) },
+    { path: "client.gen.ts", text: emitClient(model, suffixOf(definition)) },
     { path: "llms.txt", text: llms },
     { path: "server.gen.ts", text: emitServer(model, definition) },
     { path: "types.gen.ts", text: await emitTypes(model) },

@@ -5,8 +5,11 @@ import { aboutResource, insteadOf } from "../prose.ts";
 
 const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
-/** `client.gen.ts`: what a buyer imports. */
-export function emitClient(model: ApiModel): string {
+/**
+ * `client.gen.ts`: what a buyer imports.
+ * @param suffix With which it imports its neighbor: `.ts`, `.js` or nothing.
+ */
+export function emitClient(model: ApiModel, suffix = ".js"): string {
   const { resources } = model;
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
   const library = [
@@ -19,8 +22,8 @@ export function emitClient(model: ApiModel): string {
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
-${imports("import", library, "resource402/client")}${imports("import type", faces, "./types.gen.js")}
-export type * from "./types.gen.js";
+${imports("import", library, "resource402/client")}${imports("import type", faces, `./types.gen${suffix}`)}
+export type * from "./types.gen${suffix}";
 
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}

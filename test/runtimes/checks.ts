@@ -26,12 +26,18 @@ function expect(actual: unknown, wanted: unknown, what: string): void {
   if (is !== should) throw new Error(`${what}: expected ${should}, got ${is}`);
 }
 
-async function until<T>(what: string, ask: () => Promise<T>, done: (value: T) => boolean, ms = 15_000): Promise<T> {
+async function until<T>(
+  what: string,
+  ask: () => Promise<T>,
+  done: (value: T) => boolean,
+  ms = 15_000,
+): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const value = await ask();
     if (done(value)) return value;
-    if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms, got ${JSON.stringify(value)}`);
+    if (performance.now() > end)
+      throw new Error(`${what}: not within ${ms} ms, got ${JSON.stringify(value)}`);
     await pause(50);
   }
 }
@@ -94,7 +100,8 @@ export const CHECKS: readonly Check[] = [
       const at: number[] = [];
       for await (const _ of answer.body ?? []) at.push(performance.now());
       const spread = (at.at(-1) ?? 0) - (at[0] ?? 0);
-      if (at.length < 2 || spread < 400) throw new Error(`expected chunks over time, got ${at.length} in ${spread} ms`);
+      if (at.length < 2 || spread < 400)
+        throw new Error(`expected chunks over time, got ${at.length} in ${spread} ms`);
     },
   },
   {

@@ -83,14 +83,21 @@ async function main(): Promise<number> {
         else outcomes.set(name, await outcomeOf(run(place)));
       }
       await close(process_.child);
-      const failed = [...outcomes.values()].some((text) => text !== undefined && !text.startsWith("impossible"));
+      const failed = [...outcomes.values()].some(
+        (text) => text !== undefined && !text.startsWith("impossible"),
+      );
       if (failed && values.why) process.stdout.write(`${process_.output()}\n`);
     }
     rows.push({ name: start.name, outcomes });
     for (const [name, text] of outcomes) if (text !== undefined) say(`${start.name}: ${name}: ${text}`);
     say(`${start.name}: ${Math.round((performance.now() - begun) / 1000)} s`);
   }
-  say(`\n${tableOf(rows, CHECKS.map(({ name }) => name))}`);
+  say(
+    `\n${tableOf(
+      rows,
+      CHECKS.map(({ name }) => name),
+    )}`,
+  );
   const all = rows.flatMap(({ outcomes }) => [...outcomes.values()]);
   return all.some((text) => text !== undefined && !text.startsWith("impossible")) ? 1 : 0;
 }
@@ -116,7 +123,12 @@ async function open(start: Start, setting: Setting) {
   const port = await freePort();
   const env = {
     ...process.env,
-    ...{ PORT: String(port), SETTING: JSON.stringify(setting), NO_COLOR: "1", WRANGLER_SEND_METRICS: "false" },
+    ...{
+      PORT: String(port),
+      SETTING: JSON.stringify(setting),
+      NO_COLOR: "1",
+      WRANGLER_SEND_METRICS: "false",
+    },
     ...start.env,
   };
   if (start.build) {
@@ -134,7 +146,8 @@ async function open(start: Start, setting: Setting) {
   const url = `http://127.0.0.1:${port}${start.path ?? ""}`;
   const end = performance.now() + START_MS;
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${text.trim().slice(-2_000)}`);
+    if (child.exitCode !== null)
+      throw new Error(`ended with ${child.exitCode}: ${text.trim().slice(-2_000)}`);
     const answer = await fetch(`${url}/v1/ping`).catch(() => undefined);
     await answer?.text();
     if (answer?.status === 200) return { child, url, output: () => text };

@@ -31,7 +31,10 @@ export default defineApi({
     }),
     render: resource({
       summary: "Draw a picture in four steps.",
-      input: z.object({ text, stepMs: z.number().int().min(0).max(5_000).describe("Time of a step, in ms.") }),
+      input: z.object({
+        text,
+        stepMs: z.number().int().min(0).max(5_000).describe("Time of a step, in ms."),
+      }),
       output: z.object({ text }),
       price: price.fixed("0.02", { per: "picture" }),
       job: { timeout: "60s", retention: "1h" },

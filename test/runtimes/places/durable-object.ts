@@ -13,7 +13,10 @@ export class Shop extends DurableObject {
 }
 
 interface Env {
-  readonly SHOP: { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } };
+  readonly SHOP: {
+    idFromName(name: string): unknown;
+    get(id: unknown): { fetch(request: Request): Promise<Response> };
+  };
 }
 
 export default {

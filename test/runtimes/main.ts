@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
@@ -31,6 +31,7 @@ const { values } = parseArgs({
 
 const HERE = fileURLToPath(new URL("./", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const NEXT_LIB = join(HERE, "places", "next", "lib");
 const START_MS = 60_000;
 const BUILD_MS = 180_000;
 const CHECK_MS = 30_000;
@@ -113,10 +114,24 @@ async function install(): Promise<void> {
     await rm(target, { recursive: true, force: true });
     await mkdir(join(HERE, "node_modules"), { recursive: true });
     await cp(join(folder, "package"), target, { recursive: true });
-    await run("node", [join(target, "dist", "cli.js"), "generate", "api/resources.ts"], { cwd: HERE });
+    await cp(join(HERE, "api", "resources.ts"), join(NEXT_LIB, "resources.ts"));
+    // As in an application that was made by create-next-app, which writes no extensions.
+    const server = await readFile(join(HERE, "api", "server.ts"), "utf8");
+    await writeFile(join(NEXT_LIB, "server.ts"), server.replace(".gen.ts", ".gen"));
+    for (const file of ["api/resources.ts", "places/next/lib/resources.ts"]) {
+      await run("node", [join(target, "dist", "cli.js"), "generate", file], { cwd: HERE });
+    }
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The folder that holds the places and the packages of the root, which may be a link. */
+async function packagesRoot(): Promise<string> {
+  let root = ROOT;
+  const packages = await realpath(join(ROOT, "node_modules"));
+  while (!packages.startsWith(root)) root = dirname(root);
+  return root;
 }
 
 async function open(start: Start, setting: Setting) {
@@ -130,6 +145,7 @@ async function open(start: Start, setting: Setting) {
       WRANGLER_SEND_METRICS: "false",
     },
     ...start.env,
+    PACKAGES: await packagesRoot(),
   };
   if (start.build) {
     const [file = "", ...args] = start.build;

@@ -21,7 +21,7 @@ const script = outputFiles[0]?.text ?? "";
 const miniflare = new Miniflare({
   modules: true,
   script,
-  compatibilityDate: "2026-09-01",
+  compatibilityDate: "2026-05-01",
   compatibilityFlags: ["nodejs_compat"],
   cf: false,
   host: "127.0.0.1",

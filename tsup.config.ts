@@ -37,6 +37,7 @@ const PUBLIC = {
   evm: "src/client/evm.ts",
   server: "src/server/index.ts",
   node: "src/runtime/index.ts",
+  next: "src/runtime/next.ts",
   sqlite: "src/store/sqlite.ts",
   prometheus: "src/telemetry/prometheus.ts",
   postgres: "src/store/postgres.ts",

@@ -11,7 +11,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { emitTypes, loadTools } from "./emit/types.ts";
 import { type ApiModel, compareText } from "./model.ts";
-import { json } from "./print.ts";
+import { json, suffixOf } from "./print.ts";
 
 export interface GeneratedFile {
   /** Relative to the output folder, with slashes. */
@@ -64,7 +64,7 @@ export async function emitAll(
   const llms = emitLlms(model);
   const described = JSON.stringify(descriptions(model));
   const files = [
-    { path: "client.gen.ts", text: emitClient(model) },
+    { path: "client.gen.ts", text: emitClient(model, { suffix: suffixOf(definition) }) },
     { path: "llms.txt", text: llms },
     { path: "server.gen.ts", text: emitServer(model, definition) },
     { path: "types.gen.ts", text: await emitTypes(model) },
@@ -97,7 +97,10 @@ export async function emitBuyers(model: ApiModel, isPackaged: boolean): Promise<
   const { client, evm } = BUYERS_RUNTIME;
   return [
     { path: "API.md", text: isPackaged ? emitReference(bought) : emitReference(bought, `./${evm}.js`) },
-    { path: "client.gen.ts", text: isPackaged ? emitClient(bought) : emitClient(bought, `./${client}.js`) },
+    {
+      path: "client.gen.ts",
+      text: isPackaged ? emitClient(bought) : emitClient(bought, { runtime: `./${client}.js` }),
+    },
     { path: "types.gen.ts", text: await emitTypes(bought) },
   ];
 }
@@ -119,7 +122,7 @@ export async function emitSdk(model: ApiModel, options: SdkOptions): Promise<Sdk
     ],
     sources: [
       { path: "index.ts", text: emitSdkIndex(bought, options) },
-      { path: "client.gen.ts", text: emitClient(bought, `./${SDK_RUNTIME.client}.js`) },
+      { path: "client.gen.ts", text: emitClient(bought, { runtime: `./${SDK_RUNTIME.client}.js` }) },
       { path: "types.gen.ts", text: await emitTypes(bought) },
     ],
   };

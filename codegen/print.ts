@@ -133,3 +133,8 @@ export function code(text: string): string {
 export function shell(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** How a specifier ends: `.ts`, `.js` or nothing. */
+export function suffixOf(specifier: string): string {
+  return /\.[tj]s$/.exec(specifier)?.[0] ?? "";
+}

@@ -115,6 +115,11 @@ export interface ResourceDefinition<
   /** True, or the replacement. */
   readonly deprecated?: boolean | string;
   readonly examples?: readonly Example[];
+  /**
+   * Maximum number of synchronous calls of this resource whose handlers run at once in one server, at least 1. Further
+   * calls are answered 503 before their payment is verified. A job has `job.concurrency`. @default the server's limit
+   */
+  readonly concurrency?: number;
   /** Input fields that may appear in the server's log. @default none */
   readonly loggable?: readonly string[];
 }

@@ -6,7 +6,7 @@ import type { Schema } from "./standard.ts";
  * only in layout, comments or the order of members have the same text. A hash of it stands in `server.gen.ts`, and the
  * server computes it again at start.
  *
- * Left out: `costs`, `loggable`, `job.concurrency` and `job.maxQueued`, which nothing is generated from; what functions
+ * Left out: `costs`, `loggable`, `concurrency`, `job.concurrency` and `job.maxQueued`, which nothing is generated from; what functions
  * inside schemas do (transforms, refinements); and schemas of libraries without Standard JSON Schema (zod before 4.2,
  * plain valibot). A new release of the schema library may describe the same schema in other words; then the code is to
  * be generated again, as `generate --check` also says.
@@ -20,7 +20,7 @@ export function definitionText(api: ApiDefinition): string {
 }
 
 function describeResource(definition: ResourceDefinition, defaults: (() => unknown)[]): object {
-  const { input, output, job, costs: _costs, loggable: _loggable, ...rest } = definition;
+  const { input, output, job, costs: _costs, loggable: _loggable, concurrency: _own, ...rest } = definition;
   const { concurrency: _concurrency, maxQueued: _maxQueued, ...published } = job ?? {};
   return {
     ...rest,

@@ -15,9 +15,22 @@ interface Issue {
   readonly message: string;
 }
 
-export type Validation<T> = { readonly value: T } | { readonly issues: readonly Issue[] };
+/** What is wrong with a value, at most {@link MAX_ISSUES} of it. */
+interface Invalid {
+  readonly issues: readonly Issue[];
+  /** How many further issues there are. */
+  readonly more: number;
+}
 
-/** Validates through the schema's own library. Never throws for a value that is merely wrong. */
+export type Validation<T> = { readonly value: T } | Invalid;
+
+/** A sender chooses how much is wrong with a value, and so how long a list of all issues would be. */
+const MAX_ISSUES = 20;
+/** Characters of a path and of a message: both may repeat what the sender wrote. */
+const MAX_PATH_LENGTH = 100;
+const MAX_MESSAGE_LENGTH = 200;
+
+/** Validates through the schema's own library. Throws only what that library throws. */
 export function validate<S extends Schema>(
   schema: S,
   value: unknown,
@@ -28,9 +41,17 @@ export function validate<S extends Schema>(
 
 function plain<T>(result: StandardSchemaV1.Result<T>): Validation<T> {
   if (result.issues === undefined) return { value: result.value };
-  return { issues: result.issues.map((issue) => ({ path: dotted(issue.path), message: issue.message })) };
+  const issues = result.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: shortened(dotted(issue.path), MAX_PATH_LENGTH),
+    message: shortened(issue.message, MAX_MESSAGE_LENGTH),
+  }));
+  return { issues, more: result.issues.length - issues.length };
 }
 
 function dotted(path: StandardSchemaV1.Issue["path"]): string {
   return (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+}
+
+function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -32,8 +32,19 @@ export function checkRunning(path: string, definition: ResourceDefinition, repor
     report(`${path}.${name}`, `${JSON.stringify(value)} is not a valid duration`, DURATION);
   }
   if (job !== undefined) checkCounts(`${path}.job`, job, report);
+  checkConcurrency(path, definition, report);
   checkCache(path, definition, report);
   checkCancel(`${path}.cancel`, definition, report);
+}
+
+function checkConcurrency(path: string, { concurrency, job }: ResourceDefinition, report: Report): void {
+  if (concurrency === undefined) return;
+  if (job !== undefined) {
+    report(`${path}.concurrency`, "applies to a synchronous resource only", "write job.concurrency");
+  } else if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+    const problem = `${shown(concurrency)} is not a valid limit`;
+    report(`${path}.concurrency`, problem, "write a whole number from 1");
+  }
 }
 
 function checkCounts(path: string, job: JobOptions, report: Report): void {

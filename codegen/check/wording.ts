@@ -26,6 +26,7 @@ const MEMBERS: readonly string[] = Object.keys({
   deprecated: 0,
   examples: 0,
   cache: 0,
+  concurrency: 0,
   loggable: 0,
 } satisfies Record<keyof ResourceDefinition, 0>);
 

@@ -1,10 +1,11 @@
 import type ts from "typescript";
 
 /**
- * The extension with which generated code imports the definition: `ts` when the nearest tsconfig.json allows it or
- * does not exist (Node.js then runs the file directly), else `js`.
+ * The extension with which generated code imports its neighbors: `ts` when the nearest tsconfig.json allows it or does
+ * not exist (Node.js then runs the file directly), none when the project leaves modules to a bundler (Turbopack and
+ * webpack do not find a `.ts` file by the name `.js`), else `js`.
  */
-export async function importExtension(folder: string): Promise<"ts" | "js"> {
+export async function importExtension(folder: string): Promise<"ts" | "js" | "none"> {
   const { default: typescript } = await import("typescript");
   const file = typescript.findConfigFile(folder, typescript.sys.fileExists);
   if (file === undefined) return "ts";
@@ -12,5 +13,6 @@ export async function importExtension(folder: string): Promise<"ts" | "js"> {
   // Only the options are asked for; listing the project's files would take longer than all the rest.
   const host: ts.ParseConfigHost = { ...typescript.sys, readDirectory: () => [] };
   const { options } = typescript.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, file);
-  return options.allowImportingTsExtensions || options.rewriteRelativeImportExtensions ? "ts" : "js";
+  if (options.allowImportingTsExtensions || options.rewriteRelativeImportExtensions) return "ts";
+  return options.moduleResolution === typescript.ModuleResolutionKind.Bundler ? "none" : "js";
 }

@@ -26,7 +26,7 @@ export interface GenerateOptions {
   /** Say what is stale, and write nothing. */
   readonly check?: boolean;
   /** Extension with which `server.gen.ts` imports the definition. @default as the nearest tsconfig.json asks for */
-  readonly ext?: "ts" | "js";
+  readonly ext?: "ts" | "js" | "none";
   /** Read the definition with this command's own `resource402` and `zod` where the project has none yet. */
   readonly lend?: boolean;
   /** The file that runs in the reading thread. */
@@ -63,7 +63,8 @@ export async function generate(options: GenerateOptions): Promise<Outcome> {
     return { exitCode: 1, files };
   }
   const definition = source.startsWith(".") ? source : `./${source}`;
-  const specifier = extension === "ts" ? definition : definition.replace(/ts$/, "js");
+  const suffix = extension === "none" ? "" : `.${extension}`;
+  const specifier = definition.replace(/\.ts$/, suffix);
   const { model } = compilation;
   const made = documents.then((documents) => documents ?? emitDocuments(model));
   const generated = await emitAll(model, specifier, made);

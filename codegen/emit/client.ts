@@ -5,8 +5,18 @@ import { aboutResource, insteadOf } from "../prose.ts";
 
 const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
-/** `client.gen.ts`: what a buyer imports. `runtime` is the specifier by which it imports the client's runtime. */
-export function emitClient(model: ApiModel, runtime = "resource402/client"): string {
+export interface ClientImports {
+  /** The specifier of the client's runtime. @default "resource402/client" */
+  readonly runtime?: string;
+  /** What follows the name of its neighbor: `.ts`, `.js` or nothing. @default ".js" */
+  readonly suffix?: string;
+}
+
+/** `client.gen.ts`: what a buyer imports. */
+export function emitClient(
+  model: ApiModel,
+  { runtime = "resource402/client", suffix = ".js" }: ClientImports = {},
+): string {
   const { resources } = model;
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
   const library = [
@@ -20,8 +30,8 @@ export function emitClient(model: ApiModel, runtime = "resource402/client"): str
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
-${imports("import", library, runtime)}${imports("import type", faces, "./types.gen.js")}
-export type * from "./types.gen.js";
+${imports("import", library, runtime)}${imports("import type", faces, `./types.gen${suffix}`)}
+export type * from "./types.gen${suffix}";
 ${headersOf(model)}
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}

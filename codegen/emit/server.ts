@@ -1,6 +1,6 @@
 import { textKind } from "../check/routes.ts";
 import { type ApiModel, fieldsOf, type ResourceModel, type Schemas } from "../model.ts";
-import { banner, imports, jsdoc, key, literal, string } from "../print.ts";
+import { banner, imports, jsdoc, key, literal, string, suffixOf } from "../print.ts";
 import { cancelText, insteadOf, runText } from "../prose.ts";
 
 /** `server.gen.ts`: what a seller fills in. `definition` is the specifier of the definition's module. */
@@ -29,7 +29,7 @@ export function emitServer(model: ApiModel, definition: string): string {
     imports("import type", language, "resource402"),
     imports("import", library, "resource402/server"),
     `import api from ${string(definition)};\n`,
-    imports("import type", faces, "./types.gen.js"),
+    imports("import type", faces, `./types.gen${suffixOf(definition)}`),
   ].join("");
   const documents = resources.map((resource) => document(resource, schemas)).join("");
   return [
@@ -53,7 +53,7 @@ function hash(definitionHash: string): string {
 function factory({ title, definitionHash }: ApiModel, hasQuotes: boolean, definition: string): string {
   const options = `ServerOptions<Handlers>${hasQuotes ? " & { readonly quotes: Quotes }" : ""}`;
   const doc = jsdoc([`Serves ${title}. The options say how it is paid and where calls are kept.`]);
-  const published = `() => import(${string(`./published.gen.${definition.slice(-2)}`)})`;
+  const published = `() => import(${string(`./published.gen${suffixOf(definition)}`)})`;
   return `${doc}export function createServer(options: ${options}): Server {
   return serve(api, documents, options, ${published}${definitionHash === undefined ? "" : ", definitionHash"});
 }

@@ -1,5 +1,5 @@
 import { type ApiModel, fieldsOf, type ResourceModel } from "../model.ts";
-import { jsdoc, key, string } from "../print.ts";
+import { jsdoc, key, string, suffixOf } from "../print.ts";
 
 /**
  * `handlers/<name>.ts`: where a seller begins. Written once and theirs from then on. `definition` is the specifier by
@@ -17,7 +17,7 @@ export function emitStub(model: ApiModel, resource: ResourceModel, definition: s
   ]);
   return `// Written once by \`resource402 generate\`; yours to edit.
 import { notImplemented } from "resource402/server";
-import type { Handlers } from "../server.gen.${definition.endsWith("js") ? "js" : "ts"}";
+import type { Handlers } from "../server.gen${suffixOf(definition)}";
 
 ${doc}export const ${name}: Handlers[${string(name)}] = notImplemented;
 `;

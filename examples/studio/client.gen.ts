@@ -13,9 +13,9 @@ import type {
   GenerateImageOutput,
   PaletteInput,
   PaletteOutput,
-} from "./types.gen.js";
+} from "./types.gen.ts";
 
-export type * from "./types.gen.js";
+export type * from "./types.gen.ts";
 
 /** Pictures on demand, paid per picture. */
 export interface Client {

@@ -15,7 +15,7 @@ import type {
   GenerateImageResult,
   PaletteArgs,
   PaletteResult,
-} from "./types.gen.js";
+} from "./types.gen.ts";
 
 /** One function for each resource. */
 export interface Handlers {

@@ -3,6 +3,7 @@ import { hasEnded } from "../store/state.ts";
 import type { Callback, JobRecord, Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { urlProblem } from "./address.ts";
+import { createCallbackLanes } from "./callback-lanes.ts";
 import { createPost, type Post, type Resolve } from "./post.ts";
 
 export interface CallbackOptions {
@@ -40,8 +41,9 @@ const MAX_PAUSE_MS = 3_600_000;
 const EVERY_MS = 1_000;
 /** Between two looks however many jobs end. */
 const MIN_MS = 50;
-/** How many tries are under way at a time: a receiver that hangs must not keep others waiting. */
-const MAX_AT_ONCE = 50;
+/** How many that are due are looked at together, and how often in one round. */
+const BATCH = 200;
+const MAX_LOOKS = 50;
 /** A receiver sends this status to stop its notifications. */
 const GONE = 410;
 
@@ -61,7 +63,7 @@ export function newCallback(url: string): Callback {
 export function createCallbacks(options: CallbackOptions): Callbacks {
   const { store, log, document, allowPrivate, timeoutMs, attempts } = options;
   const post = createPost({ timeoutMs, allowPrivate, resolve: options.resolve });
-  let underWay = 0;
+  const lanes = createCallbackLanes();
   let timer: ReturnType<typeof setInterval> | undefined;
   let unwatch = (): void => {};
   let looking = false;
@@ -133,18 +135,45 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
   }
 
   async function deliver(): Promise<void> {
-    if (!post || underWay >= MAX_AT_ONCE) return;
-    const due = await store.dueCallbacks(MAX_AT_ONCE - underWay);
-    underWay += due.length;
-    await Promise.all(
-      due.map((job) =>
-        attempt(job, post)
-          .catch((error: unknown) => log.error({ jobId: job.id, error }, "a callback could not be written"))
-          .finally(() => {
-            underWay -= 1;
-          }),
-      ),
-    );
+    if (!post) return;
+    const tries: Promise<void>[] = [];
+    for (let looks = 0; looks < MAX_LOOKS && lanes.free() > 0; looks += 1) {
+      const due = await store.dueCallbacks(BATCH);
+      const postponed: Promise<unknown>[] = [];
+      // First tries before repeated ones, and the longest due first.
+      for (const job of due.toSorted((a, b) => isAgain(a) - isAgain(b))) {
+        if (lanes.free() === 0) break;
+        const entered = lanes.enter(job, Date.now());
+        if ("at" in entered) postponed.push(postpone(job, entered.at));
+        else tries.push(tried(job, post, entered.leave));
+      }
+      await Promise.all(postponed);
+      // Behind those that wait for their lane, others may be due.
+      if (postponed.length === 0) break;
+    }
+    await Promise.all(tries);
+  }
+
+  async function tried(job: JobRecord, post: Post, leave: (ms: number) => void): Promise<void> {
+    const begun = performance.now();
+    try {
+      await attempt(job, post);
+    } catch (error) {
+      log.error({ jobId: job.id, error }, "a callback could not be written");
+    } finally {
+      leave(performance.now() - begun);
+    }
+  }
+
+  /** Not a try: its host or its buyer has as many under way as it may. */
+  async function postpone(job: JobRecord, dueAt: number): Promise<void> {
+    const { callback } = job;
+    if (!callback) return;
+    const set = { callback: { ...callback, dueAt } };
+    await store.change({
+      durable: false,
+      job: { id: job.id, when: { callbackTries: callback.tries }, set },
+    });
   }
 
   /** Many jobs may end at once: they are looked for together. */
@@ -184,6 +213,10 @@ export function createCallbacks(options: CallbackOptions): Callbacks {
       unwatch();
     },
   };
+}
+
+function isAgain({ callback }: JobRecord): number {
+  return Number((callback?.tries ?? 0) > 0);
 }
 
 /** HMAC-SHA256 in base64, by the key behind `whsec_`. */

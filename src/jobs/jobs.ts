@@ -17,6 +17,8 @@ export interface Jobs {
   start(): void;
   /** Once: ends what has waited too long, and runs what waits, among it what a dead server has left. */
   recover(): Promise<void>;
+  /** When no job runs in this process. */
+  idle(): Promise<void>;
   /** The job as soon as it has ended, `reached` is true of it, `ms` have passed or `signal` is aborted. */
   when(
     jobId: string,
@@ -62,6 +64,8 @@ export function createJobs(options: JobsOptions): Jobs {
       }
       await worker?.recover();
     },
+
+    idle: async () => worker?.idle(),
 
     when: (jobId, ms, reached, signal) =>
       jobEvents.when(jobId, ms, (job) => hasEnded(job) || reached(job), signal),

@@ -37,6 +37,8 @@ export interface Worker {
   start(): void;
   /** Once: claims what waits, and also the jobs that dead servers, or failures of the store, have left behind. */
   recover(): Promise<void>;
+  /** When no handler runs, and no claim is under way. */
+  idle(): Promise<void>;
   /** Claims no more, waits for running handlers, after `graceMs` aborts them and hands their jobs back. */
   stop(graceMs: number): Promise<void>;
 }
@@ -241,6 +243,14 @@ export function createWorker(options: WorkerOptions): Worker {
     async recover() {
       look("orphans");
       await looking;
+    },
+
+    async idle() {
+      for (;;) {
+        await looking;
+        if (running.size === 0 && looking === undefined) return;
+        await Promise.all(Array.from(running.values(), ({ done }) => done));
+      }
     },
 
     async stop(graceMs) {

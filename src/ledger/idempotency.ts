@@ -59,14 +59,12 @@ export async function recall(
     const same = samePrint && holder.identity.bytesHash === identity.bytesHash && hasSameKey(holder, key);
     return same ? { ruling: "entitled" } : { ruling: "conflict", code: "payment_already_used" };
   }
-  if (!samePrint) {
-    return { ruling: "conflict", code: key.from === "extension" ? "key_conflict" : "key_mismatch" };
-  }
-  if (!paid) return { ruling: "entitled" };
-  const verdict = await prove();
-  if (verdict.verdict === "unavailable") return { ruling: "unavailable", reason: verdict.reason };
-  if (verdict.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
-  return { ruling: "entitled" };
+  // The payer proves itself first: a payment that only names a payer must not tell whether that payer has used the key.
+  const verdict = paid ? await prove() : undefined;
+  if (verdict?.verdict === "unavailable") return { ruling: "unavailable", reason: verdict.reason };
+  if (verdict?.verdict === "invalid") return { ruling: "invalid", reason: verdict.reason };
+  if (samePrint) return { ruling: "entitled" };
+  return { ruling: "conflict", code: key.from === "extension" ? "key_conflict" : "key_mismatch" };
 }
 
 /** Which payments a store can know. */

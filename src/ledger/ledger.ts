@@ -61,17 +61,16 @@ const BATCH = 20;
 
 export function createLedger(options: LedgerOptions): Ledger {
   const { store, heartbeat, facilitator, chain, account, time, log, faults } = options;
-  const { owner } = heartbeat;
   const { retentionMs, comeBackMs } = options;
   const hasNode = (network: string): boolean => chain !== undefined && (chain.covers?.(network) ?? true);
-  const facts = (): Facts => ({ now: time.now(), owner, hasNode, retentionMs, comeBackMs });
+  const facts = (): Facts => ({ now: time.now(), owner: heartbeat.owner, hasNode, retentionMs, comeBackMs });
   const refunds =
     account && facilitator && createRefunds({ store, facilitator, account, chain, facts, time, log, faults });
   /** Calls that are being settled here, besides those that the server is working on. */
   const settlingNow = new Set<string>();
   const isWorking = (callId: string): boolean => settlingNow.has(callId) || options.isWorking(callId);
   const settling = createSettling({ store, facilitator, chain, facts, time, log, faults });
-  const { take, reconcile } = createReconciling({ ...options, owner, settling, isWorking });
+  const { take, reconcile } = createReconciling({ ...options, settling, isWorking });
 
   /** After a failure the state in the store is unknown. The next round reads it and continues from there. */
   async function ended(call: CallRecord, event: Event): Promise<Standing> {
@@ -88,7 +87,9 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   return {
-    owner,
+    get owner() {
+      return heartbeat.owner;
+    },
 
     async begin(call, job, limits) {
       await heartbeat.ensure();
@@ -119,7 +120,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
       const standing = await ended(call, { event: "submit", answer });
       const isOurs =
-        typeof standing !== "string" && standing.phase === "submitted" && standing.owner === owner;
+        typeof standing !== "string" && standing.phase === "submitted" && standing.owner === heartbeat.owner;
       return isOurs ? settling.settle(standing) : standing;
     },
 

@@ -1,5 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { type Hex, parseErc6492Signature } from "viem";
 import {
   decodeHeader,
   HEADERS,
@@ -24,31 +25,58 @@ export function readPayment(headers: Headers): Presented | "malformed" | undefin
   const v2 = headers.get(HEADERS.paymentSignature);
   if (v2 !== null) {
     const payload = readPaymentPayload(decodeHeader(v2));
-    return payload && isPlain(payload) ? { version: 2, payload, bytes: v2 } : "malformed";
+    return payload && isReadable(payload) ? { version: 2, payload, bytes: v2 } : "malformed";
   }
   const v1 = headers.get(HEADERS.xPayment);
   if (v1 === null) return undefined;
   const payload = readPaymentPayloadV1(decodeHeader(v1));
-  return payload && isPlain(payload) ? { version: 1, payload, bytes: v1 } : "malformed";
+  return payload && isReadable(payload) ? { version: 1, payload, bytes: v1 } : "malformed";
+}
+
+/** Deeper documents exhaust the stack of what compares, hashes or serializes them. */
+const MAX_DEPTH = 32;
+
+function isReadable(payload: PaymentPayload | PaymentPayloadV1): boolean {
+  return isShallow(payload, MAX_DEPTH) && isPlain(payload);
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1));
 }
 
 /** What signs the transfer: EIP-3009's authorization, or Permit2's. */
 const KINDS = ["authorization", "permit2Authorization"] as const;
 
 /**
- * Whether there is exactly one authorization, and what identifies it is text (a Permit2 nonce may be a number). Facilitators
- * look at one of two authorizations, and take a list of one text for the text: one payment would have several identities.
+ * Whether there is exactly one authorization, and what identifies it is text (a Permit2 nonce and the times may be numbers).
+ * Facilitators look at one of two authorizations, and take a list of one text for the text: one payment would have several identities.
  */
 function isPlain({ payload }: PaymentPayload | PaymentPayloadV1): boolean {
   if (!isRecord(payload)) return false;
   const [kind, ...others] = KINDS.filter((one) => one in payload);
   const given = kind && payload[kind];
   if (kind === undefined || others.length > 0 || !isRecord(given)) return false;
-  const { from, nonce } = given;
-  const isNumber = kind === "permit2Authorization" && typeof nonce === "number";
-  return [from, nonce].every(
-    (one) => one === undefined || typeof one === "string" || (one === nonce && isNumber),
-  );
+  const { from, nonce, validBefore, deadline } = given;
+  const isText = (one: unknown): boolean => one === undefined || typeof one === "string";
+  const isScalar = (one: unknown): boolean => isText(one) || typeof one === "number";
+  const isNonce = kind === "permit2Authorization" ? isScalar : isText;
+  const isIdentified = isText(from) && isNonce(nonce) && isScalar(validBefore) && isScalar(deadline);
+  return isIdentified && isUnwrappable(payload.signature);
+}
+
+/** What the signature of a contract that is not deployed yet ends with (ERC-6492). */
+const WRAPPED = "6492".repeat(16);
+
+/** Facilitators throw at a signature that only ends like a wrapped one, which looks like a failure of theirs. */
+function isUnwrappable(signature: unknown): boolean {
+  if (typeof signature !== "string" || !signature.toLowerCase().endsWith(WRAPPED)) return true;
+  try {
+    parseErc6492Signature(signature as Hex);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where an idempotency key came from decides the status of a mismatch: 422 for a header, 409 for the extension. */

@@ -1,3 +1,4 @@
+import type { Heartbeat } from "../store/heartbeat.ts";
 import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { pauseAfter } from "../time/retry.ts";
@@ -7,7 +8,8 @@ import { eventOf, type Settling } from "./settle.ts";
 
 export interface ReconcilingOptions {
   readonly store: Store;
-  readonly owner: string;
+  /** Names this server in the store. */
+  readonly heartbeat: Pick<Heartbeat, "owner">;
   readonly settling: Settling;
   readonly chain: ChainRecord | undefined;
   /** Whether this process is working on a call now. */
@@ -34,7 +36,7 @@ export interface Reconciling {
 }
 
 export function createReconciling(options: ReconcilingOptions): Reconciling {
-  const { store, owner, settling, chain, isWorking, lostAnswer, time, log } = options;
+  const { store, heartbeat, settling, chain, isWorking, lostAnswer, time, log } = options;
   const skipped = new Map<string, { readonly until: number; readonly failures: number }>();
 
   async function take(call: CallRecord): Promise<CallRecord | undefined> {
@@ -76,7 +78,7 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
       for (const [id, { until }] of skipped) if (until <= now - FAILED_ROW.maxMs) skipped.delete(id);
       const isSkipped = (id: string): boolean => (skipped.get(id)?.until ?? 0) > now;
       const limit = BATCH + Math.min(skipped.size, MAX_SKIPPED);
-      const due = await store.dueCalls({ limit, own: owner });
+      const due = await store.dueCalls({ limit, own: heartbeat.owner });
       const ready = due.filter(({ id }) => !isWorking(id) && !isSkipped(id)).slice(0, BATCH);
       await Promise.all(
         ready.map(async (call) => {

@@ -1,7 +1,9 @@
+import type { ServerOptions } from "node:http";
 import { serve as serveNode } from "@hono/node-server";
 import { onEndingSignal } from "./signals.ts";
 
 export { type FileCallsOptions, fileCalls } from "./calls.ts";
+export { type Handleable, type NodeHandler, type NodeHandlerOptions, toNodeHandler } from "./node-handler.ts";
 
 /** What can be listened with: the server that the generated `createServer` returns. */
 export interface Listenable {
@@ -34,6 +36,12 @@ export interface ListenOptions {
    * more to respect their signal. Keep it below what the supervisor waits before it kills. @default 10000
    */
   readonly graceMs?: number;
+  /** A connection that does not send all headers of a request in this time is closed. In milliseconds. @default 10000 */
+  readonly headersTimeoutMs?: number;
+  /** A connection that does not send a whole request in this time is closed. In milliseconds. @default 30000 */
+  readonly requestTimeoutMs?: number;
+  /** How many connections may be open at a time; further ones are closed. @default 10000 */
+  readonly maxConnections?: number;
 }
 
 export interface Listening {
@@ -47,6 +55,8 @@ export interface Listening {
 }
 
 const CLOSE_IDLE_EVERY_MS = 50;
+/** How often connections are looked at that are slow. */
+const CHECK_EVERY_MS = 1_000;
 
 /**
  * Serves an API over HTTP on Node, until the process is told to end.
@@ -55,12 +65,18 @@ const CLOSE_IDLE_EVERY_MS = 50;
 export async function listen(server: Listenable, options: ListenOptions = {}): Promise<Listening> {
   const { hostname = "0.0.0.0", port: wanted = 3000, signals = true } = options;
   const { graceMs: grace = 10_000, drainMs: drain = 5_000 } = options;
+  const { headersTimeoutMs = 10_000, requestTimeoutMs = 30_000, maxConnections = 10_000 } = options;
   if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
     throw new Error(`listen: port is ${wanted}; write a number from 0 to 65535 (0 takes a free one)`);
   }
   try {
     await server.start();
-    const { node, port } = await bind(server.fetch, hostname, wanted);
+    const { node, port } = await bind(server.fetch, hostname, wanted, {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersTimeoutMs, requestTimeoutMs),
+    });
+    node.maxConnections = maxConnections;
     const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
     async function stop(graceMs: number, drainMs: number): Promise<void> {
       const forced = performance.now() + graceMs;
@@ -113,9 +129,12 @@ function bind(
   fetch: Listenable["fetch"],
   hostname: string,
   port: number,
+  serverOptions: ServerOptions,
 ): Promise<{ node: ReturnType<typeof serveNode>; port: number }> {
   return new Promise((resolve, reject) => {
-    const node = serveNode({ fetch, hostname, port }, (info) => resolve({ node, port: info.port }));
+    // Not the second argument of the callback, which is not what a server knows of a request.
+    const own = { fetch: (request: Request) => fetch(request), hostname, port, serverOptions };
+    const node = serveNode(own, (info) => resolve({ node, port: info.port }));
     node.once("error", (error) => reject(refusal(error, hostname, port)));
   });
 }

@@ -8,7 +8,15 @@ import type { Presented } from "../ledger/payment.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Time } from "../time/time.ts";
+import { createPlaces } from "./places.ts";
 import type { ServedResource } from "./resource.ts";
+
+/** Quote functions run for unpaid requests: so many at a time of each resource. */
+const QUOTES_AT_ONCE = 50;
+const QUOTE_TIMEOUT_MS = 10_000;
+
+/** No quote could be made now. */
+export class QuoteUnavailable extends Error {}
 
 /** How long a quote stands, so that the amount in the 402 is the amount that is charged. */
 const QUOTE_LIFE_MS = 10 * 60_000;
@@ -19,6 +27,7 @@ export interface Amounts {
    * buyers send it back, authenticated with a secret of the store. For v1 buyers the store keeps it.
    * @param print Identifies the input.
    * @throws RangeError when the price knows no amount for this input
+   * @throws QuoteUnavailable when too many quote functions run, or one takes longer than 10 seconds
    * @throws StoreUnavailable
    */
   of(
@@ -42,6 +51,29 @@ export function createAmounts(
     });
     return secret;
   };
+
+  /** Quote functions that run now, by input: twins wait for the same one. */
+  const running = new Map<string, Promise<string>>();
+  const places = createPlaces(Number.POSITIVE_INFINITY);
+
+  function quoteOf({ name, quote }: ServedResource, id: string, input: object): Promise<string> {
+    const twin = running.get(id);
+    if (twin) return twin;
+    const release = places.take({ name, concurrency: QUOTES_AT_ONCE });
+    if (!release || !quote)
+      throw new QuoteUnavailable(`more than ${QUOTES_AT_ONCE} quotes of ${name} at once`);
+    const made = new Promise<string>((resolve, reject) => {
+      const late = new QuoteUnavailable(`quotes.${name} took longer than ${QUOTE_TIMEOUT_MS} ms`);
+      const cancel = time.after(QUOTE_TIMEOUT_MS, () => reject(late));
+      const done = (async () => quote(input as never))();
+      done.then(resolve, reject).finally(cancel);
+    }).finally(() => {
+      running.delete(id);
+      release();
+    });
+    running.set(id, made);
+    return made;
+  }
 
   /** A quote as it travels: value, end of life and authentication. */
   async function sealed(id: string, value: Money, until: number): Promise<string> {
@@ -74,7 +106,7 @@ export function createAmounts(
         const [value = "", until = ""] = kept.split(".");
         return { value: BigInt(value), quote: await sealed(id, BigInt(value), Number(until)) };
       }
-      const quoted = await resource.quote(input as never);
+      const quoted = await quoteOf(resource, id, input);
       let value: Money;
       try {
         value = withinQuote(price, quoted);

@@ -92,6 +92,12 @@ export function replayed(answer: StoredAnswer, isUnused = false): StoredAnswer {
   return { ...answer, headers: { ...answer.headers, [HEADERS.idempotentReplayed]: "true", ...unused } };
 }
 
+/** No answer is to be shown in a frame, or taken for another type than it names. */
+export const GUARDS = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "frame-ancestors 'none'",
+};
+
 /** What a browser on another origin may read and send. Paid APIs carry no cookies, so any origin may call. */
 const CORS = {
   "access-control-allow-origin": "*",
@@ -112,6 +118,7 @@ const CORS = {
 };
 
 const PREFLIGHT = {
+  ...GUARDS,
   ...CORS,
   "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
   "access-control-allow-headers": [
@@ -132,7 +139,7 @@ const PREFLIGHT = {
 export type Answer = Omit<StoredAnswer, "body"> & { readonly body: string | ReadableStream<Uint8Array> };
 
 export function respond(answer: Answer, cors: boolean): Response {
-  const headers = cors ? { ...answer.headers, ...CORS } : answer.headers;
+  const headers = cors ? { ...GUARDS, ...answer.headers, ...CORS } : { ...GUARDS, ...answer.headers };
   return new Response(answer.status === 204 || answer.status === 304 ? null : answer.body, {
     status: answer.status,
     headers,

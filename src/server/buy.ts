@@ -32,6 +32,7 @@ import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
 const OUTSTANDING_RETRY_SECONDS = 5;
+const PLACE_RETRY_SECONDS = 1;
 const CONFIRM_RETRY_SECONDS = 2;
 /** So many free calls with a key are kept at a time, of all callers together. */
 const MAX_FREE_CALLS = 10_000;
@@ -56,26 +57,40 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   const work = createWork(deps);
 
   async function buy(purchase: Purchase): Promise<StoredAnswer> {
-    const { resource, requestId, log, amount, claim, paymentState } = purchase;
+    const { resource, claim } = purchase;
     const { key, paid } = claim;
-    if (!paid && !resource.isJob && key.value === undefined) return work.unrecorded(purchase);
-
+    if (!paid && !resource.isJob && key.value === undefined) {
+      return inPlace(purchase, () => work.unrecorded(purchase));
+    }
     const holder = purchase.holder ?? (await keyHolder(purchase));
     if (holder) return again(holder, purchase);
     if (faults) await faults.reach("call.unknown");
-    if (purchase.callback && "refused" in purchase.callback) {
-      return problem("callback_refused", requestId, { detail: purchase.callback.refused, paymentState });
-    }
-    if (await isUnmanned(resource)) {
-      const detail =
-        "No worker is available to start this job in time. Nothing was charged. Send the same request again later.";
-      const retryAfterSeconds = QUEUE_RETRY_SECONDS;
+    return resource.isJob ? buyNew(purchase) : inPlace(purchase, () => buyNew(purchase));
+  }
+
+  /** Takes a place before anything is verified, so that no promise to pay starts more handlers than there are places. */
+  async function inPlace(
+    { resource, requestId, paymentState }: Purchase,
+    task: () => Promise<StoredAnswer>,
+  ): Promise<StoredAnswer> {
+    const release = deps.places.take(resource);
+    if (!release) {
+      const detail = "Too many calls are being worked on. Nothing was charged. Send the same request again.";
+      const retryAfterSeconds = PLACE_RETRY_SECONDS;
       return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds });
     }
-    const { payment, verdict } = paid ? await examine(purchase) : {};
-    if (payment && endsTooLate(claim.identity, payment.requirements.maxTimeoutSeconds, time.now())) {
-      return challenge(purchase, amount, paymentState, TOO_LONG);
+    try {
+      return await task();
+    } finally {
+      release();
     }
+  }
+
+  /** Buys what no recorded call holds. What depends on no payment is refused after the payer has been verified, as in `again`. */
+  async function buyNew(purchase: Purchase): Promise<StoredAnswer> {
+    const { resource, requestId, log, amount, claim, paymentState } = purchase;
+    const { paid } = claim;
+    const { payment, verdict } = paid ? await examine(purchase) : {};
     if (verdict?.verdict === "unavailable") return unavailable(purchase, verdict.reason, paymentState);
     if (verdict?.verdict === "invalid") {
       // A twin may have settled it since the look-up. Then the twin's response counts.
@@ -85,6 +100,15 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
       // When a facilitator reports that the nonce is used, the payment has been settled elsewhere.
       const state = saysUsed(verdict.reason) ? "unknown" : paymentState;
       return challenge(purchase, amount, state, verdict.reason);
+    }
+    if (purchase.callback && "refused" in purchase.callback) {
+      return problem("callback_refused", requestId, { detail: purchase.callback.refused, paymentState });
+    }
+    if (await isUnmanned(resource)) {
+      const detail =
+        "No worker is available to start this job in time. Nothing was charged. Send the same request again later.";
+      const retryAfterSeconds = QUEUE_RETRY_SECONDS;
+      return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds });
     }
     if (payment && endsBeforeWork(claim.identity, resource, time.now())) {
       return challenge(purchase, amount, paymentState, TOO_SHORT);
@@ -117,6 +141,9 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
       const payment = presented && (await offers?.match(resource, amount, url, presented));
       if (!payment || !facilitator)
         return { verdict: { verdict: "invalid", reason: "No matching payment requirements" } };
+      if (endsTooLate(claim.identity, payment.requirements.maxTimeoutSeconds, time.now())) {
+        return { payment, verdict: { verdict: "invalid", reason: TOO_LONG } };
+      }
       const ask = async () => ofPayer(await facilitator.verify(payment, resource.name), claim.identity.payer);
       return { payment, verdict: await trace.step("verify", ask, ({ verdict }) => said(verdict)) };
     } catch (error) {
@@ -261,7 +288,10 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     // Another signature has only proved who asks. It is never settled.
     const isUnused = claim.paid && !isOwn;
     const twin = working.get(holder.id);
-    if (twin) return replayed(await twin, isUnused);
+    // The response of a free job's first request tells its webhook secret.
+    const isTold = twin !== undefined && (holder.payment !== undefined || holder.jobId === undefined);
+    if (isTold) return replayed(await twin, isUnused);
+    await twin;
     return replayed(await exclusively(holder.id, () => resumed(holder, purchase)), isUnused);
   }
 
@@ -332,7 +362,8 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     }
     const now = standing.jobId === undefined ? undefined : await jobNow(standing.jobId);
     if (now === "unreadable") return respond(now, purchase, begun, job);
-    const response = responseTo(standing, now, contextOf(purchase, purchase.resource));
+    const about = { ...contextOf(purchase, purchase.resource), isFirst: begun?.id === requestId };
+    const response = responseTo(standing, now, about);
     if (response) return response;
     const paymentState = "unused";
     const reason = standing.reason ?? "payment_failed";
@@ -348,7 +379,8 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   }
 
   function jobResponse(call: CallRecord, job: JobRecord, purchase: Purchase): StoredAnswer {
-    const response = responseTo(call, job, contextOf(purchase, purchase.resource));
+    const about = { ...contextOf(purchase, purchase.resource), isFirst: call.id === purchase.requestId };
+    const response = responseTo(call, job, about);
     if (!response) throw new Error("a job always has a response");
     return response;
   }
@@ -357,7 +389,8 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     { request, requestId }: Pick<RequestContext, "request" | "requestId">,
     resource: ResponseContext["resource"],
   ): ResponseContext {
-    return { requestId, statusUrl: (jobId: string) => deps.url(request, `/v1/jobs/${jobId}`), resource };
+    const statusUrl = (jobId: string) => deps.url(request, `/v1/jobs/${jobId}`);
+    return { requestId, statusUrl, resource, isFirst: false };
   }
 
   async function stated(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {

@@ -8,10 +8,13 @@ import { paymentStateOf } from "../store/state.ts";
 import type { StoredAnswer } from "../store/store.ts";
 import { StoreUnavailable } from "../store/store-errors.ts";
 import { childLogger, loggableOf } from "../telemetry/log.ts";
-import { createAmounts } from "./amount.ts";
+import { brief } from "../telemetry/redact.ts";
+import { createAmounts, QuoteUnavailable } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
+import { type Body, createBodies } from "./body.ts";
 import { createBuying } from "./buy.ts";
-import { readBody, readInput } from "./input.ts";
+import { readInput } from "./input.ts";
+import { issuesOf } from "./issues.ts";
 import {
   type CallDeps,
   type Challenger,
@@ -21,6 +24,8 @@ import {
   STORE_RETRY_SECONDS,
 } from "./request-context.ts";
 import type { ServedResource } from "./resource.ts";
+
+type Unread = Extract<Body, { readonly refused: string }>;
 
 export interface Calls {
   call(
@@ -37,6 +42,8 @@ export interface Calls {
 
 /** The address of a resource is a part of its challenge, which has to fit into a header. */
 const MAX_URL_LENGTH = 2_000;
+const QUOTE_RETRY_SECONDS = 1;
+const BODY_RETRY_SECONDS = 5;
 const FACILITATOR_RETRY_SECONDS = 5;
 
 /**
@@ -63,11 +70,13 @@ export function createCalls(deps: CallDeps): Calls {
     },
   };
   const buying = createBuying(deps, challenger);
+  const bodies = createBodies(time);
 
   /** Reads the request and looks its payment up. Nothing is validated yet. @throws StoreUnavailable */
-  async function see(request: Request, resource: string): Promise<Seen | "too_large"> {
-    const body = await readBody(request, deps.maxBodyBytes);
-    if (body === undefined) return "too_large";
+  async function see(request: Request, resource: string, maxBytes: number): Promise<Seen | Unread> {
+    const read = await bodies.read(request, maxBytes);
+    if ("refused" in read) return read;
+    const body = read.text;
     const presented = readPayment(request.headers);
     if (presented === undefined) {
       return { body, requestHash: "", presented, holder: undefined, paymentState: NO_PAYMENT };
@@ -104,11 +113,11 @@ export function createCalls(deps: CallDeps): Calls {
       readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
     try {
       if (deps.faults) await deps.faults.reach("call.received");
-      const seen = await see(request, context.resource.name);
-      if (seen === "too_large") {
-        const detail = `The body may have at most ${deps.maxBodyBytes} bytes.`;
+      const { maxBytes } = context.resource.limits();
+      const seen = await see(request, context.resource.name, maxBytes);
+      if ("refused" in seen) {
         paymentState = await paymentStateOn(request.headers, store, deps.memory, time.now());
-        return problem("too_large", requestId, { detail, paymentState });
+        return notRead(seen, requestId, maxBytes, paymentState);
       }
       // From an intent on, only the record says what has become of the payment: nothing here does.
       paymentState = seen.presented === undefined ? NO_PAYMENT : "unknown";
@@ -140,10 +149,15 @@ export function createCalls(deps: CallDeps): Calls {
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
       (known && (await buying.standingOf(known, context))) ??
       problem(code, requestId, { ...options, paymentState });
+    /** A schema that throws at what a sender wrote must not make a 500 of it, nor a stack trace in the log. */
+    const unreadable = (error: unknown) => {
+      context.log.warn({ error: brief(error) }, "the schema threw at an input");
+      return refuse("invalid_input", { detail: "The input could not be validated." });
+    };
     if (context.url.length > MAX_URL_LENGTH) {
       return refuse("too_large", { detail: `The address may have at most ${MAX_URL_LENGTH} characters.` });
     }
-    const reading = readInput(resource.document, request, params, seen.body);
+    const reading = readInput(resource.document, request, params, seen.body, resource.limits());
     if (reading.kind === "refused") return refuse(reading.code, { detail: reading.detail });
 
     let input: Awaited<ReturnType<typeof validate>>;
@@ -152,7 +166,7 @@ export function createCalls(deps: CallDeps): Calls {
     } catch (error) {
       // A schema that throws has been broken since: the buyer of a recorded call is told how that call stands.
       const standing = known && (await buying.standingOf(known, context));
-      if (!standing) throw error;
+      if (!standing) return unreadable(error);
       context.log.error({ error, requestId }, "the schema threw at the input of a recorded call");
       return standing;
     }
@@ -164,11 +178,7 @@ export function createCalls(deps: CallDeps): Calls {
       if (isQuestion && resource.maxPrice > 0n) {
         return challenger.challenge(context, { value: resource.maxPrice, quote: undefined }, paymentState);
       }
-      const list = input.issues.map(({ path, message }) => `${path || "input"}: ${message}`).join("; ");
-      return refuse("invalid_input", {
-        detail: `The input is not valid: ${list}`,
-        details: input.issues,
-      });
+      return refuse("invalid_input", issuesOf(input));
     }
     context.shown = loggableOf(resource, input.value);
     if (resource.handler === notImplemented) return refuse("not_implemented");
@@ -179,6 +189,11 @@ export function createCalls(deps: CallDeps): Calls {
     try {
       amount = await amounts.of(resource, input.value as object, print, readable);
     } catch (error) {
+      if (error instanceof QuoteUnavailable) {
+        context.log.warn({ error: brief(error) }, "an input got no quote");
+        const detail = "The price cannot be computed now. Send the same request again.";
+        return refuse("unavailable", { detail, retryAfterSeconds: QUOTE_RETRY_SECONDS });
+      }
       if (!(error instanceof RangeError)) throw error;
       return refuse("invalid_input", { detail: `The input has no price: ${error.message}.` });
     }
@@ -248,9 +263,29 @@ export function createCalls(deps: CallDeps): Calls {
 
     async recorded(request) {
       if (readPayment(request.headers) === undefined) return undefined;
-      const seen = await see(request, "");
-      const known = seen === "too_large" ? undefined : repeated(request, seen);
+      const seen = await see(request, "", deps.maxBodyBytes);
+      const known = "refused" in seen ? undefined : repeated(request, seen);
       return known && buying.repeatElsewhere(known, request);
     },
   };
+}
+
+/** The response to a request whose body was not read. */
+function notRead(
+  { refused }: Unread,
+  requestId: string,
+  maxBytes: number,
+  paymentState: Seen["paymentState"],
+): StoredAnswer {
+  if (refused === "too_large") {
+    const detail = `The body may have at most ${maxBytes} bytes.`;
+    const answer = problem("too_large", requestId, { detail, paymentState });
+    // What has not been read of it would be taken for the next request.
+    return { ...answer, headers: { ...answer.headers, connection: "close" } };
+  }
+  if (refused === "busy") {
+    const detail = "Too many large bodies are being received. Send the same request again.";
+    return problem("unavailable", requestId, { detail, paymentState, retryAfterSeconds: BODY_RETRY_SECONDS });
+  }
+  return problem("invalid_input", requestId, { detail: "The body could not be read.", paymentState });
 }

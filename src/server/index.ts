@@ -43,4 +43,4 @@ export type { MetricsEndpoint } from "../telemetry/telemetry.ts";
 export type { AdminOptions } from "./admin.ts";
 export type { CallbackSettings, PaymentOptions, ServerOptions } from "./options.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";
-export { type Server, serve } from "./serve.ts";
+export { type FetchContext, type Server, serve } from "./serve.ts";

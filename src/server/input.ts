@@ -1,4 +1,6 @@
-import { isRecord } from "../protocol/index.ts";
+import { HEADERS, isRecord } from "../protocol/index.ts";
+import type { InputLimits } from "./input-limits.ts";
+import { structureProblem } from "./json-body.ts";
 import type { ResourceDocument } from "./resource.ts";
 
 /** What was read from a request: the caller's input, or why there is none. */
@@ -11,16 +13,16 @@ export type Reading =
   | { readonly kind: "probe"; readonly input: unknown; readonly given: readonly string[] }
   | {
       readonly kind: "refused";
-      readonly code: "invalid_input" | "unsupported_media_type";
+      readonly code: "invalid_input" | "too_large" | "unsupported_media_type";
       readonly detail: string;
     };
 
-/** The body as text; `undefined` when it has more than `maxBytes`. Reads no further than that. */
-export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.method === "GET") return "";
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (length > maxBytes) return undefined;
-  return Number.isFinite(length) ? request.text() : readLimited(request, maxBytes);
+/** A HEAD that carries a payment as one that does not: its answer has no body, so it must not be charged. */
+export function withoutPayment(request: Request): Request {
+  const headers = new Headers(request.headers);
+  const { paymentSignature, xPayment, idempotencyKey, xIdempotencyKey } = HEADERS;
+  for (const name of [paymentSignature, xPayment, idempotencyKey, xIdempotencyKey]) headers.delete(name);
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
 }
 
 /** Reads the input from path, query or JSON body. It is not validated yet. */
@@ -29,10 +31,11 @@ export function readInput(
   { url, headers }: Request,
   params: Readonly<Record<string, string>>,
   text: string,
+  limits: InputLimits,
 ): Reading {
-  const fields = document.fields ?? {};
+  const fields = new Map(Object.entries(document.fields ?? {}));
   const fromPath = Object.fromEntries(
-    Object.entries(params).map(([name, text]) => [name, coerce(fields[name], [text])]),
+    Object.entries(params).map(([name, text]) => [name, coerce(fields.get(name), [text], limits)]),
   );
   const probe = (): Reading => ({
     kind: "probe",
@@ -42,14 +45,16 @@ export function readInput(
   if (document.method === "GET") {
     const query = new URL(url).searchParams;
     if (query.size === 0) return probe();
-    const input: Record<string, unknown> = { ...fromPath };
-    for (const name of new Set(query.keys())) {
-      if (!Object.hasOwn(fromPath, name)) input[name] = coerce(fields[name], query.getAll(name));
-    }
-    return { kind: "input", input };
+    const fromQuery = [...new Set(query.keys())].map(
+      (name) => [name, coerce(fields.get(name), query.getAll(name), limits)] as const,
+    );
+    // A member named `__proto__` becomes a member, never the prototype.
+    return { kind: "input", input: Object.fromEntries([...fromQuery, ...Object.entries(fromPath)]) };
   }
 
   if (text === "") return probe();
+  const problem = structureProblem(text, limits);
+  if (problem !== undefined) return { kind: "refused", code: "too_large", detail: problem };
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -61,34 +66,21 @@ export function readInput(
       ? { kind: "refused", code: "invalid_input", detail: "The body is not valid JSON." }
       : { kind: "refused", code: "unsupported_media_type", detail: "Send the input as application/json." };
   }
-  return { kind: "input", input: isRecord(body) ? { ...body, ...fromPath } : body };
-}
-
-/** A body of unannounced length is read only as far as the limit. */
-async function readLimited(request: Request, maxBytes: number): Promise<string | undefined> {
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
-  let size = 0;
-  let text = "";
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+  const hasParams = Object.keys(fromPath).length > 0;
+  return { kind: "input", input: hasParams && isRecord(body) ? { ...body, ...fromPath } : body };
 }
 
 /** Text from path or query as the value that the schema expects; text that does not fit is left for the schema to refuse. */
-function coerce(kind: string | undefined, texts: readonly string[]): unknown {
-  if (kind?.endsWith("[]")) return texts.map((text) => coerceOne(kind.slice(0, -2), text));
-  const values = texts.map((text) => coerceOne(kind, text));
+function coerce(kind: string | undefined, texts: readonly string[], limits: InputLimits): unknown {
+  if (kind?.endsWith("[]")) return texts.map((text) => coerceOne(kind.slice(0, -2), text, limits));
+  const values = texts.map((text) => coerceOne(kind, text, limits));
   return values.length === 1 ? values[0] : values;
 }
 
-function coerceOne(kind: string | undefined, text: string): unknown {
+function coerceOne(kind: string | undefined, text: string, limits: InputLimits): unknown {
   if (kind === "number") return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
   if (kind === "boolean") return text === "true" ? true : text === "false" ? false : text;
-  if (kind === "json") {
+  if (kind === "json" && structureProblem(text, limits) === undefined) {
     try {
       return JSON.parse(text);
     } catch {

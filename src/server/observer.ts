@@ -101,6 +101,9 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
     watching(store) {
       return {
         ...store,
+        get completeSince() {
+          return store.completeSince;
+        },
         async change(step) {
           const stepped = await store.change(step);
           if (stepped) tell(step, stepped);

@@ -5,7 +5,7 @@ import type { StoredAnswer } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricsEndpoint, Telemetry } from "../telemetry/telemetry.ts";
 import type { Admin } from "./admin.ts";
-import { respond } from "./answer.ts";
+import { GUARDS, respond } from "./answer.ts";
 import type { Health } from "./health.ts";
 
 export interface Operation {
@@ -53,10 +53,10 @@ export function mountOperation(app: Hono, operation: Operation): void {
         return respond(await answer(c.req.raw), false);
       } catch (error) {
         log.error({ error, path }, "a request could not be answered");
-        return new Response(null, { status: 503, headers: { "cache-control": "no-store" } });
+        return new Response(null, { status: 503, headers: { ...GUARDS, "cache-control": "no-store" } });
       }
     });
-    app.all(path, () => new Response(null, { status: 405, headers: { allow: "GET" } }));
+    app.all(path, () => new Response(null, { status: 405, headers: { ...GUARDS, allow: "GET" } }));
   };
   mount("/livez", () => health.alive());
   mount("/readyz", () => health.ready());

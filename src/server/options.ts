@@ -45,8 +45,22 @@ export interface ServerOptions<Handlers> {
   readonly payments?: PaymentOptions;
   /** Where calls, payments and jobs are kept. @default memoryStore(), which a restart forgets */
   readonly store?: Store;
-  /** Address at which buyers reach this server, when a proxy hides it: `https://api.example.com`. */
+  /**
+   * Address at which buyers reach this server, when a proxy hides it: `https://api.example.com`. A path in it, as in
+   * `https://example.com/api`, is also the `basePath`.
+   */
   readonly publicUrl?: string;
+  /**
+   * Path under which this API is mounted in another server: `/api`. Requests are accepted with it and without it, and every
+   * address that this server names begins with it. @default the path of `publicUrl`
+   */
+  readonly basePath?: string;
+  /**
+   * Take the address that buyers use from `Forwarded` or `X-Forwarded-Proto`, `-Host` and `-Prefix`. Only behind a proxy
+   * that always sets them: else callers choose what this server calls itself. `publicUrl` is safer where there is one
+   * address. @default false
+   */
+  readonly trustProxy?: boolean;
   /** Answer browsers of any origin. @default true */
   readonly cors?: boolean;
   /** Serve `/openapi.json`, `/llms.txt`, `/docs` and `/.well-known/x402`. @default true */
@@ -97,9 +111,20 @@ export interface ServerOptions<Handlers> {
   readonly jobs?: {
     /** How many jobs run at a time in this process. @default 100 */
     readonly concurrency?: number;
+    /**
+     * Whether this process goes on between requests. Where it does not, jobs are refused (503, before the 402) unless
+     * `fetch` is given a `waitUntil`. Write true in a Durable Object, and where a cron trigger calls `tick()` often
+     * enough. @default false on Workers, Lambda, Vercel and Netlify functions, else true
+     */
+    readonly keepsRunning?: boolean;
     /** With so many jobs waiting, in all processes, further ones are answered 503 and not charged. @default 10000 */
     readonly maxQueued?: number;
   };
+  /**
+   * How many synchronous calls have their handlers run at a time in this process; further calls are answered 503 before
+   * their payment is verified. A resource can have a lower limit of its own. @default 1000
+   */
+  readonly concurrency?: number;
   /**
    * How buyers are notified of the end of their jobs, at the `Callback-Url` that they send with the call. `false`: not at
    * all, and a request for it is answered 400. Posted by servers that have been started, from their own network: only to
@@ -135,6 +160,8 @@ const KNOWN = {
       "payments",
       "store",
       "publicUrl",
+      "basePath",
+      "trustProxy",
       "cors",
       "publish",
       "log",
@@ -148,6 +175,7 @@ const KNOWN = {
       "recovery",
       "role",
       "jobs",
+      "concurrency",
       "callbacks",
       "maxCacheBytes",
       "time",
@@ -155,7 +183,7 @@ const KNOWN = {
     ],
   ],
   payments: ["accepts", "facilitator", "facilitatorTimeout", "refunds", "maxOutstanding", "chain"],
-  jobs: ["concurrency", "maxQueued"],
+  jobs: ["concurrency", "maxQueued", "keepsRunning"],
   recovery: ["everyMs", "leaseMs", "comeBackMs"],
   callbacks: ["allowPrivate", "timeout", "attempts"],
 } as const;
@@ -179,6 +207,15 @@ export function checkOptions(options: ServerOptions<object>): void {
     }
   }
   const { role, jobs = {}, recovery = {}, maxCacheBytes, maxBodyBytes, store, metrics } = options;
+  const { publicUrl, basePath } = options;
+  if (publicUrl !== undefined && !isHttp(publicUrl)) {
+    throw new Error(
+      `createServer: publicUrl is "${publicUrl}"; write the address that buyers use, such as "https://api.example.com"`,
+    );
+  }
+  if (basePath !== undefined && !/^\/[^?#\s]*$/.test(basePath)) {
+    throw new Error(`createServer: basePath is "${basePath}"; write a path, such as "/api"`);
+  }
   if (role !== undefined && !ROLES.includes(role)) {
     throw new Error(`createServer: role is "${role}"; write "api", "worker" or "both"`);
   }
@@ -196,6 +233,7 @@ export function checkOptions(options: ServerOptions<object>): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
     throw new Error(`createServer: ${name} is ${value}; write a whole number from ${least}`);
   };
+  whole("concurrency", options.concurrency, 1);
   whole("jobs.concurrency", jobs.concurrency, 1);
   whole("jobs.maxQueued", jobs.maxQueued, 1);
   whole("recovery.everyMs", recovery.everyMs, 1);

@@ -14,6 +14,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Time } from "../time/time.ts";
 import type { OutputCache } from "./cache.ts";
 import type { Observer, Watched } from "./observer.ts";
+import type { Places } from "./places.ts";
 
 /** What a call is carried with. */
 export interface CallDeps {
@@ -44,6 +45,8 @@ export interface CallDeps {
   readonly workerLiveness: WorkerLiveness | undefined;
   /** Starts housekeeping where the seller has not called `start()`. */
   readonly startJobs: () => void;
+  /** Synchronous calls that may run at a time. */
+  readonly places: Places;
   /** Outputs that may be repeated. */
   readonly cache: OutputCache;
   /** Absent when the ends of jobs are not posted to their buyers. */

@@ -12,6 +12,7 @@ import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
 import type { JobResource } from "../jobs/record.ts";
 import type { Priced } from "../ledger/offer.ts";
+import { type InputLimits, inputLimits } from "./input-limits.ts";
 
 /** What the compiler writes down of a resource for the server. */
 export interface ResourceDocument {
@@ -35,6 +36,8 @@ export type Quote<Input> = (input: Input) => string | Promise<string>;
 /** A resource as it is served: definition, document and handler put together. */
 export interface ServedResource extends Priced, JobResource {
   readonly input: Schema;
+  /** How large an input may be. Computed at first use. */
+  readonly limits: () => InputLimits;
   /** What happens when the buyer cancels a charged job. */
   readonly cancel: CancelPolicy;
   readonly document: ResourceDocument;
@@ -54,6 +57,7 @@ export function servedResources(
   documents: Documents,
   handlers: Readonly<Record<string, unknown>>,
   quotes: Readonly<Record<string, unknown>>,
+  maxBodyBytes: number,
 ): ServedResource[] {
   const missing: string[] = [];
   const served = Object.entries(api.resources).map(([name, definition]): ServedResource => {
@@ -64,11 +68,16 @@ export function servedResources(
     if (typeof handler !== "function") missing.push(`handlers.${name}`);
     if (definition.price.kind === "quoted" && typeof quote !== "function") missing.push(`quotes.${name}`);
     const { job, cache } = definition;
+    let limits: InputLimits | undefined;
     return {
       name,
       summary: definition.summary,
       price: definition.price,
       input: definition.input,
+      limits: () => {
+        limits ??= inputLimits(definition.input, maxBodyBytes);
+        return limits;
+      },
       output: definition.output,
       errors: definition.errors ?? {},
       isJob: job !== undefined,
@@ -79,7 +88,7 @@ export function servedResources(
       backoffMs: milliseconds(job?.backoff ?? DEFAULT_BACKOFF),
       cancel: definition.cancel ?? DEFAULT_CANCEL,
       startWithinMs: job?.startWithin === undefined ? undefined : milliseconds(job.startWithin),
-      concurrency: job?.concurrency,
+      concurrency: job === undefined ? definition.concurrency : job.concurrency,
       maxQueued: job?.maxQueued,
       artifactUrl: job?.artifactUrl,
       response: job?.response,

@@ -9,6 +9,8 @@ export interface ResponseContext {
   readonly requestId: string;
   /** Absolute. */
   readonly statusUrl: (jobId: string) => string;
+  /** The request that begins the call, whose response alone tells a free job's webhook secret. */
+  readonly isFirst: boolean;
   /** Of the call's resource. A resource that a deploy has removed has the defaults. */
   readonly resource: Pick<JobResource, "timeoutMs" | "retentionMs">;
 }
@@ -24,12 +26,14 @@ const TWIN_RETRY_SECONDS = 1;
 export function responseTo(
   call: CallRecord,
   job: JobRecord | "gone" | undefined,
-  { requestId, statusUrl, resource }: ResponseContext,
+  { requestId, statusUrl, resource, isFirst }: ResponseContext,
 ): StoredAnswer | undefined {
   const paymentState = paymentStateOf(call, call.payment !== undefined) ?? "unknown";
   if (call.jobId !== undefined && job !== undefined) {
     if (job === "gone") return problem("gone", requestId, { paymentState });
-    return accepted(call, job, statusUrl(job.id), resource);
+    // No payment proves who repeats a free call: its key may have been guessed.
+    const told = isFirst || call.payment !== undefined ? job : { ...job, callback: undefined };
+    return accepted(call, told, statusUrl(job.id), resource);
   }
   switch (call.phase) {
     case "delivered":

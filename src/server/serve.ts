@@ -19,22 +19,32 @@ import { sweepAll } from "../store/sweep.ts";
 import { childLogger, pinoLogger } from "../telemetry/log.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
 import { repeat, sleep, systemTime } from "../time/time.ts";
+import { createAddresses, type Mount } from "./address.ts";
 import { createAdmin } from "./admin.ts";
 import { preflight, problem, respond } from "./answer.ts";
 import { createOutputCache } from "./cache.ts";
 import { createCalls } from "./call.ts";
 import { checkGenerated } from "./generated.ts";
 import { createHealth } from "./health.ts";
+import { withoutPayment } from "./input.ts";
 import { createObserver } from "./observer.ts";
 import { mountOperation } from "./operation.ts";
 import { chainOf, checkOptions, facilitatorsOf, type ServerOptions } from "./options.ts";
+import { createJobGuard, keepsRunning } from "./place.ts";
+import { createPlaces } from "./places.ts";
 import { createDescriptions, createPublished, type Published } from "./published.ts";
 import { type Documents, servedResources } from "./resource.ts";
 import { createStatus } from "./status.ts";
 
+/** What the place that a server runs in can do for a request, and knows of it. */
+export interface FetchContext extends Mount {
+  /** Keeps the place running until a promise is done, after the response too: `ctx.waitUntil` of Workers, `after` of Next. */
+  readonly waitUntil?: (promise: Promise<unknown>) => void;
+}
+
 /** A served API. `fetch` fits Node (through `resource402/node`), Hono, Next, Deno, Bun and Workers. */
 export interface Server {
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: (request: Request, context?: FetchContext) => Promise<Response>;
   /**
    * Checks that the store and the facilitator can be reached, and starts housekeeping. Without it, the first request
    * starts housekeeping. A server that was stopped can be started again.
@@ -66,8 +76,10 @@ const RECOVER_EVERY_MS = 3_000;
 const LEASE_MS = 15_000;
 const COME_BACK_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
+const UNSOLD_RETRY_SECONDS = 60;
 const TICK_MS = 20_000;
 const CONCURRENCY = 100;
+const MAX_CALLS = 1_000;
 const MAX_QUEUED = 10_000;
 const CALLBACK_TIMEOUT: Duration = "10s";
 const CALLBACK_ATTEMPTS = 8;
@@ -98,7 +110,14 @@ export function serve(
   const observer = createObserver(log, telemetry);
   const store = observer.watching(wrapStoreErrors(given));
   const cors = options.cors ?? true;
-  const resources = servedResources(api, documents, { ...options.handlers }, { ...options.quotes });
+  const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
+  const resources = servedResources(
+    api,
+    documents,
+    { ...options.handlers },
+    { ...options.quotes },
+    maxBodyBytes,
+  );
   const charges = resources.some((resource) => resource.price.kind !== "free");
   if (charges && !options.payments) {
     throw new Error("createServer: some resources have a price; say in `payments` how it is paid");
@@ -152,12 +171,14 @@ export function serve(
   });
   const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);
   const workerLiveness = role === "api" && sold.length > 0 ? createWorkerLiveness(store, log) : undefined;
-  const publicUrl = options.publicUrl?.replace(/\/+$/, "");
-  const url = (request: Request, path: string | undefined): string => {
-    const [, origin = "", own = ""] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(request.url) ?? [];
-    return (publicUrl ?? origin) + (path ?? own);
-  };
-  const scheme = ({ url }: Request): string => (publicUrl ?? url).split(":", 1)[0] ?? "";
+  const { publicUrl, basePath, trustProxy = false } = options;
+  const paths = resources.map(({ document }) => document.path);
+  const addresses = createAddresses({ publicUrl, basePath, trustProxy, log, paths: () => paths });
+  const { url, scheme } = addresses;
+  const isPermanent = options.jobs?.keepsRunning ?? keepsRunning();
+  const sayNotSold = createJobGuard(log, role === "both" && !isPermanent ? sold : []);
+  /** Requests whose place keeps on running until a promise is done. */
+  const waiting = new WeakSet<Request>();
   const { allowPrivate = false, timeout, attempts = CALLBACK_ATTEMPTS } = options.callbacks || {};
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw new Error(`createServer: callbacks.attempts is ${attempts}; write a whole number from 1`);
@@ -172,7 +193,9 @@ export function serve(
         });
   const status = createStatus({ store, jobs, url });
   const memory: Memory = {
-    completeSince: store.completeSince,
+    get completeSince() {
+      return store.completeSince;
+    },
     maxValidityMs: maxValidityMs(Math.max(0, ...resources.map(maxTimeoutSecondsOf))),
   };
   const calls = createCalls({
@@ -187,7 +210,8 @@ export function serve(
     time,
     working,
     memory,
-    maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
+    maxBodyBytes,
+    places: createPlaces(options.concurrency ?? MAX_CALLS),
     requireKey,
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
@@ -210,7 +234,7 @@ export function serve(
   /** Every stop that has been asked for. */
   let ending: Promise<unknown> = Promise.resolve();
 
-  const app = new Hono();
+  const app = new Hono({ getPath: (request) => addresses.pathOf(request) });
   mountOperation(app, {
     health: createHealth({ store, offers, workerLiveness, stopping: () => stopping }),
     metrics: options.metrics,
@@ -238,11 +262,24 @@ export function serve(
       app.on(method, path, async (c) => {
         // The request goes first: it may go on with a call that the first round would take.
         housekeep(RECOVER_EVERY_MS);
-        const answer = await calls.call(resource, c.req.raw, hasParams ? c.req.param() : {});
-        return respond(resource.isJob ? await status.accepted(answer, c.req.raw) : answer, cors);
+        const request = c.req.raw.method === "HEAD" ? withoutPayment(c.req.raw) : c.req.raw;
+        if (resource.isJob && role === "both" && !isPermanent && !waiting.has(c.req.raw)) {
+          sayNotSold();
+          return respond(await notSold(request), cors);
+        }
+        const answer = await calls.call(resource, request, hasParams ? c.req.param() : {});
+        return respond(resource.isJob ? await status.accepted(answer, request) : answer, cors);
       });
     }
     if (published && (options.publish ?? true)) mountPublished(published);
+    if (published && (options.publish ?? true) && !paths.includes("/")) {
+      app.get("/", async (c) => {
+        const isBrowser = c.req.header("accept")?.includes("text/html") ?? false;
+        if (!isBrowser) return respond(await elsewhere("/", c.req.raw), cors);
+        const location = url(c.req.raw, "/docs");
+        return respond({ status: 307, headers: { location, "cache-control": "no-store" }, body: "" }, cors);
+      });
+    }
     app.get("/v1/jobs/:id", async (c) => respond(await status.get(c.req.param("id"), c.req.raw), cors));
     app.get("/v1/jobs/:id/events", async (c) =>
       respond(await status.events(c.req.param("id"), c.req.raw), cors),
@@ -259,6 +296,17 @@ export function serve(
     }
   }
 
+  /** Before any money moves: a job that was sold here would not run. A payment that is recorded keeps its response. */
+  async function notSold(request: Request): Promise<StoredAnswer> {
+    const recorded = await calls.recorded(request);
+    if (recorded) return recorded;
+    return problem("unavailable", crypto.randomUUID(), {
+      detail: "This server cannot run jobs now. Nothing was charged.",
+      paymentState: await paymentStateOn(request.headers, store, memory, time.now()),
+      retryAfterSeconds: UNSOLD_RETRY_SECONDS,
+    });
+  }
+
   /** A payment is looked up before its address: a deploy may have moved the resource. */
   async function elsewhere(path: string, request: Request): Promise<StoredAnswer> {
     const { headers } = request;
@@ -270,6 +318,7 @@ export function serve(
     if (role === "worker") return refuse("not_found", "This process runs jobs. Another one answers calls.");
     const recorded = await calls.recorded(request);
     if (recorded) return recorded;
+    addresses.missed(request);
     const here = resources.find((one) => one.document.path === path);
     if (!here) return refuse("not_found", "No resource has this address.");
     const { method } = here.document;
@@ -315,7 +364,16 @@ export function serve(
   }
 
   return {
-    fetch: async (request) => app.fetch(request),
+    async fetch(request, context) {
+      addresses.mounted(request, context);
+      // Deno, Bun and Workers pass what they have as the second argument of a handler.
+      const waitUntil = context?.waitUntil;
+      if (typeof waitUntil !== "function") return app.fetch(request);
+      waiting.add(request);
+      const response = await app.fetch(request);
+      waitUntil(settled(response.status === 202));
+      return response;
+    },
     async start() {
       await ending;
       // Before the lease, which says what this server does.
@@ -325,6 +383,7 @@ export function serve(
       await offers?.ready();
       status.open();
       housekeep(0);
+      sayNotSold();
       log.info({ role, resources: resources.length }, "server started");
     },
     stop(graceMs = 10_000, drainMs = 0) {
@@ -348,10 +407,21 @@ export function serve(
         }
       });
       jobs.start();
-      const done = Promise.all([...all, callbacks?.deliver()]);
+      const done = Promise.all([...all, settled(true)]);
       await Promise.race([done, sleep(time, Math.max(0, over - time.elapsed()))]);
     },
   };
+
+  /** When the jobs that were sold have run, and their buyers have been notified. */
+  async function settled(hasJobs: boolean): Promise<void> {
+    try {
+      if (hasJobs) await jobs.recover();
+      await jobs.idle();
+      await callbacks?.deliver();
+    } catch (error) {
+      log.error({ error }, "work after a response failed");
+    }
+  }
 
   async function end(graceMs: number, drainMs: number): Promise<void> {
     const drained = drainMs > 0 ? new Promise((resolve) => setTimeout(resolve, drainMs)) : Promise.resolve();

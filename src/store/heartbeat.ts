@@ -30,7 +30,7 @@ export function createHeartbeat(
   store: Pick<Store, "attend">,
   { leaseMs, runsJobs, onError }: HeartbeatOptions,
 ): Heartbeat {
-  const owner = `srv_${crypto.randomUUID()}`;
+  let owner: string | undefined;
   const beatMs = leaseMs / 3;
   let beatAt = Number.NEGATIVE_INFINITY;
   let beating: Promise<void> | undefined;
@@ -51,7 +51,7 @@ export function createHeartbeat(
   function beat(): Promise<void> {
     const startedAt = performance.now();
     beating ??= store
-      .attend(owner, leaseMs, runsJobs())
+      .attend(ownName(), leaseMs, runsJobs())
       .then(() => {
         beatAt = startedAt;
         watchLease();
@@ -62,8 +62,16 @@ export function createHeartbeat(
     return beating;
   }
 
+  // Made at first use: Workers refuse random values before the first request.
+  const ownName = (): string => {
+    owner ??= `srv_${crypto.randomUUID()}`;
+    return owner;
+  };
+
   return {
-    owner,
+    get owner() {
+      return ownName();
+    },
     async ensure() {
       if (performance.now() - beatAt < beatMs * 2) return;
       await beat();
@@ -81,7 +89,7 @@ export function createHeartbeat(
       timer = undefined;
       if (beatAt === Number.NEGATIVE_INFINITY) return;
       beatAt = Number.NEGATIVE_INFINITY;
-      await store.attend(owner, 0);
+      await store.attend(ownName(), 0);
     },
   };
 }

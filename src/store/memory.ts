@@ -35,7 +35,7 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now;
-  const completeSince = options.completeSince ?? now();
+  let completeSince = options.completeSince;
   const calls = callTable();
   const jobs = new Map<string, JobRecord>();
   /** Jobs that have not ended. */
@@ -268,7 +268,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return kept && kept.until > now() ? kept.value : undefined;
     },
 
-    completeSince,
+    // Workers have no clock before the first request, and no payment is looked up before it.
+    get completeSince() {
+      completeSince ??= now();
+      return completeSince;
+    },
 
     async close() {},
   };

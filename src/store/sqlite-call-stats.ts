@@ -8,7 +8,7 @@ const UNCONFIRMED = "phase = 'submitted' AND tries > 0";
 const PAID = "(network <> '' AND phase IN ('charged', 'delivered', 'owed', 'refunded', 'kept'))";
 /** The time of an answer is the call's own only where there is no job. */
 const ANSWERED = "job_id IS NULL AND ended_at IS NOT NULL";
-const bucket = (time: string) => `floor(${time} / :bucketMs) * :bucketMs`;
+const bucket = (time: string) => `CAST(${time} / :bucketMs AS INTEGER) * :bucketMs`;
 /** A long time is counted in about so many parts: other work of this process goes on between them. */
 const PARTS = 100;
 

@@ -68,9 +68,14 @@ describe("resource402 generate", () => {
   });
 
   it.each([
-    ["{}", "js"],
-    ['{ "compilerOptions": { "allowImportingTsExtensions": true, "noEmit": true } } // with a comment', "ts"],
-    ['{ "extends": "./base.json" }', "ts"],
+    ["{}", ".js"],
+    [
+      '{ "compilerOptions": { "allowImportingTsExtensions": true, "noEmit": true } } // with a comment',
+      ".ts",
+    ],
+    ['{ "extends": "./base.json" }', ".ts"],
+    // As create-next-app writes it: Turbopack and webpack do not find `resources.ts` by the name `resources.js`.
+    ['{ "compilerOptions": { "module": "esnext", "moduleResolution": "bundler", "noEmit": true } }', ""],
   ])("imports the definition as the tsconfig.json %s asks", async (tsconfig, extension) => {
     using project = createProject({
       "resources.ts": definition("Say it."),
@@ -78,9 +83,12 @@ describe("resource402 generate", () => {
       "base.json": '{ "compilerOptions": { "rewriteRelativeImportExtensions": true } }',
     });
     await project.run("generate");
-    expect(project.read("server.gen.ts")).toContain(`import api from "./resources.${extension}";`);
+    expect(project.read("server.gen.ts")).toContain(`import api from "./resources${extension}";`);
+    expect(project.read("server.gen.ts")).toContain(`from "./types.gen${extension}";`);
+    expect(project.read("server.gen.ts")).toContain(`import("./published.gen${extension}")`);
+    expect(project.read("client.gen.ts")).toContain(`export type * from "./types.gen${extension}";`);
     expect(project.read("handlers/echo.ts")).toContain(
-      `import type { Handlers } from "../server.gen.${extension}";`,
+      `import type { Handlers } from "../server.gen${extension}";`,
     );
   });
 
@@ -347,7 +355,7 @@ describe("resource402", () => {
     [
       "an unknown extension",
       ["generate", "--ext", "mjs"],
-      "error: option '-e, --ext <ext>' argument 'mjs' is invalid. Allowed choices are ts, js.\n",
+      "error: option '-e, --ext <ext>' argument 'mjs' is invalid. Allowed choices are ts, js, none.\n",
     ],
     [
       "a file that is not there",

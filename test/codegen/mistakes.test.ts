@@ -125,7 +125,7 @@ suite("texts, durations and codes", [
     apiWith({ cost: { compute: "0.01" } }),
     "resources.caption.cost",
     'is not known here (did you mean "costs"?)',
-    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache" and "loggable"',
+    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache", "concurrency" and "loggable"',
   ],
   [
     "an unknown member of a job",
@@ -300,7 +300,7 @@ suite("texts, durations and codes", [
     apiWith({ cache: "1h", cacheIsFree: true }),
     "resources.caption.cacheIsFree",
     "is not known here",
-    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache" and "loggable"',
+    'use one of "summary", "description", "input", "output", "price", "method", "path", "timeout", "job", "charge", "cancel", "errors", "costs", "tags", "deprecated", "examples", "cache", "concurrency" and "loggable"',
   ],
   [
     "a loggable field that the input does not have",

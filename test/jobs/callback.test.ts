@@ -375,3 +375,58 @@ describe("the way to a receiver", () => {
     expect(logged.map(({ message }) => message)).toEqual(["callback failed", "callback delivered"]);
   });
 });
+
+describe("receivers that hang", () => {
+  /** Jobs that have ended, whose buyers want to be told at `url`. */
+  async function crowd(store: Store, count: number, url: string, payer: string | undefined, from = 0) {
+    for (let index = from; index < from + count; index += 1) {
+      const id = `job_${String(index).padStart(32, "0")}`;
+      const part = { key: `key ${index}`, fingerprint: `print ${index}`, jobId: id };
+      const identity = { nonce: `0x${index}`, payer: payer ?? "" };
+      await store.begin(
+        call(`call ${index}`, { ...part, identity }),
+        job(id, `call ${index}`, { work: "running", payer, callback: newCallback(url) }),
+        { durable: false },
+      );
+      const set = { phase: "delivered", work: "done", expiresAt: Date.now() + 3_600_000 } as const;
+      await store.change({ durable: false, job: { id, set } });
+    }
+  }
+
+  it.each([
+    ["of free jobs on one host", (_: number): string => "hang.test", undefined],
+    ["of free jobs on many hosts", (index: number): string => `h${index}.test`, undefined],
+    ["of one buyer on many hosts", (index: number) => `h${index}.test`, "0xmallory"],
+  ] as const)("%s keep no other buyer waiting", async (_, host, payer) => {
+    const store = memoryStore();
+    const [hanging, good] = [await receiver(), await receiver()];
+    hanging.answer = () => undefined;
+    for (let index = 0; index < 500; index += 1) {
+      await crowd(store, 1, `http://${host(index)}:${hanging.port}/`, payer, index);
+    }
+    await crowd(store, 1, `http://127.0.0.1:${good.port}/`, "0xalice", 500);
+    const callbacks = callbacksOf(store, { timeoutMs: 60_000, resolve: async () => ["127.0.0.1"] });
+    callbacks.start();
+    const begun = performance.now();
+    await until(
+      async () => good.received.length,
+      (count) => count === 1,
+    );
+    // 100 seconds before, with a timeout of 10 s.
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(hanging.connections()).toBeLessThanOrEqual(20);
+  });
+
+  it("all are told in the end, when one buyer's many jobs end at once", async () => {
+    const store = memoryStore();
+    const good = await receiver();
+    await crowd(store, 300, `http://127.0.0.1:${good.port}/`, "0xalice");
+    const callbacks = callbacksOf(store);
+    callbacks.start();
+    await until(
+      async () => good.received.length,
+      (count) => count === 300,
+    );
+    expect(new Set(good.received.map(({ headers }) => headers["webhook-id"])).size).toBe(300);
+  });
+});

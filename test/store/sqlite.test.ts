@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -501,4 +501,12 @@ describe("a file", () => {
     expect(file.db.prepare("SELECT n FROM a").all()).toEqual([]);
     await file.close();
   });
+});
+
+it("calls no math function of SQLite, which the builds of some runtimes lack", async () => {
+  const folder = fileURLToPath(new URL("../../src/store/", import.meta.url));
+  const names = (await readdir(folder)).filter((name) => name.startsWith("sqlite"));
+  const sources = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  const math = /(?<![\w.])(?:floor|ceil|ceiling|trunc|ln|log\d*|pow|power|sqrt|exp|mod)\(/;
+  expect(sources.flatMap((source) => source.split("\n").filter((line) => math.test(line)))).toEqual([]);
 });

@@ -21,7 +21,7 @@ interface Flags {
   readonly out?: string;
   readonly check?: boolean;
   readonly watch?: boolean;
-  readonly ext?: "ts" | "js";
+  readonly ext?: "ts" | "js" | "none";
   readonly from?: string;
   readonly maxPrice?: string;
   readonly import?: boolean;
@@ -39,8 +39,8 @@ export function addGenerate(program: Command, context: Context): void {
     .addOption(
       new Option(
         "-e, --ext <ext>",
-        "extension in the imports of server.gen.ts (default: from tsconfig.json)",
-      ).choices(["ts", "js"]),
+        "extension in the imports of generated code (default: from tsconfig.json)",
+      ).choices(["ts", "js", "none"]),
     )
     .addOption(
       new Option(

@@ -15,9 +15,9 @@ import type {
   ScheduleOutput,
   ShapesInput,
   ShapesOutput,
-} from "./types.gen.js";
+} from "./types.gen.ts";
 
-export type * from "./types.gen.js";
+export type * from "./types.gen.ts";
 
 /** Ends a comment *\/ early, quotes `code`, and ${interpolates} nothing | \. */
 export interface Client {

@@ -17,7 +17,7 @@ import type {
   NamesResult,
   ShapesArgs,
   ShapesResult,
-} from "./types.gen.js";
+} from "./types.gen.ts";
 
 /** What the handler of `schedule` is given: validated, with defaults filled in. */
 export type ScheduleArgs = OutputOf<(typeof api)["resources"]["schedule"]["input"]>;

@@ -1,0 +1,216 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import type { Setting } from "./api/server.ts";
+import type { Place } from "./checks.ts";
+import { PLACES, type Start } from "./places.ts";
+
+const HELP = `Runs the packed package in every place that it is said to run in, and prints what works where.
+
+  node test/runtimes/main.ts [options]
+
+  --only TEXT   only places whose name contains TEXT; separate several with commas
+  --why         also prints the output of a place in which something failed
+  --help
+
+Needs \`npm ci --prefix test/runtimes\` and a build. Ends with 1 when a check fails that is not marked impossible.`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    why: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+const HERE = fileURLToPath(new URL("./", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const NEXT_LIB = join(HERE, "places", "next", "lib");
+const START_MS = 60_000;
+const BUILD_MS = 180_000;
+const CHECK_MS = 30_000;
+const run = promisify(execFile);
+
+interface Row {
+  readonly name: string;
+  /** By check: nothing, or what is wrong. */
+  readonly outcomes: ReadonlyMap<string, string | undefined>;
+}
+
+if (values.help) process.stdout.write(`${HELP}\n`);
+else process.exitCode = await main();
+
+async function main(): Promise<number> {
+  await install();
+  // From the packed package, which is there now.
+  const { CHECKS } = await import("./checks.ts");
+  const { startWorld } = await import("resource402/testing");
+  await using world = await startWorld({ chain: false });
+  await world.fund(world.buyer.address, "1000");
+  await world.fund(world.seller.address, "100");
+  const { generatePrivateKey, privateKeyToAccount } = await import("viem/accounts");
+  const refundKey = generatePrivateKey();
+  await world.fund(privateKeyToAccount(refundKey).address, "100");
+  const setting: Setting = {
+    network: world.network,
+    payTo: world.seller.address,
+    facilitator: (await world.startFacilitatorServer()).url,
+    refundKey,
+  };
+  const only = values.only?.split(",").map((text) => text.trim().toLowerCase());
+  const chosen = PLACES.filter(({ name }) => only?.some((text) => name.toLowerCase().includes(text)) ?? true);
+  const rows: Row[] = [];
+  for (const start of chosen) {
+    const begun = performance.now();
+    const outcomes = new Map<string, string | undefined>();
+    const process_ = await open(start, setting).catch((error: unknown) => String(error));
+    if (typeof process_ === "string") {
+      for (const { name } of CHECKS) outcomes.set(name, `does not start: ${process_}`);
+    } else {
+      const place: Place = {
+        url: process_.url,
+        buyer: world.buyer,
+        balance: () => world.balanceOf(world.buyer.address),
+      };
+      for (const { name, run } of CHECKS) {
+        const reason = start.impossible?.[name];
+        if (reason !== undefined) outcomes.set(name, `impossible: ${reason}`);
+        else outcomes.set(name, await outcomeOf(run(place)));
+      }
+      await close(process_.child);
+      const failed = [...outcomes.values()].some(
+        (text) => text !== undefined && !text.startsWith("impossible"),
+      );
+      if (failed && values.why) process.stdout.write(`${process_.output()}\n`);
+    }
+    rows.push({ name: start.name, outcomes });
+    for (const [name, text] of outcomes) if (text !== undefined) say(`${start.name}: ${name}: ${text}`);
+    say(`${start.name}: ${Math.round((performance.now() - begun) / 1000)} s`);
+  }
+  say(
+    `\n${tableOf(
+      rows,
+      CHECKS.map(({ name }) => name),
+    )}`,
+  );
+  const all = rows.flatMap(({ outcomes }) => [...outcomes.values()]);
+  return all.some((text) => text !== undefined && !text.startsWith("impossible")) ? 1 : 0;
+}
+
+/** Puts the packed package beside the places. What it depends on is found in the root, whose lock file pins it. */
+async function install(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "resource402-runtimes-"));
+  try {
+    const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
+    const { stdout } = await run("npm", pack, { cwd: ROOT });
+    await run("tar", ["-xzf", join(folder, stdout.trim()), "-C", folder]);
+    const target = join(HERE, "node_modules", "resource402");
+    await rm(target, { recursive: true, force: true });
+    await mkdir(join(HERE, "node_modules"), { recursive: true });
+    await cp(join(folder, "package"), target, { recursive: true });
+    await cp(join(HERE, "api", "resources.ts"), join(NEXT_LIB, "resources.ts"));
+    // As in an application that was made by create-next-app, which writes no extensions.
+    const server = await readFile(join(HERE, "api", "server.ts"), "utf8");
+    await writeFile(join(NEXT_LIB, "server.ts"), server.replace(".gen.ts", ".gen"));
+    for (const file of ["api/resources.ts", "places/next/lib/resources.ts"]) {
+      await run("node", [join(target, "dist", "cli.js"), "generate", file], { cwd: HERE });
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The folder that holds the places and the packages of the root, which may be a link. */
+async function packagesRoot(): Promise<string> {
+  let root = ROOT;
+  const packages = await realpath(join(ROOT, "node_modules"));
+  while (!packages.startsWith(root)) root = dirname(root);
+  return root;
+}
+
+async function open(start: Start, setting: Setting) {
+  const port = await freePort();
+  const env = {
+    ...process.env,
+    ...{
+      PORT: String(port),
+      SETTING: JSON.stringify(setting),
+      NO_COLOR: "1",
+      WRANGLER_SEND_METRICS: "false",
+    },
+    ...start.env,
+    PACKAGES: await packagesRoot(),
+  };
+  if (start.build) {
+    const [file = "", ...args] = start.build;
+    await run(file, args, { cwd: HERE, env, timeout: BUILD_MS });
+  }
+  const [file = "", ...args] = start.command;
+  const child = spawn(file, args, { cwd: HERE, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      text = (text + part).slice(-20_000);
+    });
+  }
+  const url = `http://127.0.0.1:${port}${start.path ?? ""}`;
+  const end = performance.now() + START_MS;
+  for (;;) {
+    if (child.exitCode !== null)
+      throw new Error(`ended with ${child.exitCode}: ${text.trim().slice(-2_000)}`);
+    const answer = await fetch(`${url}/v1/ping`).catch(() => undefined);
+    await answer?.text();
+    if (answer?.status === 200) return { child, url, output: () => text };
+    if (performance.now() > end) {
+      await close(child);
+      throw new Error(`no answer in ${START_MS} ms: ${text.trim().slice(-2_000)}`);
+    }
+    await pause(200);
+  }
+}
+
+/** Ends the place and what it has started. */
+async function close(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const ended = once(child, "exit");
+  process.kill(-child.pid, "SIGKILL");
+  await ended;
+}
+
+async function outcomeOf(check: Promise<void>): Promise<string | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no end after ${CHECK_MS} ms`), CHECK_MS);
+  });
+  const done = check.then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+function tableOf(rows: readonly Row[], names: readonly string[]): string {
+  const cell = (text: string | undefined): string =>
+    text === undefined ? "yes" : text.startsWith("impossible") ? "–" : "NO";
+  const lines = rows.map(({ name, outcomes }) => [name, ...names.map((one) => cell(outcomes.get(one)))]);
+  const all = [["place", ...names], ["---", ...names.map(() => "---")], ...lines];
+  return all.map((line) => `| ${line.join(" | ")} |`).join("\n");
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,43 @@
+/** A place: how it is started in its folder, and where it mounts the API. */
+export interface Start {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Before it is started. */
+  readonly build?: readonly string[];
+  readonly path?: string;
+  /** Checks that cannot pass here, with the reason. */
+  readonly impossible?: Readonly<Record<string, string>>;
+}
+
+const node = (file: string): readonly string[] => ["node", `places/${file}.ts`];
+const bin = (name: string): string => `node_modules/.bin/${name}`;
+const NEXT = "places/next";
+
+export const PLACES: readonly Start[] = [
+  { name: "Node listen", command: node("node-listen") },
+  { name: "Node listen, SQLite", command: node("node-sqlite") },
+  { name: "node:http", command: node("node-http") },
+  { name: "Hono at root", command: node("hono-root") },
+  { name: "Hono mount", command: node("hono-mounted"), path: "/api" },
+  { name: 'Hono all("/api/*")', command: node("hono-all"), path: "/api" },
+  { name: "Express under /api", command: node("express"), path: "/api" },
+  { name: "Express after json()", command: node("express-json"), path: "/api" },
+  { name: "Fastify", command: node("fastify") },
+  { name: "Koa", command: node("koa") },
+  { name: "Bun, SQLite", command: [bin("bun"), "run", "places/bun.ts"] },
+  {
+    name: "Deno, SQLite",
+    command: [bin("deno"), "run", "-A", "--no-prompt", "--node-modules-dir=manual", "places/deno.ts"],
+    env: { DENO_NO_UPDATE_CHECK: "1" },
+  },
+  { name: "Workers, waitUntil", command: node("workers-main"), env: { WORKER: "workers" } },
+  { name: "Durable Object", command: node("workers-main"), env: { WORKER: "durable-object" } },
+  {
+    name: "Next start",
+    build: [bin("next"), "build", NEXT],
+    command: [bin("next"), "start", NEXT],
+    env: { NEXT_TELEMETRY_DISABLED: "1" },
+    path: "/api",
+  },
+];

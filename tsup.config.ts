@@ -31,25 +31,27 @@ function internalEntries(): Record<string, string> {
 }
 
 /** The public entries, by their name in `dist`. */
-const PUBLIC = {
-  index: "schema/index.ts",
-  client: "src/client/index.ts",
-  evm: "src/client/evm.ts",
-  server: "src/server/index.ts",
-  node: "src/runtime/index.ts",
-  sqlite: "src/store/sqlite.ts",
-  prometheus: "src/telemetry/prometheus.ts",
-  postgres: "src/store/postgres.ts",
-  testing: "src/testing/index.ts",
+const published = {
+  entry: {
+    index: "schema/index.ts",
+    client: "src/client/index.ts",
+    evm: "src/client/evm.ts",
+    server: "src/server/index.ts",
+    node: "src/runtime/index.ts",
+    sqlite: "src/store/sqlite.ts",
+    prometheus: "src/telemetry/prometheus.ts",
+    postgres: "src/store/postgres.ts",
+    testing: "src/testing/index.ts",
+  },
 };
 
 export default defineConfig({
-  entry: { ...PUBLIC, cli: "src/runtime/command.ts", ...internalEntries() },
+  entry: { ...published.entry, cli: "src/runtime/command.ts", ...internalEntries() },
   format: ["esm"],
   target: "es2023",
   platform: "node",
   removeNodeProtocol: false,
-  dts: { entry: PUBLIC },
+  dts: published,
   clean: true,
   splitting: true,
   treeshake: { moduleSideEffects: "no-external" },

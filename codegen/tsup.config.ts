@@ -31,9 +31,11 @@ const shared: Plugin = {
  * writes above each module where it was, which says nothing there.
  */
 const runtime = {
-  client: "../src/client/index.ts",
-  evm: "../src/client/evm.ts",
-  node: "../src/runtime/calls.ts",
+  entry: {
+    client: "../src/client/index.ts",
+    evm: "../src/client/evm.ts",
+    node: "../src/runtime/calls.ts",
+  },
 };
 
 export default defineConfig([
@@ -50,7 +52,7 @@ export default defineConfig([
     treeshake: { moduleSideEffects: "no-external" },
     esbuildPlugins: [shared],
   },
-  ...Object.entries(runtime).map(
+  ...Object.entries(runtime.entry).map(
     ([name, source]): Options => ({
       entry: { [name]: source },
       outDir: "dist/runtime",

@@ -38,7 +38,7 @@ const TYPES = [
 ];
 
 /** The doors of the package, by their name in `dist`. */
-export const SDK_DOORS = { index: ".", evm: "./evm", node: "./node" } as const;
+const SDK_DOORS = { index: ".", evm: "./evm", node: "./node" } as const;
 
 /** `package.json`. */
 export function emitSdkManifest(model: ApiModel, options: SdkOptions): string {

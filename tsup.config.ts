@@ -4,8 +4,6 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsup";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
-/** The sources of `@resource402/cli`. */
-const CLI = ["codegen", "src/doctor", "src/mcp"];
 /** Imports of values by relative path: `import … from "./x.ts"` and `import("./x.ts")`. */
 const IMPORT = /^(?:import|export) (?!type\b)[^;"]*from "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
 
@@ -14,11 +12,9 @@ const IMPORT = /^(?:import|export) (?!type\b)[^;"]*from "(\.[^"]+)"|\bimport\("(
  * module that a public entry uses too exists once.
  */
 function internalEntries(): Record<string, string> {
-  const files = CLI.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$/.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name)),
-  );
+  const files = readdirSync(join(root, "codegen"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
   const imported = files.flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(IMPORT)].map(([, from, lazily]) =>
       relative(root, resolve(dirname(file), from ?? lazily ?? ""))
@@ -26,7 +22,7 @@ function internalEntries(): Record<string, string> {
         .join("/"),
     ),
   );
-  const ours = imported.filter((path) => !CLI.some((folder) => path.startsWith(`${folder}/`)));
+  const ours = imported.filter((path) => /^(src|schema)\//.test(path));
   return Object.fromEntries(ours.map((path) => [`internal/${path.replace(/^src\/|\.ts$/g, "")}`, path]));
 }
 

@@ -16,7 +16,7 @@ const shared: Plugin = {
   setup(build) {
     build.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
       const file = relative(root, resolve(resolveDir, path)).split(sep).join("/");
-      const name = /^(?:src\/(?!doctor\/|mcp\/)|(?=schema\/))(.*)\.ts$/.exec(file)?.[1];
+      const name = /^(?:src\/|(?=schema\/))(.*)\.ts$/.exec(file)?.[1];
       if (name === undefined) return undefined;
       if (!existsSync(join(root, "dist/internal", `${name}.js`))) {
         return { errors: [{ text: `dist/internal/${name}.js is missing: build resource402 first` }] };

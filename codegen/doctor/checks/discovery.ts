@@ -1,4 +1,4 @@
-import { isRecord } from "../../protocol/index.ts";
+import { isRecord } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, fault, PASSED, skipped } from "../check.ts";
 import { evidenceOf, shown } from "../wire.ts";

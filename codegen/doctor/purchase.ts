@@ -1,5 +1,5 @@
 import { formatUsd, fromAtomic, type Money } from "../../schema/money.ts";
-import type { Payer } from "../client/pay.ts";
+import type { Payer } from "../../src/client/pay.ts";
 import {
   decodeHeader,
   encodeHeader,
@@ -10,7 +10,7 @@ import {
   quoteKey,
   readSettleResponse,
   type SettleResponse,
-} from "../protocol/index.ts";
+} from "../../src/protocol/index.ts";
 import { exactEvm, payableOf, readChallenge } from "./challenge.ts";
 import type { Examination, Purchase } from "./examination.ts";
 import type { Ask, Exchange } from "./wire.ts";

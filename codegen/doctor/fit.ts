@@ -1,4 +1,4 @@
-import { isRecord } from "../protocol/index.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 import { type JsonSchema, requiredOf, typesOf } from "./schema.ts";
 
 /** The default value of a field in a schema. */

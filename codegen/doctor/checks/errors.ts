@@ -1,4 +1,4 @@
-import { encodeHeader, HEADERS } from "../../protocol/index.ts";
+import { encodeHeader, HEADERS } from "../../../src/protocol/index.ts";
 import { payableOf, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { hasBody } from "../operation.ts";

@@ -1,4 +1,4 @@
-import { isRecord } from "../../protocol/index.ts";
+import { isRecord } from "../../../src/protocol/index.ts";
 import { isChallenge, jsonOf } from "../challenge.ts";
 import { type Check, fault, PASSED, skipped, type Verdict } from "../check.ts";
 import type { Examination, Mistake } from "../examination.ts";

@@ -5,7 +5,7 @@ import {
   type PaymentRequired,
   type PaymentRequirements,
   readPaymentRequired,
-} from "../protocol/index.ts";
+} from "../../src/protocol/index.ts";
 import type { Exchange } from "./wire.ts";
 
 /** One payment offer, from either x402 version. */

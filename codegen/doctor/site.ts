@@ -1,4 +1,4 @@
-import { isRecord } from "../protocol/index.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 import { jsonOf } from "./challenge.ts";
 import { documentedShape, type Operation } from "./operation.ts";
 import { inlined } from "./schema.ts";

@@ -1,4 +1,4 @@
-import { isRecord, parseRetryAfter } from "../../protocol/index.ts";
+import { isRecord, parseRetryAfter } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped, type Verdict } from "../check.ts";
 import type { Examination } from "../examination.ts";

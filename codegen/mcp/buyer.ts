@@ -1,7 +1,7 @@
-import { type ClientOptions, connect, type PendingCall } from "../client/connect.ts";
-import { isResourceError, type ResourceError } from "../client/errors.ts";
-import type { Job } from "../client/job.ts";
-import { isRecord } from "../protocol/index.ts";
+import { type ClientOptions, connect, type PendingCall } from "../../src/client/connect.ts";
+import { isResourceError, type ResourceError } from "../../src/client/errors.ts";
+import type { Job } from "../../src/client/job.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 import { createLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 

@@ -1,4 +1,4 @@
-import { isRecord } from "../protocol/index.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import { decodeHeader, HEADERS } from "../../protocol/index.ts";
+import { decodeHeader, HEADERS } from "../../../src/protocol/index.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { type Exchange, evidenceOf, shown } from "../wire.ts";
 import { isRefusal } from "./input.ts";

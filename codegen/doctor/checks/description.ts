@@ -1,4 +1,4 @@
-import { isRecord } from "../../protocol/index.ts";
+import { isRecord } from "../../../src/protocol/index.ts";
 import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
 import { defaultsOf, objectionTo } from "../fit.ts";
 import type { Field } from "../operation.ts";

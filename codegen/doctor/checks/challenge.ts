@@ -1,4 +1,4 @@
-import { isRecord, sameAddress } from "../../protocol/index.ts";
+import { isRecord, sameAddress } from "../../../src/protocol/index.ts";
 import { isChallenge, payableOf, readChallenge, requirementFaults } from "../challenge.ts";
 import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
 import { evidenceOf, shown } from "../wire.ts";

@@ -1,5 +1,5 @@
-import { rejectionOf } from "../../client/outcome.ts";
-import { findAsset, isRecord, saysShort } from "../../protocol/index.ts";
+import { rejectionOf } from "../../../src/client/outcome.ts";
+import { findAsset, isRecord, saysShort } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { ANOTHER_INPUT, type Examination, type Purchase } from "../examination.ts";

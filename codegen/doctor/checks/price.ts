@@ -1,5 +1,5 @@
 import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
-import { findAsset, isRecord, sameAddress } from "../../protocol/index.ts";
+import { findAsset, isRecord, sameAddress } from "../../../src/protocol/index.ts";
 import { type Offer, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { shown } from "../wire.ts";

@@ -1,4 +1,4 @@
-import { isRecord } from "../protocol/index.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 import { inlined, isMadeUp, type JsonSchema, requiredOf, sampleOf } from "./schema.ts";
 import type { Ask } from "./wire.ts";
 

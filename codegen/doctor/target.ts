@@ -1,4 +1,4 @@
-import { HEADERS, isRecord } from "../protocol/index.ts";
+import { HEADERS, isRecord } from "../../src/protocol/index.ts";
 import { isChallenge, jsonOf, readChallenge } from "./challenge.ts";
 import { bazaarShape, type Operation, outputSchemaShape } from "./operation.ts";
 import { readSite, type Site } from "./site.ts";

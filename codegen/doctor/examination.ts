@@ -1,4 +1,4 @@
-import type { PaymentRequirements } from "../protocol/index.ts";
+import type { PaymentRequirements } from "../../src/protocol/index.ts";
 import { type Challenge, isChallenge, readChallenge } from "./challenge.ts";
 import {
   type Field,

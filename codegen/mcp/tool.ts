@@ -1,4 +1,4 @@
-import type { CallDefinition } from "../client/definition.ts";
+import type { CallDefinition } from "../../src/client/definition.ts";
 
 /** A schema whose root is an object, as the Model Context Protocol wants it. */
 export interface ObjectSchema {

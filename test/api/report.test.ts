@@ -11,7 +11,7 @@ it("reports declarations without comments, and without what changes in each buil
     reportsOf(new Map([["quote.d.ts", DECLARED.replace("DA1__3cf", hash)]])),
   );
   expect(one).toEqual(other);
-  expect(one?.get("quote.api.txt")).toBe(`import { a as Price } from './price.js';
+  expect(one?.get("quote.api.txt")).toBe(`import { a as Price } from "./price.js";
 export interface Quote {
     readonly price: Price;
 }

@@ -135,7 +135,7 @@ describe("an API written from scratch with the installed package", () => {
       failure: "failed no_muse yes",
       received: String(10_000 + 4_000 + 140_000 + 50_000),
     });
-  });
+  }, 300_000);
 
   it.each([
     [

@@ -4,8 +4,6 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsup";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
-/** The sources of `@resource402/cli`. */
-const CLI = ["codegen", "src/doctor", "src/mcp"];
 /** Imports of values by relative path: `import … from "./x.ts"` and `import("./x.ts")`. */
 const IMPORT = /^(?:import|export) (?!type\b)[^;"]*from "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
 
@@ -14,11 +12,9 @@ const IMPORT = /^(?:import|export) (?!type\b)[^;"]*from "(\.[^"]+)"|\bimport\("(
  * module that a public entry uses too exists once.
  */
 function internalEntries(): Record<string, string> {
-  const files = CLI.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$/.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name)),
-  );
+  const files = readdirSync(join(root, "codegen"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
   const imported = files.flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(IMPORT)].map(([, from, lazily]) =>
       relative(root, resolve(dirname(file), from ?? lazily ?? ""))
@@ -26,31 +22,33 @@ function internalEntries(): Record<string, string> {
         .join("/"),
     ),
   );
-  const ours = imported.filter((path) => !CLI.some((folder) => path.startsWith(`${folder}/`)));
+  const ours = imported.filter((path) => /^(src|schema)\//.test(path));
   return Object.fromEntries(ours.map((path) => [`internal/${path.replace(/^src\/|\.ts$/g, "")}`, path]));
 }
 
 /** The public entries, by their name in `dist`. */
-const PUBLIC = {
-  index: "schema/index.ts",
-  client: "src/client/index.ts",
-  evm: "src/client/evm.ts",
-  server: "src/server/index.ts",
-  node: "src/runtime/index.ts",
-  next: "src/runtime/next.ts",
-  sqlite: "src/store/sqlite.ts",
-  prometheus: "src/telemetry/prometheus.ts",
-  postgres: "src/store/postgres.ts",
-  testing: "src/testing/index.ts",
+const published = {
+  entry: {
+    index: "schema/index.ts",
+    client: "src/client/index.ts",
+    evm: "src/client/evm.ts",
+    server: "src/server/index.ts",
+    node: "src/runtime/index.ts",
+    next: "src/runtime/next.ts",
+    sqlite: "src/store/sqlite.ts",
+    prometheus: "src/telemetry/prometheus.ts",
+    postgres: "src/store/postgres.ts",
+    testing: "src/testing/index.ts",
+  },
 };
 
 export default defineConfig({
-  entry: { ...PUBLIC, cli: "src/runtime/command.ts", ...internalEntries() },
+  entry: { ...published.entry, cli: "src/runtime/command.ts", ...internalEntries() },
   format: ["esm"],
   target: "es2023",
   platform: "node",
   removeNodeProtocol: false,
-  dts: { entry: PUBLIC },
+  dts: published,
   clean: true,
   splitting: true,
   treeshake: { moduleSideEffects: "no-external" },

@@ -16,7 +16,7 @@ const shared: Plugin = {
   setup(build) {
     build.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
       const file = relative(root, resolve(resolveDir, path)).split(sep).join("/");
-      const name = /^(?:src\/(?!doctor\/|mcp\/)|(?=schema\/))(.*)\.ts$/.exec(file)?.[1];
+      const name = /^(?:src\/|(?=schema\/))(.*)\.ts$/.exec(file)?.[1];
       if (name === undefined) return undefined;
       if (!existsSync(join(root, "dist/internal", `${name}.js`))) {
         return { errors: [{ text: `dist/internal/${name}.js is missing: build resource402 first` }] };
@@ -31,9 +31,11 @@ const shared: Plugin = {
  * writes above each module where it was, which says nothing there.
  */
 const runtime = {
-  client: "../src/client/index.ts",
-  evm: "../src/client/evm.ts",
-  node: "../src/runtime/calls.ts",
+  entry: {
+    client: "../src/client/index.ts",
+    evm: "../src/client/evm.ts",
+    node: "../src/runtime/calls.ts",
+  },
 };
 
 export default defineConfig([
@@ -50,7 +52,7 @@ export default defineConfig([
     treeshake: { moduleSideEffects: "no-external" },
     esbuildPlugins: [shared],
   },
-  ...Object.entries(runtime).map(
+  ...Object.entries(runtime.entry).map(
     ([name, source]): Options => ({
       entry: { [name]: source },
       outDir: "dist/runtime",

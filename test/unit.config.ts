@@ -9,6 +9,7 @@ const UNIT = [
   "test/{schema,time,protocol,jobs,telemetry}/**/*.test.ts",
   // evidence.test.ts starts chains.
   "test/ledger/!(evidence).test.ts",
+  "test/api/report.test.ts",
   "test/architecture.test.ts",
   "test/client/abort.test.ts",
   "test/client/event-stream.test.ts",

@@ -1,4 +1,4 @@
-import type { Finding, Ran, Report } from "../../src/doctor/examine.ts";
+import type { Finding, Ran, Report } from "../doctor/examine.ts";
 import { counted } from "./say.ts";
 
 /** A report for CI, in the dialect of XML that JUnit has made common: a suite for each resource, a case for each check. */

@@ -1,10 +1,10 @@
 import type { ClientOptions } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
-import { createBuyer } from "../../src/mcp/buyer.ts";
-import { ownTools } from "../../src/mcp/own-tools.ts";
-import type { Offer } from "../../src/mcp/protocol.ts";
 import type { BearerCheck } from "../../src/telemetry/bearer.ts";
 import { emitTools } from "../emit/tools.ts";
+import { createBuyer } from "../mcp/buyer.ts";
+import { ownTools } from "../mcp/own-tools.ts";
+import type { Offer } from "../mcp/protocol.ts";
 import { unknownFields } from "./call-input.ts";
 import { CommandError, type Context } from "./command.ts";
 import { headersOf, missingHeaders } from "./header-flags.ts";
@@ -102,7 +102,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
 }
 
 async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> {
-  const { serveStdio } = await import("../../src/mcp/protocol.ts");
+  const { serveStdio } = await import("../mcp/protocol.ts");
   let leave = (): void => {};
   const gone = new Promise<void>((end) => {
     leave = end;
@@ -124,8 +124,8 @@ async function overHttp(
   stopped: Promise<void>,
 ): Promise<number> {
   const [{ openHttp }, { createMcpHttp, MCP_PATH }, { listen }] = await Promise.all([
-    import("../../src/mcp/protocol.ts"),
-    import("../../src/mcp/http.ts"),
+    import("../mcp/protocol.ts"),
+    import("../mcp/http.ts"),
     import("../../src/runtime/index.ts"),
   ]);
   const hosts = isEverywhere(host) ? allowHost : [...allowHost, host];

@@ -38,7 +38,7 @@ const TYPES = [
 ];
 
 /** The doors of the package, by their name in `dist`. */
-export const SDK_DOORS = { index: ".", evm: "./evm", node: "./node" } as const;
+const SDK_DOORS = { index: ".", evm: "./evm", node: "./node" } as const;
 
 /** `package.json`. */
 export function emitSdkManifest(model: ApiModel, options: SdkOptions): string {
@@ -71,7 +71,7 @@ export function emitSdkManifest(model: ApiModel, options: SdkOptions): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** The modules of the client's runtime, by what they are called in `dist`. Two of them are doors as they are. */
+/** The modules of the client's runtime, by what they are called in `dist`. Two of them are entries of the package. */
 export const SDK_RUNTIME = { client: "runtime", evm: "evm", node: "node" } as const;
 const RUNTIME = `./${SDK_RUNTIME.client}.js`;
 

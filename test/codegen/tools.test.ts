@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import { emitTools, type ToolModel } from "../../codegen/emit/tools.ts";
+import { restored } from "../../codegen/mcp/names.ts";
 import { readDocument } from "../../codegen/read/document.ts";
-import { restored } from "../../src/mcp/names.ts";
 import awkward from "../fixtures/awkward/resources.ts";
 import { apiWith, modelOf } from "./definitions.ts";
 

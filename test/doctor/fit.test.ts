@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { defaultsOf, objectionTo } from "../../src/doctor/fit.ts";
-import { inlined, type JsonSchema } from "../../src/doctor/schema.ts";
+import { defaultsOf, objectionTo } from "../../codegen/doctor/fit.ts";
+import { inlined, type JsonSchema } from "../../codegen/doctor/schema.ts";
 
 const PAIR = { prefixItems: [{ type: "string" }, { enum: ["up", "down"] }], items: { type: "number" } };
 

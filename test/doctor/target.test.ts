@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { internals } from "../../src/doctor/checks/internals.ts";
-import { type ExamineOptions, examine } from "../../src/doctor/examine.ts";
-import { sampleOf, wrongTypeOf } from "../../src/doctor/schema.ts";
-import { NothingThere } from "../../src/doctor/target.ts";
+import { internals } from "../../codegen/doctor/checks/internals.ts";
+import { type ExamineOptions, examine } from "../../codegen/doctor/examine.ts";
+import { sampleOf, wrongTypeOf } from "../../codegen/doctor/schema.ts";
+import { NothingThere } from "../../codegen/doctor/target.ts";
 import { encodeHeader } from "../../src/protocol/index.ts";
 
 type Routes = Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;

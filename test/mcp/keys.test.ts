@@ -1,7 +1,7 @@
 import { evmPayer } from "resource402/evm";
 import { describe, expect, it } from "vitest";
-import { type Buyer, createBuyer } from "../../src/mcp/buyer.ts";
-import type { Tool } from "../../src/mcp/tool.ts";
+import { type Buyer, createBuyer } from "../../codegen/mcp/buyer.ts";
+import type { Tool } from "../../codegen/mcp/tool.ts";
 import { BASE_URL, openShop, type Shop } from "../flow/shop.ts";
 
 function tool(name: string, usd: `${number}`): Tool {

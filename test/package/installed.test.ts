@@ -135,7 +135,7 @@ describe("an API written from scratch with the installed package", () => {
       failure: "failed no_muse yes",
       received: String(10_000 + 4_000 + 140_000 + 50_000),
     });
-  });
+  }, 300_000);
 
   it.each([
     [
@@ -284,7 +284,7 @@ it("the command contains no second copy of a module of resource402", async () =>
     [...text.matchAll(/^\/\/ (\S+\.ts)$/gm)].map((place) => place[1] ?? ""),
   );
   expect(places.length).toBeGreaterThan(100);
-  expect(places.filter((place) => /^\.\.\/(schema|src\/(?!doctor\/|mcp\/))/.test(place))).toEqual([]);
+  expect(places.filter((place) => /^\.\.\/(schema|src)\//.test(place))).toEqual([]);
 });
 
 describeSdk({ folder: () => project, empty: emptyProject, command, strictest: STRICTEST });

@@ -1,0 +1,210 @@
+import { isRecord, parseRetryAfter } from "../../../src/protocol/index.ts";
+import { jsonOf } from "../challenge.ts";
+import { type Check, type Fault, fault, faults, PASSED, skipped, type Verdict } from "../check.ts";
+import type { Examination } from "../examination.ts";
+import { type Exchange, evidenceOf } from "../wire.ts";
+
+const STATES = ["processing", "succeeded", "failed"];
+/** Longest time to wait for a job. */
+const MAX_JOB_MS = 60_000;
+const MAX_PAUSE_MS = 5_000;
+const SHORTEST_PAUSE_MS = 100;
+
+export const JOB_CHECKS: readonly Check[] = [
+  {
+    id: "job-unknown",
+    title: "The server answers 404 for an unknown job",
+    severity: "error",
+    scope: "resource",
+    why: "A client that waits for a deleted job must learn that it is gone. With a 200 it waits forever, and a 500 looks like a temporary failure.",
+    source: "RFC 9110 §15.5.5",
+    fix: "Answer 404 for an unknown id, and also for the id of another buyer's job.",
+    look: async (at) => {
+      const template = at.site.statusUrl ?? (await statusTemplate(at));
+      if (template === undefined) return skipped("the status URL of jobs is unknown");
+      const url = template.replace(/\{[^{}]+\}/, "doctor-unknown-job");
+      const answer = await at.wire.send({ method: "GET", url });
+      const isRefused = answer.status >= 400 && answer.status < 500 && answer.status !== 402;
+      return isRefused
+        ? PASSED
+        : fault(`The server answers ${answer.status} for an unknown job.`, evidenceOf(answer));
+    },
+  },
+  {
+    id: "job-accepted",
+    title: "The 202 for a job says where and when to poll it",
+    severity: "error",
+    scope: "resource",
+    paid: true,
+    why: "After paying, the 202 is all that the buyer has.",
+    source: "RFC 9110 §15.3.3 and §10.2.3",
+    fix: 'Answer 202 with an absolute statusUrl, the state "processing", Retry-After and Location.',
+    look: async (at) => {
+      const accepted = await acceptedJob(at);
+      if (typeof accepted === "string") return skipped(accepted);
+      const { exchange, document } = accepted;
+      const wrong: string[] = [];
+      if (typeof document.statusUrl !== "string" || !/^https?:/.test(document.statusUrl))
+        wrong.push("statusUrl is not an absolute URL");
+      if (document.state !== "processing")
+        wrong.push(`state is ${JSON.stringify(document.state)}, not "processing"`);
+      const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now());
+      if (after === undefined && typeof document.retryAfterSeconds !== "number")
+        wrong.push("Retry-After is missing");
+      return wrong.length === 0
+        ? PASSED
+        : fault(
+            `The 202 is incomplete: ${wrong.join("; ")}.`,
+            evidenceOf(exchange, ["retry-after", "location"]),
+          );
+    },
+  },
+  {
+    id: "job-states",
+    title: "The state of a job is processing, succeeded or failed",
+    severity: "error",
+    scope: "resource",
+    paid: true,
+    why: "Existing x402 clients know only these three words and poll forever on any other. When progress goes backwards, people stop waiting.",
+    source: "practice: x402 job pollers; RFC 9110 §15.3.1",
+    fix: "Answer 200 while the job exists. Send one of the three words in state, a more detailed word in status, and progress as a whole percent that never decreases.",
+    look: async (at) => {
+      const documents = await followed(at);
+      if (typeof documents === "string") return skipped(documents);
+      return faults(stateFaults(documents));
+    },
+  },
+  {
+    id: "job-caching",
+    title: "No cache may store the state of a running job",
+    severity: "error",
+    scope: "resource",
+    paid: true,
+    why: "A cached state never changes, so the buyer waits for a job that has already ended.",
+    source: "RFC 9111 §5.2.2.5",
+    fix: "Send Cache-Control: no-store while the job runs, and private, max-age once it has ended.",
+    look: async (at) => {
+      const documents = await followed(at);
+      if (typeof documents === "string") return skipped(documents);
+      const running = documents.filter((one) => stateOf(one) === "processing");
+      const kept = running.find(
+        ({ headers }) => !/no-store|no-cache/i.test(headers.get("cache-control") ?? ""),
+      );
+      if (kept)
+        return fault("A cache may store the state of a running job.", evidenceOf(kept, ["cache-control"]));
+      const shared = documents.find(({ headers }) =>
+        /\bpublic\b|s-maxage/i.test(headers.get("cache-control") ?? ""),
+      );
+      return shared
+        ? fault("A shared cache may store the job.", evidenceOf(shared, ["cache-control"]))
+        : PASSED;
+    },
+  },
+  {
+    id: "job-result",
+    title: "A job ends with a result or with an error",
+    severity: "error",
+    scope: "resource",
+    paid: true,
+    why: "A buyer who has paid and waits forever can neither use the result nor ask for a refund.",
+    source: "practice",
+    fix: "Limit the duration of the work. Put the output in result, or a safe sentence in error and an error code beside it.",
+    look: async (at): Promise<Verdict> => {
+      const documents = await followed(at);
+      if (typeof documents === "string") return skipped(documents);
+      const last = documents.at(-1);
+      const document = last ? jsonOf(last) : undefined;
+      if (!last || !isRecord(document)) return skipped("the status document of the job cannot be read");
+      if (document.state === "processing") {
+        return fault(`The job has not ended after ${MAX_JOB_MS / 1000} s.`, evidenceOf(last), "warning");
+      }
+      if (document.state === "succeeded" && document.result === undefined) {
+        return fault("The job succeeded without a result.", evidenceOf(last));
+      }
+      if (document.state === "failed" && typeof document.error !== "string") {
+        return fault("The job failed without an error message.", evidenceOf(last));
+      }
+      return PASSED;
+    },
+  },
+];
+
+function stateFaults(documents: readonly Exchange[]): Fault[] {
+  const found: Fault[] = [];
+  let furthest = -1;
+  for (const exchange of documents) {
+    const document = jsonOf(exchange);
+    const say = (what: string): void => {
+      if (!found.some((one) => one.what === what)) found.push({ what, evidence: evidenceOf(exchange) });
+    };
+    if (exchange.status !== 200 || !isRecord(document)) {
+      say(`The server answers ${exchange.status} for an existing job, or not with a JSON object.`);
+      continue;
+    }
+    if (!STATES.includes(String(document.state))) say(`The state is ${JSON.stringify(document.state)}.`);
+    const { progress } = document;
+    if (progress === undefined) continue;
+    if (!Number.isInteger(progress) || Number(progress) < 0 || Number(progress) > 100) {
+      say(`The progress is ${JSON.stringify(progress)}, not a whole percent.`);
+    } else if (Number(progress) < furthest) say(`The progress decreases from ${furthest} to ${progress}.`);
+    else furthest = Number(progress);
+  }
+  return found;
+}
+
+function stateOf(exchange: Exchange): unknown {
+  const document = jsonOf(exchange);
+  return isRecord(document) ? document.state : undefined;
+}
+
+/** The 202 of the paid call, or the reason why there is none. */
+async function acceptedJob(
+  at: Examination,
+): Promise<{ readonly exchange: Exchange; readonly document: Record<string, unknown> } | string> {
+  const purchase = await at.purchase();
+  if (typeof purchase === "string") return purchase;
+  const exchange = purchase.bought;
+  if (exchange?.status !== 202) return exchange ? "the resource is synchronous" : "nothing was bought";
+  const document = jsonOf(exchange);
+  return isRecord(document) ? { exchange, document } : "the 202 is not a JSON object";
+}
+
+async function statusTemplate(at: Examination): Promise<string | undefined> {
+  const accepted = await acceptedJob(at);
+  const url = typeof accepted === "string" ? undefined : statusUrlOf(at, accepted.document);
+  return url?.replace(/[^/?]+(\?.*)?$/, "{id}");
+}
+
+/** The status URL of the job. A URL on another host is not followed. */
+function statusUrlOf(at: Examination, { statusUrl }: Record<string, unknown>): string | undefined {
+  if (typeof statusUrl !== "string" || !URL.canParse(statusUrl)) return undefined;
+  return new URL(statusUrl).origin === new URL(at.probe.url).origin ? statusUrl : undefined;
+}
+
+const journals = new WeakMap<Examination, Promise<Exchange[] | string>>();
+
+/** Every status document of the job, from acceptance to its end. Polled once for all checks. */
+function followed(at: Examination): Promise<Exchange[] | string> {
+  const known = journals.get(at) ?? follow(at);
+  journals.set(at, known);
+  return known;
+}
+
+async function follow(at: Examination): Promise<Exchange[] | string> {
+  const accepted = await acceptedJob(at);
+  if (typeof accepted === "string") return accepted;
+  const statusUrl = statusUrlOf(at, accepted.document);
+  if (statusUrl === undefined) return "the 202 has no statusUrl on this host";
+  const end = Date.now() + MAX_JOB_MS;
+  const documents: Exchange[] = [];
+  for (;;) {
+    const exchange = await at.wire.send({ method: "GET", url: statusUrl });
+    documents.push(exchange);
+    const state = stateOf(exchange);
+    if (exchange.status !== 200 || state === "succeeded" || state === "failed") return documents;
+    // An unknown word is already a finding, and polling on would never end.
+    if (!STATES.includes(String(state)) || Date.now() > end) return documents;
+    const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now()) ?? 1_000;
+    await at.wire.pause(Math.min(Math.max(after, SHORTEST_PAUSE_MS), MAX_PAUSE_MS));
+  }
+}

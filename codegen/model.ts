@@ -100,6 +100,8 @@ export interface ResourceModel {
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];
   readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
+  /** True when the server refuses the input that documents make up where there are no examples. */
+  readonly isSampleRefused?: true;
 }
 
 /** How an operation is called: the members of the client's `CallDefinition` of the same names. */

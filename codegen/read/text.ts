@@ -10,7 +10,9 @@ export function decodeDocument(bytes: Uint8Array): string {
 
 /** Whether a text may be an OpenAPI document, in JSON or in YAML. */
 export function looksLikeDocument(text: string): boolean {
-  return /^[\uFEFF\s]*\{/.test(text) || /^\uFEFF?["']?(openapi|swagger)["']?\s*:/m.test(text);
+  return /^[\uFEFF\s{]*["']?(openapi|swagger)["']?\s*:|^[\uFEFF\s]*\{[\s\S]*"(openapi|swagger)"\s*:/m.test(
+    text,
+  );
 }
 
 /** Maximum number of YAML aliases, so that a small document cannot become a large one. */

@@ -37,6 +37,9 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
+/** Marks a schema of an output that is not JSON: `bytes` or `events`. */
+export const ANSWER = "x-answer";
+
 export type Schemas = Readonly<Record<string, JsonSchema>>;
 
 /**
@@ -110,6 +113,8 @@ export interface Transport {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly needs?: readonly string[];
+  readonly produces?: readonly string[];
+  readonly idempotent?: boolean;
   readonly server?: string;
 }
 

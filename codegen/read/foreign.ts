@@ -97,6 +97,7 @@ export function readForeign(
       ...shape.transport,
       ...(Object.keys(fixed).length === 0 ? {} : { headers: fixed }),
       ...(needs.length === 0 ? {} : { needs }),
+      ...(parameters.isIdempotent ? { idempotent: true } : {}),
       ...(server === undefined || server === root ? {} : { server }),
     };
     const description = textOf(operation, "description");

@@ -175,7 +175,8 @@ export function startText({ price, charge, job }: ResourceModel): string {
 /** What a caller needs besides the summary: description, price, and kind of response. */
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
-  const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
+  const foreign = resource.isForeignJob ? "Runs as a job." : "";
+  const answer = job === undefined ? foreign : `Runs as a job, ${runText(job)}.`;
   const sentences = [priceSentence, answer, startText(resource), chargeText(resource)];
   const about = [...sentences, cancelText(resource), cacheText(resource)]
     .filter((sentence) => sentence !== "")

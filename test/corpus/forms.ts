@@ -213,4 +213,25 @@ paths:
     calls: { run: "GET /run 0.01" },
     use: `createClient({ baseUrl: "https://api.example" }).run({})`,
   },
+  {
+    name: "a job of its own make",
+    document: one("post", {
+      "x-payment-info": { price: "0.10" },
+      responses: {
+        202: {
+          description: "Accepted.",
+          content: {
+            "application/json": {
+              schema: {
+                type: "object",
+                properties: { job_id: { type: "string" }, status_url: { type: "string" } },
+              },
+            },
+          },
+        },
+      },
+    }),
+    calls: { run: "POST /run 0.10" },
+    use: `c.run.start({}).then((job) => job.id)`,
+  },
 ];

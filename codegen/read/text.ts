@@ -45,7 +45,9 @@ function parseJson(text: string, source: string): unknown {
 async function parseYaml(text: string, source: string): Promise<unknown> {
   const { parse } = await import("yaml");
   try {
-    return parse(text, { maxAliasCount: MAX_ALIASES, merge: true, logLevel: "silent" });
+    const document: unknown = parse(text, { maxAliasCount: MAX_ALIASES, merge: true, logLevel: "error" });
+    // Plain JSON: an alias of what is around it would lead in a circle, and throws here.
+    return JSON.parse(JSON.stringify(document) ?? "null");
   } catch (error) {
     throw new DocumentError(`${source} is not valid YAML: ${messageOf(error)}`);
   }

@@ -14,7 +14,7 @@ import { milliseconds, parseDuration } from "../schema/duration.ts";
 import { formatUsd } from "../schema/money.ts";
 import { pricedFields } from "../schema/price.ts";
 import { perWhat, priceSentence } from "../schema/price-prose.ts";
-import { checkExamples } from "./check/examples.ts";
+import { checkExamples, refusedSample } from "./check/examples.ts";
 import { lint } from "./check/lint.ts";
 import { checkNames, kebabCase, pascalCase } from "./check/names.ts";
 import { checkPrice } from "./check/pricing.ts";
@@ -35,6 +35,7 @@ import {
   resolve,
   type Schemas,
 } from "./model.ts";
+import { sampleOf } from "./sample.ts";
 
 export type Compilation = (
   | { readonly model: ApiModel }
@@ -84,7 +85,16 @@ export async function compile(api: unknown, options: CompileOptions = {}): Promi
     if (resource !== undefined) resources.push(resource);
     const path = `resources.${one.name}`;
     const wrong = mistakes.some((mistake) => mistake.path === path || mistake.path.startsWith(`${path}.`));
-    if (resource !== undefined && !wrong) lint(resource, one, schemas, reporter("warning", advice));
+    if (resource === undefined || wrong) continue;
+    const advise = reporter("warning", advice);
+    lint(resource, one, schemas, advise);
+    if (resource.examples.length > 0) continue;
+    const sample = sampleOf(schemas, { $ref: refTo(`${one.typeName}Input`) });
+    const why = await refusedSample(one.definition.input, sample);
+    if (why === undefined) continue;
+    resources[resources.length - 1] = { ...resource, isSampleRefused: true };
+    const problem = `has no examples, and the input that documents make up is refused (${why})`;
+    advise(path, problem, "add examples: [{ input: { … }, output: { … } }]");
   }
   if (mistakes.length > 0) return { mistakes, advice };
   const definitionHash = createHash("sha256").update(definitionText(api)).digest("hex");

@@ -37,6 +37,9 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
+/** Marks a schema of an output that is not JSON: `bytes` or `events`. */
+export const ANSWER = "x-answer";
+
 export type Schemas = Readonly<Record<string, JsonSchema>>;
 
 /**
@@ -97,9 +100,18 @@ export interface ResourceModel {
   /** Present when outputs are cached. */
   readonly cache?: { readonly ms: number };
   readonly job?: JobModel;
+  /** True for a third party's operation that answers with a job of its own make. */
+  readonly isForeignJob?: true;
   /** Sorted by code. */
   readonly errors: readonly { readonly code: string; readonly text: string }[];
   readonly examples: readonly { readonly input: unknown; readonly output: unknown }[];
+  /** True when the server refuses the input that documents make up where there are no examples. */
+  readonly isSampleRefused?: true;
+}
+
+/** Whether a call is answered by a job. */
+export function isJob({ job, isForeignJob }: Pick<ResourceModel, "job" | "isForeignJob">): boolean {
+  return job !== undefined || isForeignJob === true;
 }
 
 /** How an operation is called: the members of the client's `CallDefinition` of the same names. */
@@ -108,6 +120,8 @@ export interface Transport {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly needs?: readonly string[];
+  readonly produces?: readonly string[];
+  readonly idempotent?: boolean;
   readonly server?: string;
 }
 

@@ -1,6 +1,7 @@
 import { cancelSentence, refundCondition } from "../schema/cancel.ts";
 import { durationText } from "../schema/duration.ts";
 import {
+  ANSWER,
   type ApiModel,
   type JobModel,
   type JsonSchema,
@@ -31,7 +32,8 @@ function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly strin
     if (isNamed || around.includes(name) || around.length >= MAX_WITHIN) return name;
     return typeWithin(schemas, target, [...around, name]);
   }
-  const { type, anyOf, oneOf, allOf, prefixItems, items } = schema;
+  const { type, anyOf, oneOf, allOf, prefixItems, items, [ANSWER]: answer } = schema;
+  if (answer !== undefined) return answer === "bytes" ? "file" : "server-sent events";
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;
@@ -173,7 +175,8 @@ export function startText({ price, charge, job }: ResourceModel): string {
 /** What a caller needs besides the summary: description, price, and kind of response. */
 export function aboutResource(resource: ResourceModel): string[] {
   const { description, priceSentence, job } = resource;
-  const answer = job === undefined ? "" : `Runs as a job, ${runText(job)}.`;
+  const foreign = resource.isForeignJob ? "Runs as a job." : "";
+  const answer = job === undefined ? foreign : `Runs as a job, ${runText(job)}.`;
   const sentences = [priceSentence, answer, startText(resource), chargeText(resource)];
   const about = [...sentences, cancelText(resource), cacheText(resource)]
     .filter((sentence) => sentence !== "")

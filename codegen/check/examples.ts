@@ -33,6 +33,21 @@ export async function checkExamples(
   }
 }
 
+/**
+ * Whether the input that documents make up is refused by the server: a check that no schema can state stands behind it.
+ * `undefined` when it is not; otherwise the reason.
+ */
+export async function refusedSample(input: Schema, sample: unknown): Promise<string | undefined> {
+  try {
+    const result = await validate(input, sample);
+    if ("value" in result) return undefined;
+    const [first] = result.issues;
+    return first === undefined ? "it is refused" : [first.path, first.message].filter(Boolean).join(": ");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 async function checkValue(path: string, schema: Schema, value: unknown, report: Report): Promise<unknown> {
   const result = await validate(schema, value);
   if ("value" in result) return result.value;

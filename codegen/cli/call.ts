@@ -16,7 +16,7 @@ import {
 } from "../../src/protocol/index.ts";
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { didYouMean } from "../mistake.ts";
-import type { ApiModel, ResourceModel } from "../model.ts";
+import { type ApiModel, isJob, type ResourceModel } from "../model.ts";
 import { confirmed, needSomebody } from "./ask.ts";
 import { isShort, shortText } from "./call-funds.ts";
 import { type CallFlags, readInput } from "./call-input.ts";
@@ -59,7 +59,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     throw new CommandError(`The document of ${resource.name} states no price that can be read. ${fix}`, 2);
   }
   const isResumed = flags.resume !== undefined;
-  if (isResumed && resource.job === undefined) {
+  if (isResumed && !isJob(resource)) {
     throw new CommandError(`${resource.name} is synchronous: it has no jobs to resume.`, 2);
   }
   const input = isResumed ? {} : await readInput(flags, model, resource);
@@ -115,7 +115,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   };
 
   async function bought(): Promise<unknown> {
-    if (resource.job === undefined) return client.resource<object, unknown>(definition)(input, callOptions);
+    if (!isJob(resource)) return client.resource<object, unknown>(definition)(input, callOptions);
     const jobs = client.jobResource<object, unknown>(definition);
     const known = open?.job ?? flags.resume;
     job = known === undefined ? await jobs.start(input, callOptions) : jobs.resume(known);

@@ -29,11 +29,11 @@ export async function readSeller(
     );
   }
   const source = await readSource(named, context, options);
-  const place = baseUrl ?? source.baseUrl;
+  const stated = source.model.servers.map(({ url }) => url).find((url) => /^https?:\/\/[^{}]+$/i.test(url));
+  const place = baseUrl ?? source.baseUrl ?? stated;
   if (place !== undefined) return { model: source.model, baseUrl: place };
-  const known = source.model.servers[0]?.url ?? "https://api.example.com";
   throw new CommandError(
-    `${source.model.source} does not say where the API answers. Add --base-url ${known}`,
+    `${source.model.source} does not say where the API answers. Add --base-url https://api.example.com`,
     2,
   );
 }

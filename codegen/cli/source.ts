@@ -69,13 +69,17 @@ async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
   const [json, yaml] = DOCUMENTS.map((path) => new URL(path, slashed(url)));
   const tries = isDocument || json === undefined || yaml === undefined ? [url] : [json, url, yaml];
   let why = "";
+  let other: { readonly text: string; readonly url: string } | undefined;
   for (const one of tries) {
-    const found = await ask(one, options.timeoutMs ?? 20_000);
-    if (found.text !== undefined && looksLikeDocument(found.text)) {
-      return readText(found.text, { source: one.href, url: one.href }, options);
+    const { text, why: problem } = await ask(one, options.timeoutMs ?? 20_000);
+    if (text !== undefined && looksLikeDocument(text)) {
+      return readText(text, { source: one.href, url: one.href }, options);
     }
-    why ||= found.why ?? `${one.href} is neither JSON nor YAML of OpenAPI`;
+    // An API may answer its own address with some other JSON.
+    if (text !== undefined && /^\s*\{/.test(text)) other ??= { text, url: one.href };
+    why ||= problem ?? `${one.href} is neither JSON nor YAML of OpenAPI`;
   }
+  if (other !== undefined) return readText(other.text, { source: other.url, url: other.url }, options);
   throw new CommandError(
     `There is no API document at ${named}: ${why}. Name the URL or the file of its openapi.json.`,
   );

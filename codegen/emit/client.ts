@@ -1,5 +1,5 @@
 import { callDefinition } from "../call-definition.ts";
-import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
+import { type ApiModel, compareText, isJob, type ResourceModel } from "../model.ts";
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
@@ -19,14 +19,8 @@ export function emitClient(
 ): string {
   const { resources } = model;
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
-  const library = [
-    "type ClientOptions",
-    "connect",
-    ...(factories.includes("jobResource") ? ["type JobResource"] : []),
-    "type PendingCall",
-    ...(resources.some(isPriced) ? ["type Resource"] : []),
-    ...(resources.some(isUnpriced) ? ["type UnpricedResource"] : []),
-  ];
+  const kinds = [...new Set(resources.map(typeOf))].map((type) => `type ${type}`);
+  const library = ["type ClientOptions", "connect", ...[...kinds, "type PendingCall"].sort(compareText)];
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
@@ -47,16 +41,17 @@ ${resources.map(construction).join("")}    pending,
 `;
 }
 
-function kindOf({ job }: ResourceModel): string {
-  return job === undefined ? "resource" : "jobResource";
+function kindOf(resource: ResourceModel): string {
+  return isJob(resource) ? "jobResource" : "resource";
+}
+
+/** The interface of the library that a resource has. */
+function typeOf(resource: ResourceModel): string {
+  return `${isUnpriced(resource) ? "Unpriced" : ""}${isJob(resource) ? "JobResource" : "Resource"}`;
 }
 
 function isUnpriced({ price }: ResourceModel): boolean {
   return price.kind === "unknown";
-}
-
-function isPriced(resource: ResourceModel): boolean {
-  return kindOf(resource) === "resource" && !isUnpriced(resource);
 }
 
 const HEADERS = "Request headers that the API asks for beside the payment.";
@@ -79,8 +74,7 @@ function optionsOf({ headers = [] }: ApiModel): string {
 
 function member(resource: ResourceModel): string {
   const { name, typeName, summary, errors, deprecated } = resource;
-  const type =
-    resource.job !== undefined ? "JobResource" : isUnpriced(resource) ? "UnpricedResource" : "Resource";
+  const type = typeOf(resource);
   const fails = errors.map(({ code, text }) => `Fails with \`${code}\`: ${text}`);
   const tag = deprecated === undefined ? [] : ["", `@deprecated ${insteadOf(deprecated)}`.trimEnd()];
   const doc = jsdoc([summary, "", ...aboutResource(resource), ...fails, ...tag], "  ");

@@ -26,7 +26,7 @@ export function emitReference(model: ApiModel, evm = "resource402/evm"): string 
     `[${resource.name}](#${anchorOf(resource.name)})`,
     priceRange(resource),
     resource.summary,
-    resource.job === undefined ? "synchronous" : jobText(resource.job),
+    resource.job !== undefined ? jobText(resource.job) : resource.isForeignJob ? "job" : "synchronous",
   ]);
   return blocks(
     `<!-- ${banner(model.source)} -->`,

@@ -1,6 +1,14 @@
 import { type CallModel, callDefinition } from "../call-definition.ts";
 import { mapChildren } from "../convert/normalize.ts";
-import { type ApiModel, type JsonSchema, type ResourceModel, refName, refTo, resolve } from "../model.ts";
+import {
+  type ApiModel,
+  isJob,
+  type JsonSchema,
+  type ResourceModel,
+  refName,
+  refTo,
+  resolve,
+} from "../model.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 import { acceptedNames, objectRoot } from "../tool-input.ts";
 
@@ -50,7 +58,7 @@ export function emitTools(model: ApiModel): readonly ToolModel[] {
       ...(isObject(outputSchema) ? { outputSchema } : {}),
       // Who pays changes something, even by a GET.
       isReadOnly: resource.method === "GET" && resource.price.kind === "free",
-      isJob: resource.job !== undefined,
+      isJob: isJob(resource),
       call: callDefinition(resource),
     };
   });

@@ -1,6 +1,14 @@
 import type { GlobalContext, SchemaObject } from "openapi-typescript";
 import type ts from "typescript";
-import { type ApiModel, compareText, type JsonSchema, refName, resolve, type Schemas } from "../model.ts";
+import {
+  ANSWER,
+  type ApiModel,
+  compareText,
+  type JsonSchema,
+  refName,
+  resolve,
+  type Schemas,
+} from "../model.ts";
 import { banner, jsdoc, json } from "../print.ts";
 import { limitsText } from "../prose.ts";
 
@@ -61,6 +69,8 @@ export async function emitTypes(model: ApiModel): Promise<string> {
   const declarations = Object.entries(schemas).sort(([a], [b]) => compareText(a, b));
   const about = new Map(model.resources.flatMap((resource) => Object.entries(facesOf(resource))));
   const blocks = declarations.map(([name, schema]) => {
+    const answer = ANSWERS.get(schema[ANSWER]);
+    if (answer !== undefined) return `${jsdoc([about.get(name) ?? ""])}export type ${name} = ${answer};`;
     const type = transformSchemaObject(schema as SchemaObject, { ctx: context as GlobalContext });
     for (const [member, schema] of members) comment(ts, member, describe(schemas, schema));
     members.clear();
@@ -74,6 +84,15 @@ export async function emitTypes(model: ApiModel): Promise<string> {
   });
   return [`// ${banner(model.source)}`, ...blocks, ...footer.map(print)].join("\n\n").concat("\n");
 }
+
+/** Types of outputs that are not JSON. An event is what `ServerSentEvent` of resource402/client is. */
+const ANSWERS: ReadonlyMap<unknown, string> = new Map([
+  ["bytes", "Blob"],
+  [
+    "events",
+    "AsyncIterable<{ readonly id: string | undefined; readonly event?: string; readonly data: string }>",
+  ],
+]);
 
 function facesOf({ name, typeName }: ApiModel["resources"][number]): Readonly<Record<string, string>> {
   return {

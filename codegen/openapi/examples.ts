@@ -9,10 +9,19 @@ export interface Example {
 }
 
 /** The examples of the definition, or one that is made from the schemas. */
-export function examplesOf({ typeName, examples }: ResourceModel, { schemas }: ApiModel): readonly Example[] {
+export function examplesOf(
+  { typeName, examples, isSampleRefused }: ResourceModel,
+  { schemas }: ApiModel,
+): readonly Example[] {
   if (examples.length > 0) return examples;
   const sample = (face: string): unknown => soundSampleOf(schemas, { $ref: refTo(typeName + face) });
-  return [{ summary: "Made from the schema.", input: sample("Input"), output: sample("Output") }];
+  return [
+    {
+      summary: "Made from the schema.",
+      input: isSampleRefused ? undefined : sample("Input"),
+      output: sample("Output"),
+    },
+  ];
 }
 
 /** The `examples` of a parameter or a media type. */

@@ -1,4 +1,4 @@
-import { type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { ANSWER, type JsonSchema, resolve, type Schemas } from "../model.ts";
 import { dereferenced, isRecord, type JsonRecord } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
@@ -78,12 +78,18 @@ export function isObject(schemas: Schemas, schema: JsonSchema, depth = 0): boole
   return type === "object" || (type === undefined && properties !== undefined);
 }
 
-/** What an operation answers, by the media type that the client prefers. */
-export function outputOf(
-  document: JsonRecord,
-  { responses }: JsonRecord,
-  schemas: ForeignSchemas,
-): JsonSchema {
+/** What an operation answers. */
+export interface Output {
+  readonly schema: JsonSchema;
+  /** Media types. Absent for JSON. */
+  readonly produces?: readonly string[];
+}
+
+const EVENTS = /^text\/event-stream/i;
+const TEXT_TYPE = /^(text\/|application\/([^;]*\+)?(xml|yaml)\b)/i;
+
+/** What an operation answers with any status 2xx; JSON where it has the choice. */
+export function outputOf(document: JsonRecord, { responses }: JsonRecord, schemas: ForeignSchemas): Output {
   const all = isRecord(responses) ? responses : {};
   const found = Object.keys(all)
     .filter((status) => /^2(\d\d|XX)$/i.test(status))
@@ -91,17 +97,22 @@ export function outputOf(
     .map((status) => all[status])
     .filter(isRecord)
     .map((response) => dereferenced(document, response).content)
-    .filter(isRecord);
+    .filter(isRecord)
+    .filter((content) => Object.keys(content).length > 0);
   const content = found.find((one) => Object.keys(one).some((type) => JSON_TYPE.test(type))) ?? found[0];
-  if (content === undefined) return {};
+  if (content === undefined) return { schema: {} };
   const types = Object.keys(content);
   const json = types.find((type) => JSON_TYPE.test(type));
   if (json !== undefined) {
     const media = content[json];
-    return schemas.convert(isRecord(media) ? media.schema : undefined);
+    return { schema: schemas.convert(isRecord(media) ? media.schema : undefined) };
   }
-  const isText =
-    types.length > 0 &&
-    types.every((type) => /^(text\/(?!event-stream)|application\/(xml|yaml))/i.test(type));
-  return isText ? { type: "string" } : {};
+  const kinds = new Set(
+    types.map((type) => (EVENTS.test(type) ? "events" : TEXT_TYPE.test(type) ? "text" : "bytes")),
+  );
+  const [kind] = kinds;
+  const isOne = kinds.size === 1;
+  const schema =
+    !isOne || kind === undefined ? {} : kind === "text" ? { type: "string" } : { [ANSWER]: kind };
+  return { schema, produces: types };
 }

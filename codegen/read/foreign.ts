@@ -4,6 +4,7 @@ import { perWhat, priceSentence } from "../../schema/price-prose.ts";
 import { checkNames, pascalCase } from "../check/names.ts";
 import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { credentialHeaders, type HeaderUse, headerModels, headersOf } from "./headers.ts";
+import { isForeignJob } from "./job.ts";
 import { DocumentError, dereferenced, isRecord, type JsonRecord, textOf } from "./json.ts";
 import { headOf } from "./own.ts";
 import { parametersOf } from "./parameters.ts";
@@ -83,7 +84,9 @@ export function readForeign(
     const typeName = pascalCase(name);
     taken.add(name.toLowerCase());
     schemas.add(`${typeName}Input`, shape.input);
-    schemas.add(`${typeName}Output`, shape.output);
+    const isJob = isForeignJob(document, operation, schemas);
+    // What a job results in is not what the answer that accepts it holds.
+    schemas.add(`${typeName}Output`, isJob ? {} : shape.output);
     const price = priceOf(payment, options.maxPrice);
     if (payment.isPaid && payment.price === undefined) notes.push(`${label} ${unpriced(payment, options)}`);
     const use: HeaderUse = { name, headers: [...shape.headers, ...credentialHeaders(credentials)] };
@@ -97,6 +100,7 @@ export function readForeign(
       ...shape.transport,
       ...(Object.keys(fixed).length === 0 ? {} : { headers: fixed }),
       ...(needs.length === 0 ? {} : { needs }),
+      ...(parameters.isIdempotent ? { idempotent: true } : {}),
       ...(server === undefined || server === root ? {} : { server }),
     };
     const description = textOf(operation, "description");
@@ -116,6 +120,7 @@ export function readForeign(
       pricedDefaults: {},
       timeoutMs: TIMEOUT_MS,
       charge: "unknown",
+      ...(isJob ? { isForeignJob: true as const } : {}),
       errors: [],
       examples: [],
     });

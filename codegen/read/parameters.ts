@@ -24,6 +24,8 @@ export interface HeaderParameter {
 export interface Parameters {
   readonly members: readonly Parameter[];
   readonly headers: readonly HeaderParameter[];
+  /** Whether the operation declares an idempotency key. */
+  readonly isIdempotent: boolean;
   /** Parameters that cannot be sent, and need not be. */
   readonly dropped: readonly string[];
   /** Why the operation cannot be called without one that cannot be sent. */
@@ -51,11 +53,13 @@ export function parametersOf(
   const headers: HeaderParameter[] = [];
   const dropped: string[] = [];
   let problem: string | undefined;
+  let isIdempotent = false;
   for (const parameter of found.values()) {
     const name = textOf(parameter, "name") ?? "";
     const place = textOf(parameter, "in") ?? "query";
     const required = parameter.required === true;
     if (place === "header") {
+      isIdempotent ||= /^(x-)?idempotency-key$/i.test(name);
       if (!IGNORED.test(name)) headers.push(headerOf(name, parameter, required, schemas));
     } else if (place === "query" || place === "path") {
       const style = layoutOf(parameter, place);
@@ -67,7 +71,7 @@ export function parametersOf(
     } else if (required) problem ??= `it needs the ${place} "${name}"`;
     else dropped.push(`the ${place} "${name}"`);
   }
-  return { members, headers, dropped, ...(problem === undefined ? {} : { problem }) };
+  return { members, headers, isIdempotent, dropped, ...(problem === undefined ? {} : { problem }) };
 }
 
 function headerOf(

@@ -9,7 +9,7 @@ import type { ForeignSchemas } from "./schemas.ts";
 export interface Shape {
   readonly input: JsonSchema;
   readonly output: JsonSchema;
-  readonly transport: Pick<Transport, "send" | "body">;
+  readonly transport: Pick<Transport, "send" | "body" | "produces">;
   readonly headers: readonly HeaderParameter[];
   /** The names of path parameters as members of the input, by their names in the path. */
   readonly path: ReadonlyMap<string, string>;
@@ -75,10 +75,11 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     };
     if (method !== "get" || Object.keys(how).length > 1) send[member] = how;
   }
-  const output = outputOf(document, operation, schemas);
+  const { schema: output, produces } = outputOf(document, operation, schemas);
   const transport = {
     ...(Object.keys(send).length === 0 ? {} : { send }),
     ...(method === "get" || body?.type === "application/json" ? {} : { body: body?.type ?? "" }),
+    ...(produces === undefined ? {} : { produces }),
   };
   const result = (input: JsonSchema): Shape => ({
     input,

@@ -10,7 +10,9 @@ export function decodeDocument(bytes: Uint8Array): string {
 
 /** Whether a text may be an OpenAPI document, in JSON or in YAML. */
 export function looksLikeDocument(text: string): boolean {
-  return /^[\uFEFF\s]*\{/.test(text) || /^\uFEFF?["']?(openapi|swagger)["']?\s*:/m.test(text);
+  return /^[\uFEFF\s{]*["']?(openapi|swagger)["']?\s*:|^[\uFEFF\s]*\{[\s\S]*"(openapi|swagger)"\s*:/m.test(
+    text,
+  );
 }
 
 /** Maximum number of YAML aliases, so that a small document cannot become a large one. */
@@ -43,7 +45,9 @@ function parseJson(text: string, source: string): unknown {
 async function parseYaml(text: string, source: string): Promise<unknown> {
   const { parse } = await import("yaml");
   try {
-    return parse(text, { maxAliasCount: MAX_ALIASES, merge: true, logLevel: "silent" });
+    const document: unknown = parse(text, { maxAliasCount: MAX_ALIASES, merge: true, logLevel: "error" });
+    // Plain JSON: an alias of what is around it would lead in a circle, and throws here.
+    return JSON.parse(JSON.stringify(document) ?? "null");
   } catch (error) {
     throw new DocumentError(`${source} is not valid YAML: ${messageOf(error)}`);
   }

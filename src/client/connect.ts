@@ -95,6 +95,19 @@ export interface JobResource<Input, Output> {
   resume(saved: string | SavedJob): Job<Output>;
 }
 
+/** The same for a resource whose document states no price that can be read: each call says what it may cost. */
+export interface UnpricedJobResource<Input, Output>
+  extends Pick<JobResource<Input, Output>, "quote" | "resume"> {
+  /** Starts, pays, waits and returns the output. @throws ResourceError, or the reason of an aborted `signal` */
+  (
+    input: Input,
+    options: JobCallOptions &
+      WaitOptions & { readonly maxPrice: Usd; readonly onAbort?: "detach" | "cancel" },
+  ): Promise<Output>;
+  /** Starts and pays, and returns as soon as the job is accepted. */
+  start(input: Input, options: JobCallOptions & { readonly maxPrice: Usd }): Promise<Job<Output>>;
+}
+
 /** A call whose payment was signed, and whose end is not known yet. When it was never sent, resuming it pays. */
 export interface PendingCall {
   readonly resource: string;

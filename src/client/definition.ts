@@ -25,6 +25,13 @@ export interface CallDefinition {
   readonly headers?: Readonly<Record<string, string>>;
   /** Request headers that the buyer gives as `headers` of the client. */
   readonly needs?: readonly string[];
+  /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */
+  readonly produces?: readonly string[];
+  /**
+   * Whether the seller's document declares an idempotency key. Without one, a POST is not sent again after an error 5xx,
+   * since the work might be done again. @default as the 402 says
+   */
+  readonly idempotent?: boolean;
   /** The server of this call, when it has one of its own; relative to that of the client. */
   readonly server?: string;
   /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */

@@ -25,6 +25,7 @@ export {
   type JobResource,
   type PendingCall,
   type Resource,
+  type UnpricedJobResource,
   type UnpricedResource,
 } from "./connect.ts";
 export {

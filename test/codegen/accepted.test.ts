@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as z3 from "zod/v3";
 import { compile } from "../../codegen/compile.ts";
+import { emitOpenapi } from "../../codegen/emit/openapi.ts";
 import { refTo } from "../../codegen/model.ts";
 import { soundSampleOf } from "../../codegen/sample.ts";
 import { apiWith, modelOf } from "./definitions.ts";
@@ -264,4 +265,23 @@ it("makes up only examples that the schema accepts", async () => {
     }),
     { numRuns: 150, seed: 402 },
   );
+});
+
+it("asks for examples where the one that is made up is refused, and publishes none", async () => {
+  const code = z
+    .string()
+    .max(9)
+    .refine((text) => text.startsWith("K-"), "must begin with K-")
+    .describe("Which.");
+  const compilation = await compile(apiWith({ input: z.object({ code }) }));
+  expect(compilation.advice).toContainEqual(
+    expect.objectContaining({
+      path: "resources.caption",
+      problem: expect.stringContaining("must begin with K-"),
+      fix: expect.stringContaining("examples"),
+    }),
+  );
+  if (!("model" in compilation)) throw new Error("does not compile");
+  const { paths } = JSON.parse(emitOpenapi(compilation.model));
+  expect(paths["/v1/caption"].post.requestBody.content["application/json"].examples).toBeUndefined();
 });

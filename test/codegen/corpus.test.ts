@@ -6,7 +6,7 @@ import { emitTools } from "../../codegen/emit/tools.ts";
 import { emitTypes } from "../../codegen/emit/types.ts";
 import type { ResourceModel } from "../../codegen/model.ts";
 import { type ReadDocument, readDocument } from "../../codegen/read/document.ts";
-import { parseDocument } from "../../codegen/read/text.ts";
+import { decodeDocument, parseDocument } from "../../codegen/read/text.ts";
 import { requestOf } from "../../src/client/definition.ts";
 import type { Sample } from "../corpus/document.ts";
 import { FORMS } from "../corpus/forms.ts";
@@ -108,5 +108,29 @@ describe("the corpus of third-party documents", () => {
     expect(total.lost).toBe(0);
     // Those that are left out here are there to be left out: another protocol, files, certificates.
     expect(total.called / total.operations).toBeGreaterThanOrEqual(0.9);
+  });
+});
+
+describe("the text of a document", () => {
+  it.each([
+    ["JSON that breaks off", '{"openapi":', "is not valid JSON"],
+    ["YAML that is not valid", "openapi: [3", "is not valid YAML"],
+    ["YAML whose alias is around itself", "openapi: 3.1.0\npaths: &p { a: *p }", "is not valid YAML"],
+    [
+      "OpenAPI 2.0 without sense",
+      '{"swagger":"2.0","paths":[1],"definitions":7}',
+      "is not an OpenAPI 3 document",
+    ],
+  ])("is refused: %s", async (_, text, why) => {
+    const work = parseDocument(text, "openapi.yaml").then((document) =>
+      readDocument(document, { source: "openapi.yaml" }),
+    );
+    await expect(work).rejects.toThrow(why);
+  });
+
+  it("is read in UTF-16 as well", () => {
+    const text = '\uFEFF{"openapi":"3.1.0"}';
+    expect(decodeDocument(new Uint8Array(Buffer.from(text, "utf16le")))).toBe('{"openapi":"3.1.0"}');
+    expect(decodeDocument(new Uint8Array(Buffer.from(text, "utf16le").swap16()))).toBe('{"openapi":"3.1.0"}');
   });
 });

@@ -140,12 +140,26 @@ paths:
     },
   },
   {
-    name: "an answer of text, and none",
+    name: "answers of text, of bytes, of events, and none",
     document: api({
       "/text": {
         get: {
           operationId: "text",
           ...cent({ responses: { 200: { description: "Text.", content: { "text/plain": {} } } } }),
+        },
+      },
+      "/bytes": {
+        get: {
+          operationId: "bytes",
+          ...cent({
+            responses: { 200: { description: "A picture.", content: { "image/png": {}, "image/webp": {} } } },
+          }),
+        },
+      },
+      "/events": {
+        get: {
+          operationId: "events",
+          ...cent({ responses: { 200: { description: "News.", content: { "text/event-stream": {} } } } }),
         },
       },
       "/none": { delete: { operationId: "none", ...cent({ responses: { 204: { description: "Gone." } } }) } },
@@ -167,8 +181,14 @@ paths:
         },
       },
     }),
-    calls: { created: "POST /created 0.01", none: "DELETE /none 0.01", text: "GET /text 0.01" },
-    use: `c.text({}).then((text: string) => text);\nc.created({}).then(({ id }) => id.length)`,
+    calls: {
+      bytes: "GET /bytes 0.01",
+      created: "POST /created 0.01",
+      events: "GET /events 0.01",
+      none: "DELETE /none 0.01",
+      text: "GET /text 0.01",
+    },
+    use: `c.text({}).then((text: string) => text);\nc.bytes({}).then((file: Blob) => file.size);\nc.events({}).then(async (all) => {\n    for await (const { data } of all) data.trim();\n  });\nc.created({}).then(({ id }) => id.length)`,
   },
   {
     name: "free operations beside paid ones",
@@ -192,5 +212,26 @@ paths:
     }),
     calls: { run: "GET /run 0.01" },
     use: `createClient({ baseUrl: "https://api.example" }).run({})`,
+  },
+  {
+    name: "a job of its own make",
+    document: one("post", {
+      "x-payment-info": { price: "0.10" },
+      responses: {
+        202: {
+          description: "Accepted.",
+          content: {
+            "application/json": {
+              schema: {
+                type: "object",
+                properties: { job_id: { type: "string" }, status_url: { type: "string" } },
+              },
+            },
+          },
+        },
+      },
+    }),
+    calls: { run: "POST /run 0.10" },
+    use: `c.run.start({}).then((job) => job.id)`,
   },
 ];

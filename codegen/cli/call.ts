@@ -82,6 +82,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   const client = connect({
     baseUrl,
     calls,
+    resourceHosts: flags.resourceHost ?? [],
     onEvent(event: ClientEvent) {
       if (event.type === "challenged") offer = event.offer;
       if (event.type === "signed") signed = event;

@@ -25,6 +25,8 @@ export interface McpOptions {
   readonly maxPerCall?: string;
   readonly budget: string;
   readonly calls?: string;
+  /** Other hosts by which the seller may name itself. */
+  readonly resourceHost?: readonly string[];
 }
 
 const PORT = 4402;
@@ -44,6 +46,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   const client: Omit<ClientOptions, "onEvent"> = {
     baseUrl,
     budget,
+    resourceHosts: options.resourceHost ?? [],
     ...(account === undefined ? {} : { payer: evmPayer(account) }),
     ...(options.calls === undefined ? {} : { calls: await savedIn(options.calls) }),
   };

@@ -3,6 +3,7 @@ import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
+const BUDGET = "Where the money of this client is: spent, held by payments that may still settle, and free.";
 const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
 /** `client.gen.ts`: what a buyer imports. */
@@ -11,6 +12,7 @@ export function emitClient(model: ApiModel): string {
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
   const library = [
     "type ClientOptions",
+    "type Connection",
     "connect",
     ...(factories.includes("jobResource") ? ["type JobResource"] : []),
     "type PendingCall",
@@ -25,12 +27,14 @@ export type * from "./types.gen.js";
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}
 ${jsdoc([PENDING], "  ")}  pending(): Promise<readonly PendingCall[]>;
+${jsdoc([BUDGET], "  ")}  budget: Connection["budget"];
 }
 
 ${jsdoc([opening])}export function createClient(options: ClientOptions): Client {
-  const { ${[...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
+  const { ${["budget", ...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
   return {
 ${resources.map(construction).join("")}    pending,
+    budget,
   };
 }
 `;

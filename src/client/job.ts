@@ -128,10 +128,8 @@ export function createJob<Output>(
       const { document, word } = readForeign(answer, format);
       if (document && word === undefined) strangeMs = undefined;
       else {
-        const said = word
-          ? `the job's state is "${oneLine(word)}", a word`
-          : "the job's status names no state";
-        endure(answer, "protocol", "unknown_state", `${said} that this client does not know`);
+        const said = word ? `"${oneLine(word)}"` : "nothing that is a state";
+        endure(answer, "protocol", "unknown_state", `the job's status says ${said}, which is not understood`);
       }
       return document;
     },

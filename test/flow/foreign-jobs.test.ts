@@ -135,7 +135,7 @@ describe("a job of a seller of another make", () => {
       "unknown_state",
       '"flabbergasted now"',
     ],
-    ["no word", said({ progress: 3 }), "unknown_state", "names no state"],
+    ["no word", said({ progress: 3 }), "unknown_state", "nothing that is a state"],
     ["a refusal", said({ error: "pay again" }, 402), "no_status", "pay again"],
   ])("that goes on saying %s is an error in minutes", async (_, status, reason, text) => {
     const { hostile } = await openSeller(ACCEPTED, status);

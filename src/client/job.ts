@@ -110,7 +110,7 @@ export function createJob<Output>(
     if (isEnd(document)) await ended(document.paymentState, document.state === "succeeded");
   }
 
-  /** Gives up on a status that stays incomprehensible. */
+  /** Stops the wait when a status stays incomprehensible. */
   function endure(answer: HttpAnswer, code: "protocol" | "http", reason: string, message: string): void {
     strangeMs ??= performance.now();
     if (performance.now() - strangeMs < MAX_STRANGE_MS) return;

@@ -282,7 +282,7 @@ describe("a rejection", () => {
     expect(error.message).not.toContain("\n");
   });
 
-  it("for want of money says what is needed, by whom, and where to send it", async () => {
+  it("without enough money says what is needed, by whom, and where to send it", async () => {
     const hostile = await openHostile(paid);
     hostile.paid = reject("insufficient_funds")(hostile);
     const error = (await hostile.echo()({}).catch(caught)) as Error;

@@ -34,7 +34,7 @@ export const measure: Measure = async ({ log }) => {
       unit: " KiB",
       peers: [ky, openapiFetch],
       ours: client,
-      budget: [atMost(15, client.value, " KiB")],
+      budget: [atMost(18, client.value, " KiB")],
     },
     {
       measure: "client with EVM payer, account not counted, gzip",

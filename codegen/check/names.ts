@@ -14,13 +14,13 @@ export function kebabCase(name: string): string {
     .toLowerCase();
 }
 
-// A resource becomes a member of the client (where `pending` lists calls, `then` would make it a promise, and
+// A resource becomes a member of the client (where `pending` lists calls, `budget` tells what is left, `then` would make it a promise, and
 // `constructor` means something to every reader of objects), an exported constant of its stub, and an operation
 // beside two others.
 const RESERVED = new Set([
   ...Object.getOwnPropertyNames(Object.prototype),
   ...["then", "catch", "finally", "prototype", "toJSON", "arguments", "eval", "undefined"],
-  ...["getJob", "cancelJob", "pending"],
+  ...["getJob", "cancelJob", "pending", "budget"],
   ..."await break case class const continue debugger default delete do else enum export extends false".split(
     " ",
   ),

@@ -39,6 +39,8 @@ export interface CallFlags extends InputFlags {
   /** File to write the output to. */
   readonly output?: string;
   readonly idempotencyKey?: string;
+  /** Other hosts by which the seller may name itself. */
+  readonly resourceHost?: readonly string[];
   /** Id of a job to resume. */
   readonly resume?: string;
   /** Buy again although a paid call for this input is still open. */

@@ -236,6 +236,9 @@ export async function sayFailure(
 
 function moneyText({ charged, paymentState, reason }: ResourceError): string {
   if (paymentState === "refund_owed") return "The payment was charged. The seller owes a refund.";
+  if (reason === "over_price") return "Nothing was charged. Allow the higher price by --max.";
+  if (reason === "other_resource")
+    return "Nothing was charged. On the command line: --resource-host <host:port>.";
   if (reason === "over_ceiling") return "Nothing was charged. Raise --max to allow this price.";
   switch (charged) {
     case "no":
@@ -256,6 +259,7 @@ function commandOf(name: string, flags: CallFlags, more: readonly string[]): str
     ["--from", flags.from],
     ["--base-url", flags.baseUrl],
     ["--calls", flags.calls],
+    ...(flags.resourceHost ?? []).map((host) => ["--resource-host", host] as const),
     ["--input", isResumed ? undefined : flags.input],
     ...(isResumed ? [] : (flags.field ?? []).map((field) => ["--field", field] as const)),
   ];

@@ -97,6 +97,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
     baseUrl,
     calls,
     headers,
+    resourceHosts: flags.resourceHost ?? [],
     onEvent(event: ClientEvent) {
       if (event.type === "challenged") offer = event.offer;
       if (event.type === "signed") signed = event;

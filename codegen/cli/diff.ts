@@ -104,13 +104,14 @@ function sayChanges(changes: readonly Change[]): void {
   const width = (of: (change: Change) => string): number =>
     Math.min(32, Math.max(...changes.map((change) => of(change).length)));
   const [names, places] = [width(({ resource }) => resource), width(({ path }) => path)];
-  for (const [index, { title, kind, isWorse, changes: those }] of groupsOf(changes).entries()) {
+  for (const [index, { title, kind, isWorse, advice, changes: those }] of groupsOf(changes).entries()) {
     const colour = kind === "price" && !isWorse ? "green" : COLOURS[kind];
     console.log((index === 0 ? "" : "\n") + styleText(["bold", colour], title, { stream: process.stdout }));
     for (const { resource, path, text } of those) {
       const before = `  ${shown(resource).padEnd(names)}  ${shown(path).padEnd(places)}  `;
       console.log(before + folded(shown(text), before.length));
     }
+    if (advice !== "") console.log(`  ${folded(advice, 2)}`);
   }
 }
 

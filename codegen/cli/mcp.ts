@@ -28,6 +28,8 @@ export interface McpOptions {
   readonly calls?: string;
   /** `Name: value` of request headers. */
   readonly header?: readonly string[];
+  /** Other hosts by which the seller may name itself. */
+  readonly resourceHost?: readonly string[];
 }
 
 const PORT = 4402;
@@ -51,6 +53,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
     baseUrl,
     budget,
     headers,
+    resourceHosts: options.resourceHost ?? [],
     ...(account === undefined ? {} : { payer: evmPayer(account) }),
     ...(options.calls === undefined ? {} : { calls: await savedIn(options.calls) }),
   };

@@ -15,6 +15,11 @@ export const BASE_URL_OPTION = [
   "where the API answers (default: as its document says)",
 ] as const;
 
+export const RESOURCE_HOST_OPTION = [
+  "--resource-host <host...>",
+  "other hosts, with ports, by which a seller behind a proxy names itself in its challenges",
+] as const;
+
 /** Reads what an API sells, and where. @throws CommandError */
 export async function readSeller(
   named: string | undefined,

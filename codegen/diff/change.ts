@@ -40,9 +40,14 @@ export interface ChangeGroup {
   readonly title: string;
   readonly kind: ChangeKind;
   readonly isWorse: boolean;
+  /** What all of them mean to buyers; empty where their texts say it. */
+  readonly advice: string;
   /** Not empty. */
   readonly changes: readonly Change[];
 }
+
+/** Clients hold a challenge to the price that they were generated with. */
+const DEARER = "Existing clients refuse the higher price until they are updated, or their buyers accept it.";
 
 const GROUPS = [
   { title: "Breaking", kind: "breaking", isWorse: true },
@@ -57,6 +62,7 @@ const GROUPS = [
 export function groupsOf(changes: readonly Change[]): readonly ChangeGroup[] {
   return GROUPS.map((group) => ({
     ...group,
+    advice: group.kind === "price" && group.isWorse ? DEARER : "",
     changes: changes.filter(
       ({ kind, isWorse }) => kind === group.kind && (kind !== "price" || isWorse === group.isWorse),
     ),

@@ -39,12 +39,12 @@ export function versionAdvice({ was, now, step, version }: Release): string {
 export function changelog(release: Release): string {
   const { changes, now, version } = release;
   const heading = version === undefined || reaches(now, version) ? now : version;
-  const sections = groupsOf(changes).map(({ title, changes }) => {
+  const sections = groupsOf(changes).map(({ title, advice, changes }) => {
     const lines = changes.map(({ resource, path, text }) => {
       const names = [resource, path].filter((name) => name !== "").map(code);
       return `- ${names.join(" ")}: ${plain(text)}.`;
     });
-    return `### ${title}\n\n${lines.join("\n")}`;
+    return blocks(`### ${title}`, lines.join("\n"), ...(advice === "" ? [] : [advice]));
   });
   return blocks(`## ${heading}`, ...(sections.length === 0 ? ["Nothing has changed for buyers."] : sections));
 }

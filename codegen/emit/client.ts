@@ -3,6 +3,7 @@ import { type ApiModel, compareText, isJob, type ResourceModel } from "../model.
 import { banner, imports, jsdoc, key, literal } from "../print.ts";
 import { aboutResource, insteadOf } from "../prose.ts";
 
+const BUDGET = "Where the money of this client is: spent, held by payments that may still settle, and free.";
 const PENDING = "Calls that were signed for and have not ended, to be resumed without signing again.";
 
 export interface ClientImports {
@@ -20,7 +21,10 @@ export function emitClient(
   const { resources } = model;
   const factories = [...new Set(resources.map(kindOf))].sort(compareText);
   const kinds = [...new Set(resources.map(typeOf))].map((type) => `type ${type}`);
-  const library = ["type ClientOptions", "connect", ...[...kinds, "type PendingCall"].sort(compareText)];
+  const library = [
+    ...["type ClientOptions", "type Connection", "connect"],
+    ...[...kinds, "type PendingCall"].sort(compareText),
+  ];
   const faces = resources.flatMap(({ typeName }) => [`${typeName}Input`, `${typeName}Output`]);
   const opening = `Connects to ${model.title}. The options say where it is, who pays, and how much at most.`;
   return `// ${banner(model.source)}
@@ -30,12 +34,14 @@ ${headersOf(model)}
 ${jsdoc([model.description])}export interface Client {
 ${resources.map(member).join("\n")}
 ${jsdoc([PENDING], "  ")}  pending(): Promise<readonly PendingCall[]>;
+${jsdoc([BUDGET], "  ")}  budget: Connection["budget"];
 }
 
 ${jsdoc([opening])}export function createClient(options: ${optionsOf(model)}): Client {
-  const { ${[...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
+  const { ${["budget", ...factories, "pending"].sort(compareText).join(", ")} } = connect(options);
   return {
 ${resources.map(construction).join("")}    pending,
+    budget,
   };
 }
 `;

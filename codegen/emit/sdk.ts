@@ -30,11 +30,30 @@ const TYPES = [
     "Charged",
     "ClientEvent",
     "ErrorCode",
+    "ErrorResponse",
     "Job",
   ],
-  ...["JobCallOptions", "JobDocument", "JobResource", "JobState", "JobUpdate", "Payer", "PaymentPayload"],
+  ...[
+    "JobCallOptions",
+    "JobDocument",
+    "JobFormat",
+    "JobResource",
+    "JobState",
+    "JobUpdate",
+    "Payer",
+    "PaymentPayload",
+  ],
   ...["PaymentRequirements", "PaymentState", "PendingCall", "Receipt", "RefusalReason", "Resource"],
-  ...["SavedCall", "SavedJob", "SavedPayment", "SavedRequest", "StorageLike", "TrustedAsset", "WaitOptions"],
+  ...[
+    "SavedCall",
+    "SavedJob",
+    "SavedPayment",
+    "SavedRequest",
+    "ServerSentEvent",
+    "StorageLike",
+    "TrustedAsset",
+    "WaitOptions",
+  ],
 ];
 
 /** The doors of the package, by their name in `dist`. */

@@ -5,7 +5,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
-import { isRecord } from "../protocol/index.ts";
+import { isRecord } from "../../src/protocol/index.ts";
 import { type Buyer, errorResult } from "./buyer.ts";
 import { restored } from "./names.ts";
 import { ownTools } from "./own-tools.ts";

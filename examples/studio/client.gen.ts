@@ -1,6 +1,7 @@
 // Generated from resources.ts by `resource402 generate`. Do not edit.
 import {
   type ClientOptions,
+  type Connection,
   connect,
   type JobResource,
   type PendingCall,
@@ -46,11 +47,13 @@ export interface Client {
 
   /** Calls that were signed for and have not ended, to be resumed without signing again. */
   pending(): Promise<readonly PendingCall[]>;
+  /** Where the money of this client is: spent, held by payments that may still settle, and free. */
+  budget: Connection["budget"];
 }
 
 /** Connects to Pixel Studio. The options say where it is, who pays, and how much at most. */
 export function createClient(options: ClientOptions): Client {
-  const { jobResource, pending, resource } = connect(options);
+  const { budget, jobResource, pending, resource } = connect(options);
   return {
     caption: resource({
       name: "caption",
@@ -79,5 +82,6 @@ export function createClient(options: ClientOptions): Client {
       price: { kind: "free" },
     }),
     pending,
+    budget,
   };
 }

@@ -41,22 +41,14 @@ export async function readBody(
   return { body: isText ? text : parse(text), tooLarge };
 }
 
-/** The text in the bytes; `undefined` when `fatal` and they are none, whatever their type says. */
+/** The text in the bytes; `undefined` when they are none, or in a character set that the platform does not know. */
 function decode(parts: readonly Uint8Array[], headers: Headers, fatal: boolean): string | undefined {
   try {
-    const decoder = decoderOf(headers, fatal);
+    const charset = /charset="?([\w-]+)/i.exec(headers.get("content-type") ?? "")?.[1];
+    const decoder = new TextDecoder(charset, { fatal });
     return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
   } catch {
     return undefined;
-  }
-}
-
-function decoderOf(headers: Headers, fatal: boolean): TextDecoder {
-  const label = /charset="?([\w-]+)/i.exec(headers.get("content-type") ?? "")?.[1];
-  try {
-    return new TextDecoder(label, { fatal });
-  } catch {
-    return new TextDecoder();
   }
 }
 

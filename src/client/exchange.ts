@@ -27,7 +27,7 @@ import {
 } from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
 import type { Held } from "./held.ts";
-import { type HttpAnswer, randomId, type Send, throwIfAborted } from "./http.ts";
+import { type HttpAnswer, hexOf, randomId, type Send, throwIfAborted } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
 import type { TrustedAsset } from "./offers.ts";
@@ -415,8 +415,7 @@ function mustMatch(known: SavedCall, { fingerprint }: Pick<SavedCall, "fingerpri
 
 async function fingerprintOf({ url, body = "" }: SavedRequest): Promise<string> {
   const text = new TextEncoder().encode(`${url}\n${body}`);
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(new Uint8Array(await crypto.subtle.digest("SHA-256", text)));
 }
 
 function factsOf({ resource, idempotencyKey }: CallName, charged: Charged): ErrorFacts {

@@ -191,10 +191,10 @@ function isFinal({ headers, status }: HttpAnswer): boolean {
 }
 
 /** 32 random digits. `crypto.randomUUID` exists on secure pages alone. */
-export function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+export const randomId = (): string => hexOf(crypto.getRandomValues(new Uint8Array(16)));
+
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** `signal.throwIfAborted`, which older browsers and React Native lack. */

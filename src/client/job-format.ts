@@ -1,5 +1,11 @@
 import { isRecord, type JobDocument, type JobState, type Receipt } from "../protocol/index.ts";
-import type { HttpAnswer } from "./http.ts";
+
+/** What is read of an answer. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
 
 /** How a seller of another make names what belongs to its jobs. A field is a path such as `data.job.id`. */
 export interface JobFormat {
@@ -33,7 +39,7 @@ export interface Accepted {
 
 /** The job that an answer accepts; `undefined` when it names none. */
 export function readAccepted(
-  { body, headers }: Pick<HttpAnswer, "body" | "headers">,
+  { body, headers }: Pick<Answer, "body" | "headers">,
   given?: JobFormat,
 ): Accepted | undefined {
   if (!isRecord(body)) return undefined;
@@ -83,7 +89,7 @@ export interface ForeignDocument {
 }
 
 /** Reads an answer to a status request. Its state, result and error are looked for in the document, and under `data` or `job`. */
-export function readForeign({ body, status }: HttpAnswer, format: JobFormat): ForeignDocument {
+export function readForeign({ body, status }: Answer, format: JobFormat): ForeignDocument {
   if (!isRecord(body) || body instanceof Blob) {
     const isResult = status === 200 && typeof body === "object" && body !== null;
     return { document: isResult ? documentOf({}, "succeeded", "", body) : undefined };

@@ -110,7 +110,7 @@ export function createJob<Output>(
     if (isEnd(document)) await ended(document.paymentState, document.state === "succeeded");
   }
 
-  /** Gives up on a status that stays incomprehensible. */
+  /** Stops the wait when a status stays incomprehensible. */
   function endure(answer: HttpAnswer, code: "protocol" | "http", reason: string, message: string): void {
     strangeMs ??= performance.now();
     if (performance.now() - strangeMs < MAX_STRANGE_MS) return;
@@ -128,10 +128,8 @@ export function createJob<Output>(
       const { document, word } = readForeign(answer, format);
       if (document && word === undefined) strangeMs = undefined;
       else {
-        const said = word
-          ? `the job's state is "${oneLine(word)}", a word`
-          : "the job's status names no state";
-        endure(answer, "protocol", "unknown_state", `${said} that this client does not know`);
+        const said = word ? `"${oneLine(word)}"` : "nothing that is a state";
+        endure(answer, "protocol", "unknown_state", `the job's status says ${said}, which is not understood`);
       }
       return document;
     },

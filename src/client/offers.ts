@@ -162,7 +162,7 @@ export function otherResource(challenged: string, { url, hosts }: Terms): string
   const [a, b] = [parseUrl(challenged, url), new URL(url)];
   const isSamePath = a?.pathname === b.pathname;
   if (a && isSamePath && isSameHost(a, b, hosts)) return undefined;
-  const fix = isSamePath ? `. If it is the seller's inner name, allow it: resourceHosts: ["${a?.host}"]` : "";
+  const fix = isSamePath ? `. To allow it: resourceHosts: ["${a?.host}"]` : "";
   return `the challenge is for ${oneLine(challenged)}, not for ${url}${fix}`;
 }
 
@@ -176,8 +176,8 @@ export function clockProblem(
   const isLate = -aheadMs >= Math.max(...timeouts) - SETTLING_MS;
   const isEarly = aheadMs > SETTLING_MS && aheadMs + Math.min(...timeouts) > maxValidityMs;
   if (!isLate && !isEarly) return undefined;
-  const off = `this machine's clock is ${Math.round(Math.abs(aheadMs) / 1000)} seconds ${isLate ? "behind" : "ahead of"} the seller's`;
-  return `${off}: what it signs ${isLate ? "would be expired on arrival" : "could be settled for too long"}. Set the clock`;
+  const seconds = Math.round(Math.abs(aheadMs) / 1000);
+  return `this machine's clock is ${seconds} seconds ${isLate ? "behind" : "ahead of"} the seller's. Set it`;
 }
 
 /** What facilitators want to be left of a signature's validity. */

@@ -17,7 +17,7 @@ const CHAINS: Readonly<Record<string, number>> = {
   "base-sepolia": 84532,
 };
 
-/** The CAIP-2 id of a v1 name; what is not known stays as it is. */
+/** The CAIP-2 id of a v1 name; an unknown name is returned unchanged. */
 export function caip2Of(name: string): string {
   return Object.hasOwn(CHAINS, name) ? `eip155:${CHAINS[name]}` : name;
 }

@@ -48,6 +48,7 @@ async function changed(usd: string, field?: string, folder = ""): Promise<Projec
 
 const DEARER = `Dearer
   echo  price  $0.01 → $0.02 per text (+100 %)
+  Existing clients refuse the higher price until they are updated, or their buyers accept it.
 
 1 dearer. A minor change: set version to 1.1.0 (it is 1.0.0).
 `;
@@ -162,6 +163,8 @@ describe("resource402 diff", () => {
 ### Dearer
 
 - \`echo\` \`price\`: $0.01 → $0.02 per text (+100 %).
+
+Existing clients refuse the higher price until they are updated, or their buyers accept it.
 `,
       err: "",
     });

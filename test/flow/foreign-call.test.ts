@@ -1,5 +1,9 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
@@ -75,6 +79,36 @@ describe("resource402 call", () => {
     const { error } = JSON.parse(said.out);
     expect(error).toMatchObject({ charged: "yes", response: { status: 302, body: { orderId: "o1" } } });
     expect(said.err).toContain('The seller answered 302:\n{"orderId":"o1"}');
+  });
+});
+
+describe("resource402 call, through a proxy that sends the seller its own Host", () => {
+  it("is refused, says how to allow it, and buys once it is allowed", async () => {
+    const proxy = createServer(async (request, response) => {
+      const headers = Object.entries(request.headers).filter(
+        ([name]) => !/^(host|connection|content-length)$/.test(name),
+      );
+      const answer = await fetch(seller.url + request.url, {
+        ...{ method: request.method ?? "GET", headers: headers as [string, string][] },
+        ...(request.method === "POST" ? { body: await text(request) } : {}),
+      });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(bytes);
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    try {
+      const baseUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const refused = await call("archive", "--base-url", baseUrl, "-o", "b.zip");
+      const { host } = new URL(seller.url);
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`resourceHosts: ["${host}"]`) });
+      expect(refused.err).toContain("Nothing was charged. On the command line: --resource-host");
+      const allowed = await call("archive", "--base-url", baseUrl, "-o", "b.zip", "--resource-host", host);
+      expect(allowed).toMatchObject({ code: 0 });
+      expect(new Uint8Array(readFileSync(join(project.folder, "b.zip")))).toEqual(BYTES);
+    } finally {
+      proxy.close();
+    }
   });
 });
 

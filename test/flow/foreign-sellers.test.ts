@@ -176,13 +176,12 @@ describe("a clock that is off is noticed before anything is signed", () => {
     return { hostile, end: await hostile.echo()({}).catch(caught) };
   };
   it.each([
-    ["behind", 400_000, "would be expired on arrival"],
-    ["ahead of", -4_000_000, "could be settled for too long"],
-  ])("%s the seller's", async (word, offMs, text) => {
+    ["behind", 400_000],
+    ["ahead of", -4_000_000],
+  ])("%s the seller's", async (word, offMs) => {
     const { hostile, end } = await sell(offMs);
     expect(end).toMatchObject({ reason: "clock_off", charged: "no" });
     expect((end as Error).message).toContain(word);
-    expect((end as Error).message).toContain(text);
     expect(hostile.payments()).toEqual([]);
   });
 
@@ -283,7 +282,7 @@ describe("a rejection", () => {
     expect(error.message).not.toContain("\n");
   });
 
-  it("for want of money says what is needed, by whom, and where to send it", async () => {
+  it("without enough money says what is needed, by whom, and where to send it", async () => {
     const hostile = await openHostile(paid);
     hostile.paid = reject("insufficient_funds")(hostile);
     const error = (await hostile.echo()({}).catch(caught)) as Error;

@@ -40,6 +40,8 @@ export interface Hostile {
   readonly echo: (options?: Partial<ClientOptions>) => Resource<{ cents?: number }, unknown>;
   readonly render: (options?: Partial<ClientOptions>) => JobResource<{ cents?: number }, unknown>;
   connect(options?: Partial<ClientOptions>): ReturnType<typeof connect>;
+  /** The way to the server. */
+  readonly fetch: typeof globalThis.fetch;
 }
 
 export async function openHostile(paid: Hostile["paid"]): Promise<Hostile> {
@@ -90,14 +92,15 @@ export async function openHostile(paid: Hostile["paid"]): Promise<Hostile> {
       }
       return rich - (await ledger.balanceOf(buyer.address));
     },
+    fetch: (input, init) => {
+      const request = new Request(input, init);
+      return untilAborted(request.signal, answer(request));
+    },
     connect: (options = {}) =>
       connect({
         baseUrl: BASE_URL,
         payer,
-        fetch: (input, init) => {
-          const request = new Request(input, init);
-          return untilAborted(request.signal, answer(request));
-        },
+        fetch: hostile.fetch,
         ...options,
       }),
     echo: (options = {}) =>

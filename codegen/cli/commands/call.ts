@@ -3,7 +3,7 @@ import type { CallFlags } from "../call-input.ts";
 import type { Context } from "../command.ts";
 import { collected, HEADER_OPTION } from "../header-flags.ts";
 import { CALLS_OPTION } from "../saved-calls.ts";
-import { BASE_URL_OPTION } from "../seller.ts";
+import { BASE_URL_OPTION, RESOURCE_HOST_OPTION } from "../seller.ts";
 
 const EXAMPLES = `
 Examples:
@@ -12,8 +12,8 @@ Examples:
   $ resource402 call generateImage --base-url http://localhost:3000 --input @order.json --yes --json
   $ resource402 call generateImage --from https://api.example.com --resume job_…
 
-Shows the price and asks before it pays. --yes pays without asking. A call never pays more than the published price or
---max. Set the environment variable RESOURCE402_WALLET_KEY to the private key of the account that pays.
+Shows the price and asks before it pays. --yes pays without asking. A call never pays more than the published price, or
+--max where it is given. Set the environment variable RESOURCE402_WALLET_KEY to the private key of the account that pays.
 
 The command saves a paid call until its outcome is known. Run the same command again to resume it without paying
 again. resource402 calls lists and forgets saved calls. The output goes to standard output, everything else to
@@ -34,7 +34,10 @@ export function addCall(program: Command, context: Context): void {
     .option(...BASE_URL_OPTION)
     .option("-i, --input <json>", "the input as JSON; @file reads a file, - reads standard input")
     .option("-f, --field <name=value>", "one field of the input; can be repeated", collected)
-    .option("-m, --max <usd>", "maximum price in US dollars (default: the published price); also --max-price")
+    .option(
+      "-m, --max <usd>",
+      "maximum price in US dollars, even above the published price (default: that price); also --max-price",
+    )
     .addOption(new Option("--max-price <usd>").hideHelp())
     .option(...HEADER_OPTION, collected)
     .option("-y, --yes", "pay without asking")
@@ -47,6 +50,7 @@ export function addCall(program: Command, context: Context): void {
       "--rpc <url>",
       "RPC URL of the network, to check the balance and whether a payment expired unused",
     )
+    .option(...RESOURCE_HOST_OPTION)
     .option(...CALLS_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, flags: CallFlags) => {

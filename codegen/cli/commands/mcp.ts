@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Context } from "../command.ts";
 import { collected, HEADER_OPTION } from "../header-flags.ts";
 import type { McpOptions } from "../mcp.ts";
-import { BASE_URL_OPTION } from "../seller.ts";
+import { BASE_URL_OPTION, RESOURCE_HOST_OPTION } from "../seller.ts";
 import { SOURCE_ARGUMENT } from "../source.ts";
 
 const EXAMPLES = `
@@ -46,6 +46,7 @@ export function addMcp(program: Command, context: Context): void {
       "maximum price of one call in US dollars (default: the published price)",
     )
     .option(...HEADER_OPTION, collected)
+    .option(...RESOURCE_HOST_OPTION)
     .option("-c, --calls <folder>", "folder that stores open paid calls, so that they survive a crash")
     .addHelpText("after", EXAMPLES)
     .action(async (source: string | undefined, flags: Omit<McpOptions, "source">) => {

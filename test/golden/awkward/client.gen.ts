@@ -1,6 +1,7 @@
 // Generated from resources.ts by `resource402 generate`. Do not edit.
 import {
   type ClientOptions,
+  type Connection,
   connect,
   type JobResource,
   type PendingCall,
@@ -58,11 +59,13 @@ export interface Client {
 
   /** Calls that were signed for and have not ended, to be resumed without signing again. */
   pending(): Promise<readonly PendingCall[]>;
+  /** Where the money of this client is: spent, held by payments that may still settle, and free. */
+  budget: Connection["budget"];
 }
 
 /** Connects to Awkward *\/ `API`. The options say where it is, who pays, and how much at most. */
 export function createClient(options: ClientOptions): Client {
-  const { jobResource, pending, resource } = connect(options);
+  const { budget, jobResource, pending, resource } = connect(options);
   return {
     lookUp: resource({ name: "lookUp", method: "GET", path: "/v1/books/:isbn", price: { kind: "free" } }),
     names: resource({
@@ -99,5 +102,6 @@ export function createClient(options: ClientOptions): Client {
       timeoutMs: 390000,
     }),
     pending,
+    budget,
   };
 }

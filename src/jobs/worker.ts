@@ -81,8 +81,14 @@ export function createWorker(options: WorkerOptions): Worker {
   let looking: Promise<void> | undefined;
   /** Jobs may wait for which the last look had no place. Until a look has ended it may turn out so. */
   let crowded = false;
-  let stopping = new AbortController();
+  let stopped: AbortController | undefined;
   let unlisten: (() => void) | undefined;
+
+  /** Made at first use: Workers refuse to make one before the first request. */
+  function stopping(): AbortController {
+    stopped ??= new AbortController();
+    return stopped;
+  }
 
   function places(): Required<Pick<ClaimOptions, "limit" | "most">> {
     const most: Record<string, number> = {};
@@ -112,7 +118,7 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Claims what there is a place for. One look at a time: two at once would each count on the same places. */
   function look(what: "queued" | "orphans"): void {
     if (wanted !== "orphans") wanted = what;
-    if (!stopping.signal.aborted) looking ??= claimAll();
+    if (!stopping().signal.aborted) looking ??= claimAll();
   }
 
   /** A place is free. */
@@ -122,7 +128,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function claimAll(): Promise<void> {
     try {
-      while (wanted !== undefined && !stopping.signal.aborted) {
+      while (wanted !== undefined && !stopping().signal.aborted) {
         await heartbeat.ensure();
         const free = places();
         crowded = true;
@@ -150,14 +156,14 @@ export function createWorker(options: WorkerOptions): Worker {
   function begin(job: JobRecord): void {
     const controller = new AbortController();
     // Claimed while the server began to stop.
-    if (stopping.signal.aborted) controller.abort(STOPPING);
+    if (stopping().signal.aborted) controller.abort(STOPPING);
     const entry: Running = { job, controller, executing: true, done: Promise.resolve() };
     running.set(job.id, entry);
     entry.done = work(entry)
       .catch(async (error: unknown) => {
         // The store has failed. The job stays ours, and the next recovery claims it again.
         log.error({ jobId: job.id, error }, "a job could not be run");
-        await sleep(time, WRITE_AGAIN_MS, stopping.signal);
+        await sleep(time, WRITE_AGAIN_MS, stopping().signal);
         return undefined;
       })
       .then((runAt) => {
@@ -189,7 +195,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (faults) await faults.reach("job.ran");
     // For as long as this server runs: the work is done.
     const after = await retry(() => endAttempt(job, attempted), {
-      ...{ time, firstMs: WRITE_AGAIN_MS, maxMs: WRITE_AGAIN_MS, signal: stopping.signal },
+      ...{ time, firstMs: WRITE_AGAIN_MS, maxMs: WRITE_AGAIN_MS, signal: stopping().signal },
       onFailure: (error) => void jobLog.error({ error }, "the end of a job could not be written"),
     });
     if (!after) jobLog.warn({}, "the job has moved on; what this attempt made of it is dropped");
@@ -222,7 +228,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     start() {
       if (unlisten) return;
-      stopping = new AbortController();
+      stopped = new AbortController();
       const stopListening = jobEvents.listen((change) => {
         if (change === undefined || isClaimable(change)) look("queued");
         for (const id of change === undefined ? running.keys() : [change.id]) {
@@ -254,7 +260,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
 
     async stop(graceMs) {
-      stopping.abort();
+      stopping().abort();
       unlisten?.();
       unlisten = undefined;
       // Keeps the process alive: jobs are handed back at its end.

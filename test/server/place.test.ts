@@ -5,6 +5,7 @@ import { openShop, post, signedByHand, until } from "../flow/shop.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
   vi.restoreAllMocks();
 });
 
@@ -80,6 +81,12 @@ it("nothing random, timed or opened happens before the first request", () => {
   vi.spyOn(crypto, "randomUUID").mockImplementation(forbidden("randomUUID"));
   vi.spyOn(crypto, "getRandomValues").mockImplementation(forbidden("getRandomValues"));
   vi.spyOn(Math, "random").mockImplementation(forbidden("random"));
+  class Forbidden {
+    constructor() {
+      throw new Error("AbortController before the first request");
+    }
+  }
+  vi.stubGlobal("AbortController", Forbidden);
   vi.spyOn(globalThis, "fetch").mockImplementation(forbidden("fetch"));
   vi.spyOn(globalThis, "setTimeout").mockImplementation(forbidden("setTimeout"));
   vi.spyOn(globalThis, "setInterval").mockImplementation(forbidden("setInterval"));

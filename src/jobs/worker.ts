@@ -81,8 +81,22 @@ export function createWorker(options: WorkerOptions): Worker {
   let looking: Promise<void> | undefined;
   /** Jobs may wait for which the last look had no place. Until a look has ended it may turn out so. */
   let crowded = false;
-  let stopping = new AbortController();
+  let isStopping = false;
+  /** Made for each wait: Workers let no request use what another has made. */
+  const waits = new Set<AbortController>();
   let unlisten: (() => void) | undefined;
+
+  /** Does `wait` with a signal that aborts when this worker stops. */
+  async function untilStopped<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    if (isStopping) controller.abort();
+    waits.add(controller);
+    try {
+      return await wait(controller.signal);
+    } finally {
+      waits.delete(controller);
+    }
+  }
 
   function places(): Required<Pick<ClaimOptions, "limit" | "most">> {
     const most: Record<string, number> = {};
@@ -112,7 +126,7 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Claims what there is a place for. One look at a time: two at once would each count on the same places. */
   function look(what: "queued" | "orphans"): void {
     if (wanted !== "orphans") wanted = what;
-    if (!stopping.signal.aborted) looking ??= claimAll();
+    if (!isStopping) looking ??= claimAll();
   }
 
   /** A place is free. */
@@ -122,7 +136,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function claimAll(): Promise<void> {
     try {
-      while (wanted !== undefined && !stopping.signal.aborted) {
+      while (wanted !== undefined && !isStopping) {
         await heartbeat.ensure();
         const free = places();
         crowded = true;
@@ -150,14 +164,14 @@ export function createWorker(options: WorkerOptions): Worker {
   function begin(job: JobRecord): void {
     const controller = new AbortController();
     // Claimed while the server began to stop.
-    if (stopping.signal.aborted) controller.abort(STOPPING);
+    if (isStopping) controller.abort(STOPPING);
     const entry: Running = { job, controller, executing: true, done: Promise.resolve() };
     running.set(job.id, entry);
     entry.done = work(entry)
       .catch(async (error: unknown) => {
         // The store has failed. The job stays ours, and the next recovery claims it again.
         log.error({ jobId: job.id, error }, "a job could not be run");
-        await sleep(time, WRITE_AGAIN_MS, stopping.signal);
+        await untilStopped((signal) => sleep(time, WRITE_AGAIN_MS, signal));
         return undefined;
       })
       .then((runAt) => {
@@ -188,10 +202,12 @@ export function createWorker(options: WorkerOptions): Worker {
     }
     if (faults) await faults.reach("job.ran");
     // For as long as this server runs: the work is done.
-    const after = await retry(() => endAttempt(job, attempted), {
-      ...{ time, firstMs: WRITE_AGAIN_MS, maxMs: WRITE_AGAIN_MS, signal: stopping.signal },
-      onFailure: (error) => void jobLog.error({ error }, "the end of a job could not be written"),
-    });
+    const after = await untilStopped((signal) =>
+      retry(() => endAttempt(job, attempted), {
+        ...{ time, firstMs: WRITE_AGAIN_MS, maxMs: WRITE_AGAIN_MS, signal },
+        onFailure: (error) => void jobLog.error({ error }, "the end of a job could not be written"),
+      }),
+    );
     if (!after) jobLog.warn({}, "the job has moved on; what this attempt made of it is dropped");
     if (faults) await faults.reach("job.ended");
     return undefined;
@@ -222,7 +238,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     start() {
       if (unlisten) return;
-      stopping = new AbortController();
+      isStopping = false;
       const stopListening = jobEvents.listen((change) => {
         if (change === undefined || isClaimable(change)) look("queued");
         for (const id of change === undefined ? running.keys() : [change.id]) {
@@ -254,7 +270,8 @@ export function createWorker(options: WorkerOptions): Worker {
     },
 
     async stop(graceMs) {
-      stopping.abort();
+      isStopping = true;
+      for (const controller of waits) controller.abort();
       unlisten?.();
       unlisten = undefined;
       // Keeps the process alive: jobs are handed back at its end.

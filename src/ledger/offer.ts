@@ -23,6 +23,7 @@ import { type Bazaar, type Description, fitting } from "./bazaar.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nameInV1 } from "./network.ts";
 import type { Presented } from "./payment.ts";
+import { createSupported } from "./supported.ts";
 
 /** What an offer needs to know of a resource. */
 export interface Priced {
@@ -111,7 +112,8 @@ function refundPolicy({ charge, isJob, cancel }: Priced, refunds: boolean): stri
 
 /** Prices in, challenges out. Everything that does not change from call to call is made once. */
 export function createOffers({ accepts, facilitators, refunds, requireKey, describe }: OfferOptions): Offers {
-  const core = new x402ResourceServer(facilitators.map(({ client }) => client));
+  const supported = createSupported(facilitators);
+  const core = new x402ResourceServer(supported.clients);
   // By name: under a pattern core would build a RegExp for each look-up.
   for (const network of new Set(accepts.map((accept) => accept.network))) {
     core.register(network, new ExactEvmScheme());
@@ -130,17 +132,11 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
   };
 
   async function ask(): Promise<void> {
-    const whose = ` ${facilitators.map(({ name }) => name).join(", ")}`;
-    try {
-      await core.initialize();
-    } catch (cause) {
-      throw new Error(`payments.facilitator: the facilitator${whose} does not say what it supports`, {
-        cause,
-      });
-    }
-    for (const { network } of ways) {
+    await supported.ask();
+    await core.initialize();
+    for (const [index, { network }] of ways.entries()) {
       if (core.getSupportedKind(2, network, "exact")) continue;
-      throw new Error(`payments.facilitator: the facilitator${whose} does not support ${network}`);
+      throw supported.missing(network, `payments.accepts[${index}].network`);
     }
   }
 

@@ -144,7 +144,11 @@ function refusal(cause: NodeJS.ErrnoException, hostname: string, port: number): 
   const { code = "" } = cause;
   const why = WHY[code];
   if (why === undefined) return cause;
-  return Object.assign(new Error(`listen: ${why(port, hostname)}`, { cause }), { code });
+  const error = new Error(`listen: ${why(port, hostname)}`);
+  // A sentence alone: neither a stack nor members, which would be printed after it.
+  Object.defineProperty(error, "stack", { value: `Error: ${error.message}` });
+  Object.defineProperty(error, "code", { value: code });
+  return error;
 }
 
 const WHY: Readonly<Record<string, (port: number, hostname: string) => string>> = {

@@ -235,10 +235,13 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   }
 
   /** Nothing was written, and nothing was charged. */
-  function notBegun(
+  async function notBegun(
     because: "taken" | "duplicate" | "outstanding" | "full",
-    { requestId, paymentState }: Purchase,
-  ): StoredAnswer {
+    purchase: Purchase,
+  ): Promise<StoredAnswer> {
+    const { requestId, paymentState, resource, claim } = purchase;
+    // Strangers may have used up what is kept of free calls. The others are answered all the same, but not repeated.
+    if (because === "full" && !resource.isJob && !claim.paid) return work.unrecorded(purchase);
     if (because === "duplicate") {
       const detail =
         "This looks like a duplicate of a recent purchase. To buy again, send a new Idempotency-Key.";

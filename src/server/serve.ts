@@ -412,12 +412,13 @@ export function serve(
     },
   };
 
-  /** When the jobs that were sold have run, and their buyers have been notified. */
+  /** When the jobs that were sold have run, refunds are paid, and buyers have been notified. */
   async function settled(hasJobs: boolean): Promise<void> {
     try {
       if (hasJobs) await jobs.recover();
       await jobs.idle();
-      await callbacks?.deliver();
+      // What has ended may owe a refund, and its buyer waits for a message.
+      await Promise.all([ledger.reconcile(), ledger.payRefunds(), callbacks?.deliver()]);
     } catch (error) {
       log.error({ error }, "work after a response failed");
     }

@@ -1,5 +1,5 @@
 import { defineApi, price, resource } from "resource402";
-import { serve } from "resource402/server";
+import { memoryStore, type Store, serve } from "resource402/server";
 import { startWorld } from "resource402/testing";
 import { concatHex, encodeAbiParameters, type Hex } from "viem";
 import { describe, expect, it } from "vitest";
@@ -201,4 +201,23 @@ it("every answer forbids to guess its type and to be framed", async () => {
       expect.stringContaining("frame-ancestors 'none'"),
     ]);
   }
+});
+
+it("a stranger that uses up the keys of free calls keeps no other caller from being answered", async () => {
+  const kept = memoryStore({ completeSince: 0 });
+  const store: Store = {
+    ...kept,
+    begin: (call, job, limits) => kept.begin(call, job, { ...limits, freeCalls: 3 }),
+  };
+  await using shop = await openShop({ store });
+  const ask = (key: string) => shop.fetch("/v1/headline", post({ paper: key }, { "idempotency-key": key }));
+  for (let index = 0; index < 5; index += 1) expect((await ask(`stranger-${index}`)).status).toBe(200);
+  const answer = await ask("honest");
+  expect([answer.status, await answer.json()]).toMatchObject([
+    200,
+    { headline: expect.stringContaining("honest") },
+  ]);
+  // Only what is kept is repeated.
+  expect((await ask("stranger-0")).headers.get("idempotent-replayed")).toBe("true");
+  expect((await ask("honest")).headers.get("idempotent-replayed")).toBeNull();
 });

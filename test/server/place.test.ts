@@ -1,10 +1,12 @@
 import { memoryStore } from "resource402/server";
+import { startWorld } from "resource402/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createServer } from "../fixtures/shop/server.gen.ts";
 import { openShop, post, signedByHand, until } from "../flow/shop.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
   vi.restoreAllMocks();
 });
 
@@ -35,14 +37,29 @@ describe("a place that stops once a response is sent", () => {
   it("runs a job to its end within waitUntil, and its callback after it", async () => {
     vi.stubEnv("AWS_LAMBDA_FUNCTION_NAME", "api");
     await using shop = await openShop();
-    const { headers } = await signedByHand(shop, "/v1/echo", { text: "x" });
-    expect(headers).toBeDefined();
     const kept: Promise<unknown>[] = [];
     shop.network = (request) => shop.server.fetch(request, { waitUntil: (promise) => kept.push(promise) });
     const job = await shop.client().render.start({ prompt: "x" });
     await Promise.all(kept);
     const answer = await shop.fetch(`/v1/jobs/${job.id}`);
     expect(await answer.json()).toMatchObject({ status: "succeeded" });
+  });
+
+  it("pays the refund of a job that failed within waitUntil", async () => {
+    vi.stubEnv("AWS_LAMBDA_FUNCTION_NAME", "api");
+    const world = await startWorld({ chain: false });
+    await world.fund(world.seller.address, "1");
+    await using shop = await openShop({ world, payments: { refunds: { account: world.seller } } });
+    shop.handlers.render = () => {
+      throw new Error("no");
+    };
+    const kept: Promise<unknown>[] = [];
+    shop.network = (request) => shop.server.fetch(request, { waitUntil: (promise) => kept.push(promise) });
+    const job = await shop.client().render.start({ prompt: "x" });
+    await Promise.all(kept);
+    const answer = await shop.fetch(`/v1/jobs/${job.id}`);
+    expect(await answer.json()).toMatchObject({ status: "failed", paymentState: "refunded" });
+    await world.stop();
   });
 
   it("sells jobs where a cron trigger calls tick, which runs them to their end", async () => {
@@ -80,6 +97,12 @@ it("nothing random, timed or opened happens before the first request", () => {
   vi.spyOn(crypto, "randomUUID").mockImplementation(forbidden("randomUUID"));
   vi.spyOn(crypto, "getRandomValues").mockImplementation(forbidden("getRandomValues"));
   vi.spyOn(Math, "random").mockImplementation(forbidden("random"));
+  class Forbidden {
+    constructor() {
+      throw new Error("AbortController before the first request");
+    }
+  }
+  vi.stubGlobal("AbortController", Forbidden);
   vi.spyOn(globalThis, "fetch").mockImplementation(forbidden("fetch"));
   vi.spyOn(globalThis, "setTimeout").mockImplementation(forbidden("setTimeout"));
   vi.spyOn(globalThis, "setInterval").mockImplementation(forbidden("setInterval"));

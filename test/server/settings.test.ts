@@ -110,13 +110,17 @@ describe("settings that cannot work are refused when the server is made", () => 
 describe("a facilitator that cannot serve is found out at start", () => {
   it("when it does not support a network", async () => {
     const server = await serverWith({ accepts: [{ network: "eip155:8453", payTo }] });
-    await expect(server.start()).rejects.toThrow(/does not support eip155:8453/);
+    await expect(server.start()).rejects.toThrow(
+      /accepts\[0\]\.network: the facilitator custom does not support eip155:8453; did you mean "eip155:84532"\?/,
+    );
     await server.stop(0);
   });
 
   it("when it cannot be reached, by its address", async () => {
     const server = await serverWith({ facilitator: "http://127.0.0.1:9" });
-    await expect(server.start()).rejects.toThrow(/facilitator 127\.0\.0\.1:9 does not say/);
+    await expect(server.start()).rejects.toThrow(
+      /facilitator 127\.0\.0\.1:9 cannot be reached \(.*\); check its URL/,
+    );
     await server.stop(0);
   });
 

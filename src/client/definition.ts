@@ -34,15 +34,8 @@ export interface CallDefinition {
   readonly idempotent?: boolean;
   /** The server of this call, when it has one of its own; relative to that of the client. */
   readonly server?: string;
-  /** The media types of the output. Text is kept as text, and a web page is an output, only where they are named. @default JSON */
-  readonly produces?: readonly string[];
   /** How the seller speaks of its jobs, where it has words of its own. Only for sellers of another make. */
   readonly job?: JobFormat;
-  /**
-   * Whether the seller's document declares an idempotency key. Without one, a POST is not sent again after an error 5xx,
-   * since the work might be done again. @default as the 402 says
-   */
-  readonly idempotent?: boolean;
 }
 
 /** The exact price, or `undefined` when it is quoted by the server. */

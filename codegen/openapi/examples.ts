@@ -2,14 +2,17 @@ import { type ApiModel, type Json, type ResourceModel, refTo } from "../model.ts
 import { soundSampleOf } from "../sample.ts";
 
 /** A call and its response; `undefined` when the definition has no example and none can be generated. */
-export interface Example {
+export interface WireExample {
   readonly input: unknown;
   readonly output: unknown;
   readonly summary?: string;
 }
 
 /** The examples of the definition, or one that is made from the schemas. */
-export function examplesOf({ typeName, examples }: ResourceModel, { schemas }: ApiModel): readonly Example[] {
+export function examplesOf(
+  { typeName, examples }: ResourceModel,
+  { schemas }: ApiModel,
+): readonly WireExample[] {
   if (examples.length > 0) return examples;
   const sample = (face: string): unknown => soundSampleOf(schemas, { $ref: refTo(typeName + face) });
   return [{ summary: "Made from the schema.", input: sample("Input"), output: sample("Output") }];

@@ -15,7 +15,7 @@ import { countRange } from "./counts.ts";
 import { overwriteOf } from "./overwrites.ts";
 
 /** What a price is checked against. */
-export interface Priced {
+export interface PricedResource {
   /** `resources.caption` */
   readonly path: string;
   readonly definition: ResourceDefinition;
@@ -25,7 +25,7 @@ export interface Priced {
 }
 
 /** Reports every mistake in a price. Returns the exact bounds of a price without mistakes. */
-export function checkPrice(priced: Priced, report: Report): PriceBounds | undefined {
+export function checkPrice(priced: PricedResource, report: Report): PriceBounds | undefined {
   const { path, definition } = priced;
   let sound = true;
   const note: Report = (at, problem, fix) => {
@@ -115,7 +115,7 @@ function isPart(price: Price): boolean {
 const over = (min: string | undefined, max: string | undefined): boolean =>
   min !== undefined && max !== undefined && parseUsd(min) > parseUsd(max);
 
-function checkField(part: ByChoice | PerUnit, at: string, priced: Priced, note: Report): void {
+function checkField(part: ByChoice | PerUnit, at: string, priced: PricedResource, note: Report): void {
   const field = priced.fields?.find(({ name }) => name === part.field);
   if (field === undefined) {
     const names = priced.fields?.map(({ name }) => name) ?? [];
@@ -132,7 +132,13 @@ function checkField(part: ByChoice | PerUnit, at: string, priced: Priced, note: 
   else checkUnits(part, at, field, priced, note);
 }
 
-function checkTable(part: ByChoice, at: string, field: Field, { schemas }: Priced, note: Report): void {
+function checkTable(
+  part: ByChoice,
+  at: string,
+  field: Field,
+  { schemas }: PricedResource,
+  note: Report,
+): void {
   const choices = choicesOf(schemas, field.schema);
   const { default: fallback } = resolve(schemas, field.schema);
   if (choices === undefined) {
@@ -161,7 +167,13 @@ function checkTable(part: ByChoice, at: string, field: Field, { schemas }: Price
   }
 }
 
-function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced, note: Report): void {
+function checkUnits(
+  part: PerUnit,
+  at: string,
+  field: Field,
+  { schemas }: PricedResource,
+  note: Report,
+): void {
   if (!Number.isFinite(part.unit) || part.unit <= 0) {
     note(
       `${at}.unit`,
@@ -187,7 +199,7 @@ function checkUnits(part: PerUnit, at: string, field: Field, { schemas }: Priced
  * The lowest and the highest price of a call. Parts that depend on the same field are computed together: each value of
  * a closed set, or both ends of a range (no part gets cheaper as its field grows).
  */
-function boundsOf(price: Price, { fields = [], schemas }: Priced): PriceBounds {
+function boundsOf(price: Price, { fields = [], schemas }: PricedResource): PriceBounds {
   if (price.kind === "quoted") return { min: parseUsd(price.min), max: parseUsd(price.max) };
   const parts = price.kind === "sum" ? price.parts : [price];
   const byField = new Map<string | undefined, (typeof parts)[number][]>();

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
-import type { Sample } from "../init/definition.ts";
+import type { SampleChoice } from "../init/definition.ts";
 import { packageName, packageText } from "../init/package-json.ts";
 import { type Answers, sampleFiles, settingFiles } from "../init/project.ts";
 import { CommandError, Interrupted } from "./command.ts";
@@ -15,7 +15,7 @@ export interface InitOptions {
   readonly folder: string;
   readonly name?: string;
   readonly payTo?: string;
-  readonly sample?: Sample;
+  readonly sample?: SampleChoice;
   /** Do not ask questions. */
   readonly yes: boolean;
   /** Version of this package. */
@@ -173,7 +173,7 @@ async function answered({ folder, name, payTo, sample, yes }: InitOptions): Prom
   }
 }
 
-function answersOf(title: string, payTo: string | undefined, sample: Sample): Answers {
+function answersOf(title: string, payTo: string | undefined, sample: SampleChoice): Answers {
   return { title, sample, ...(payTo === undefined ? {} : { payTo }) };
 }
 
@@ -192,7 +192,7 @@ async function askAddress(ask: (question: string) => Promise<string>): Promise<s
 
 const SAMPLES = ["answer", "job", "both"] as const;
 
-async function askSample(ask: (question: string) => Promise<string>): Promise<Sample> {
+async function askSample(ask: (question: string) => Promise<string>): Promise<SampleChoice> {
   console.log("Sample resources:");
   console.log("  1  answers at once: summarises a text");
   console.log("  2  runs as a job: draws a pattern, with progress");

@@ -1,7 +1,7 @@
 import { blocks } from "../markdown.ts";
 import { code } from "../print.ts";
 import { type Change, groupsOf } from "./change.ts";
-import { raised, reaches, type Step, stepOf } from "./version.ts";
+import { raised, reaches, type VersionStep, versionStepOf } from "./version.ts";
 
 /** What changed between two versions, and the version that it asks for. */
 export interface Release {
@@ -10,13 +10,13 @@ export interface Release {
   readonly was: string;
   readonly now: string;
   /** Absent when nothing has changed. */
-  readonly step?: Step;
+  readonly step?: VersionStep;
   /** The lowest version that the changes require. Absent without changes, or when the old version is not semantic. */
   readonly version?: string;
 }
 
 export function releaseOf(changes: readonly Change[], was: string, now: string): Release {
-  const step = stepOf(changes);
+  const step = versionStepOf(changes);
   const version = step === undefined ? undefined : raised(was, step);
   return {
     changes,

@@ -3,7 +3,7 @@ import { kindText, typeText } from "../prose.ts";
 import { arrow, type Tell } from "./change.ts";
 import { compareLimits, LIMITS, type Shift } from "./limits.ts";
 import { alikeness, closest, pairUp } from "./renames.ts";
-import { isWord, type Node, shapeOf, tagsOf, takes } from "./shape.ts";
+import { isWord, type Node, schemaShapeOf, tagsOf, takes } from "./shape.ts";
 
 /** Buyers write what goes in and read what comes out: what is a fix for one is a break for the other. */
 export type Direction = "input" | "output";
@@ -41,7 +41,7 @@ export function compareSchemas(
 
   function onPlace(was: Node, now: Node, path: string): void {
     if (typeof was === "object" && typeof now === "object" && !isNew(was, now)) return;
-    const [a, b] = [shapeOf(sides.was, was), shapeOf(sides.now, now)];
+    const [a, b] = [schemaShapeOf(sides.was, was), schemaShapeOf(sides.now, now)];
     const pairs = closest(a.forms, b.forms, Number.MIN_VALUE, formLikeness);
     const goneForms = a.forms.filter((form) => !pairs.some(({ left }) => left === form));
     const newForms = b.forms.filter((form) => !pairs.some(({ right }) => right === form));

@@ -1,7 +1,7 @@
 import { type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** A schema taken apart into what it allows: single values, and kinds of value without end. */
-export interface Shape {
+export interface SchemaShape {
   /** By their JSON text. */
   readonly values: ReadonlyMap<string, unknown>;
   /** Each has one type, or none when it takes any value. */
@@ -15,7 +15,7 @@ export type Node = JsonSchema | boolean | undefined;
 const DEEPEST = 20;
 
 /** What a schema allows, with its references, unions and intersections resolved at this level. */
-export function shapeOf(schemas: Schemas, node: Node, depth = 0): Shape {
+export function schemaShapeOf(schemas: Schemas, node: Node, depth = 0): SchemaShape {
   if (node === false || depth > DEEPEST) return { values: new Map(), forms: [] };
   if (node === undefined || node === true) return { values: new Map(), forms: [{}] };
   const { anyOf, oneOf, ...own } = flat(schemas, node, depth);
@@ -23,21 +23,21 @@ export function shapeOf(schemas: Schemas, node: Node, depth = 0): Shape {
   if (options !== undefined) {
     const beside = Object.keys(own).some((keyword) => !isWord(keyword));
     const shapes = options.map((option) =>
-      shapeOf(schemas, beside ? { allOf: [own, option] } : option, depth + 1),
+      schemaShapeOf(schemas, beside ? { allOf: [own, option] } : option, depth + 1),
     );
     return {
       values: new Map(shapes.flatMap(({ values }) => [...values])),
       forms: shapes.flatMap(({ forms }) => forms),
     };
   }
-  const closed = (values: readonly unknown[]): Shape => ({
+  const closed = (values: readonly unknown[]): SchemaShape => ({
     values: new Map(values.map((value) => [JSON.stringify(value), value])),
     forms: [],
   });
   if (own.const !== undefined) return closed([own.const]);
   if (own.enum !== undefined) return closed(own.enum);
   if (Array.isArray(own.type)) {
-    const shapes = own.type.map((type: string) => shapeOf(schemas, { ...own, type }, depth + 1));
+    const shapes = own.type.map((type: string) => schemaShapeOf(schemas, { ...own, type }, depth + 1));
     return {
       values: new Map(shapes.flatMap(({ values }) => [...values])),
       forms: shapes.flatMap(({ forms }) => forms),

@@ -1,13 +1,13 @@
 import type { Change } from "./change.ts";
 
 /** The part of a semantic version that a set of changes asks to be raised (semver.org, 2.0.0). */
-export type Step = "major" | "minor" | "patch";
+export type VersionStep = "major" | "minor" | "patch";
 
 /**
  * The step that changes ask for: major when something breaks, minor when a price, a promise or the offer has
  * changed, patch for words alone; `undefined` when nothing has changed.
  */
-export function stepOf(changes: readonly Change[]): Step | undefined {
+export function versionStepOf(changes: readonly Change[]): VersionStep | undefined {
   if (changes.length === 0) return undefined;
   if (changes.some(({ kind }) => kind === "breaking")) return "major";
   return changes.some(({ kind }) => kind !== "note") ? "minor" : "patch";
@@ -17,7 +17,7 @@ export function stepOf(changes: readonly Change[]): Step | undefined {
  * The version after a step; `undefined` when the old version is not semantic. Before 1.0.0, which promises no
  * compatibility, every step is one smaller.
  */
-export function raised(version: string, step: Step): string | undefined {
+export function raised(version: string, step: VersionStep): string | undefined {
   const numbers = numbersOf(version);
   if (numbers === undefined) return undefined;
   const [major, minor, patch] = numbers;

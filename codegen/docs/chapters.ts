@@ -1,6 +1,6 @@
 import type { Token } from "markdown-it";
 import type { ResourceModel } from "../model.ts";
-import { parse, textOf } from "./render.ts";
+import { parse, plainTextOf } from "./render.ts";
 
 /** What stands under a heading of the second level. */
 export interface Chapter {
@@ -27,7 +27,7 @@ export function chaptersOf(
   for (const resource of resources) awaited.set(resource.name, resource);
   const starts = tokens.flatMap((token, at) => {
     if (!isHeading(token, "h2")) return [];
-    const title = textOf(tokens[at + 1]?.children ?? null);
+    const title = plainTextOf(tokens[at + 1]?.children ?? null);
     if (!awaited.has(title)) return [];
     const resource = awaited.get(title);
     awaited.delete(title);
@@ -57,7 +57,7 @@ export interface Part {
 export function partsOf({ tokens }: Chapter): readonly Part[] {
   const starts = PARTS.flatMap((title) => {
     const at = tokens.findLastIndex(
-      (token, at) => isHeading(token, "h3") && textOf(tokens[at + 1]?.children ?? null) === title,
+      (token, at) => isHeading(token, "h3") && plainTextOf(tokens[at + 1]?.children ?? null) === title,
     );
     return at < 0 ? [] : [{ title, at }];
   });

@@ -72,7 +72,7 @@ export function parse(text: string): Token[] {
 }
 
 /** Blocks as HTML. A table stands in a box that scrolls by itself; `draw` may give it a form of its own. */
-export function render(tokens: readonly Token[], draw?: (table: Table) => string | undefined): string {
+export function render(tokens: readonly Token[], draw?: (table: DocsTable) => string | undefined): string {
   const html: string[] = [];
   let from = 0;
   const until = (end: number): void => {
@@ -98,14 +98,14 @@ function inHtml(tokens: Token[]): string {
 }
 
 /** A table of the document. Cells are HTML. */
-export interface Table {
+export interface DocsTable {
   /** Plain text. */
   readonly names: readonly string[];
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-function readTable(tokens: readonly Token[]): Table {
+function readTable(tokens: readonly Token[]): DocsTable {
   const [names, head]: [string[], string[]] = [[], []];
   const rows: string[][] = [];
   for (const { type, children } of tokens) {
@@ -113,18 +113,18 @@ function readTable(tokens: readonly Token[]): Table {
     if (type !== "inline") continue;
     const cells = rows.at(-1) ?? head;
     cells.push(markdown.renderer.renderInline(children ?? [], markdown.options, {}));
-    if (cells === head) names.push(textOf(children));
+    if (cells === head) names.push(plainTextOf(children));
   }
   return { names, head, rows };
 }
 
 /** What is read of inline Markdown, without its marks. */
-export function textOf(children: readonly Token[] | null): string {
+export function plainTextOf(children: readonly Token[] | null): string {
   return (children ?? []).map(({ content }) => content).join("");
 }
 
 /** Around a table: a box that can be scrolled with the keyboard. */
-export function boxed({ names }: Table, html: string, style = ""): string {
+export function boxed({ names }: DocsTable, html: string, style = ""): string {
   const label = escapeHtml(`Table: ${names.filter((text) => text !== "").join(", ")}`);
   const classes = style === "" ? "scroll" : `scroll ${style}`;
   return `<div class="${classes}" role="group" tabindex="0" aria-label="${label}">${html.trim()}</div>\n`;

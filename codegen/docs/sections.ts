@@ -2,7 +2,7 @@ import type { Token } from "markdown-it";
 import { priceRange } from "../markdown.ts";
 import type { ResourceModel } from "../model.ts";
 import { type Chapter, partsOf } from "./chapters.ts";
-import { escapeHtml, render, textOf } from "./render.ts";
+import { escapeHtml, plainTextOf, render } from "./render.ts";
 import { draw } from "./tables.ts";
 
 /** A chapter of the reference as a section of the page. */
@@ -50,7 +50,7 @@ function about(tokens: readonly Token[], { method, path }: ResourceModel): strin
   // The seller's prose may contain the same line, so this takes the last one.
   const at = tokens.findLastIndex(
     ({ type, level }, at) =>
-      type === "paragraph_open" && level === 0 && textOf(tokens[at + 1]?.children ?? null) === address,
+      type === "paragraph_open" && level === 0 && plainTextOf(tokens[at + 1]?.children ?? null) === address,
   );
   if (at < 0) return render(tokens);
   const rest = tokens.slice(at + PARAGRAPH);

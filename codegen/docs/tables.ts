@@ -1,7 +1,7 @@
-import { boxed, type Table } from "./render.ts";
+import { boxed, type DocsTable } from "./render.ts";
 
 /** Draws a table of the reference; `undefined` for a table that stays unchanged, such as those of sellers. */
-export function draw(table: Table): string | undefined {
+export function draw(table: DocsTable): string | undefined {
   const { names } = table;
   if (names[0] === "Field" && names.includes("Type")) return fields(table);
   if (names.includes("Meaning") && names.every((name) => ENDS.includes(name))) return ends(table);
@@ -15,7 +15,7 @@ const ENDS = ["Status", "Code", "status", "state", "Meaning", "Charged", "Try ag
 /** Columns of sentences, which need room to be read. */
 const LONG = ["Description", "Meaning", "What you get", "Do"];
 
-function plain({ names, head, rows }: Table): string {
+function plain({ names, head, rows }: DocsTable): string {
   const line = (cells: readonly string[]): string =>
     `<tr>${cells
       .map((cell, column) => `<td${LONG.includes(names[column] ?? "") ? ' class="wide"' : ""}>${cell}</td>`)
@@ -37,7 +37,7 @@ interface Pair {
 }
 
 /** Two columns in place of many, so that a phone can show them: what it is, and what is to be known about it. */
-function inPairs(table: Table, { heads, what, about, facts }: Pair): string {
+function inPairs(table: DocsTable, { heads, what, about, facts }: Pair): string {
   const { names, rows } = table;
   const lines = rows.map((row) => {
     const value: Row = (name) => row[names.indexOf(name)] ?? "";
@@ -56,7 +56,7 @@ function labelled(label: string, value: string): string {
   return value === "" ? "" : `${label} ${value}`;
 }
 
-function fields(table: Table): string {
+function fields(table: DocsTable): string {
   return inPairs(table, {
     heads: ["Field", "Description"],
     what: (value) => {
@@ -73,7 +73,7 @@ function fields(table: Table): string {
 }
 
 /** How a call can end, and what becomes of the money. */
-function ends(table: Table): string {
+function ends(table: DocsTable): string {
   const isStatus = table.names[0] === "status";
   return inPairs(table, {
     heads: [isStatus ? "Status" : "Code", "Meaning"],

@@ -1,7 +1,7 @@
 import { HEADERS } from "../../src/protocol/headers.ts";
 import { JOB_PATH } from "../check/routes.ts";
 import { type ApiModel, compareText, type Json, type ResourceModel, refTo, type Schemas } from "../model.ts";
-import { type Example, examplesOf, named } from "../openapi/examples.ts";
+import { examplesOf, named, type WireExample } from "../openapi/examples.ts";
 import { CALLBACKS, JOB_TAG, jobAnswers, jobEvents, jobOperations, LONG_RUNNING } from "../openapi/jobs.ts";
 import { paymentInfo, serviceInfo } from "../openapi/payment-info.ts";
 import { createRequests, type Requests } from "../openapi/request.ts";
@@ -146,7 +146,7 @@ function offered(resource: ResourceModel): Json {
   };
 }
 
-function success({ typeName, method, price, cache }: ResourceModel, examples: readonly Example[]): Json {
+function success({ typeName, method, price, cache }: ResourceModel, examples: readonly WireExample[]): Json {
   const outputs = named(examples.map(({ output, ...about }) => ({ ...about, value: output })));
   const paid = price.kind === "free" ? [] : [HEADERS.paymentResponse];
   const replayed = method === "GET" && paid.length === 0 ? [] : [HEADERS.idempotentReplayed];

@@ -1,16 +1,16 @@
 import { string } from "../print.ts";
 
 /** Which samples a new project sells. */
-export type Sample = "answer" | "job" | "both";
+export type SampleChoice = "answer" | "job" | "both";
 
 /** The resources of a sample, in the order of the definition. */
-export function resourcesOf(sample: Sample): readonly ("summarise" | "drawPattern")[] {
+export function resourcesOf(sample: SampleChoice): readonly ("summarise" | "drawPattern")[] {
   if (sample === "both") return ["summarise", "drawPattern"];
   return sample === "answer" ? ["summarise"] : ["drawPattern"];
 }
 
 /** `resources.ts` of a new project. */
-export function definitionText(title: string, sample: Sample): string {
+export function sampleDefinition(title: string, sample: SampleChoice): string {
   const description = {
     answer: "Summaries of texts, paid per 1,000 characters.",
     job: "Patterns drawn on demand, paid per pattern.",

@@ -1,5 +1,5 @@
 import type { GeneratedFile } from "../files.ts";
-import { definitionText, resourcesOf, type Sample } from "./definition.ts";
+import { resourcesOf, type SampleChoice, sampleDefinition } from "./definition.ts";
 import { HANDLERS } from "./handlers.ts";
 import { readmeText } from "./readme.ts";
 import { serverText } from "./server.ts";
@@ -10,7 +10,7 @@ export interface Answers {
   readonly title: string;
   /** Absent when not known yet. */
   readonly payTo?: string;
-  readonly sample: Sample;
+  readonly sample: SampleChoice;
 }
 
 /** The files of every project. */
@@ -26,7 +26,7 @@ export function settingFiles({ payTo }: Answers): readonly GeneratedFile[] {
 export function sampleFiles({ title, sample }: Answers): readonly GeneratedFile[] {
   const resources = resourcesOf(sample);
   return [
-    { path: "resources.ts", text: definitionText(title, sample) },
+    { path: "resources.ts", text: sampleDefinition(title, sample) },
     ...resources.map((name) => ({ path: `handlers/${name}.ts`, text: HANDLERS[name] })),
     { path: "server.ts", text: serverText(resources) },
     { path: "README.md", text: readmeText(title, resources) },

@@ -2,7 +2,7 @@ import { type ApiModel, type Json, type ResourceModel, refTo } from "../model.ts
 import { soundSampleOf } from "../sample.ts";
 
 /** A call and its response; `undefined` when the definition has no example and none can be generated. */
-export interface Example {
+export interface WireExample {
   readonly input: unknown;
   readonly output: unknown;
   readonly summary?: string;
@@ -12,7 +12,7 @@ export interface Example {
 export function examplesOf(
   { typeName, examples, isSampleRefused }: ResourceModel,
   { schemas }: ApiModel,
-): readonly Example[] {
+): readonly WireExample[] {
   if (examples.length > 0) return examples;
   const sample = (face: string): unknown => soundSampleOf(schemas, { $ref: refTo(typeName + face) });
   return [

@@ -11,15 +11,15 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import { type Example, named } from "./examples.ts";
+import { named, type WireExample } from "./examples.ts";
 
 /**
  * What is sent, written out where it is sent. openapi-typescript takes a field with a default for one that is always
  * there, except under a `requestBody` or `parameters`: a component would make it required of the caller.
  */
 export interface Requests {
-  parameters(resource: ResourceModel, examples: readonly Example[]): Json[];
-  body(resource: ResourceModel, examples: readonly Example[]): Json | undefined;
+  parameters(resource: ResourceModel, examples: readonly WireExample[]): Json[];
+  body(resource: ResourceModel, examples: readonly WireExample[]): Json | undefined;
   /** Components that contain themselves and so cannot be written out, in the form in which they are published. */
   components(): Schemas;
   /** Names of the schemas that stand whole in a body, and so need not be a component as well. */
@@ -71,7 +71,7 @@ export function createRequests(model: ApiModel): Requests {
     return fieldsOf(schemas, { $ref: refTo(`${typeName}Input`) }) ?? [];
   }
 
-  function parameters(resource: ResourceModel, examples: readonly Example[]): Json[] {
+  function parameters(resource: ResourceModel, examples: readonly WireExample[]): Json[] {
     const { method, pathParams } = resource;
     return fieldsIn(resource)
       .filter(({ name }) => method === "GET" || pathParams.includes(name))
@@ -90,7 +90,7 @@ export function createRequests(model: ApiModel): Requests {
       });
   }
 
-  function body(resource: ResourceModel, examples: readonly Example[]): Json | undefined {
+  function body(resource: ResourceModel, examples: readonly WireExample[]): Json | undefined {
     const { typeName, method, pathParams } = resource;
     if (method !== "POST") return undefined;
     const inBody = fieldsIn(resource).filter(({ name }) => !pathParams.includes(name));

@@ -9,7 +9,7 @@ import { Client } from "./postgres-driver.ts";
  * That is kept as text, since Postgres' own JSON refuses U+0000. Ids sort by their bytes, whatever the database's
  * collation.
  */
-export const MIGRATIONS: readonly string[] = [
+export const POSTGRES_MIGRATIONS: readonly string[] = [
   `CREATE TABLE $.calls (
      id text COLLATE "C" PRIMARY KEY, resource text NOT NULL, key text, fingerprint text NOT NULL,
      network text NOT NULL, payer text NOT NULL, nonce text NOT NULL, valid_before float8 NOT NULL,
@@ -151,7 +151,7 @@ export const MIGRATIONS: readonly string[] = [
 export async function migrate(
   config: ClientConfig,
   schema: string,
-  migrations: readonly string[] = MIGRATIONS,
+  migrations: readonly string[] = POSTGRES_MIGRATIONS,
 ): Promise<void> {
   const client = new Client(config);
   client.on("error", () => {});

@@ -14,7 +14,7 @@ const ANSWER_MS = 5000;
  *   been said before.
  * @returns Ends it.
  */
-export function listen(
+export function listenForNotifications(
   config: ClientConfig,
   channel: string,
   heard: (payload: string | undefined) => void,

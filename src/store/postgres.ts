@@ -3,7 +3,7 @@ import { postgresCallStats } from "./postgres-call-stats.ts";
 import { changeRecords } from "./postgres-change.ts";
 import { createClaim } from "./postgres-claim.ts";
 import type { Value } from "./postgres-connection.ts";
-import { listen } from "./postgres-notifications.ts";
+import { listenForNotifications } from "./postgres-notifications.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
@@ -165,7 +165,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
 
     watch(listener) {
       listeners.add(listener);
-      ending ??= listen(db.config, channel, hear, (error) => onError(db.failure(error)));
+      ending ??= listenForNotifications(db.config, channel, hear, (error) => onError(db.failure(error)));
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0) return;

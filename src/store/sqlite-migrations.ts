@@ -4,7 +4,7 @@
  * What is looked for, ordered by or unique has a column; the rest of a record is JSON. Numbers are REAL because those
  * of JavaScript are: whatever is put in comes out again.
  */
-export const MIGRATIONS: readonly string[] = [
+export const SQLITE_MIGRATIONS: readonly string[] = [
   `CREATE TABLE calls (
      id TEXT PRIMARY KEY, resource TEXT NOT NULL, key TEXT, fingerprint TEXT NOT NULL,
      network TEXT NOT NULL, payer TEXT NOT NULL, nonce TEXT NOT NULL, valid_before REAL NOT NULL,

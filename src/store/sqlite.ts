@@ -1,7 +1,7 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
-import { MIGRATIONS } from "./sqlite-migrations.ts";
+import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
 import {
   type CallRow,
   callOf,
@@ -45,7 +45,7 @@ export interface SqliteStoreOptions {
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
   const now = options.now ?? Date.now;
-  const file = openSqliteFile(path, options.busyMs ?? 5000, MIGRATIONS);
+  const file = openSqliteFile(path, options.busyMs ?? 5000, SQLITE_MIGRATIONS);
   const prepare = <Row>(sql: string): Statement<Row> => file.db.prepare(sql) as unknown as Statement<Row>;
   /** Writes a row, or of one that is there already what may change in it. */
   const put = (table: string, columns: string, changing: readonly string[]) =>

@@ -16,7 +16,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { findAnvil, launchAnvil } from "./anvil.ts";
 import { Multicall3, TestUSDC } from "./contracts/artifacts.gen.ts";
 import { CHAIN_ID, NETWORK, USDC } from "./exact.ts";
-import type { Transfer } from "./ledger.ts";
+import type { LedgerTransfer } from "./ledger.ts";
 
 /** A private Base Sepolia in a child process: real signatures, blocks and balances, no real money. */
 export interface Chain {
@@ -31,7 +31,7 @@ export interface Chain {
   /** In atomic units: millionths of a dollar. */
   balanceOf(address: Address): Promise<bigint>;
   /** Every transfer by authorization that is in a block, oldest first, read from the token's events. */
-  transfers(): Promise<readonly Transfer[]>;
+  transfers(): Promise<readonly LedgerTransfer[]>;
   /** Makes new units out of nothing; resolves when they are in a block. */
   mint(address: Address, amountAtomic: bigint): Promise<void>;
   /**

@@ -42,11 +42,11 @@ export {
 } from "./http-endpoint.ts";
 export {
   type ChainRecord,
-  type Ledger,
-  type LedgerOptions,
+  type LedgerTransfer,
+  type MemoryLedger,
+  type MemoryLedgerOptions,
   memoryLedger,
   type NonceUse,
-  type Transfer,
 } from "./ledger.ts";
 export { type JsonRpc, type LedgerNodeOptions, ledgerNode, RpcError } from "./ledger-node.ts";
 export {

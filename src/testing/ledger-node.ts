@@ -10,7 +10,7 @@ import {
 } from "viem";
 import { TestUSDC } from "./contracts/artifacts.gen.ts";
 import { CHAIN_ID, USDC } from "./exact.ts";
-import type { Ledger, NonceUse } from "./ledger.ts";
+import type { MemoryLedger, NonceUse } from "./ledger.ts";
 
 /** One JSON-RPC call of an Ethereum node. @throws RpcError when the node answers with an error */
 export type JsonRpc = (method: string, params: readonly unknown[]) => Promise<unknown>;
@@ -59,7 +59,7 @@ const { abi } = TestUSDC;
  * `eth_getTransactionReceipt`, `eth_getTransactionByHash`, `eth_getCode`.
  */
 export function ledgerNode(
-  ledger: Pick<Ledger, "uses" | "balanceOf">,
+  ledger: Pick<MemoryLedger, "uses" | "balanceOf">,
   { now = () => Date.now(), chainId = CHAIN_ID }: LedgerNodeOptions = {},
 ): JsonRpc {
   const genesisMs = Math.floor(now() / BLOCK_MS) * BLOCK_MS - FIRST_HEAD * BLOCK_MS;

@@ -12,11 +12,11 @@ import { type Address, getAddress, type Hex, isAddressEqual, keccak256, recoverT
 import { CHAIN_ID, exactFacilitator, NETWORK, type SignedTransfer, USDC } from "./exact.ts";
 
 /** Balances in memory, with a facilitator's face. Amounts are atomic: millionths of a dollar. */
-export interface Ledger extends FacilitatorClient, ChainRecord {
+export interface MemoryLedger extends FacilitatorClient, ChainRecord {
   readonly network: typeof NETWORK;
   readonly asset: Address;
   /** Every transfer that was executed, oldest first. */
-  readonly transfers: readonly Transfer[];
+  readonly transfers: readonly LedgerTransfer[];
   /** Every nonce that was used up, oldest first. */
   readonly uses: readonly NonceUse[];
   balanceOf(address: Address): Promise<bigint>;
@@ -27,7 +27,7 @@ export interface Ledger extends FacilitatorClient, ChainRecord {
 }
 
 /** A transfer by authorization that was executed; `value` in atomic units. */
-export interface Transfer {
+export interface LedgerTransfer {
   readonly from: Address;
   readonly to: Address;
   readonly value: bigint;
@@ -42,7 +42,7 @@ export interface NonceUse {
   /** By the ledger's clock, in milliseconds since the epoch. */
   readonly at: number;
   /** `undefined` where the payer canceled the authorization. */
-  readonly transfer: Transfer | undefined;
+  readonly transfer: LedgerTransfer | undefined;
 }
 
 /** Looks a signed payment up in the chain's own record, so that no facilitator has to be believed. */
@@ -61,7 +61,7 @@ export interface ChainRecord {
   >;
 }
 
-export interface LedgerOptions {
+export interface MemoryLedgerOptions {
   /** The clock, in milliseconds since the epoch; default `Date.now`. */
   now?: () => number;
 }
@@ -96,11 +96,11 @@ const SECONDS_TO_SETTLE = 6;
  *
  * @throws (verify, settle) as the official facilitator does, for requirements of another scheme or network.
  */
-export function memoryLedger({ now = () => Date.now() }: LedgerOptions = {}): Ledger {
+export function memoryLedger({ now = () => Date.now() }: MemoryLedgerOptions = {}): MemoryLedger {
   const balances = new Map<string, bigint>();
   /** By payer and nonce; `undefined` where the nonce was cancelled. */
-  const usedNonces = new Map<string, Transfer | undefined>();
-  const transfers: Transfer[] = [];
+  const usedNonces = new Map<string, LedgerTransfer | undefined>();
+  const transfers: LedgerTransfer[] = [];
   const uses: NonceUse[] = [];
   const balance = (address: Address) => balances.get(address.toLowerCase()) ?? 0n;
   const credit = (address: Address, amount: bigint) =>

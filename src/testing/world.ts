@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "./chain.ts";
 import { NETWORK, USDC, USDC_DECIMALS } from "./exact.ts";
 import { chainFacilitator, type FacilitatorServer, serveFacilitator } from "./facilitator.ts";
-import { type ChainRecord, memoryLedger, type Transfer } from "./ledger.ts";
+import { type ChainRecord, type LedgerTransfer, memoryLedger } from "./ledger.ts";
 
 /** Everything that a paid call needs besides the seller's server and the buyer's client. */
 export interface World {
@@ -31,7 +31,7 @@ export interface World {
   /** In atomic units: millionths of a dollar. */
   balanceOf(address: Address): Promise<bigint>;
   /** Every transfer by authorization that was executed, oldest first. */
-  transfers(): Promise<readonly Transfer[]>;
+  transfers(): Promise<readonly LedgerTransfer[]>;
   /** Serves the facilitator on 127.0.0.1 until it is closed or the world stops. */
   startFacilitatorServer(): Promise<FacilitatorServer>;
   /** Closes the servers, ends the chain. May be called again. */
@@ -106,7 +106,7 @@ interface Bank {
   rpcUrl?: string;
   chain?: ChainRecord;
   balanceOf(address: Address): Promise<bigint>;
-  transfers(): Promise<readonly Transfer[]>;
+  transfers(): Promise<readonly LedgerTransfer[]>;
   mint(address: Address, amountAtomic: bigint): Promise<void>;
   stop(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import {
   type HostileFacilitator,
   hostileFacilitator,
   hostileNetwork,
-  type Ledger,
+  type MemoryLedger,
   memoryLedger,
   type NetworkRule,
 } from "../../src/testing/index.ts";
@@ -164,7 +164,7 @@ export interface Start {
 
 export interface Stage {
   readonly clock: VirtualClock;
-  readonly ledger: Ledger;
+  readonly ledger: MemoryLedger;
   readonly facilitator: HostileFacilitator;
   readonly account: LocalAccount;
   readonly buyers: readonly LocalAccount[];

@@ -6,7 +6,7 @@ import {
   type Resource,
 } from "resource402/client";
 import { evmPayer } from "resource402/evm";
-import { type Ledger, memoryLedger } from "resource402/testing";
+import { type MemoryLedger, memoryLedger } from "resource402/testing";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import {
   decodeHeader,
@@ -22,7 +22,7 @@ const PAYEE = "0x0000000000000000000000000000000000000402";
 
 /** A server that does as it likes with the payments that it is given, beside a real client and real signatures. */
 export interface Hostile {
-  readonly ledger: Ledger;
+  readonly ledger: MemoryLedger;
   /** What the server answers to a paid request; replace it. The number counts paid requests from 1. */
   paid: (request: Request, count: number) => Response | Promise<Response>;
   /** What it asks for: the document in the challenge's header. Its resource is filled in when it is a challenge. */
@@ -121,7 +121,7 @@ function definition(name: string) {
   } as const;
 }
 
-export function offerOf(ledger: Ledger, cents = 1): PaymentRequirements {
+export function offerOf(ledger: MemoryLedger, cents = 1): PaymentRequirements {
   return {
     scheme: "exact",
     network: ledger.network,

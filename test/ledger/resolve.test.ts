@@ -22,7 +22,7 @@ import {
   type SignedPayment,
   type Store,
 } from "../../src/store/store.ts";
-import { type Ledger, memoryLedger } from "../../src/testing/ledger.ts";
+import { type MemoryLedger, memoryLedger } from "../../src/testing/ledger.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { answer, call, job, refund, START } from "../store/records.ts";
 
@@ -36,7 +36,7 @@ const TRANSACTION = `0x${"7".repeat(64)}`;
 let now = START;
 let folder: string;
 let store: Store;
-let chain: Ledger;
+let chain: MemoryLedger;
 let logged: Record<string, unknown>[];
 
 beforeEach(async () => {

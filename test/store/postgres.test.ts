@@ -5,7 +5,7 @@ import pg from "pg";
 import { postgresStore } from "resource402/postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { connectPostgres } from "../../src/store/postgres-connection.ts";
-import { MIGRATIONS, migrate } from "../../src/store/postgres-migrations.ts";
+import { migrate, POSTGRES_MIGRATIONS } from "../../src/store/postgres-migrations.ts";
 import { type ClaimOptions, type JobRecord, MAX_QUOTES, type Store } from "../../src/store/store.ts";
 import { type PostgresServer, startPostgres, whyNoPostgres } from "./postgres-server.ts";
 import { answer, call, HOUR, job, refund } from "./records.ts";
@@ -81,10 +81,10 @@ describe.skipIf(why)(`Postgres${why ? ` (${why})` : ""}`, () => {
       await open().attend("s1", 1000);
       await admin.query(`UPDATE ${schema}.version SET version = 99`);
       const store = open();
-      const refused = `the schema ${schema} has version 99, this resource402 knows up to ${MIGRATIONS.length}; install the release that wrote it, or a later one`;
+      const refused = `the schema ${schema} has version 99, this resource402 knows up to ${POSTGRES_MIGRATIONS.length}; install the release that wrote it, or a later one`;
       await expect(store.call("c1")).rejects.toThrow(refused);
       await expect(store.attend("s1", 1000)).rejects.toThrow(refused);
-      await admin.query(`UPDATE ${schema}.version SET version = ${MIGRATIONS.length}`);
+      await admin.query(`UPDATE ${schema}.version SET version = ${POSTGRES_MIGRATIONS.length}`);
       expect(await store.call("c1")).toBeUndefined();
     });
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { sqliteStore } from "resource402/sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
-import { MIGRATIONS } from "../../src/store/sqlite-migrations.ts";
+import { SQLITE_MIGRATIONS } from "../../src/store/sqlite-migrations.ts";
 import { MAX_QUOTES, type Store } from "../../src/store/store.ts";
 import { call, job } from "./records.ts";
 
@@ -456,9 +456,9 @@ describe("a file", () => {
     await open().close();
     look((db) => db.exec("PRAGMA user_version = 99"));
     expect(() => open()).toThrow(
-      `has version 99, this resource402 knows up to ${MIGRATIONS.length}; install the release that wrote it`,
+      `has version 99, this resource402 knows up to ${SQLITE_MIGRATIONS.length}; install the release that wrote it`,
     );
-    look((db) => db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`));
+    look((db) => db.exec(`PRAGMA user_version = ${SQLITE_MIGRATIONS.length}`));
     open();
   });
 
@@ -487,7 +487,7 @@ describe("a file", () => {
   });
 
   it("of the first version is brought up to date, and its servers are taken to run jobs: they could not say", async () => {
-    const old = openSqliteFile(path, 1000, MIGRATIONS.slice(0, 1));
+    const old = openSqliteFile(path, 1000, SQLITE_MIGRATIONS.slice(0, 1));
     old.db.prepare("INSERT INTO servers VALUES (?, ?)").run("old", Date.now() + 60_000);
     await old.close();
     expect(await open().workers()).toBe(1);

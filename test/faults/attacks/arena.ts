@@ -7,8 +7,8 @@ import {
   fetchFrom,
   type HostileNode,
   hostileNode,
-  type Ledger,
   ledgerNode,
+  type MemoryLedger,
   memoryLedger,
   type NodeLies,
   type ScriptedFacilitator,
@@ -98,7 +98,7 @@ export interface Setup {
 export interface Arena {
   readonly setup: Setup;
   readonly clock: SkewedClock;
-  readonly ledger: Ledger;
+  readonly ledger: MemoryLedger;
   readonly facilitator: ScriptedFacilitator;
   readonly node: HostileNode;
   readonly seller: LocalAccount;

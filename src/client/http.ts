@@ -161,7 +161,7 @@ export function createHttp(options: HttpOptions): Http {
       const mayRetry = isPatient
         ? leftMs > (askedMs ?? 0) && attempts < MAX_ATTEMPTS
         : attempts <= (once ? 0 : options.retries) && (askedMs ?? 0) <= Math.max(leftMs, BACKOFF.maxMs);
-      const isDone = answer && answer.status >= 500 && request.isKeyed === false && request.method === "POST";
+      const isDone = answer && answer.status >= 500 && request.isKeyed === false && request.method !== "GET";
       if (!answer) {
         if (!mayRetry) throw cause;
       } else if (!RETRIED.includes(answer.status) || !mayRetry || isDone || (!isPatient && isFinal(answer))) {

@@ -149,7 +149,10 @@ export function createCalls(deps: CallDeps): Calls {
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>
       (known && (await buying.standingOf(known, context))) ??
       problem(code, requestId, { ...options, paymentState });
-    /** A schema that throws at what a sender wrote must not make a 500 of it, nor a stack trace in the log. */
+    /**
+     * A schema that throws at what a sender wrote must not make a 500 of it, nor a stack trace in the log. One that throws at
+     * the input of a recorded call has been broken since.
+     */
     const unreadable = (error: unknown) => {
       context.log.warn({ error: brief(error) }, "the schema threw at an input");
       return refuse("invalid_input", { detail: "The input could not be validated." });
@@ -164,11 +167,7 @@ export function createCalls(deps: CallDeps): Calls {
     try {
       input = await context.trace.step("validate", () => validate(resource.input, reading.input));
     } catch (error) {
-      // A schema that throws has been broken since: the buyer of a recorded call is told how that call stands.
-      const standing = known && (await buying.standingOf(known, context));
-      if (!standing) return unreadable(error);
-      context.log.error({ error, requestId }, "the schema threw at the input of a recorded call");
-      return standing;
+      return unreadable(error);
     }
     if ("issues" in input) {
       const isProbe = reading.kind === "probe" && presented === undefined;

@@ -34,9 +34,6 @@ export async function followReadme(folder: string, { resource402, cli }: Packed)
     npm_config_prefer_offline: "true",
     npm_config_audit: "false",
   };
-  // Until the README installs the command too.
-  if (!lines.some((line) => line.includes("@resource402/cli")))
-    lines.splice(2, 0, "npm install --save-dev @resource402/cli");
   await mkdir(folder);
   for (const line of lines) {
     const command = /^npm install \S/.test(line)

@@ -33,7 +33,7 @@ const HERE = fileURLToPath(new URL("./", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const NEXT_LIB = join(HERE, "places", "next", "lib");
 const START_MS = 60_000;
-const BUILD_MS = 180_000;
+const BUILD_MS = 400_000;
 const CHECK_MS = 30_000;
 const run = promisify(execFile);
 

@@ -396,11 +396,7 @@ describe("receivers that hang", () => {
   it.each([
     ["of free jobs on one host", (_: number): string => "hang.test", undefined],
     ["of free jobs on many hosts", (index: number): string => `h${index}.test`, undefined],
-<<<<<<< HEAD
     ["of one buyer on many hosts", (index: number) => `h${index}.test`, "0xmallory"],
-=======
-    ["of one buyer on many hosts", (index: number): string => `h${index}.test`, "0xmallory"],
->>>>>>> srv4
   ] as const)("%s keep no other buyer waiting", async (_, host, payer) => {
     const store = memoryStore();
     const [hanging, good] = [await receiver(), await receiver()];

@@ -487,16 +487,17 @@ describe("a stream that is of no use", () => {
     ["falls silent", () => silentAfter(event(running)), 36_000],
   ])("since it %s is closed, with its connection", async (_, body, ms) => {
     let cancelled = 0;
-    const { hostile, streams } = await openSeller(() => sse(onCancel(body(), () => (cancelled += 1))));
-    const startedAt = Date.now();
-    let endedAt = 0;
-    const result = inFakeTime(() =>
-      hostile
-        .render()({})
-        .finally(() => (endedAt = Date.now())),
-    );
-    expect(await result).toEqual({ ok: true });
-    expect(endedAt - startedAt).toBeLessThan(ms);
+    let [openedAt, cancelledAt] = [0, 0];
+    const { hostile, streams } = await openSeller(() => {
+      openedAt = Date.now();
+      const closed = (): void => {
+        cancelled += 1;
+        cancelledAt = Date.now();
+      };
+      return sse(onCancel(body(), closed));
+    });
+    expect(await inFakeTime(() => hostile.render()({}))).toEqual({ ok: true });
+    expect(cancelledAt - openedAt).toBeLessThan(ms);
     expect([streams(), cancelled]).toEqual([1, 1]);
   });
 

@@ -245,7 +245,8 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
       ...{ code: "unavailable", paymentState: "unused", retryable: true },
       detail: expect.stringContaining("Nothing was charged"),
     });
-    expect(api.asked).toEqual({ verify: 0, settle: 0 });
+    // The payer is verified first: a refusal before that would tell a forged payer whether a key is in use.
+    expect(api.asked).toEqual({ verify: 1, settle: 0 });
     expect(api.logged.filter(missed)).toHaveLength(1);
     const waiting = await api.order("later", "b");
 

@@ -107,7 +107,7 @@ const client = createClient({ baseUrl: "http://localhost:1", calls: fileCalls("c
 console.log(JSON.stringify([Object.keys(client), typeof evmPayer]));`;
     await writeFile(join(buyer, "buy.ts"), code);
     const { stdout } = await run("node", ["buy.ts"], { cwd: buyer });
-    expect(JSON.parse(stdout)).toEqual([["drawPattern", "summarise", "pending"], "function"]);
+    expect(JSON.parse(stdout)).toEqual([["drawPattern", "summarise", "pending", "budget"], "function"]);
     const texts = await Promise.all(
       (await readdir(buyer))
         .filter((name) => /\.gen\.(js|ts)$/.test(name))

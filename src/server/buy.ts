@@ -292,9 +292,12 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     const isUnused = claim.paid && !isOwn;
     const twin = working.get(holder.id);
     // The response of a free job's first request tells its webhook secret.
-    const isTold = twin !== undefined && (holder.payment !== undefined || holder.jobId === undefined);
-    if (isTold) return replayed(await twin, isUnused);
-    await twin;
+    const isTold = holder.payment !== undefined || holder.jobId === undefined;
+    if (twin) {
+      const answer = await twin;
+      return replayed(isTold ? answer : await resumed(holder, purchase), isUnused);
+    }
+    // Nothing is awaited between the look and this: of many copies, one goes on and the others wait for it.
     return replayed(await exclusively(holder.id, () => resumed(holder, purchase)), isUnused);
   }
 

@@ -1,4 +1,3 @@
-import type { CancelPolicy } from "../../schema/cancel.ts";
 import type {
   JobStatus,
   Network,
@@ -62,7 +61,7 @@ export interface CallRecord {
   /** Whether the payment is settled before the handler runs, or after it has succeeded. */
   readonly charge: "before" | "after";
   /** Whether its job may be canceled, and what follows: the policy that was published when the call was bought. */
-  readonly cancel: CancelPolicy;
+  readonly cancel: "refund" | "keep" | "forbid";
   readonly phase: Phase;
   /** True when a submission may have moved the money and its outcome is unknown. From then on no refusal is believed. */
   readonly ambiguous: boolean;

@@ -22,8 +22,8 @@ import { checkCarriers, checkRoutes, pathParams } from "./check/routes.ts";
 import { checkHead, checkJob, checkLoggable, checkResource, isText } from "./check/wording.ts";
 import { type Components, createComponents } from "./convert/components.ts";
 import { type Conversion, toJsonSchema } from "./convert/json-schema.ts";
-import { type Place, walk } from "./convert/walk.ts";
-import { type Mistake, type Report, reporter } from "./mistake.ts";
+import { type SchemaPlace, walk } from "./convert/walk.ts";
+import { type Mistake, type MistakeReport, reporter } from "./mistake.ts";
 import {
   type ApiModel,
   compareText,
@@ -119,7 +119,7 @@ async function draft(
   name: string,
   definition: ResourceDefinition,
   components: Components,
-  report: Report,
+  report: MistakeReport,
 ): Promise<Draft> {
   const typeName = pascalCase(name);
   const faces: string[] = [];
@@ -167,13 +167,13 @@ async function draft(
 }
 
 /** Reports fields without a description or with an unusable name, at any depth. Visits a shared schema once. */
-function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report): void {
+function checkFields(drafts: readonly Draft[], schemas: Schemas, report: MistakeReport): void {
   const seen = new Set<string>();
   for (const { name, typeName } of drafts) {
     for (const face of ["Input", "Output"] as const) {
       if (schemas[typeName + face] === undefined) continue;
       const at = `resources.${name}.${face.toLowerCase()}`;
-      const onPlace = ({ path, name, schema }: Place): void => {
+      const onPlace = ({ path, name, schema }: SchemaPlace): void => {
         if (!isText(resolve(schemas, schema).description)) {
           report(`${at}.${path}`, "has no description", 'add .describe("…")');
         }
@@ -187,7 +187,11 @@ function checkFields(drafts: readonly Draft[], schemas: Schemas, report: Report)
 }
 
 /** Checks a resource as a whole. Returns `undefined` when its schemas or its price cannot be used. */
-async function complete(draft: Draft, schemas: Schemas, report: Report): Promise<ResourceModel | undefined> {
+async function complete(
+  draft: Draft,
+  schemas: Schemas,
+  report: MistakeReport,
+): Promise<ResourceModel | undefined> {
   const { name, typeName, definition, inferred } = draft;
   const path = `resources.${name}`;
   const input = schemas[`${typeName}Input`];

@@ -11,7 +11,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { emitTypes, loadTools } from "./emit/types.ts";
 import { type ApiModel, compareText } from "./model.ts";
-import { json, suffixOf } from "./print.ts";
+import { jsonText, suffixOf } from "./print.ts";
 
 export interface GeneratedFile {
   /** Relative to the output folder, with slashes. */
@@ -32,7 +32,7 @@ export function prepare(): void {
 }
 
 /** The documents that take longest to generate. */
-export interface Documents {
+export interface GeneratedDocuments {
   /** `API.md` */
   readonly reference: string;
   /** `openapi.json` */
@@ -44,12 +44,12 @@ export interface Documents {
 }
 
 /** Generates the documents that depend on the model only. Another thread can do this while {@link emitAll} runs. */
-export function emitDocuments(model: ApiModel): Documents {
+export function emitDocuments(model: ApiModel): GeneratedDocuments {
   const reference = emitReference(model);
   const openapi = openapiOf(model);
   return {
     reference,
-    openapi: json(openapi),
+    openapi: jsonText(openapi),
     served: JSON.stringify(openapi),
     docs: emitDocs(model, reference),
   };
@@ -59,7 +59,7 @@ export function emitDocuments(model: ApiModel): Documents {
 export async function emitAll(
   model: ApiModel,
   definition: string,
-  made: Promise<Documents> | Documents = emitDocuments(model),
+  made: Promise<GeneratedDocuments> | GeneratedDocuments = emitDocuments(model),
 ): Promise<Generated> {
   const llms = emitLlms(model);
   const described = JSON.stringify(descriptions(model));

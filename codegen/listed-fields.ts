@@ -1,4 +1,4 @@
-import { type Place, type Seen, type Union, walk } from "./convert/walk.ts";
+import { type SchemaPlace, type SeenSchemas, type Union, walk } from "./convert/walk.ts";
 import { choicesOf, type Field, fieldsOf, type JsonSchema, refName, resolve, type Schemas } from "./model.ts";
 import { code } from "./print.ts";
 
@@ -40,8 +40,8 @@ const MANY = 300;
 
 /** The members of every object inside a schema, in the order of the definition. */
 export function listFields(schemas: Schemas, schema: JsonSchema): readonly ListedField[] {
-  const places: Place[] = [];
-  const onPlace = (place: Place): number => places.push(place);
+  const places: SchemaPlace[] = [];
+  const onPlace = (place: SchemaPlace): number => places.push(place);
   const budget = { left: MANY };
   walk(schemas, schema, onPlace, onTheWay(budget));
   if (budget.left <= 0) {
@@ -57,7 +57,7 @@ function onTheWay(
   budget: { left: number },
   onePath?: Map<string, string>,
   around: readonly string[] = [],
-): Seen {
+): SeenSchemas {
   return {
     has: (name, path) => budget.left <= 0 || around.includes(name) || (onePath?.get(name) ?? path) !== path,
     add(name, path) {
@@ -69,7 +69,7 @@ function onTheWay(
 }
 
 /** The places where the same stands at the same path are one row, as far as one `when` can say them all. */
-function listed(schemas: Schemas, places: readonly Place[]): readonly ListedField[] {
+function listed(schemas: Schemas, places: readonly SchemaPlace[]): readonly ListedField[] {
   const byKey = new Map<string, Row[]>();
   const unions = new Map<Union, Known>();
   const bySchema = new Map<string, Known>();

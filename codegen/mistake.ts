@@ -8,9 +8,9 @@ export interface Mistake {
 }
 
 /** Records a mistake. Compiling continues, so that all mistakes are reported at once. */
-export type Report = (path: string, problem: string, fix: string) => void;
+export type MistakeReport = (path: string, problem: string, fix: string) => void;
 
-export function reporter(severity: Mistake["severity"], into: Mistake[]): Report {
+export function reporter(severity: Mistake["severity"], into: Mistake[]): MistakeReport {
   return (path, problem, fix) => into.push({ path, problem, fix, severity });
 }
 

@@ -38,7 +38,7 @@ export function literal(value: unknown, indent = "", before = ""): string {
 }
 
 /** A JSON document with two spaces; what fits stands on one line. */
-export function json(value: unknown): string {
+export function jsonText(value: unknown): string {
   return `${pretty(value, string, "", 0)}\n`;
 }
 

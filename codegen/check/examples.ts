@@ -1,7 +1,7 @@
 import type { ResourceDefinition } from "../../schema/api.ts";
 import { pricedFields, priceOf } from "../../schema/price.ts";
 import { type Schema, validate } from "../../schema/standard.ts";
-import type { Report } from "../mistake.ts";
+import type { MistakeReport } from "../mistake.ts";
 
 /**
  * Validates the examples against the schemas, as the server would. `outputs`: whether to validate the outputs too.
@@ -11,7 +11,7 @@ export async function checkExamples(
   path: string,
   { input, output, price, examples = [] }: ResourceDefinition,
   outputs: boolean,
-  report: Report,
+  report: MistakeReport,
 ): Promise<void> {
   for (const [index, example] of examples.entries()) {
     const at = `${path}.examples.${index}`;
@@ -48,7 +48,12 @@ export async function refusedSample(input: Schema, sample: unknown): Promise<str
   }
 }
 
-async function checkValue(path: string, schema: Schema, value: unknown, report: Report): Promise<unknown> {
+async function checkValue(
+  path: string,
+  schema: Schema,
+  value: unknown,
+  report: MistakeReport,
+): Promise<unknown> {
   const result = await validate(schema, value);
   if ("value" in result) return result.value;
   for (const issue of result.issues) {

@@ -1,8 +1,8 @@
 import type { ResourceDefinition } from "../../schema/api.ts";
 import { parseUsd } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
-import { type Place, walk } from "../convert/walk.ts";
-import type { Report } from "../mistake.ts";
+import { type SchemaPlace, walk } from "../convert/walk.ts";
+import type { MistakeReport } from "../mistake.ts";
 import {
   choicesOf,
   type JsonSchema,
@@ -25,7 +25,7 @@ interface Source {
 }
 
 /** Reports advice. A resource works without following it. */
-export function lint(resource: ResourceModel, source: Source, schemas: Schemas, advise: Report): void {
+export function lint(resource: ResourceModel, source: Source, schemas: Schemas, advise: MistakeReport): void {
   const { name, typeName, summary, price, job, errors } = resource;
   const path = `resources.${name}`;
   if (summary.length > MAX_SUMMARY_LENGTH) {
@@ -78,7 +78,7 @@ function pers(price: Price): (readonly [at: string, per: unknown])[] {
   return price.parts.map((part, index) => [`.parts.${index}`, part.per]);
 }
 
-function lintField(path: string, place: Place, schemas: Schemas, advise: Report): void {
+function lintField(path: string, place: SchemaPlace, schemas: Schemas, advise: MistakeReport): void {
   const schema = resolve(schemas, place.schema);
   const letters = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   if (letters(schema.description ?? "") === letters(place.name)) {
@@ -95,7 +95,7 @@ function lintBounds(
   path: string,
   schema: JsonSchema,
   schemas: Schemas,
-  advise: Report,
+  advise: MistakeReport,
   around: readonly string[] = [],
 ): void {
   // A component that holds itself is looked at once.

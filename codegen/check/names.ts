@@ -1,4 +1,4 @@
-import type { Report } from "../mistake.ts";
+import type { MistakeReport } from "../mistake.ts";
 
 /** `generateImage` is `GenerateImage`, `content-type` is `ContentType`. */
 export function pascalCase(name: string): string {
@@ -31,7 +31,7 @@ const RESERVED = new Set([
 ]);
 
 /** Reports names that cannot be used or cannot be told apart, and returns the others. */
-export function checkNames(names: readonly string[], report: Report): string[] {
+export function checkNames(names: readonly string[], report: MistakeReport): string[] {
   const usable = names.filter((name) => {
     const path = `resources.${name}`;
     if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {

@@ -9,7 +9,7 @@ import {
   perUnit,
   priceOf,
 } from "../../schema/price.ts";
-import { didYouMean, listOf, type Report } from "../mistake.ts";
+import { didYouMean, listOf, type MistakeReport } from "../mistake.ts";
 import { choicesOf, type Field, resolve, type Schemas } from "../model.ts";
 import { countRange } from "./counts.ts";
 import { overwriteOf } from "./overwrites.ts";
@@ -25,10 +25,10 @@ export interface PricedResource {
 }
 
 /** Reports every mistake in a price. Returns the exact bounds of a price without mistakes. */
-export function checkPrice(priced: PricedResource, report: Report): PriceBounds | undefined {
+export function checkPrice(priced: PricedResource, report: MistakeReport): PriceBounds | undefined {
   const { path, definition } = priced;
   let sound = true;
-  const note: Report = (at, problem, fix) => {
+  const note: MistakeReport = (at, problem, fix) => {
     sound = false;
     report(`${path}.price${at}`, problem, fix);
   };
@@ -115,7 +115,7 @@ function isPart(price: Price): boolean {
 const over = (min: string | undefined, max: string | undefined): boolean =>
   min !== undefined && max !== undefined && parseUsd(min) > parseUsd(max);
 
-function checkField(part: ByChoice | PerUnit, at: string, priced: PricedResource, note: Report): void {
+function checkField(part: ByChoice | PerUnit, at: string, priced: PricedResource, note: MistakeReport): void {
   const field = priced.fields?.find(({ name }) => name === part.field);
   if (field === undefined) {
     const names = priced.fields?.map(({ name }) => name) ?? [];
@@ -137,7 +137,7 @@ function checkTable(
   at: string,
   field: Field,
   { schemas }: PricedResource,
-  note: Report,
+  note: MistakeReport,
 ): void {
   const choices = choicesOf(schemas, field.schema);
   const { default: fallback } = resolve(schemas, field.schema);
@@ -172,7 +172,7 @@ function checkUnits(
   at: string,
   field: Field,
   { schemas }: PricedResource,
-  note: Report,
+  note: MistakeReport,
 ): void {
   if (!Number.isFinite(part.unit) || part.unit <= 0) {
     note(
@@ -246,7 +246,12 @@ function nextUp(count: number): number {
   return count === 0 ? Number.MIN_VALUE : count * (1 + Number.EPSILON);
 }
 
-function checkCosts(path: string, costs: Costs | undefined, { min }: PriceBounds, report: Report): void {
+function checkCosts(
+  path: string,
+  costs: Costs | undefined,
+  { min }: PriceBounds,
+  report: MistakeReport,
+): void {
   if (costs === undefined) return;
   const { margin = 0, ...amounts } = costs;
   let spent = 0n;

@@ -1,6 +1,6 @@
 import { OPERATOR_PATHS, PUBLISHED_PATHS } from "../../src/protocol/pages.ts";
 import type { Method } from "../../src/protocol/request.ts";
-import { didYouMean, listOf, type Report } from "../mistake.ts";
+import { didYouMean, listOf, type MistakeReport } from "../mistake.ts";
 import { choicesOf, fieldsOf, type JsonSchema, resolve, type Schemas } from "../model.ts";
 
 /** The path of the job routes. All resources that run as jobs share them. */
@@ -20,7 +20,7 @@ export function pathParams(path: string): string[] {
 }
 
 /** Reports paths that the server cannot serve, and paths that two resources share. */
-export function checkRoutes(routes: readonly Route[], report: Report): void {
+export function checkRoutes(routes: readonly Route[], report: MistakeReport): void {
   const accepted: (Route & { readonly segments: readonly string[]; readonly open: boolean })[] = [];
   for (const route of routes) {
     const { name, method, path } = route;
@@ -53,7 +53,7 @@ export function checkRoutes(routes: readonly Route[], report: Report): void {
 }
 
 /** Advises against the paths of the server's own pages: a resource with such a path hides the page. */
-export function lintRoute({ name, method, path }: Route, advise: Report): void {
+export function lintRoute({ name, method, path }: Route, advise: MistakeReport): void {
   const segments = path.split("/");
   const covers = (page: string): boolean => {
     const own = page.split("/");
@@ -77,7 +77,12 @@ function overlap(a: readonly string[], b: readonly string[]): boolean {
 }
 
 /** Reports fields that path or query cannot carry. `input` is the schema of the request. */
-export function checkCarriers(route: Route, schemas: Schemas, input: JsonSchema, report: Report): void {
+export function checkCarriers(
+  route: Route,
+  schemas: Schemas,
+  input: JsonSchema,
+  report: MistakeReport,
+): void {
   const params = pathParams(route.path);
   if (route.method === "POST" && params.length === 0) return;
   const at = `resources.${route.name}`;

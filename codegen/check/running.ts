@@ -7,14 +7,14 @@ import {
 } from "../../schema/api.ts";
 import { CANCEL_POLICIES } from "../../schema/cancel.ts";
 import { milliseconds, parseDuration } from "../../schema/duration.ts";
-import { listOf, type Report } from "../mistake.ts";
+import { listOf, type MistakeReport } from "../mistake.ts";
 
 /** Checks of how a resource runs: time limits, retries, concurrency, caching and cancellation. */
 
 const DURATION = 'write a number and a unit: "20s", "2m", "24h"';
 
 /** Reports invalid durations and counts, and options that have no effect on this kind of resource. */
-export function checkRunning(path: string, definition: ResourceDefinition, report: Report): void {
+export function checkRunning(path: string, definition: ResourceDefinition, report: MistakeReport): void {
   const { timeout, job, cache } = definition;
   if (job !== undefined && job.timeout === undefined) {
     report(`${path}.job.timeout`, "is missing", 'set the time limit of the job: timeout: "2m"');
@@ -37,7 +37,11 @@ export function checkRunning(path: string, definition: ResourceDefinition, repor
   checkCancel(`${path}.cancel`, definition, report);
 }
 
-function checkConcurrency(path: string, { concurrency, job }: ResourceDefinition, report: Report): void {
+function checkConcurrency(
+  path: string,
+  { concurrency, job }: ResourceDefinition,
+  report: MistakeReport,
+): void {
   if (concurrency === undefined) return;
   if (job !== undefined) {
     report(`${path}.concurrency`, "applies to a synchronous resource only", "write job.concurrency");
@@ -47,7 +51,7 @@ function checkConcurrency(path: string, { concurrency, job }: ResourceDefinition
   }
 }
 
-function checkCounts(path: string, job: JobOptions, report: Report): void {
+function checkCounts(path: string, job: JobOptions, report: MistakeReport): void {
   const { retries, backoff } = job;
   const whole = (value: unknown, least: number): boolean =>
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
@@ -71,7 +75,7 @@ function checkCounts(path: string, job: JobOptions, report: Report): void {
   }
 }
 
-function checkCache(path: string, definition: ResourceDefinition, report: Report): void {
+function checkCache(path: string, definition: ResourceDefinition, report: MistakeReport): void {
   const { job, cache } = definition;
   if (cache !== undefined && job !== undefined) {
     const fix = "remove it; job.retention sets how long buyers can fetch the result";
@@ -79,7 +83,7 @@ function checkCache(path: string, definition: ResourceDefinition, report: Report
   }
 }
 
-function checkCancel(path: string, definition: ResourceDefinition, report: Report): void {
+function checkCancel(path: string, definition: ResourceDefinition, report: MistakeReport): void {
   const { cancel, job, price } = definition;
   if (cancel === undefined) return;
   if (!CANCEL_POLICIES.includes(cancel)) {

@@ -1,6 +1,6 @@
 import type { ApiDefinition, JobOptions, ResourceDefinition } from "../../schema/api.ts";
 import { PROBLEMS } from "../../src/protocol/problem.ts";
-import { didYouMean, listOf, type Report } from "../mistake.ts";
+import { didYouMean, listOf, type MistakeReport } from "../mistake.ts";
 import { type Field, fieldsOf, type JsonSchema, type Schemas } from "../model.ts";
 import { textKind } from "./routes.ts";
 import { checkRunning } from "./running.ts";
@@ -44,7 +44,7 @@ const JOB_MEMBERS = Object.keys({
 
 const LISTS = ["tags", "examples", "loggable"] as const;
 
-function checkNames(path: string, value: object, known: readonly string[], report: Report): void {
+function checkNames(path: string, value: object, known: readonly string[], report: MistakeReport): void {
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
     const place = known === MEMBERS && JOB_MEMBERS.includes(name) ? ": it belongs in `job`" : "";
@@ -57,7 +57,7 @@ function checkNames(path: string, value: object, known: readonly string[], repor
 }
 
 /** Reports missing texts of the API itself. */
-export function checkHead(api: ApiDefinition, report: Report): void {
+export function checkHead(api: ApiDefinition, report: MistakeReport): void {
   for (const name of ["title", "version", "description"] as const) {
     if (!isText(api[name])) report(name, "is missing or empty", `add ${name}: "…"`);
   }
@@ -67,7 +67,7 @@ export function checkHead(api: ApiDefinition, report: Report): void {
 export function checkErrors(
   path: string,
   errors: Iterable<readonly [code: string, text: unknown]>,
-  report: Report,
+  report: MistakeReport,
 ): void {
   for (const [code, text] of errors) {
     const at = `${path}.errors.${code}`;
@@ -80,7 +80,7 @@ export function checkErrors(
 }
 
 /** Reports mistakes in the plain members of a resource. Returns false when they prevent further checks. */
-export function checkResource(path: string, resource: ResourceDefinition, report: Report): boolean {
+export function checkResource(path: string, resource: ResourceDefinition, report: MistakeReport): boolean {
   if (typeof resource !== "object" || resource === null) {
     report(path, "is not a valid resource", "use resource({ summary, input, output, price })");
     return false;
@@ -122,7 +122,7 @@ export function checkJob(
   job: JobOptions | undefined,
   schemas: Schemas,
   output: JsonSchema,
-  report: Report,
+  report: MistakeReport,
 ): void {
   const fields = fieldsOf(schemas, output) ?? [];
   for (const role of ["artifactUrl", "response"] as const) {
@@ -144,7 +144,7 @@ export function checkLoggable(
   path: string,
   loggable: readonly unknown[],
   fields: readonly Field[] | undefined,
-  report: Report,
+  report: MistakeReport,
 ): void {
   if (fields === undefined) return;
   const names = fields.map(({ name }) => name);

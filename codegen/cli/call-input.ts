@@ -54,7 +54,11 @@ export interface CallFlags extends InputFlags {
 type Input = Readonly<Record<string, unknown>>;
 
 /** Reads the input of a call. @throws CommandError, which lists the fields */
-export async function readInput(flags: InputFlags, model: ApiModel, resource: ResourceModel): Promise<Input> {
+export async function readCallInput(
+  flags: InputFlags,
+  model: ApiModel,
+  resource: ResourceModel,
+): Promise<Input> {
   const fields = fieldsOf(model.schemas, inputOf(resource));
   const wrong = (problem: string): CommandError =>
     new CommandError(`${problem}\n${fieldsText(model, resource)}`, 2);

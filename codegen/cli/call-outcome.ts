@@ -8,7 +8,7 @@ import type { ApiModel, ResourceModel } from "../model.ts";
 import { shell } from "../print.ts";
 import type { CallFlags } from "./call-input.ts";
 import { fieldsText } from "./call-input.ts";
-import { answerText, collected, fileNameOf, plain, printed } from "./call-output.ts";
+import { answerText, fileNameOf, printed, readWhole, serializable } from "./call-output.ts";
 import { CommandError, type ExitCode, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
@@ -18,7 +18,7 @@ import { WALLET_FIX } from "./wallet.ts";
 export class Declined extends Error {}
 
 /** The outcome of a call, as `--json` prints it. */
-export interface Outcome {
+export interface CallOutcome {
   readonly resource: string;
   readonly output: unknown;
   /** The amount paid, in US dollars as a decimal. Null when a payment was signed but the seller sent no receipt. */
@@ -87,15 +87,15 @@ function absent(error: NodeJS.ErrnoException): undefined {
 /** Prints the output to standard output or a file, and the messages about it to standard error. */
 export async function printOutcome(
   flags: CallFlags,
-  { isText, ...outcome }: Outcome & { readonly isText: boolean },
+  { isText, ...outcome }: CallOutcome & { readonly isText: boolean },
   isResumed: boolean,
 ): Promise<void> {
   const { receipt, signedUsd, idempotencyKey } = outcome;
   const isLoose = outcome.output instanceof Blob && process.stdout.isTTY && !flags.json;
   const file = flags.output ?? (isLoose ? fileNameOf(outcome) : undefined);
   const isStreamed = file === undefined && !flags.json;
-  const output = isStreamed ? outcome.output : await collected(outcome.output);
-  const json = flags.json ? JSON.stringify({ ...outcome, output: await plain(output) }) : undefined;
+  const output = isStreamed ? outcome.output : await readWhole(outcome.output);
+  const json = flags.json ? JSON.stringify({ ...outcome, output: await serializable(output) }) : undefined;
   const content = json === undefined ? await printed(output, isText) : undefined;
   let problem: string | undefined;
   if (file !== undefined) {
@@ -179,7 +179,7 @@ export async function sayFailure(
   if (flags.json) {
     const facts = { code, reason, failure, status, charged, paymentState, issues, requestId };
     const { message } = error;
-    const answer = response && { ...response, body: await plain(response.body) };
+    const answer = response && { ...response, body: await serializable(response.body) };
     const ids = { jobId: error.jobId ?? jobId ?? null, idempotencyKey: key ?? null };
     console.log(
       JSON.stringify({

@@ -13,7 +13,7 @@ export async function printed(
 }
 
 /** An output as JSON can say it: bytes in base64, and the events of a stream in a list. */
-export async function plain(output: unknown): Promise<unknown> {
+export async function serializable(output: unknown): Promise<unknown> {
   if (output instanceof Blob) {
     return { mediaType: output.type, base64: Buffer.from(await output.arrayBuffer()).toString("base64") };
   }
@@ -24,7 +24,7 @@ export async function plain(output: unknown): Promise<unknown> {
 }
 
 /** An output that can be read more than once: the events of a stream are awaited. */
-export async function collected(output: unknown): Promise<unknown> {
+export async function readWhole(output: unknown): Promise<unknown> {
   if (!isEvents(output)) return output;
   const events: ServerSentEvent[] = [];
   for await (const event of output) events.push(event);

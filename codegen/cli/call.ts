@@ -19,7 +19,7 @@ import { didYouMean } from "../mistake.ts";
 import { type ApiModel, isJob, type ResourceModel } from "../model.ts";
 import { confirmed, needSomebody } from "./ask.ts";
 import { isShort, shortText } from "./call-funds.ts";
-import { type CallFlags, readInput } from "./call-input.ts";
+import { type CallFlags, readCallInput } from "./call-input.ts";
 import {
   checkOutput,
   commandLine,
@@ -29,19 +29,19 @@ import {
   sayFailure,
   sayStopped,
 } from "./call-outcome.ts";
-import { CommandError, type Context, Interrupted } from "./command.ts";
-import { headersOf } from "./header-flags.ts";
+import { type CommandContext, CommandError, Interrupted } from "./command.ts";
+import { headersFromFlags } from "./header-flags.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { sayNote, sayProgress } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { walletFromEnvironment } from "./wallet.ts";
 
 /** Calls a resource, pays, waits for the result, and prints the outcome. Returns the exit code. */
-export async function callResource(name: string, flags: CallFlags, context: Context): Promise<number> {
+export async function callResource(name: string, flags: CallFlags, context: CommandContext): Promise<number> {
   const most = flags.max ?? flags.maxPrice;
   const maxPrice =
     most === undefined ? undefined : usdOf(flags.max === undefined ? "--max-price" : "--max", most);
-  const headers = headersOf(flags.header);
+  const headers = headersFromFlags(flags.header);
   if (flags.output !== undefined) await checkOutput(flags.output);
   const account = await walletFromEnvironment();
   const options = maxPrice === undefined ? {} : { maxPrice };
@@ -62,7 +62,7 @@ export async function callResource(name: string, flags: CallFlags, context: Cont
   if (isResumed && !isJob(resource)) {
     throw new CommandError(`${resource.name} is synchronous: it has no jobs to resume.`, 2);
   }
-  const input = isResumed ? {} : await readInput(flags, model, resource);
+  const input = isResumed ? {} : await readCallInput(flags, model, resource);
   const { calls, list } = await keptCalls(flags.calls);
   const kept = list.filter((call) => call.baseUrl === baseUrl && call.resource === definition.name);
   const isNew = flags.again || flags.idempotencyKey !== undefined;

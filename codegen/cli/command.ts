@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 
 /** What the program passes to each command. */
-export interface Context {
+export interface CommandContext {
   /** The entry file of the worker thread that reads definitions. */
   readonly entry: URL;
   /**
@@ -14,7 +14,7 @@ export interface Context {
 }
 
 /** Adds a command to the program. Its implementation is imported when the command runs. */
-export type Register = (program: Command, context: Context) => void;
+export type Register = (program: Command, context: CommandContext) => void;
 
 export type ExitCode = 1 | 2 | 130 | 143;
 

@@ -11,7 +11,7 @@ import type { ApiModel } from "../model.ts";
 import { CommandError } from "./command.ts";
 import { greet } from "./dev-greeting.ts";
 import { type KeptSeller, keepSeller } from "./dev-seller.ts";
-import { generate, type Outcome } from "./generate.ts";
+import { type GenerateOutcome, generate } from "./generate.ts";
 import { sayDone, sayWarning } from "./say.ts";
 import { rerun } from "./watch.ts";
 
@@ -132,7 +132,7 @@ async function orderIn(
   world: World,
   { store }: DevFolder,
   options: DevOptions,
-): Promise<(seller: KeptSeller, compiled: Outcome) => Promise<boolean>> {
+): Promise<(seller: KeptSeller, compiled: GenerateOutcome) => Promise<boolean>> {
   const { rpcUrl, network } = world;
   const [{ url: facilitator }] = await Promise.all([
     world.startFacilitatorServer(),
@@ -161,7 +161,11 @@ function folderOf({ file, out }: DevOptions): string {
 }
 
 /** The files to watch, without those that this command writes itself. */
-function filesOf(options: DevOptions, { files, model }: Outcome, seller: KeptSeller): readonly string[] {
+function filesOf(
+  options: DevOptions,
+  { files, model }: GenerateOutcome,
+  seller: KeptSeller,
+): readonly string[] {
   const folder = folderOf(options);
   const handlers = (model?.resources ?? []).map(({ name }) => join(folder, "handlers", `${name}.ts`));
   const settings = join(process.cwd(), ".env");

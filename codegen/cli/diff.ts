@@ -6,7 +6,7 @@ import { type Change, type ChangeKind, groupsOf } from "../diff/change.ts";
 import { changelog, releaseOf, versionAdvice } from "../diff/changelog.ts";
 import { compareModels } from "../diff/models.ts";
 import type { ApiModel } from "../model.ts";
-import { CommandError, type Context } from "./command.ts";
+import { type CommandContext, CommandError } from "./command.ts";
 import { counted, sayDone, wrapped } from "./say.ts";
 import { folderOf, readSource, readText, type Source } from "./source.ts";
 
@@ -24,7 +24,7 @@ export async function printDiff(
   before: string,
   named: string | undefined,
   flags: DiffFlags,
-  context: Context,
+  context: CommandContext,
 ): Promise<number> {
   const now = await readSource(named, context);
   const was = await readBefore(before, now, named, flags, context);
@@ -49,7 +49,7 @@ async function readBefore(
   now: Source,
   named: string | undefined,
   { document }: DiffFlags,
-  context: Context,
+  context: CommandContext,
 ): Promise<ApiModel> {
   if (/^https?:\/\//i.test(before)) {
     const { model, baseUrl } = await readSource(before, context);

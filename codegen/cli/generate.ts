@@ -34,7 +34,7 @@ export interface GenerateOptions {
 }
 
 /** What one run came to. */
-export interface Outcome {
+export interface GenerateOutcome {
   /** 0, or 1 when the definition has mistakes or something is stale. */
   readonly exitCode: 0 | 1;
   /** The definition and what it imports: the files to watch. */
@@ -48,7 +48,7 @@ export interface Outcome {
 }
 
 /** Generates everything from a definition, or says why not. */
-export async function generate(options: GenerateOptions): Promise<Outcome> {
+export async function generate(options: GenerateOptions): Promise<GenerateOutcome> {
   const { file, out = dirname(file), lend = false, entry } = options;
   const source = relative(out, file).split(sep).join("/");
   prepare();

@@ -12,7 +12,7 @@ export function collected(one: string, before: readonly string[] = []): readonly
 }
 
 /** Reads `Name: value` flags. @throws CommandError */
-export function headersOf(flags: readonly string[] = []): Readonly<Record<string, string>> {
+export function headersFromFlags(flags: readonly string[] = []): Readonly<Record<string, string>> {
   return Object.fromEntries(
     flags.map((flag) => {
       const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+)\s*:\s*(.*\S)\s*$/.exec(flag) ?? [];

@@ -1,14 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { durationText } from "../../schema/duration.ts";
-import type { Documents } from "../files.ts";
-import type { Answer, Question } from "./reader.ts";
+import type { GeneratedDocuments } from "../files.ts";
+import type { LoadAnswer, Question } from "./reader.ts";
 
 /** Definitions describe; one that takes longer waits for something that will not come. */
 const PATIENCE_MS = 30_000;
 
 /** What was read, and, when they were asked for, its documents: `undefined` when the thread ends before they are made. */
-export interface Loaded extends Answer {
-  readonly documents: Promise<Documents | undefined>;
+export interface Loaded extends LoadAnswer {
+  readonly documents: Promise<GeneratedDocuments | undefined>;
 }
 
 /**
@@ -24,17 +24,17 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
   });
   // What a definition prints is for people; standard output may be read by a program.
   worker.stdout.pipe(process.stderr, { end: false });
-  const failed = (problem: string, fix: string): Answer => ({
+  const failed = (problem: string, fix: string): LoadAnswer => ({
     compilation: { mistakes: [{ path: question.source, problem, fix, severity: "error" }], advice: [] },
     files: [question.file],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";
-  let made: (documents: Documents | undefined) => void = () => {};
-  const documents = new Promise<Documents | undefined>((resolve) => {
+  let made: (documents: GeneratedDocuments | undefined) => void = () => {};
+  const documents = new Promise<GeneratedDocuments | undefined>((resolve) => {
     made = resolve;
   });
-  const answered = new Promise<Answer>((resolve) => {
-    const end = (answer: Answer): void => {
+  const answered = new Promise<LoadAnswer>((resolve) => {
+    const end = (answer: LoadAnswer): void => {
       clearTimeout(timer);
       resolve(answer);
       made(undefined);
@@ -42,10 +42,10 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
     const late = `has not been read within ${durationText(patienceMs)}`;
     const timer = setTimeout(() => end(failed(late, describesOnly)), patienceMs);
     worker.once("message", (text: string) => {
-      const answer = JSON.parse(text) as Answer;
+      const answer = JSON.parse(text) as LoadAnswer;
       if (!question.documents || !("model" in answer.compilation)) return end(answer);
       resolve(answer);
-      worker.once("message", (documents: Documents) => made(documents));
+      worker.once("message", (documents: GeneratedDocuments) => made(documents));
     });
     worker.once("error", (error: Error) => {
       end(failed(`stops the compiler: ${error.message}`, "please report this, with the definition"));

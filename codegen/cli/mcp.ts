@@ -4,10 +4,10 @@ import type { BearerCheck } from "../../src/telemetry/bearer.ts";
 import { emitTools } from "../emit/tools.ts";
 import { createBuyer } from "../mcp/buyer.ts";
 import { ownTools } from "../mcp/own-tools.ts";
-import type { Offer } from "../mcp/protocol.ts";
+import type { McpOffer } from "../mcp/protocol.ts";
 import { unknownFields } from "./call-input.ts";
-import { CommandError, type Context } from "./command.ts";
-import { headersOf, missingHeaders } from "./header-flags.ts";
+import { type CommandContext, CommandError } from "./command.ts";
+import { headersFromFlags, missingHeaders } from "./header-flags.ts";
 import { counted, sayNote } from "./say.ts";
 import { readSeller, usdOf } from "./seller.ts";
 import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
@@ -37,13 +37,13 @@ const PORT = 4402;
 const TOKEN = "RESOURCE402_MCP_TOKEN";
 
 /** Serves an API's resources as tools until the client disconnects or the user stops it. Returns the exit code. */
-export async function serveMcp(options: McpOptions, context: Context): Promise<number> {
+export async function serveMcp(options: McpOptions, context: CommandContext): Promise<number> {
   const total = usdOf("--budget", options.budget);
   const perCall = options.maxPerCall === undefined ? undefined : usdOf("--max-per-call", options.maxPerCall);
   const port = portOf(options.http);
   const bearer = await bearerOf(options, port);
   const account = await walletFromEnvironment();
-  const headers = headersOf(options.header);
+  const headers = headersFromFlags(options.header);
   const { model, baseUrl } = await readSeller(options.source, options.baseUrl, context);
   const lacking = missingHeaders(model, headers);
   if (lacking !== undefined) throw new CommandError(lacking, 2);
@@ -66,7 +66,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
       overBudget: "The operator of this server can restart it with a higher --budget.",
     },
   });
-  const offer: Offer = {
+  const offer: McpOffer = {
     name: model.title,
     version: model.version,
     instructions: instructionsOf(model.title, model.description, total),
@@ -104,7 +104,7 @@ export async function serveMcp(options: McpOptions, context: Context): Promise<n
   return overHttp(offer, port, bearer, options, introduce, stopped);
 }
 
-async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> {
+async function overStdio(offer: McpOffer, stopped: Promise<void>): Promise<number> {
   const { serveStdio } = await import("../mcp/protocol.ts");
   let leave = (): void => {};
   const gone = new Promise<void>((end) => {
@@ -119,7 +119,7 @@ async function overStdio(offer: Offer, stopped: Promise<void>): Promise<number> 
 }
 
 async function overHttp(
-  offer: Offer,
+  offer: McpOffer,
   port: number,
   bearer: BearerCheck | undefined,
   { host, allowHost = [] }: McpOptions,

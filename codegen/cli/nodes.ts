@@ -13,7 +13,7 @@ export const RPC_OPTION = [
  * The chain record of the nodes that `--rpc` names; `undefined` without one.
  * @throws CommandError
  */
-export async function chainOf(pairs: readonly string[] = []): Promise<ChainRecord | undefined> {
+export async function chainFromFlags(pairs: readonly string[] = []): Promise<ChainRecord | undefined> {
   const urls = new Map<Network, string>();
   for (const pair of pairs) {
     const [, network, url] = /^(eip155:\d+)=(https?:\/\/.+)$/.exec(pair) ?? [];

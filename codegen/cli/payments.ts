@@ -4,7 +4,7 @@ import { amountOf } from "../../src/ledger/payment.ts";
 import { type Decision, resolvePayment } from "../../src/ledger/resolve.ts";
 import type { CallRecord } from "../../src/store/store.ts";
 import type { Logger } from "../../src/telemetry/log.ts";
-import { chainOf, evidenceText } from "./nodes.ts";
+import { chainFromFlags, evidenceText } from "./nodes.ts";
 import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { sayDone, sayNote } from "./say.ts";
 import { withStore } from "./store.ts";
@@ -31,7 +31,7 @@ interface Examined {
 
 /** Lists unconfirmed calls, oldest first. Returns the exit code: 0, or 1 when the store cannot be read. */
 export async function listPayments(flags: ListPaymentsFlags): Promise<number> {
-  const chain = await chainOf(flags.rpc);
+  const chain = await chainFromFlags(flags.rpc);
   return withStore(flags.store, async (store) => {
     const examined = await examine(await store.unconfirmedCalls(MAX_LISTED), chain);
     if (flags.json) console.log(JSON.stringify(examined.map(published), undefined, 2));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
-import { CommandError, type Context, Interrupted, type Register } from "./command.ts";
+import { type CommandContext, CommandError, Interrupted, type Register } from "./command.ts";
 import { addCall } from "./commands/call.ts";
 import { addCalls } from "./commands/calls.ts";
 import { addDev } from "./commands/dev.ts";
@@ -31,9 +31,9 @@ const COMMANDS: Readonly<Record<string, readonly Register[]>> = {
 };
 
 /** Runs the command line and returns its exit code. `entry` is the file that the worker thread runs. */
-export async function run(words: readonly string[], entry: URL): Promise<number> {
+export async function runCommand(words: readonly string[], entry: URL): Promise<number> {
   let exitCode = 0;
-  const context: Context = {
+  const context: CommandContext = {
     entry,
     exit: (code) => {
       exitCode = code;
@@ -57,7 +57,7 @@ export async function run(words: readonly string[], entry: URL): Promise<number>
   return exitCode;
 }
 
-function program(context: Context): Command {
+function program(context: CommandContext): Command {
   const program = new Command("resource402")
     .description("Turns a definition of what an API sells into server, client and documents.")
     .version(version(), "-v, --version", "print the version")

@@ -17,7 +17,7 @@ export interface Question {
 }
 
 /** What the thread answers, as JSON text. */
-export interface Answer {
+export interface LoadAnswer {
   readonly compilation: Compilation;
   /** The definition and all that it imports, but not packages. Absolute paths. */
   readonly files: readonly string[];
@@ -40,7 +40,7 @@ export async function answer(): Promise<void> {
     },
   });
   const compilation = await read(file, source);
-  parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies Answer));
+  parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies LoadAnswer));
   if (!documents || !("model" in compilation)) return;
   // On the other core, while the command makes the rest of the same model.
   const { emitDocuments } = await import("../files.ts");

@@ -7,7 +7,7 @@ import type { RefundRecord } from "../../src/store/store.ts";
 import type { Logger } from "../../src/telemetry/log.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { confirmed, needSomebody } from "./ask.ts";
-import { chainOf } from "./nodes.ts";
+import { chainFromFlags } from "./nodes.ts";
 import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
@@ -29,7 +29,7 @@ export interface ListOptions {
   readonly json?: boolean;
 }
 
-export interface PayOptions {
+export interface PayRefundsOptions {
   readonly store: string;
   readonly facilitator?: string;
   /** `eip155:8453=https://…` */
@@ -55,7 +55,7 @@ export async function listRefunds(options: ListOptions): Promise<number> {
 }
 
 /** Pays owed refunds: all, or the named ones. Returns the exit code: 0 when all of them are paid. */
-export async function payRefunds(ids: readonly string[], options: PayOptions): Promise<number> {
+export async function payRefunds(ids: readonly string[], options: PayRefundsOptions): Promise<number> {
   const { facilitator } = options;
   if (facilitator === undefined) {
     sayError(
@@ -76,7 +76,7 @@ export async function payRefunds(ids: readonly string[], options: PayOptions): P
     );
     return 2;
   }
-  const chain = await chainOf(options.rpc);
+  const chain = await chainFromFlags(options.rpc);
   const { privateKeyToAccount } = await import("viem/accounts");
   const account = privateKeyToAccount(key as `0x${string}`);
   return withStore(options.store, async (store) => {

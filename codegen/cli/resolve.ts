@@ -2,7 +2,7 @@ import type { Decision, Resolved, ResolveOptions } from "../../src/ledger/resolv
 import { pinoLogger } from "../../src/telemetry/log.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { CommandError } from "./command.ts";
-import { chainOf, evidenceText } from "./nodes.ts";
+import { chainFromFlags, evidenceText } from "./nodes.ts";
 import { sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 
@@ -36,7 +36,7 @@ export async function resolveByHand<Changed>(
     why: text("--why", flags.why, MAX_WHY, 'the reason: --why "seen on the block explorer"'),
     ...(flags.transaction === undefined ? {} : { transaction: flags.transaction }),
   };
-  const chain = await chainOf(flags.rpc);
+  const chain = await chainFromFlags(flags.rpc);
   return withStore(flags.store, async (store) => {
     const options = { store, chain, time: systemTime, log: pinoLogger("info") };
     const resolved = await resolve(decision, options);

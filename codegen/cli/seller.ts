@@ -1,6 +1,6 @@
 import { formatUsd, isUsd, parseUsd, type Usd } from "../../schema/money.ts";
 import type { ApiModel } from "../model.ts";
-import { CommandError, type Context } from "./command.ts";
+import { type CommandContext, CommandError } from "./command.ts";
 import { readSource, type SourceOptions } from "./source.ts";
 
 /** An API that can be called. */
@@ -24,7 +24,7 @@ export const RESOURCE_HOST_OPTION = [
 export async function readSeller(
   named: string | undefined,
   baseUrl: string | undefined,
-  context: Context,
+  context: CommandContext,
   options: SourceOptions = {},
 ): Promise<Seller> {
   if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:\/\/./i.test(baseUrl))) {

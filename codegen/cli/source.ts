@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import type { Usd } from "../../schema/money.ts";
 import type { ApiModel } from "../model.ts";
 import { decodeDocument, looksLikeDocument, parseDocument } from "../read/text.ts";
-import { CommandError, type Context } from "./command.ts";
+import { type CommandContext, CommandError } from "./command.ts";
 import { definitionFile } from "./definition-file.ts";
 import { diskText } from "./disk.ts";
 import { counted, sayMistakes, sayNote } from "./say.ts";
@@ -36,7 +36,7 @@ export const SOURCE_ARGUMENT = [
  */
 export async function readSource(
   named: string | undefined,
-  context: Context,
+  context: CommandContext,
   options: SourceOptions = {},
 ): Promise<Source> {
   if (named !== undefined && /^https?:\/\//i.test(named)) return fromUrl(named, options);
@@ -51,7 +51,7 @@ export async function readSource(
   return readText(decodeDocument(bytes), { source: basename(file) }, options);
 }
 
-async function fromDefinition(file: string, { entry }: Context): Promise<Source> {
+async function fromDefinition(file: string, { entry }: CommandContext): Promise<Source> {
   const { load } = await import("./load.ts");
   const { compilation } = await load({ file, source: basename(file) }, entry);
   if ("model" in compilation) return { model: compilation.model, file };

@@ -1,12 +1,12 @@
 import { existsSync, type FSWatcher, statSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Outcome } from "./generate.ts";
+import type { GenerateOutcome } from "./generate.ts";
 
 /** Editors write in several steps. Events within this time count as one change. */
 const QUIET_MS = 60;
 
 /** Runs now, and again when one of the files that the run returned changes, until `signal` aborts. */
-export async function rerun(run: () => Promise<Outcome>, signal: AbortSignal): Promise<void> {
+export async function rerun(run: () => Promise<GenerateOutcome>, signal: AbortSignal): Promise<void> {
   let watched = new Set<string>();
   const folders = new Map<string, { readonly watcher: FSWatcher; readonly at: string }>();
   let timer: NodeJS.Timeout | undefined;

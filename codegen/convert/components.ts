@@ -1,5 +1,5 @@
 import { pascalCase } from "../check/names.ts";
-import type { Report } from "../mistake.ts";
+import type { MistakeReport } from "../mistake.ts";
 import { compareText, type JsonSchema, refName, refTo, type Schemas } from "../model.ts";
 import type { Conversion, Face } from "./json-schema.ts";
 import { mapChildren, normalize } from "./normalize.ts";
@@ -33,7 +33,7 @@ interface Entry {
 const keyOf = (id: string, face: Face): string => `${id}@${face}`;
 const idOf = (key: string): string => key.split("@")[0] ?? key;
 
-export function createComponents(report: Report): Components {
+export function createComponents(report: MistakeReport): Components {
   const entries = new Map<string, Entry>();
 
   function put(key: string, entry: Entry): void {

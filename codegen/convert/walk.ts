@@ -1,7 +1,7 @@
 import { type JsonSchema, refName, resolve, type Schemas } from "../model.ts";
 
 /** A member of an object somewhere inside a schema. */
-export interface Place {
+export interface SchemaPlace {
   /** Dotted from the schema on: `people[].name`, `labels.*.text`. */
   readonly path: string;
   readonly name: string;
@@ -26,10 +26,10 @@ export interface Variant {
 }
 
 /** The components that are not entered again. A `Set` is one, by which each is entered once. */
-export interface Seen {
+export interface SeenSchemas {
   has(name: string, path: string): boolean;
   /** What holds inside of the component, which is entered at this path. */
-  add(name: string, path: string): Seen;
+  add(name: string, path: string): SeenSchemas;
 }
 
 /**
@@ -39,8 +39,8 @@ export interface Seen {
 export function walk(
   schemas: Schemas,
   schema: JsonSchema,
-  onPlace: (place: Place) => unknown,
-  seen: Seen = new Set<string>(),
+  onPlace: (place: SchemaPlace) => unknown,
+  seen: SeenSchemas = new Set<string>(),
   path = "",
   within: readonly Variant[] = [],
 ): void {

@@ -1,9 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Bought, Progress } from "./wallet.ts";
+import type { Bought, PurchaseProgress } from "./wallet.ts";
 
 export interface DemoOptions {
   /** Buys with the demo wallet. `tell` is told how far a job is. */
-  readonly buy: (resource: string, input: object, tell: (progress: Progress) => void) => Promise<Bought>;
+  readonly buy: (
+    resource: string,
+    input: object,
+    tell: (progress: PurchaseProgress) => void,
+  ) => Promise<Bought>;
   /** What `GET /_dev` answers. */
   readonly state: () => Promise<object>;
 }
@@ -51,7 +55,7 @@ export function answerDemo(
 /** Documents of JSON, one a line: how far it is, as long as it runs, and what came of it as the last one. */
 async function stream(
   response: ServerResponse,
-  work: (line: (progress: Progress) => void) => Promise<Bought>,
+  work: (line: (progress: PurchaseProgress) => void) => Promise<Bought>,
 ): Promise<void> {
   response.writeHead(200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
   const line = (document: object): unknown => response.write(`${JSON.stringify(document)}\n`);

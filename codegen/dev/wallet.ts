@@ -18,7 +18,7 @@ export interface Bought {
 }
 
 /** How far a job is. */
-export interface Progress {
+export interface PurchaseProgress {
   /** Percent. */
   readonly progress: number;
   readonly message?: string | undefined;
@@ -30,7 +30,7 @@ export interface WalletOptions {
   readonly account: EvmAccount;
   /** Stops waiting. A payment that was sent is not undone. */
   readonly signal: AbortSignal;
-  readonly onProgress: (progress: Progress) => void;
+  readonly onProgress: (progress: PurchaseProgress) => void;
 }
 
 /** Buys as the generated client does: pays, and waits if it is a job. Never throws. */

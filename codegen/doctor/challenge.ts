@@ -6,10 +6,10 @@ import {
   type PaymentRequirements,
   readPaymentRequired,
 } from "../../src/protocol/index.ts";
-import type { Exchange } from "./wire.ts";
+import type { ProbeExchange } from "./wire.ts";
 
 /** One payment offer, from either x402 version. */
-export interface Offer {
+export interface ChallengeOffer {
   readonly version: 1 | 2;
   readonly scheme: string;
   readonly network: string;
@@ -30,10 +30,10 @@ export interface Challenge {
   /** The body, when it says `x402Version: 1`. */
   readonly v1: Readonly<Record<string, unknown>> | undefined;
   /** Payment offers, v2 before v1. */
-  readonly offers: readonly Offer[];
+  readonly offers: readonly ChallengeOffer[];
 }
 
-export function readChallenge(exchange: Exchange): Challenge {
+export function readChallenge(exchange: ProbeExchange): Challenge {
   const header = exchange.headers.get(HEADERS.paymentRequired) ?? undefined;
   const v2 = header === undefined ? undefined : decodeHeader(header);
   const body = jsonOf(exchange);
@@ -51,11 +51,11 @@ export function payableOf({ v2 }: Challenge): PaymentRequired | undefined {
 }
 
 /** True for a 402 with at least one payment offer, in either version. */
-export function isChallenge(exchange: Exchange): boolean {
+export function isChallenge(exchange: ProbeExchange): boolean {
   return exchange.status === 402 && readChallenge(exchange).offers.length > 0;
 }
 
-function offersOf(accepts: unknown, version: 1 | 2): Offer[] {
+function offersOf(accepts: unknown, version: 1 | 2): ChallengeOffer[] {
   if (!Array.isArray(accepts)) return [];
   return accepts.filter(isRecord).map((one) => ({
     version,
@@ -96,7 +96,7 @@ export function requirementFaults(entry: unknown, version: 1 | 2): string[] {
 }
 
 /** Parses a body as JSON; `undefined` when it is not JSON. */
-export function jsonOf({ body }: Pick<Exchange, "body">): unknown {
+export function jsonOf({ body }: Pick<ProbeExchange, "body">): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch {

@@ -22,11 +22,11 @@ export interface Check {
   readonly scope: "resource" | "api";
   /** True when the check spends money or needs a paid response. */
   readonly paid?: boolean;
-  readonly look: (at: Examination) => Verdict | Promise<Verdict>;
+  readonly look: (at: Examination) => CheckVerdict | Promise<CheckVerdict>;
 }
 
 /** The outcome of a check. */
-export type Verdict =
+export type CheckVerdict =
   | { readonly verdict: "passed" }
   | { readonly verdict: "skipped"; readonly reason: string }
   | { readonly verdict: "found"; readonly faults: readonly Fault[] };
@@ -39,18 +39,18 @@ export interface Fault {
   readonly severity?: Severity;
 }
 
-export const PASSED: Verdict = { verdict: "passed" };
+export const PASSED: CheckVerdict = { verdict: "passed" };
 
-export function skipped(reason: string): Verdict {
+export function skipped(reason: string): CheckVerdict {
   return { verdict: "skipped", reason };
 }
 
 /** One fault. */
-export function fault(what: string, evidence: string, severity?: Severity): Verdict {
+export function fault(what: string, evidence: string, severity?: Severity): CheckVerdict {
   return faults([{ what, evidence, ...(severity === undefined ? {} : { severity }) }]);
 }
 
 /** Reports all these faults, or passes when there are none. */
-export function faults(list: readonly Fault[]): Verdict {
+export function faults(list: readonly Fault[]): CheckVerdict {
   return list.length === 0 ? PASSED : { verdict: "found", faults: list };
 }

@@ -1,22 +1,22 @@
 import type { PaymentRequirements } from "../../src/protocol/index.ts";
 import { type Challenge, isChallenge, readChallenge } from "./challenge.ts";
 import {
-  type Field,
   hasBody,
   type InputShape,
-  type Operation,
-  requestOf,
+  type OperationField,
+  type ProbeOperation,
+  probeRequestOf,
   type Sample,
   sampleInput,
 } from "./operation.ts";
 import { wrongTypeOf } from "./schema.ts";
 import type { Site } from "./site.ts";
 import { saidBy } from "./target.ts";
-import type { Ask, Exchange, Wire } from "./wire.ts";
+import type { Ask, ProbeExchange, Wire } from "./wire.ts";
 
 /** One resource under examination. A request that several checks need is sent once. */
 export interface Examination {
-  readonly operation: Operation;
+  readonly operation: ProbeOperation;
   /** `POST /v1/caption` */
   readonly name: string;
   readonly site: Site;
@@ -24,50 +24,50 @@ export interface Examination {
   /** Response time above which an unpaid request counts as slow, in milliseconds. */
   readonly slowMs: number;
   /** The response to a request without input. */
-  readonly probe: Exchange;
+  readonly probe: ProbeExchange;
   readonly challenge: Challenge;
   /** The input to send, from the best source available. */
   readonly shape: InputShape | undefined;
   readonly sample: Sample;
   /** The response to the sample input, without a payment. */
-  priced(): Promise<Exchange>;
+  priced(): Promise<ProbeExchange>;
   /** The request with the sample input when the resource accepts it; otherwise the reason why not. */
   accepted(): Promise<Ask | string>;
   /** The responses to inputs with one mistake each; `undefined` when the input cannot have that mistake. */
-  invalidInput(mistake: Mistake): Promise<InvalidInput | undefined>;
+  invalidInput(mistake: CheckMistake): Promise<InvalidInput | undefined>;
   /** The paid call, made once; otherwise the reason why there is none. */
-  purchase(): Promise<Purchase | string>;
+  purchase(): Promise<TrialPurchase | string>;
   /** Every exchange of this resource so far. */
-  exchanges(): readonly Exchange[];
+  exchanges(): readonly ProbeExchange[];
 }
 
 /** One signed payment, sent three times at once. All paid checks share this one signature. */
-export interface Purchase {
+export interface TrialPurchase {
   readonly offer: PaymentRequirements;
   /** Decimal US dollars. */
   readonly usd: string;
   /** The paid request, to be sent again. */
   readonly ask: Ask;
   /** The three responses. */
-  readonly answers: readonly Exchange[];
+  readonly answers: readonly ProbeExchange[];
   /** The first of them that was successful. */
-  readonly bought: Exchange | undefined;
+  readonly bought: ProbeExchange | undefined;
 }
 
-export type Mistake = "type" | "missing" | "json" | "media" | "size";
+export type CheckMistake = "type" | "missing" | "json" | "media" | "size";
 
 interface InvalidInput {
-  readonly exchange: Exchange;
+  readonly exchange: ProbeExchange;
   /** The field with the mistake; absent when it is the whole body. */
   readonly field?: string;
 }
 
 export interface ExaminationOptions {
-  readonly operation: Operation;
+  readonly operation: ProbeOperation;
   readonly site: Site;
   readonly wire: Wire;
   readonly slowMs: number;
-  readonly buy: (at: Examination) => Promise<Purchase | string>;
+  readonly buy: (at: Examination) => Promise<TrialPurchase | string>;
 }
 
 /** One --input cannot fit two resources; each resource can have its own examples. */
@@ -81,7 +81,7 @@ const SURPLUS_BYTES = 2 * 1024 * 1024;
 export async function beginExamination(options: ExaminationOptions): Promise<Examination> {
   const { operation, site, wire, slowMs, buy } = options;
   const before = wire.exchanges.length;
-  const probe = await wire.send(requestOf(operation, operation.given, true));
+  const probe = await wire.send(probeRequestOf(operation, operation.given, true));
   const said = saidBy(probe)?.shape;
   const shape = operation.shape
     ? { ...(said?.example === undefined ? {} : { example: said.example }), ...operation.shape }
@@ -89,14 +89,14 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
   const known = { ...operation, shape };
   const sample = sampleInput(known);
 
-  const priced = once(() => wire.send(requestOf(known, sample.value)));
-  const mistakes = new Map<Mistake, Promise<InvalidInput | undefined>>();
+  const priced = once(() => wire.send(probeRequestOf(known, sample.value)));
+  const mistakes = new Map<CheckMistake, Promise<InvalidInput | undefined>>();
   const self: Examination = {
     ...{ operation: known, site, wire, slowMs, probe, shape, sample, priced },
-    name: nameOf(operation),
+    name: checkNameOf(operation),
     challenge: readChallenge(probe),
     async accepted() {
-      if (isChallenge(await priced())) return requestOf(known, sample.value);
+      if (isChallenge(await priced())) return probeRequestOf(known, sample.value);
       return `no valid input is known (the server answers ${(await priced()).status} to ${sample.from === "given" ? "the --input" : "the input that was tried"}); ${ANOTHER_INPUT}`;
     },
     invalidInput(mistake) {
@@ -108,7 +108,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
     exchanges: () => wire.exchanges.slice(before),
   };
 
-  async function spoil(mistake: Mistake): Promise<InvalidInput | undefined> {
+  async function spoil(mistake: CheckMistake): Promise<InvalidInput | undefined> {
     const made = invalidRequest(known, sample.value, mistake);
     if (!made) return undefined;
     const exchange = await wire.send(made.ask);
@@ -118,7 +118,7 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
   return self;
 }
 
-export function nameOf({ method, url }: Operation): string {
+export function checkNameOf({ method, url }: ProbeOperation): string {
   return `${method} ${decodeURI(new URL(url).pathname)}`;
 }
 
@@ -127,11 +127,15 @@ interface InvalidRequest {
   readonly field?: string;
 }
 
-function invalidRequest(operation: Operation, input: unknown, mistake: Mistake): InvalidRequest | undefined {
+function invalidRequest(
+  operation: ProbeOperation,
+  input: unknown,
+  mistake: CheckMistake,
+): InvalidRequest | undefined {
   const { method } = operation;
   const fields = operation.shape?.fields ?? [];
   const valid = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;
-  const plain = requestOf(operation, input);
+  const plain = probeRequestOf(operation, input);
   const { body: _, headers: __, ...bare } = plain;
   const with_ = (body: string, type = "application/json"): Ask => ({
     ...bare,
@@ -143,7 +147,7 @@ function invalidRequest(operation: Operation, input: unknown, mistake: Mistake):
       const found = firstOf(fields, (field) => wrongValueOf(field));
       if (found)
         return {
-          ask: requestOf(operation, { ...valid, [found.field.name]: found.value }),
+          ask: probeRequestOf(operation, { ...valid, [found.field.name]: found.value }),
           field: found.field.name,
         };
       const whole = operation.shape?.body && wrongTypeOf(operation.shape.body);
@@ -156,7 +160,7 @@ function invalidRequest(operation: Operation, input: unknown, mistake: Mistake):
       // A GET without a query is only a question about the price.
       const isProbe =
         !hasBody(method) && !fields.some(({ name, place }) => place === "query" && name in rest);
-      return isProbe ? undefined : { ask: requestOf(operation, rest), field: field.name };
+      return isProbe ? undefined : { ask: probeRequestOf(operation, rest), field: field.name };
     }
     case "json":
       return hasBody(method) ? { ask: with_(`{"${fields[0]?.name ?? "input"}": "unfinished`) } : undefined;
@@ -174,9 +178,9 @@ function invalidRequest(operation: Operation, input: unknown, mistake: Mistake):
 }
 
 function firstOf<T>(
-  fields: readonly Field[],
-  pick: (field: Field) => T | undefined,
-): { readonly field: Field; readonly value: T } | undefined {
+  fields: readonly OperationField[],
+  pick: (field: OperationField) => T | undefined,
+): { readonly field: OperationField; readonly value: T } | undefined {
   for (const field of fields) {
     const value = pick(field);
     if (value !== undefined) return { field, value };
@@ -185,7 +189,7 @@ function firstOf<T>(
 }
 
 /** Path and query values are always text, so only a field that is not free text can have the wrong type. */
-function wrongValueOf({ place, schema }: Field): unknown {
+function wrongValueOf({ place, schema }: OperationField): unknown {
   if (place === "body") return wrongTypeOf(schema);
   const isFree = schema.type === "string" && schema.enum === undefined && schema.format === undefined;
   return isFree || schema.type === undefined || schema.type === "array" ? undefined : "not-a-value";

@@ -1,4 +1,4 @@
-import { type Check, type Severity, skipped, type Verdict } from "./check.ts";
+import { type Check, type CheckVerdict, type Severity, skipped } from "./check.ts";
 import { CHALLENGE_CHECKS } from "./checks/challenge.ts";
 import { DESCRIPTION_CHECKS } from "./checks/description.ts";
 import { DISCOVERY_CHECKS } from "./checks/discovery.ts";
@@ -9,9 +9,9 @@ import { PAID_ANSWER, PAID_CHECKS } from "./checks/paid.ts";
 import { PRICE_CHECKS } from "./checks/price.ts";
 import { SEEN_CHECKS } from "./checks/seen.ts";
 import { TRANSPORT_CHECKS } from "./checks/transport.ts";
-import { beginExamination, type Examination, nameOf } from "./examination.ts";
-import type { Operation } from "./operation.ts";
-import { createBuyer, type Spending, type Wallet } from "./purchase.ts";
+import { beginExamination, checkNameOf, type Examination } from "./examination.ts";
+import type { ProbeOperation } from "./operation.ts";
+import { createTrialBuyer, type Spending, type Wallet } from "./purchase.ts";
 import { findTarget, NothingThere } from "./target.ts";
 import { createWire, Spent } from "./wire.ts";
 
@@ -113,7 +113,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
       ? new NothingThere(`${url.origin} cannot be examined: ${error.message}.`)
       : error;
   });
-  const buyer = createBuyer(wallet, options.onSign ?? (() => {}));
+  const buyer = createTrialBuyer(wallet, options.onSign ?? (() => {}));
   const left = [...target.left];
   const findings: Finding[] = [];
   const passed: Ran[] = [];
@@ -136,7 +136,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
   for (const [index, operation] of target.operations.entries()) {
     const at = await begin(operation);
     if (typeof at === "string") {
-      left.push({ name: nameOf(operation), reason: at });
+      left.push({ name: checkNameOf(operation), reason: at });
       continue;
     }
     for (const check of CHECKS) {
@@ -145,7 +145,7 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     }
   }
 
-  async function begin(operation: Operation): Promise<Examination | string> {
+  async function begin(operation: ProbeOperation): Promise<Examination | string> {
     try {
       return await beginExamination({ operation, site: target.site, wire, slowMs, buy: buyer.buy });
     } catch (error) {
@@ -156,13 +156,13 @@ export async function examine(options: ExamineOptions): Promise<Report> {
 
   return {
     url: url.href,
-    resources: target.operations.map(nameOf),
+    resources: target.operations.map(checkNameOf),
     findings: findings.sort((a, b) => RANK[a.severity] - RANK[b.severity]),
     passed,
     skipped: unseen,
     left,
     spent: buyer.spent,
-    unbought: wallet === undefined ? [] : unboughtOf(unseen, left, target.operations.map(nameOf)),
+    unbought: wallet === undefined ? [] : unboughtOf(unseen, left, target.operations.map(checkNameOf)),
     requests: wire.exchanges.length,
     ms: Math.round(performance.now() - begun),
   };
@@ -183,7 +183,7 @@ function unboughtOf(
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
 
 /** Skips a check that cannot run; the other checks still report. */
-async function look(check: Check, at: Examination, signal: AbortSignal): Promise<Verdict> {
+async function look(check: Check, at: Examination, signal: AbortSignal): Promise<CheckVerdict> {
   try {
     return await check.look(at);
   } catch (error) {

@@ -1,17 +1,17 @@
 import { isRecord } from "../../src/protocol/index.ts";
-import { type JsonSchema, requiredOf, typesOf } from "./schema.ts";
+import { type CheckedSchema, requiredOf, typesOf } from "./schema.ts";
 
 /** The default value of a field in a schema. */
 export interface Default {
   /** The path of the field: `size`, `style.colours[]`. */
   readonly path: string;
-  readonly schema: JsonSchema;
+  readonly schema: CheckedSchema;
 }
 
 /** The defaults of a field and of all fields nested in it. */
-export function defaultsOf(path: string, schema: JsonSchema): Default[] {
+export function fitDefaultsOf(path: string, schema: CheckedSchema): Default[] {
   const { properties, items, prefixItems } = schema;
-  const within = (at: string, one: unknown): Default[] => (isRecord(one) ? defaultsOf(at, one) : []);
+  const within = (at: string, one: unknown): Default[] => (isRecord(one) ? fitDefaultsOf(at, one) : []);
   return [
     ...("default" in schema ? [{ path, schema }] : []),
     ...Object.entries(isRecord(properties) ? properties : {}).flatMap(([name, one]) =>
@@ -27,7 +27,7 @@ export function defaultsOf(path: string, schema: JsonSchema): Default[] {
  * The reason why a value violates a schema; `undefined` when no violation is certain. Patterns are not tried, because a
  * stranger's pattern may run forever. Formats are not tried either, because every server reads them differently.
  */
-export function objectionTo(value: unknown, schema: JsonSchema): string | undefined {
+export function objectionTo(value: unknown, schema: CheckedSchema): string | undefined {
   if (value === null && schema.nullable === true) return undefined;
   const allowed = "const" in schema ? [schema.const] : schema.enum;
   if (Array.isArray(allowed) && !allowed.some((one) => maybeSame(one, value))) {
@@ -66,7 +66,7 @@ export function objectionTo(value: unknown, schema: JsonSchema): string | undefi
     .find((one) => one !== undefined);
 }
 
-function objectionToNumber(value: number, schema: JsonSchema): string | undefined {
+function objectionToNumber(value: number, schema: CheckedSchema): string | undefined {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   // OpenAPI 3.0 writes `true` beside the limit; later versions write the limit itself.
   const least = exclusiveMinimum === true ? minimum : exclusiveMinimum;
@@ -83,7 +83,7 @@ function objectionToNumber(value: number, schema: JsonSchema): string | undefine
     : undefined;
 }
 
-function objectionToSize(size: number, what: "Length" | "Items", schema: JsonSchema): string | undefined {
+function objectionToSize(size: number, what: "Length" | "Items", schema: CheckedSchema): string | undefined {
   const [least, most] = [schema[`min${what}`], schema[`max${what}`]];
   if (typeof least === "number" && size < least) return `min${what} is ${least}`;
   if (typeof most === "number" && size > most) return `max${what} is ${most}`;
@@ -116,7 +116,7 @@ function maybeSame(a: unknown, b: unknown): boolean {
   return a === b || (!isPlain(a) && !isPlain(b));
 }
 
-function alternativesOf({ anyOf, oneOf }: JsonSchema): readonly JsonSchema[] {
+function alternativesOf({ anyOf, oneOf }: CheckedSchema): readonly CheckedSchema[] {
   const list = [anyOf, oneOf].find(Array.isArray);
   return list ? list.filter(isRecord) : [];
 }

@@ -1,22 +1,22 @@
 import { isRecord } from "../../src/protocol/index.ts";
-import { inlined, isMadeUp, type JsonSchema, requiredOf, sampleOf } from "./schema.ts";
+import { type CheckedSchema, inlined, isMadeUp, probeSampleOf, requiredOf } from "./schema.ts";
 import type { Ask } from "./wire.ts";
 
 /** One field that a caller may send. */
-export interface Field {
+export interface OperationField {
   readonly name: string;
   readonly place: "path" | "query" | "body";
   readonly required: boolean;
-  readonly schema: JsonSchema;
+  readonly schema: CheckedSchema;
 }
 
 /** The input of an operation: its source, and its fields when they are known. */
 export interface InputShape {
   /** The document that describes the input, named for a reader. */
   readonly source: string;
-  readonly fields: readonly Field[];
+  readonly fields: readonly OperationField[];
   /** The schema of the whole body, when the body is not an object with named fields. */
-  readonly body?: JsonSchema;
+  readonly body?: CheckedSchema;
   /** A complete input that the document gives as an example. */
   readonly example?: unknown;
   /** False when the source gives names and types only, as x402 v1 does. Limits cannot be checked then. */
@@ -30,7 +30,7 @@ export interface Sample {
 }
 
 /** One operation to examine: a method, an address and the facts known beforehand. */
-export interface Operation {
+export interface ProbeOperation {
   readonly method: string;
   /** Absolute URL, with `{name}` for a path parameter. */
   readonly url: string;
@@ -42,25 +42,26 @@ export interface Operation {
 }
 
 /** The first input to send, and its origin. */
-export function sampleInput({ shape, given }: Pick<Operation, "shape" | "given">): Sample {
+export function sampleInput({ shape, given }: Pick<ProbeOperation, "shape" | "given">): Sample {
   if (given !== undefined) return { value: given, from: "given" };
   if (shape?.example !== undefined) return { value: shape.example, from: "example" };
   if (!shape) return { value: {}, from: "made up" };
-  if (shape.body) return { value: sampleOf(shape.body), from: isMadeUp(shape.body) ? "made up" : "schema" };
+  if (shape.body)
+    return { value: probeSampleOf(shape.body), from: isMadeUp(shape.body) ? "made up" : "schema" };
   const needed = shape.fields.filter(({ required }) => required);
   return {
-    value: Object.fromEntries(needed.map(({ name, schema }) => [name, sampleOf(schema)])),
+    value: Object.fromEntries(needed.map(({ name, schema }) => [name, probeSampleOf(schema)])),
     from: needed.some(({ schema }) => isMadeUp(schema)) ? "made up" : "schema",
   };
 }
 
 /** Builds the request that sends `input`; without an input, a probe that fills in only the path parameters. */
-export function requestOf(operation: Operation, input: unknown, probe = false): Ask {
+export function probeRequestOf(operation: ProbeOperation, input: unknown, probe = false): Ask {
   const { method, shape } = operation;
   const members: Record<string, unknown> = isRecord(input) ? { ...input } : {};
   const url = operation.url.replace(/\{([^{}]+)\}/g, (_, name: string) => {
     const field = shape?.fields.find((one) => one.place === "path" && one.name === name);
-    const value = members[name] ?? sampleOf(field?.schema ?? {});
+    const value = members[name] ?? probeSampleOf(field?.schema ?? {});
     delete members[name];
     return encodeURIComponent(typeof value === "object" ? JSON.stringify(value) : String(value));
   });
@@ -94,7 +95,7 @@ export function documentedShape(
   const parameters = [...asList(shared), ...asList(operation.parameters)].map((one) =>
     inlined(one, document),
   );
-  const fields: Field[] = parameters.flatMap((one) => {
+  const fields: OperationField[] = parameters.flatMap((one) => {
     const place = one.in;
     if ((place !== "path" && place !== "query") || typeof one.name !== "string") return [];
     const description = one.description === undefined ? {} : { description: one.description };
@@ -124,16 +125,16 @@ function exampleOf(content: Record<string, unknown>): unknown {
   return isRecord(first) ? first.value : undefined;
 }
 
-function shapeOfBody(schema: JsonSchema, others: readonly Field[], source: string): InputShape {
+function shapeOfBody(schema: CheckedSchema, others: readonly OperationField[], source: string): InputShape {
   const whole = Array.isArray(schema.examples) ? schema.examples[0] : schema.example;
   const example = whole === undefined ? {} : { example: whole };
   if (!isRecord(schema.properties))
     return { source, fields: others, body: schema, hasLimits: true, ...example };
   const required = requiredOf(schema);
   const own = Object.entries(schema.properties).map(
-    ([name, one]): Field => ({
+    ([name, one]): OperationField => ({
       ...{ name, place: "body", required: required.includes(name) },
-      schema: one as JsonSchema,
+      schema: one as CheckedSchema,
     }),
   );
   return { source, fields: [...others, ...own], hasLimits: true, ...example };
@@ -148,14 +149,14 @@ export function bazaarShape(
   const schema = inlined(extension.schema, extension.schema);
   const parts = propertiesOf(propertiesOf(schema).input);
   const source = "the bazaar extension";
-  const fields: Field[] = (
+  const fields: OperationField[] = (
     [
       ["queryParams", "query"],
       ["pathParams", "path"],
     ] as const
   ).flatMap(([key, place]) => {
     const part = parts[key];
-    return Object.entries(propertiesOf(part)).map(([name, one]): Field => {
+    return Object.entries(propertiesOf(part)).map(([name, one]): OperationField => {
       return { name, place, required: requiredOf(part ?? {}).includes(name), schema: one };
     });
   });
@@ -184,7 +185,7 @@ export function outputSchemaShape(
       ["pathParams", "path"],
     ] as const
   ).flatMap(([key, place]) =>
-    Object.entries(isRecord(input[key]) ? input[key] : {}).flatMap(([name, one]): Field[] =>
+    Object.entries(isRecord(input[key]) ? input[key] : {}).flatMap(([name, one]): OperationField[] =>
       isRecord(one) ? [{ name, place, required: one.required === true, schema: one }] : [],
     ),
   );
@@ -192,9 +193,9 @@ export function outputSchemaShape(
   return { shape: { source: "outputSchema of the 402", fields, hasLimits: false }, ...method };
 }
 
-function propertiesOf(schema: unknown): Record<string, JsonSchema> {
+function propertiesOf(schema: unknown): Record<string, CheckedSchema> {
   return isRecord(schema) && isRecord(schema.properties)
-    ? (schema.properties as Record<string, JsonSchema>)
+    ? (schema.properties as Record<string, CheckedSchema>)
     : {};
 }
 

@@ -12,8 +12,8 @@ import {
   type SettleResponse,
 } from "../../src/protocol/index.ts";
 import { exactEvm, payableOf, readChallenge } from "./challenge.ts";
-import type { Examination, Purchase } from "./examination.ts";
-import type { Ask, Exchange } from "./wire.ts";
+import type { Examination, TrialPurchase } from "./examination.ts";
+import type { Ask, ProbeExchange } from "./wire.ts";
 
 export interface Wallet {
   readonly payer: Payer;
@@ -32,12 +32,12 @@ export interface Spending {
 }
 
 /** Signs at most one payment for each resource, and never more than the wallet may spend in total. */
-export function createBuyer(
+export function createTrialBuyer(
   wallet: Wallet | undefined,
   onSign: (resource: string, usd: string) => void,
 ): {
   readonly spent: readonly Spending[];
-  readonly buy: (at: Examination) => Promise<Purchase | string>;
+  readonly buy: (at: Examination) => Promise<TrialPurchase | string>;
 } {
   const spent: Spending[] = [];
   let left = wallet?.max ?? 0n;
@@ -83,7 +83,7 @@ export function createBuyer(
       const [first] = sent;
       if (answers.length === 0 && first?.status === "rejected") throw first.reason;
       const bought = answers.find(({ status }) => status >= 200 && status < 300);
-      const transaction = answers.map(receiptOf).find((receipt) => receipt?.success)?.transaction;
+      const transaction = answers.map(trialReceiptOf).find((receipt) => receipt?.success)?.transaction;
       const isUnconfirmed = answers.some(({ status }) => status === 0 || status >= 500);
       spent.push({
         ...{ resource: at.name, usd },
@@ -110,7 +110,7 @@ function named(
 }
 
 /** The facilitator's error reason in a response. */
-export function receiptOf({ headers }: Exchange): SettleResponse | undefined {
+export function trialReceiptOf({ headers }: ProbeExchange): SettleResponse | undefined {
   const text = headers.get(HEADERS.paymentResponse) ?? headers.get(HEADERS.xPaymentResponse);
   return text === null ? undefined : readSettleResponse(decodeHeader(text));
 }

@@ -1,12 +1,12 @@
 import { isRecord } from "../../src/protocol/index.ts";
 
-export type JsonSchema = Readonly<Record<string, unknown>>;
+export type CheckedSchema = Readonly<Record<string, unknown>>;
 
 /** Maximum depth to which recursive schemas are followed. */
 const DEEPEST = 6;
 
 /** Replaces the references of a schema by their targets in `root`. */
-export function inlined(schema: unknown, root: unknown, depth = 0): JsonSchema {
+export function inlined(schema: unknown, root: unknown, depth = 0): CheckedSchema {
   if (!isRecord(schema)) return {};
   if (typeof schema.$ref === "string") {
     if (depth >= DEEPEST) return {};
@@ -41,8 +41,8 @@ function pointed(root: unknown, reference: string): unknown {
 }
 
 /** Merges `allOf` into one schema: good enough for objects composed of parts. */
-function merged({ allOf, ...own }: Record<string, unknown>): JsonSchema {
-  const parts = [own, ...(allOf as JsonSchema[])];
+function merged({ allOf, ...own }: Record<string, unknown>): CheckedSchema {
+  const parts = [own, ...(allOf as CheckedSchema[])];
   const properties = parts.map((part) => part.properties).filter(isRecord);
   const required = parts.flatMap(requiredOf);
   return {
@@ -53,21 +53,21 @@ function merged({ allOf, ...own }: Record<string, unknown>): JsonSchema {
   };
 }
 
-export function typesOf(schema: JsonSchema): readonly string[] {
+export function typesOf(schema: CheckedSchema): readonly string[] {
   if (typeof schema.type === "string") return [schema.type];
   if (Array.isArray(schema.type)) return schema.type.filter((one) => typeof one === "string");
   return isRecord(schema.properties) ? ["object"] : [];
 }
 
 /** True when `sampleOf` made this value up instead of reading it from the schema: it may be meaningless. */
-export function isMadeUp(schema: JsonSchema): boolean {
+export function isMadeUp(schema: CheckedSchema): boolean {
   if (givenOf(schema) !== undefined) return false;
   const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray);
-  if (alternatives) return isMadeUp((alternatives[0] ?? {}) as JsonSchema);
+  if (alternatives) return isMadeUp((alternatives[0] ?? {}) as CheckedSchema);
   const types = typesOf(schema);
   if (types.includes("object") && isRecord(schema.properties)) {
     return requiredOf(schema).some((name) =>
-      isMadeUp((schema.properties as Record<string, JsonSchema>)[name] ?? {}),
+      isMadeUp((schema.properties as Record<string, CheckedSchema>)[name] ?? {}),
     );
   }
   if (types.includes("boolean") || types.includes("null")) return false;
@@ -76,7 +76,7 @@ export function isMadeUp(schema: JsonSchema): boolean {
 }
 
 /** A value that the schema itself gives. */
-function givenOf(schema: JsonSchema): { readonly value: unknown } | undefined {
+function givenOf(schema: CheckedSchema): { readonly value: unknown } | undefined {
   if ("const" in schema) return { value: schema.const };
   if ("example" in schema) return { value: schema.example };
   if (Array.isArray(schema.examples) && schema.examples.length > 0) return { value: schema.examples[0] };
@@ -85,7 +85,7 @@ function givenOf(schema: JsonSchema): { readonly value: unknown } | undefined {
   return undefined;
 }
 
-export function requiredOf(schema: JsonSchema): readonly string[] {
+export function requiredOf(schema: CheckedSchema): readonly string[] {
   return Array.isArray(schema.required) ? schema.required.filter((one) => typeof one === "string") : [];
 }
 
@@ -102,19 +102,21 @@ const FORMATS: Readonly<Record<string, string>> = {
 };
 
 /** A small value that the schema allows, as far as that is certain without trying. */
-export function sampleOf(schema: JsonSchema): unknown {
+export function probeSampleOf(schema: CheckedSchema): unknown {
   const given = givenOf(schema);
   if (given) return given.value;
   const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray);
-  if (alternatives) return sampleOf((alternatives[0] ?? {}) as JsonSchema);
+  if (alternatives) return probeSampleOf((alternatives[0] ?? {}) as CheckedSchema);
   switch (typesOf(schema).find((one) => one !== "null")) {
     case "object": {
-      const properties = (schema.properties ?? {}) as Record<string, JsonSchema>;
-      return Object.fromEntries(requiredOf(schema).map((name) => [name, sampleOf(properties[name] ?? {})]));
+      const properties = (schema.properties ?? {}) as Record<string, CheckedSchema>;
+      return Object.fromEntries(
+        requiredOf(schema).map((name) => [name, probeSampleOf(properties[name] ?? {})]),
+      );
     }
     case "array": {
       const count = typeof schema.minItems === "number" ? schema.minItems : 1;
-      return Array.from({ length: count }, () => sampleOf((schema.items ?? {}) as JsonSchema));
+      return Array.from({ length: count }, () => probeSampleOf((schema.items ?? {}) as CheckedSchema));
     }
     case "integer":
     case "number":
@@ -128,7 +130,7 @@ export function sampleOf(schema: JsonSchema): unknown {
   }
 }
 
-function numberOf(schema: JsonSchema): number {
+function numberOf(schema: CheckedSchema): number {
   const bound = (key: string): number | undefined =>
     typeof schema[key] === "number" ? (schema[key] as number) : undefined;
   const step = bound("multipleOf") ?? 1;
@@ -139,7 +141,7 @@ function numberOf(schema: JsonSchema): number {
   return Math.ceil(from / step) * step;
 }
 
-function textOf(schema: JsonSchema): string {
+function textOf(schema: CheckedSchema): string {
   const format = typeof schema.format === "string" ? FORMATS[schema.format] : undefined;
   if (format !== undefined) return format;
   const least = typeof schema.minLength === "number" ? schema.minLength : 0;
@@ -148,8 +150,8 @@ function textOf(schema: JsonSchema): string {
 }
 
 /** A value of a type that the schema does not allow; `undefined` when it allows every type. */
-export function wrongTypeOf(schema: JsonSchema): unknown {
-  const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray) as JsonSchema[] | undefined;
+export function wrongTypeOf(schema: CheckedSchema): unknown {
+  const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray) as CheckedSchema[] | undefined;
   const types = alternatives ? alternatives.flatMap(typesOf) : typesOf(schema);
   if (types.length === 0) {
     return Array.isArray(schema.enum) && schema.enum.every((one) => typeof one === "string") ? 7 : undefined;

@@ -1,19 +1,19 @@
 import { isRecord } from "../../src/protocol/index.ts";
 import { jsonOf } from "./challenge.ts";
-import { documentedShape, type Operation } from "./operation.ts";
+import { documentedShape, type ProbeOperation } from "./operation.ts";
 import { inlined } from "./schema.ts";
-import type { Exchange, Wire } from "./wire.ts";
+import type { ProbeExchange, Wire } from "./wire.ts";
 
 /** The documents that a host publishes about itself. */
 export interface Site {
   readonly origin: string;
-  readonly openapi: Exchange;
-  readonly llms: Exchange;
-  readonly wellKnown: Exchange;
+  readonly openapi: ProbeExchange;
+  readonly llms: ProbeExchange;
+  readonly wellKnown: ProbeExchange;
   /** The OpenAPI document, when it is valid. */
   readonly document: Readonly<Record<string, unknown>> | undefined;
   /** Paid operations of the document. */
-  readonly paid: readonly Operation[];
+  readonly paid: readonly ProbeOperation[];
   /** Free operations of the document, as `GET /path`. */
   readonly free: readonly string[];
   /** URL template of a job's status, with one `{name}`. */
@@ -30,7 +30,7 @@ export async function readSite(wire: Wire, url: URL): Promise<Site> {
     `${folder}openapi.json`,
     "/openapi.json",
   ]);
-  let openapi: Exchange | undefined;
+  let openapi: ProbeExchange | undefined;
   for (const place of places) {
     openapi = await wire.send({ method: "GET", url: new URL(place, url).href });
     if (documentOf(openapi)) break;
@@ -51,12 +51,12 @@ export async function readSite(wire: Wire, url: URL): Promise<Site> {
   };
 }
 
-function documentOf(exchange: Exchange): Site["document"] {
+function documentOf(exchange: ProbeExchange): Site["document"] {
   const document = exchange.status === 200 ? jsonOf(exchange) : undefined;
   return isRecord(document) && typeof document.openapi === "string" ? document : undefined;
 }
 
-function isPaid(operation: Operation["documented"]): boolean {
+function isPaid(operation: ProbeOperation["documented"]): boolean {
   if (!operation) return false;
   return (
     isRecord(operation["x-payment-info"]) || (isRecord(operation.responses) && "402" in operation.responses)
@@ -64,7 +64,7 @@ function isPaid(operation: Operation["documented"]): boolean {
 }
 
 /** Finds the free GET with one parameter that names a job: the buyer polls it. */
-function isStatus({ method, url, documented }: Operation): boolean {
+function isStatus({ method, url, documented }: ProbeOperation): boolean {
   return (
     method === "GET" &&
     !isPaid(documented) &&
@@ -73,11 +73,11 @@ function isStatus({ method, url, documented }: Operation): boolean {
   );
 }
 
-function operationsOf(document: Record<string, unknown>, from: string): Operation[] {
+function operationsOf(document: Record<string, unknown>, from: string): ProbeOperation[] {
   const base = baseOf(document, from);
   return Object.entries(isRecord(document.paths) ? document.paths : {}).flatMap(([path, item]) => {
     if (!isRecord(item)) return [];
-    return METHODS.filter((method) => isRecord(item[method])).map((method): Operation => {
+    return METHODS.filter((method) => isRecord(item[method])).map((method): ProbeOperation => {
       const documented = inlinedOperation(item[method] as Record<string, unknown>, document);
       return {
         method: method.toUpperCase(),

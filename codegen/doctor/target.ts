@@ -1,12 +1,12 @@
 import { HEADERS, isRecord } from "../../src/protocol/index.ts";
 import { isChallenge, jsonOf, readChallenge } from "./challenge.ts";
-import { bazaarShape, type Operation, outputSchemaShape } from "./operation.ts";
+import { bazaarShape, outputSchemaShape, type ProbeOperation } from "./operation.ts";
 import { readSite, type Site } from "./site.ts";
-import type { Exchange, Wire } from "./wire.ts";
+import type { ProbeExchange, Wire } from "./wire.ts";
 
 export interface Target {
   readonly site: Site;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly ProbeOperation[];
   /** Operations that are not examined, and why. */
   readonly left: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -33,7 +33,7 @@ export async function findTarget(wire: Wire, named: Named): Promise<Target> {
   if (site.openapi.failure && site.llms.failure) {
     throw new NothingThere(`${url.origin} does not answer: ${site.openapi.failure.text}.`);
   }
-  const one = (operation: Operation): Target => ({
+  const one = (operation: ProbeOperation): Target => ({
     site,
     operations: [{ ...operation, given: input }],
     left: [],
@@ -71,7 +71,7 @@ export async function findTarget(wire: Wire, named: Named): Promise<Target> {
 }
 
 /** True when the address matches the operation, with any values for its path parameters. */
-function fits(operation: Operation, url: URL): boolean {
+function fits(operation: ProbeOperation, url: URL): boolean {
   const template = decodeURI(new URL(operation.url).pathname);
   const pattern = template
     .split(/\{[^{}]+\}/)
@@ -81,10 +81,10 @@ function fits(operation: Operation, url: URL): boolean {
 }
 
 /** The resources that `/.well-known/x402` lists, if they are on this host and answer 402. */
-async function listedIn(site: Site, wire: Wire): Promise<Operation[]> {
+async function listedIn(site: Site, wire: Wire): Promise<ProbeOperation[]> {
   const document = jsonOf(site.wellKnown);
   const list = isRecord(document) && Array.isArray(document.resources) ? document.resources : [];
-  const found: Operation[] = [];
+  const found: ProbeOperation[] = [];
   for (const entry of list) {
     const text = isRecord(entry) ? (entry.url ?? entry.resource) : entry;
     if (typeof text !== "string") continue;
@@ -98,8 +98,8 @@ async function listedIn(site: Site, wire: Wire): Promise<Operation[]> {
 }
 
 /** Finds the operation at an address by requesting its price. */
-async function probed(wire: Wire, url: URL, method: string | undefined): Promise<Operation | undefined> {
-  const answers: Exchange[] = [];
+async function probed(wire: Wire, url: URL, method: string | undefined): Promise<ProbeOperation | undefined> {
+  const answers: ProbeExchange[] = [];
   for (const one of method === undefined ? ["GET", "POST"] : [method]) {
     const answer = await wire.send({ method: one, url: url.href });
     if (answer.status === 402 || answer.headers.has(HEADERS.paymentRequired)) answers.push(answer);
@@ -118,7 +118,7 @@ async function probed(wire: Wire, url: URL, method: string | undefined): Promise
 }
 
 /** The method and input that a challenge describes. */
-export function saidBy(answer: Exchange): ReturnType<typeof outputSchemaShape> {
+export function saidBy(answer: ProbeExchange): ReturnType<typeof outputSchemaShape> {
   const { v1, v2 } = readChallenge(answer);
   const extensions = isRecord(v2) && isRecord(v2.extensions) ? v2.extensions : {};
   const first = Array.isArray(v1?.accepts) ? (v1.accepts as unknown[])[0] : undefined;

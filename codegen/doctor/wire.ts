@@ -1,5 +1,5 @@
 /** One request and its response. `body` and `headers` are as on the wire; a long body is truncated. */
-export interface Exchange {
+export interface ProbeExchange {
   readonly method: string;
   readonly url: string;
   /** The body that was sent. */
@@ -31,11 +31,11 @@ export interface Ask {
 /** Sends every request of the doctor, with one limit, one timeout and one record. */
 export interface Wire {
   /** @throws Spent when the request limit is reached; the signal's reason when it is aborted. */
-  send(ask: Ask): Promise<Exchange>;
+  send(ask: Ask): Promise<ProbeExchange>;
   /** Waits this many milliseconds. @throws the signal's reason when it is aborted. */
   pause(ms: number): Promise<void>;
   /** Every exchange so far, oldest first. */
-  readonly exchanges: readonly Exchange[];
+  readonly exchanges: readonly ProbeExchange[];
 }
 
 export interface WireOptions {
@@ -58,12 +58,12 @@ const MAX_PAUSE_MS = 5_000;
 const CONCURRENT = 3;
 
 export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOptions): Wire {
-  const exchanges: Exchange[] = [];
+  const exchanges: ProbeExchange[] = [];
   const waiting: (() => void)[] = [];
   let left = maxRequests;
   let running = 0;
 
-  async function once(ask: Ask): Promise<Exchange> {
+  async function once(ask: Ask): Promise<ProbeExchange> {
     if (left <= 0)
       throw new Spent(`the limit of ${maxRequests} requests is reached; increase --max-requests`);
     left -= 1;
@@ -184,7 +184,7 @@ export function shown(text: string, longest: number = SHOWN): string {
 }
 
 /** Formats an exchange as evidence: the request, and the beginning of the response. */
-export function evidenceOf(exchange: Exchange, names: readonly string[] = []): string {
+export function evidenceOf(exchange: ProbeExchange, names: readonly string[] = []): string {
   const { method, url, sent = "", status, body, failure } = exchange;
   const { pathname, search } = new URL(url);
   const asked = [method, shown(pathname + search, 120), shown(sent, 80)]

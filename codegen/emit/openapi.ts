@@ -6,7 +6,7 @@ import { CALLBACKS, JOB_TAG, jobAnswers, jobEvents, jobOperations, LONG_RUNNING 
 import { paymentInfo, serviceInfo } from "../openapi/payment-info.ts";
 import { createRequests, type Requests } from "../openapi/request.ts";
 import { jobExamples, succeededJob } from "../openapi/wire-examples.ts";
-import { banner, json } from "../print.ts";
+import { banner, jsonText } from "../print.ts";
 import { aboutResource, guidance, insteadOf } from "../prose.ts";
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
 import {
@@ -21,7 +21,7 @@ import { wireSchemas } from "../wire-schemas.ts";
 
 /** `openapi.json`: the published document, for people's tools and for agents. */
 export function emitOpenapi(model: ApiModel): string {
-  return json(openapiOf(model));
+  return jsonText(openapiOf(model));
 }
 
 /** The document itself, of OpenAPI 3.1. */

@@ -9,7 +9,7 @@ import {
   resolve,
   type Schemas,
 } from "../model.ts";
-import { banner, jsdoc, json } from "../print.ts";
+import { banner, jsdoc, jsonText } from "../print.ts";
 import { limitsText } from "../prose.ts";
 
 /** Loads the tools, which takes longer than using them; a caller with something else to wait for begins early. */
@@ -118,7 +118,7 @@ function describe(schemas: Schemas, schema: JsonSchema): string[] {
   const sentence = limits === "" ? "" : `${limits.charAt(0).toUpperCase()}${limits.slice(1)}.`;
   return [
     `${description} ${sentence}`.trim(),
-    ...(fallback === undefined ? [] : [`@default ${json(fallback).trim()}`]),
+    ...(fallback === undefined ? [] : [`@default ${jsonText(fallback).trim()}`]),
     ...(deprecated === true ? ["@deprecated"] : []),
   ].filter((line) => line !== "");
 }

@@ -3,8 +3,8 @@ import { isResourceError, type ResourceError } from "../../src/client/errors.ts"
 import type { CallOptions } from "../../src/client/exchange.ts";
 import type { Job } from "../../src/client/job.ts";
 import { isRecord } from "../../src/protocol/index.ts";
-import { contentOf, plain } from "./content.ts";
-import { createLedger, type Entry } from "./ledger.ts";
+import { contentOf, jsonOf } from "./content.ts";
+import { createSpendingLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
 export interface BuyerOptions {
@@ -34,7 +34,7 @@ export interface Buyer {
 }
 
 export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
-  const ledger = createLedger();
+  const ledger = createSpendingLedger();
   const connection = connect({ ...client, onEvent: ledger.hear });
 
   async function bought(tool: Tool, call: ToolCall, idempotencyKey: string): Promise<ToolResult> {
@@ -139,7 +139,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     }
     note(error);
     const { response, charged } = error;
-    const answer = response && { ...response, body: await plain(response.body) };
+    const answer = response && { ...response, body: await jsonOf(response.body) };
     // A model sees the text alone, and what was paid for may be in the answer.
     const told = answer?.body === undefined || charged === "no" ? "" : answerText(answer);
     return errorResult(textOf(error, connection.budget().free, fixes) + told, {

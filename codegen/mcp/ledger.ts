@@ -23,7 +23,7 @@ interface Name {
 }
 
 /** What a process has paid, call by call, as far as it was told. */
-export interface Ledger {
+export interface SpendingLedger {
   /** Listens to the client. */
   readonly hear: (event: ClientEvent) => void;
   /** Corrects what is known of a payment, when one was signed under this key. */
@@ -36,7 +36,7 @@ export interface Ledger {
   entries(): readonly Entry[];
 }
 
-export function createLedger(): Ledger {
+export function createSpendingLedger(): SpendingLedger {
   const entries = new Map<string, Entry>();
   const receipts = new Map<string, Receipt>();
 

@@ -3,7 +3,7 @@ const SIGN_OF_LIFE_MS = 15_000;
 /** By how much a notice is above the last one when the percentage is not. */
 const STEP = 0.01;
 
-export interface Progress {
+export interface ToolProgress {
   readonly tell: (percent: number, message: string) => void;
   /** Ends the signs of life. */
   readonly end: () => void;
@@ -13,10 +13,10 @@ export interface Progress {
  * Progress as the protocol wants it: the number has to rise with every notice (MCP 2025-11-25, "Progress"), also when
  * only the message has changed, or nothing but the time has passed.
  */
-export function createProgress(
+export function createToolProgress(
   notify: (progress: number, message: string) => void,
   everyMs: number = SIGN_OF_LIFE_MS,
-): Progress {
+): ToolProgress {
   let last = -STEP;
   let said = "";
   const tell = (percent: number, message: string): void => {

@@ -9,11 +9,11 @@ import { isRecord } from "../../src/protocol/index.ts";
 import { type Buyer, errorResult } from "./buyer.ts";
 import { restored } from "./names.ts";
 import { ownTools } from "./own-tools.ts";
-import { createProgress } from "./progress.ts";
+import { createToolProgress } from "./progress.ts";
 import { META, type ObjectSchema, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
 /** What is served: the same tools, buyer and budget in every session. */
-export interface Offer {
+export interface McpOffer {
   /** How the server names itself to clients. */
   readonly name: string;
   readonly version: string;
@@ -34,7 +34,7 @@ export interface Session {
 }
 
 /** Serves over standard input and output, which nothing else may write to. `onEnd` is called when the client has gone. */
-export function serveStdio(offer: Offer, onEnd: () => void): Promise<Session> {
+export function serveStdio(offer: McpOffer, onEnd: () => void): Promise<Session> {
   return open(offer, new StdioServerTransport(), onEnd);
 }
 
@@ -45,7 +45,7 @@ export interface HttpSession extends Session {
 
 /** Opens a session for a request that carries no id yet; `onOpen` is told the id, `onEnd` that it has ended. */
 export async function openHttp(
-  offer: Offer,
+  offer: McpOffer,
   { onOpen, onEnd }: { readonly onOpen: (id: string) => void; readonly onEnd: () => void },
 ): Promise<HttpSession> {
   const transport = new WebStandardStreamableHTTPServerTransport({
@@ -56,7 +56,7 @@ export async function openHttp(
   return { ...session, handle: (request) => transport.handleRequest(request) };
 }
 
-async function open(offer: Offer, transport: Transport, onEnd: () => void): Promise<Session> {
+async function open(offer: McpOffer, transport: Transport, onEnd: () => void): Promise<Session> {
   const { name, version, instructions, tools, buyer, misnamed, budget } = offer;
   let hasEnded = false;
   const server = new Server({ name, version }, { capabilities: { tools: {} }, instructions });
@@ -96,7 +96,7 @@ async function open(offer: Offer, transport: Transport, onEnd: () => void): Prom
     const progress =
       progressToken === undefined
         ? undefined
-        : createProgress((progress, message) => {
+        : createToolProgress((progress, message) => {
             const params = { progressToken, progress, total: 100, message };
             // Who has gone needs no progress.
             mcpReq.notify({ method: "notifications/progress", params }).catch(() => {});

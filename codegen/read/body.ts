@@ -1,9 +1,9 @@
 import { ANSWER, type JsonSchema, resolve, type Schemas } from "../model.ts";
-import { dereferenced, isRecord, type JsonRecord } from "./json.ts";
+import { dereferenced, isJsonObject, type JsonRecord } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 /** What an operation takes in its body. */
-export interface Body {
+export interface RequestBody {
   readonly schema: JsonSchema;
   /** Media type. */
   readonly type: string;
@@ -17,14 +17,14 @@ const JSON_TYPE = /^(application\/([^;]*\+)?json\b|\*\/\*|application\/\*)/i;
 const KINDS = [JSON_TYPE, /^application\/x-www-form-urlencoded/i, /^multipart\/form-data/i, /^text\//i];
 
 /** The body of an operation; a text that says why it cannot be sent; `undefined` when there is none. */
-export function bodyOf(
+export function requestBodyOf(
   document: JsonRecord,
   operation: JsonRecord,
   schemas: ForeignSchemas,
-): Body | string | undefined {
-  if (!isRecord(operation.requestBody)) return undefined;
+): RequestBody | string | undefined {
+  if (!isJsonObject(operation.requestBody)) return undefined;
   const body = dereferenced(document, operation.requestBody);
-  const content = isRecord(body.content) ? body.content : {};
+  const content = isJsonObject(body.content) ? body.content : {};
   const types = Object.keys(content);
   if (types.length === 0) return undefined;
   const required = body.required === true;
@@ -32,7 +32,7 @@ export function bodyOf(
   if (type === undefined)
     return `its body is ${types.slice(0, 3).join(" or ")}, which this client cannot write`;
   const media = content[type];
-  const given = isRecord(media) ? (media.schema ?? {}) : {};
+  const given = isJsonObject(media) ? (media.schema ?? {}) : {};
   const schema = schemas.convert(given);
   const isJson = JSON_TYPE.test(type);
   const plain = isJson && type.includes("*") ? "application/json" : type;
@@ -90,14 +90,14 @@ const TEXT_TYPE = /^(text\/|application\/([^;]*\+)?(xml|yaml)\b)/i;
 
 /** What an operation answers with any status 2xx; JSON where it has the choice. */
 export function outputOf(document: JsonRecord, { responses }: JsonRecord, schemas: ForeignSchemas): Output {
-  const all = isRecord(responses) ? responses : {};
+  const all = isJsonObject(responses) ? responses : {};
   const found = Object.keys(all)
     .filter((status) => /^2(\d\d|XX)$/i.test(status))
     .sort()
     .map((status) => all[status])
-    .filter(isRecord)
+    .filter(isJsonObject)
     .map((response) => dereferenced(document, response).content)
-    .filter(isRecord)
+    .filter(isJsonObject)
     .filter((content) => Object.keys(content).length > 0);
   const content = found.find((one) => Object.keys(one).some((type) => JSON_TYPE.test(type))) ?? found[0];
   if (content === undefined) return { schema: {} };
@@ -105,7 +105,7 @@ export function outputOf(document: JsonRecord, { responses }: JsonRecord, schema
   const json = types.find((type) => JSON_TYPE.test(type));
   if (json !== undefined) {
     const media = content[json];
-    return { schema: schemas.convert(isRecord(media) ? media.schema : undefined) };
+    return { schema: schemas.convert(isJsonObject(media) ? media.schema : undefined) };
   }
   const kinds = new Set(
     types.map((type) => (EVENTS.test(type) ? "events" : TEXT_TYPE.test(type) ? "text" : "bytes")),

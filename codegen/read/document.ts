@@ -1,7 +1,7 @@
 import type { ApiModel } from "../model.ts";
 import { EXTENSION } from "../published.ts";
 import { type ForeignOptions, readForeign } from "./foreign.ts";
-import { DocumentError, isRecord } from "./json.ts";
+import { DocumentError, isJsonObject } from "./json.ts";
 import { readOwn } from "./own.ts";
 import { placeOf } from "./servers.ts";
 
@@ -28,12 +28,12 @@ export interface ReadOptions extends ForeignOptions {
  * @throws DocumentError when it is not an OpenAPI document, or contradicts itself.
  */
 export function readDocument(document: unknown, options: ReadOptions): ReadDocument {
-  if (!isRecord(document) || !isRecord(document.paths) || typeof document.openapi !== "string") {
+  if (!isJsonObject(document) || !isJsonObject(document.paths) || typeof document.openapi !== "string") {
     throw new DocumentError(
       `${options.source} is not an OpenAPI 3 document. Example: https://api.example.com/openapi.json`,
     );
   }
-  const { model, notes } = isRecord(document[EXTENSION])
+  const { model, notes } = isJsonObject(document[EXTENSION])
     ? readOwn(document, options.source)
     : readForeign(document, options);
   const place = placeOf(document.servers, options.url);

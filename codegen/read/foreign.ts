@@ -5,7 +5,7 @@ import { checkNames, pascalCase } from "../check/names.ts";
 import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
 import { credentialHeaders, type HeaderUse, headerModels, headersOf } from "./headers.ts";
 import { isForeignJob } from "./job.ts";
-import { DocumentError, dereferenced, isRecord, type JsonRecord, textOf } from "./json.ts";
+import { DocumentError, dereferenced, isJsonObject, type JsonRecord, textOf } from "./json.ts";
 import { headOf } from "./own.ts";
 import { parametersOf } from "./parameters.ts";
 import { parametersIn, piecesOf, templateOf } from "./path.ts";
@@ -128,11 +128,11 @@ export function readForeign(
   }
 
   for (const [path, given] of Object.entries(document.paths as JsonRecord)) {
-    if (!isRecord(given)) continue;
+    if (!isJsonObject(given)) continue;
     const item = given.$ref === undefined ? given : { ...dereferenced(document, given), ...given };
     for (const method of [...METHODS.keys(), ...OTHERS]) {
       const operation = item[method];
-      if (!isRecord(operation)) continue;
+      if (!isJsonObject(operation)) continue;
       const label = `${method.toUpperCase()} ${path}`;
       const why = read({ path, item, method, operation }, label);
       if (why !== undefined) notes.push(`${label} is left out: ${why}`);
@@ -193,7 +193,7 @@ function terms(price: Price): Pick<ResourceModel, "price" | "priceBounds" | "pri
 /** A server of an operation in a document whose own address is not known. */
 function relativeOf(servers: unknown): string | undefined {
   const [first] = Array.isArray(servers) ? (servers as unknown[]) : [];
-  const url = isRecord(first) ? first.url : undefined;
+  const url = isJsonObject(first) ? first.url : undefined;
   return typeof url === "string" && /^\.{0,2}\//.test(url) && !/[{}]/.test(url) ? url : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { fieldsOf } from "../model.ts";
-import { dereferenced, isRecord, type JsonRecord } from "./json.ts";
+import { dereferenced, isJsonObject, type JsonRecord } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 const ID = /^(job|task|request|prediction|run)?_?id$/i;
@@ -14,15 +14,15 @@ export function isForeignJob(
   { responses }: JsonRecord,
   schemas: ForeignSchemas,
 ): boolean {
-  const all = isRecord(responses) ? responses : {};
+  const all = isJsonObject(responses) ? responses : {};
   const success = Object.keys(all).filter((status) => /^2(\d\d|XX)$/i.test(status));
   const accepted = all["202"];
-  if (success.length !== 1 || !isRecord(accepted)) return false;
+  if (success.length !== 1 || !isJsonObject(accepted)) return false;
   const { content, headers } = dereferenced(document, accepted);
-  const media = isRecord(content) ? content["application/json"] : undefined;
-  const schema = schemas.convert(isRecord(media) ? media.schema : undefined);
+  const media = isJsonObject(content) ? content["application/json"] : undefined;
+  const schema = schemas.convert(isJsonObject(media) ? media.schema : undefined);
   const names = (fieldsOf(schemas.known, schema) ?? []).map(({ name }) => name);
-  const isLocated = isRecord(headers) && Object.keys(headers).some((name) => /^location$/i.test(name));
+  const isLocated = isJsonObject(headers) && Object.keys(headers).some((name) => /^location$/i.test(name));
   return (
     names.some((name) => ID.test(name)) &&
     (isLocated || names.some((name) => STATUS_URL.test(name) || /^(status|state)$/i.test(name)))

@@ -1,7 +1,7 @@
 /** JSON from another source. Its members are unknown until checked. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
-export function isRecord(value: unknown): value is JsonRecord {
+export function isJsonObject(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -13,7 +13,7 @@ export function textOf(record: JsonRecord, name: string): string | undefined {
 
 /** The members of a list that are objects. */
 export function recordsOf(value: unknown): JsonRecord[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 
 /** A document that cannot be read, with the place and the fix. */
@@ -26,7 +26,7 @@ export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecor
   let found = value;
   for (let hops = 0; hops < 20 && typeof found.$ref === "string"; hops += 1) {
     const target = targetOf(document, found.$ref);
-    if (!isRecord(target)) return {};
+    if (!isJsonObject(target)) return {};
     found = target;
   }
   return found.$ref === undefined ? found : {};

@@ -7,7 +7,7 @@ import { checkNames, pascalCase } from "../check/names.ts";
 import { checkPrice } from "../check/pricing.ts";
 import { checkRoutes, pathParams } from "../check/routes.ts";
 import { checkErrors } from "../check/wording.ts";
-import { listOf, type Mistake, type Report, reporter } from "../mistake.ts";
+import { listOf, type Mistake, type MistakeReport, reporter } from "../mistake.ts";
 import {
   type ApiModel,
   compareText,
@@ -20,7 +20,7 @@ import {
 import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published.ts";
 import { sampleOf } from "../sample.ts";
 import { wireSchemas } from "../wire-schemas.ts";
-import { DocumentError, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import { DocumentError, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import { isLoop, isSchema } from "./schemas.ts";
 
 const WIRE = new Set(Object.keys(wireSchemas([], [])));
@@ -43,8 +43,8 @@ export function readOwn(
   }
   const found = Object.entries(document.paths as JsonRecord).flatMap(([path, item]) =>
     (["get", "post"] as const).flatMap((method) => {
-      const operation = isRecord(item) ? item[method] : undefined;
-      return isRecord(operation) && isRecord(operation[EXTENSION])
+      const operation = isJsonObject(item) ? item[method] : undefined;
+      return isJsonObject(operation) && isJsonObject(operation[EXTENSION])
         ? [{ path: path.replace(/\{([^}]*)\}/g, ":$1"), method, operation, terms: operation[EXTENSION] }]
         : [];
     }),
@@ -76,7 +76,10 @@ interface Found {
   readonly schemas: Schemas;
 }
 
-function resourceOf({ path, method, operation, terms, schemas }: Found, report: Report): ResourceModel {
+function resourceOf(
+  { path, method, operation, terms, schemas }: Found,
+  report: MistakeReport,
+): ResourceModel {
   const name = String(operation.operationId);
   const typeName = pascalCase(name);
   const at = `resources.${name}`;
@@ -84,7 +87,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
   for (const face of ["Input", "Output"]) {
     if (schemas[typeName + face] === undefined) report(at, `has no schema ${typeName + face}`, "add it");
   }
-  if (!isRecord(sampleOf(schemas, { $ref: refTo(`${typeName}Input`) }))) {
+  if (!isJsonObject(sampleOf(schemas, { $ref: refTo(`${typeName}Input`) }))) {
     report(at, "has an input that is not an object", "declare an object");
   }
   const price = terms.price as Price;
@@ -141,8 +144,8 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
     pricedDefaults: sound ? defaultsOf(pricedFields(price), fields ?? [], schemas) : {},
     timeoutMs: number(terms, "timeoutMs"),
     charge: charge === "before" ? "before" : "after",
-    ...(isRecord(cache) ? { cache: { ms: number(cache, "ms") } } : {}),
-    ...(isRecord(job)
+    ...(isJsonObject(cache) ? { cache: { ms: number(cache, "ms") } } : {}),
+    ...(isJsonObject(job)
       ? {
           job: {
             timeoutMs: number(job, "timeoutMs"),
@@ -159,7 +162,7 @@ function resourceOf({ path, method, operation, terms, schemas }: Found, report: 
       : {}),
     errors,
     examples: recordsOf(terms.examples)
-      .filter(({ input }) => isRecord(input))
+      .filter(({ input }) => isJsonObject(input))
       .map(({ input, output }) => ({ input, output })),
   };
 }
@@ -172,19 +175,19 @@ function tagsOf({ tags }: JsonRecord): readonly string[] {
 /** The inputs that are the whole request body of their operation. */
 function bodiesOf(found: readonly { readonly operation: JsonRecord }[]): JsonRecord {
   const bodies = found.flatMap(({ operation: { operationId, requestBody } }): [string, unknown][] => {
-    const content = isRecord(requestBody) ? requestBody.content : undefined;
-    const media = isRecord(content) ? content["application/json"] : undefined;
-    const schema = isRecord(media) ? media.schema : undefined;
-    return isRecord(schema) ? [[`${pascalCase(String(operationId))}Input`, schema]] : [];
+    const content = isJsonObject(requestBody) ? requestBody.content : undefined;
+    const media = isJsonObject(content) ? content["application/json"] : undefined;
+    const schema = isJsonObject(media) ? media.schema : undefined;
+    return isJsonObject(schema) ? [[`${pascalCase(String(operationId))}Input`, schema]] : [];
   });
   return Object.fromEntries(bodies);
 }
 
 function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonRecord, source: string): Schemas {
-  const components = isRecord(document.components) ? document.components.schemas : undefined;
-  const beside = isRecord(extension.schemas) ? extension.schemas : {};
+  const components = isJsonObject(document.components) ? document.components.schemas : undefined;
+  const beside = isJsonObject(extension.schemas) ? extension.schemas : {};
   const back = new Map(Object.keys(beside).map((name) => [refBeside(name), refTo(name)]));
-  const all = { ...bodies, ...(isRecord(components) ? components : {}), ...beside };
+  const all = { ...bodies, ...(isJsonObject(components) ? components : {}), ...beside };
   const entries = Object.entries(all)
     .filter(([name]) => !WIRE.has(name))
     .sort(([a], [b]) => compareText(a, b));
@@ -211,9 +214,9 @@ function schemasOf(document: JsonRecord, extension: JsonRecord, bodies: JsonReco
 
 /** The title, version and servers of a document. */
 export function headOf({ info, servers }: JsonRecord, source: string) {
-  const about = isRecord(info) ? info : {};
+  const about = isJsonObject(info) ? info : {};
   const member = (record: unknown, names: readonly string[]) => {
-    const found = isRecord(record)
+    const found = isJsonObject(record)
       ? names.flatMap((name) => {
           const value = textOf(record, name);
           return value === undefined ? [] : [[name, value]];

@@ -1,6 +1,6 @@
 import type { Carriage } from "../../src/protocol/request.ts";
 import type { JsonSchema } from "../model.ts";
-import { dereferenced, isRecord, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import { dereferenced, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 /** A parameter that is a member of the input. */
@@ -96,7 +96,7 @@ function headerOf(
 function layoutOf(parameter: JsonRecord, place: "path" | "query"): Carriage["as"] | "none" {
   const { style, explode, collectionFormat, content } = parameter;
   if (place === "path") return style === undefined || style === "simple" ? undefined : "none";
-  if (isRecord(content)) return "json";
+  if (isJsonObject(content)) return "json";
   const isJoined = explode === false || (explode === undefined && style !== undefined && style !== "form");
   if (style === "deepObject") return "deep";
   if (style === "spaceDelimited" || collectionFormat === "ssv")
@@ -109,7 +109,9 @@ function layoutOf(parameter: JsonRecord, place: "path" | "query"): Carriage["as"
 
 /** A parameter without a schema that can be read is a text: that is what an address holds. */
 function schemaOf(schemas: ForeignSchemas, parameter: JsonRecord): JsonSchema {
-  const [media] = isRecord(parameter.content) ? Object.values(parameter.content).filter(isRecord) : [];
+  const [media] = isJsonObject(parameter.content)
+    ? Object.values(parameter.content).filter(isJsonObject)
+    : [];
   // Careless documents write the type beside the name.
   const stated = parameter.schema ??
     media?.schema ?? { type: parameter.type, items: parameter.items, enum: parameter.enum };

@@ -1,6 +1,6 @@
 import type { Price } from "../../schema/price.ts";
 import { type Denomination, isCall, isDollars, type Range, rangeOfText, usdText } from "./amount.ts";
-import { isRecord, type JsonRecord, recordsOf } from "./json.ts";
+import { isJsonObject, type JsonRecord, recordsOf } from "./json.ts";
 
 /** What one call costs, as the documents of others say it. */
 const PER = "call";
@@ -28,11 +28,11 @@ const MARKS = ["x-payment-required", "x-agentcash-auth"];
 export function paymentOf(document: JsonRecord, operation: JsonRecord): Payment {
   const name = EXTENSIONS.find((extension) => stated(operation[extension]));
   const info = name === undefined ? undefined : operation[name];
-  const responses = isRecord(operation.responses) ? operation.responses : {};
+  const responses = isJsonObject(operation.responses) ? operation.responses : {};
   const isMarked = MARKS.some((mark) => isMark(operation[mark]));
-  const given = isRecord(info) && isRecord(info.x402) && !hasPrice(info) ? info.x402 : info;
+  const given = isJsonObject(info) && isJsonObject(info.x402) && !hasPrice(info) ? info.x402 : info;
   const range = rangeOf(given, NOTHING) ?? (hasPrice(given) ? undefined : exampleRange(responses["402"]));
-  const others = isRecord(info) ? protocolsOf(info) : [];
+  const others = isJsonObject(info) ? protocolsOf(info) : [];
   const isOurs = others.length === 0 || others.some((protocol) => OURS.test(protocol));
   return {
     price: range && priceOf(range),
@@ -46,7 +46,7 @@ export function paymentOf(document: JsonRecord, operation: JsonRecord): Payment 
 const stated = (value: unknown): boolean => value !== undefined && value !== null && value !== false;
 
 function isMark(value: unknown): boolean {
-  return value === true || (isRecord(value) && value.mode === "paid");
+  return value === true || (isJsonObject(value) && value.mode === "paid");
 }
 
 function asksForX402(document: JsonRecord, { security = document.security }: JsonRecord): boolean {
@@ -100,7 +100,7 @@ function bare(record: JsonRecord): ReadonlyMap<string, { readonly value: unknown
 function rangeOf(node: unknown, said: Denomination): Range | undefined {
   if (typeof node === "string" || typeof node === "number") return rangeOfText(node, said);
   if (Array.isArray(node)) return joined(node.map((one) => rangeOf(one, said)));
-  if (!isRecord(node)) return undefined;
+  if (!isJsonObject(node)) return undefined;
   const members = bare(node);
   const find = (names: readonly string[]) =>
     names.map((name) => members.get(name)).find((one) => one !== undefined);
@@ -117,7 +117,8 @@ function rangeOf(node: unknown, said: Denomination): Range | undefined {
   }
   if (min !== undefined) return undefined;
   if (tiers !== undefined) {
-    const all = isRecord(tiers.value) && !hasPrice(tiers.value) ? Object.values(tiers.value) : tiers.value;
+    const all =
+      isJsonObject(tiers.value) && !hasPrice(tiers.value) ? Object.values(tiers.value) : tiers.value;
     return joined([rangeOf(all, own), ...(amount === undefined ? [] : [at(amount)])]);
   }
   if (amount !== undefined) {
@@ -153,7 +154,7 @@ function joined(ranges: readonly (Range | undefined)[]): Range | undefined {
 
 function denominationOf(members: ReturnType<typeof bare>, said: Denomination): Denomination {
   const named = CURRENCIES.map((name) => members.get(name)?.value).find(stated);
-  const word = isRecord(named) ? (named.address ?? named.symbol ?? named.name) : named;
+  const word = isJsonObject(named) ? (named.address ?? named.symbol ?? named.name) : named;
   const unit = members.get("unit")?.value;
   const currency =
     typeof word === "string" ? word : typeof unit === "string" && isDollars(unit) ? unit : said.currency;
@@ -169,7 +170,7 @@ function denominationOf(members: ReturnType<typeof bare>, said: Denomination): D
 
 /** Whether a record states a price, be it one that cannot be read. */
 function hasPrice(node: unknown): boolean {
-  if (!isRecord(node)) return typeof node === "string" || typeof node === "number";
+  if (!isJsonObject(node)) return typeof node === "string" || typeof node === "number";
   const members = bare(node);
   return [...AMOUNTS, ...MINS, ...MAXES, ...TIERS, ...OFFERS, "unit"].some((name) => members.has(name));
 }
@@ -188,7 +189,7 @@ function protocolsOf(info: JsonRecord): readonly string[] {
   const { protocols = info.supportedPaymentMethods, offers, accepts, method, scheme } = info;
   const list = Array.isArray(protocols) ? protocols : stated(protocols) ? [protocols] : [];
   const names = list.flatMap((one: unknown) =>
-    typeof one === "string" ? [one] : isRecord(one) ? Object.keys(one) : [],
+    typeof one === "string" ? [one] : isJsonObject(one) ? Object.keys(one) : [],
   );
   if (names.length > 0) return names.map((name) => name.toLowerCase());
   const all = [info, ...recordsOf(offers), ...recordsOf(accepts)];
@@ -200,14 +201,15 @@ function protocolsOf(info: JsonRecord): readonly string[] {
 
 /** The price in the example of a 402 that belongs to this operation alone. */
 function exampleRange(response: unknown): Range | undefined {
-  if (!isRecord(response) || response.$ref !== undefined || !isRecord(response.content)) return undefined;
-  const media = Object.values(response.content).filter(isRecord);
+  if (!isJsonObject(response) || response.$ref !== undefined || !isJsonObject(response.content))
+    return undefined;
+  const media = Object.values(response.content).filter(isJsonObject);
   const examples = media.flatMap(({ example, examples }) => [
     example,
-    ...(isRecord(examples)
-      ? Object.values(examples).map((one) => (isRecord(one) ? one.value : undefined))
+    ...(isJsonObject(examples)
+      ? Object.values(examples).map((one) => (isJsonObject(one) ? one.value : undefined))
       : []),
   ]);
-  const offers = examples.filter(isRecord).flatMap(({ accepts }) => recordsOf(accepts));
+  const offers = examples.filter(isJsonObject).flatMap(({ accepts }) => recordsOf(accepts));
   return joined(offers.flatMap((offer) => rangeOf({ scheme: "exact", ...offer }, NOTHING) ?? []));
 }

@@ -1,6 +1,6 @@
 import { pascalCase } from "../check/names.ts";
 import { compareText, type JsonSchema, refName, refTo, type Schemas } from "../model.ts";
-import { isRecord, type JsonRecord, pointerOf, targetOf } from "./json.ts";
+import { isJsonObject, type JsonRecord, pointerOf, targetOf } from "./json.ts";
 import { LISTS, MAX_DEPTH, ONE, PLAIN } from "./keywords.ts";
 import { spelledOut } from "./unions.ts";
 
@@ -25,7 +25,7 @@ export function foreignSchemas(document: JsonRecord): ForeignSchemas {
   /** The component that a reference leads to, whatever part of the document it is. */
   function componentOf(ref: string): string | undefined {
     const target = targetOf(document, ref);
-    if (!isRecord(target)) {
+    if (!isJsonObject(target)) {
       if (target !== true) lost.add(ref);
       return undefined;
     }
@@ -48,7 +48,7 @@ export function foreignSchemas(document: JsonRecord): ForeignSchemas {
   }
 
   function convert(schema: unknown, depth = 0): JsonSchema {
-    if (schema === true || !isRecord(schema) || depth > MAX_DEPTH) return {};
+    if (schema === true || !isJsonObject(schema) || depth > MAX_DEPTH) return {};
     if (typeof schema.$ref === "string") return referenced(schema.$ref, schema, depth);
     const inner = (value: unknown): JsonSchema => convert(value, depth + 1);
     const own: Record<string, unknown> = {};
@@ -57,7 +57,7 @@ export function foreignSchemas(document: JsonRecord): ForeignSchemas {
       else if (ONE.has(keyword)) own[keyword] = typeof value === "boolean" ? value : inner(value);
       else if (LISTS.has(keyword) && Array.isArray(value) && value.length > 0)
         own[keyword] = value.map(inner);
-      else if (keyword === "properties" && isRecord(value)) {
+      else if (keyword === "properties" && isJsonObject(value)) {
         const members = Object.entries(value).filter(([, one]) => one !== false);
         own.properties = Object.fromEntries(members.map(([name, one]) => [name, inner(one)]));
       }
@@ -89,13 +89,13 @@ export function foreignSchemas(document: JsonRecord): ForeignSchemas {
   function tagged({ discriminator }: JsonRecord, own: JsonSchema): JsonSchema {
     const keyword = own.anyOf !== undefined ? "anyOf" : "oneOf";
     const options = own[keyword];
-    if (!isRecord(discriminator) || options === undefined) return own;
+    if (!isJsonObject(discriminator) || options === undefined) return own;
     const { propertyName: tag, mapping } = discriminator;
-    if (typeof tag !== "string" || !isRecord(mapping)) return own;
+    if (typeof tag !== "string" || !isJsonObject(mapping)) return own;
     const words = new Map<string, string[]>();
     for (const [word, to] of Object.entries(mapping)) {
       const ref = typeof to !== "string" ? "" : /[#/]/.test(to) ? to : `#/components/schemas/${to}`;
-      const name = isRecord(targetOf(document, ref)) ? componentOf(ref) : undefined;
+      const name = isJsonObject(targetOf(document, ref)) ? componentOf(ref) : undefined;
       if (name !== undefined) words.set(refTo(name), [...(words.get(refTo(name)) ?? []), word]);
     }
     const written = options.map((option) => {
@@ -145,14 +145,14 @@ function told(schema: JsonRecord, own: Record<string, unknown>): void {
     delete own[bound];
   }
   // Members that only a pattern names are not kept, and allowed all the same.
-  if (isRecord(schema.patternProperties) && own.additionalProperties === false)
+  if (isJsonObject(schema.patternProperties) && own.additionalProperties === false)
     delete own.additionalProperties;
   // A member that only an answer has cannot be required of a request, and the other way round.
-  const members = isRecord(schema.properties) ? schema.properties : {};
+  const members = isJsonObject(schema.properties) ? schema.properties : {};
   if (Array.isArray(own.required)) {
     own.required = own.required.filter((name: string) => {
       const member = Object.hasOwn(members, name) ? members[name] : undefined;
-      return !isRecord(member) || (member.readOnly !== true && member.writeOnly !== true);
+      return !isJsonObject(member) || (member.readOnly !== true && member.writeOnly !== true);
     });
     if ((own.required as unknown[]).length === 0) delete own.required;
   }
@@ -171,7 +171,7 @@ function open(schema: JsonRecord, own: Record<string, unknown>): JsonSchema {
       own.additionalProperties = true;
   }
   // A member of its own kind would have to be of this kind as well.
-  if (members.length > 0 && isRecord(own.additionalProperties)) own.additionalProperties = true;
+  if (members.length > 0 && isJsonObject(own.additionalProperties)) own.additionalProperties = true;
   return own;
 }
 
@@ -203,7 +203,7 @@ function nullable({ description, deprecated, default: fallback, ...rest }: JsonS
 
 /** Whether a schema holds in every keyword what it should, as those do that we have written. */
 export function isSchema(schema: unknown, depth = 0): boolean {
-  if (!isRecord(schema) || depth > MAX_DEPTH) return false;
+  if (!isJsonObject(schema) || depth > MAX_DEPTH) return false;
   const inner = (value: unknown): boolean => isSchema(value, depth + 1);
   return Object.entries(schema).every(([keyword, value]) => {
     if (keyword === "$ref") return typeof value === "string";
@@ -211,7 +211,7 @@ export function isSchema(schema: unknown, depth = 0): boolean {
     if (LISTS.has(keyword)) return Array.isArray(value) && value.length > 0 && value.every(inner);
     if (keyword !== "properties") return PLAIN.get(keyword)?.(value) ?? true;
     return (
-      isRecord(value) &&
+      isJsonObject(value) &&
       Object.entries(value).every(([name, one]) => !(name in Object.prototype) && inner(one))
     );
   });

@@ -1,4 +1,4 @@
-import { isRecord, type JsonRecord, recordsOf } from "./json.ts";
+import { isJsonObject, type JsonRecord, recordsOf } from "./json.ts";
 
 /** Security schemes that the client satisfies: payment, and sign-in with the account that pays. */
 const OWN_NAME = /^(x-?402|siwx|sign-?in-?with-?x)-?(auth|payment)?$/i;
@@ -21,8 +21,8 @@ const NONE: Credentials = { headers: [], query: [] };
 export function credentialsOf(document: JsonRecord, operation: JsonRecord): Credentials | string {
   const alternatives = recordsOf(operation.security ?? document.security);
   if (alternatives.length === 0) return NONE;
-  const components = isRecord(document.components) ? document.components : {};
-  const schemes = isRecord(components.securitySchemes) ? components.securitySchemes : {};
+  const components = isJsonObject(document.components) ? document.components : {};
+  const schemes = isJsonObject(components.securitySchemes) ? components.securitySchemes : {};
   const found = alternatives.map((alternative) => needed(Object.keys(alternative), schemes));
   const possible = found.filter((one) => typeof one !== "string");
   const [least] = possible.sort((a, b) => countOf(a) - countOf(b));
@@ -48,7 +48,7 @@ function needed(names: readonly string[], schemes: JsonRecord): Credentials | st
 
 /** Where a scheme puts its secret. */
 function headerOf(name: string, scheme: unknown): Credentials | string {
-  if (!isRecord(scheme)) return `"${name}"`;
+  if (!isJsonObject(scheme)) return `"${name}"`;
   const about = typeof scheme.description === "string" ? scheme.description : undefined;
   if (scheme.type === "apiKey" && typeof scheme.name === "string") {
     if (scheme.in === "header")
@@ -74,7 +74,7 @@ function headerOf(name: string, scheme: unknown): Credentials | string {
 function isOwn(name: string, schemes: JsonRecord): boolean {
   if (OWN_NAME.test(name)) return true;
   const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
-  if (!isRecord(scheme)) return false;
+  if (!isJsonObject(scheme)) return false;
   if (scheme["x-agentcash-auth-kind"] === "siwx") return true;
   if (scheme.type === "http") return typeof scheme.scheme === "string" && OWN_NAME.test(scheme.scheme);
   return scheme.type === "apiKey" && typeof scheme.name === "string" && OWN_HEADER.test(scheme.name);

@@ -1,4 +1,4 @@
-import { isRecord, type JsonRecord, recordsOf } from "./json.ts";
+import { isJsonObject, type JsonRecord, recordsOf } from "./json.ts";
 
 /** Where an API answers. */
 export interface Place {
@@ -36,10 +36,10 @@ export function placeOf(servers: unknown, url: string | undefined): Place {
 /** A server's URL with the defaults of its variables; `undefined` when one has none. */
 function filled({ url, variables }: JsonRecord): string | undefined {
   if (typeof url !== "string") return undefined;
-  const values = isRecord(variables) ? variables : {};
+  const values = isJsonObject(variables) ? variables : {};
   const named = url.trim().replace(/\{([^{}]*)\}/g, (whole, name: string) => {
     const variable = Object.hasOwn(values, name) ? values[name] : undefined;
-    if (!isRecord(variable)) return whole;
+    if (!isJsonObject(variable)) return whole;
     const [first] = Array.isArray(variable.enum) ? (variable.enum as unknown[]) : [];
     const value = variable.default ?? first;
     return typeof value === "string" || typeof value === "number" ? String(value) : whole;

@@ -1,6 +1,6 @@
 import type { Carriage } from "../../src/protocol/request.ts";
 import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
-import { type Body, bodyOf, filesIn, outputOf } from "./body.ts";
+import { filesIn, outputOf, type RequestBody, requestBodyOf } from "./body.ts";
 import type { JsonRecord } from "./json.ts";
 import { type HeaderParameter, hasParts, type Parameter, type Parameters } from "./parameters.ts";
 import type { ForeignSchemas } from "./schemas.ts";
@@ -37,7 +37,7 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     .filter((name) => !listed.some((one) => one.place === "path" && one.name === name))
     .map((name): Parameter => ({ name, place: "path", schema: { type: "string" }, required: true }));
 
-  const found = bodyOf(document, operation, schemas);
+  const found = requestBodyOf(document, operation, schemas);
   let body = typeof found === "string" ? undefined : found;
   if (typeof found === "string") {
     if (method !== "get") return found;
@@ -114,7 +114,7 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   return result(objectOf(fields, required, more === undefined ? {} : { additionalProperties: more }));
 }
 
-function isForm(body: Body | undefined): body is Body {
+function isForm(body: RequestBody | undefined): body is RequestBody {
   return body?.isObject === true && !/json/i.test(body.type);
 }
 

@@ -1,4 +1,4 @@
-import { DocumentError, isRecord } from "./json.ts";
+import { DocumentError, isJsonObject } from "./json.ts";
 
 /** The text of a document, by its byte order mark. Without one it is UTF-8. */
 export function decodeDocument(bytes: Uint8Array): string {
@@ -25,7 +25,7 @@ const MAX_ALIASES = 1000;
 export async function parseDocument(text: string, source: string): Promise<unknown> {
   const plain = text.replace(/^\uFEFF/, "");
   const document = /^\s*[{[]/.test(plain) ? parseJson(plain, source) : await parseYaml(plain, source);
-  if (!isRecord(document) || document.swagger !== "2.0") return document;
+  if (!isJsonObject(document) || document.swagger !== "2.0") return document;
   const { upgradeFromTwoToThree } = await import("@scalar/openapi-upgrader/2.0-to-3.0");
   try {
     return upgradeFromTwoToThree(structuredClone(document));

@@ -1,5 +1,5 @@
 /** A response's body, by its media type. */
-export interface Body {
+export interface ResponseBody {
   /** JSON as its value, text as a string, anything else as a `Blob`; absent when it is empty. */
   readonly body: unknown;
   /** True when `body` is the beginning alone: the rest exceeds the limit. */
@@ -24,7 +24,7 @@ export async function readBody(
   limit: number,
   declared: readonly string[] | undefined,
   signal: AbortSignal,
-): Promise<Body> {
+): Promise<ResponseBody> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const part of chunksOf(response, signal)) {

@@ -59,7 +59,7 @@ interface Body {
  * The body of a request. `type` is its media type; `""` sends JSON only when a member is left. The text depends on the
  * input alone, so that the same call has the same bytes.
  */
-export function bodyOf(members: Members, send: Carriages, type = "application/json"): Body {
+export function encodedBody(members: Members, send: Carriages, type = "application/json"): Body {
   const [[whole] = []] = Object.entries(send).filter(([, { in: place }]) => place === "body");
   if (whole !== undefined && members[whole] === undefined) return { body: undefined };
   const value = whole === undefined ? members : members[whole];

@@ -2,7 +2,7 @@ import { formatUsd, type Money, parseUsd } from "../../schema/money.ts";
 import { type Price, priceOf } from "../../schema/price.ts";
 import type { Carriages, Method } from "../protocol/request.ts";
 import type { SavedRequest } from "./calls.ts";
-import { bodyOf, queryText } from "./carriage.ts";
+import { encodedBody, queryText } from "./carriage.ts";
 import { ResourceError } from "./errors.ts";
 import type { JobFormat } from "./job-format.ts";
 
@@ -113,6 +113,6 @@ export function requestOf(
   const url = root + filled + (text === "" ? "" : `?${text}`);
   const headers = { ...definition.headers, accept: produces.join(", ") };
   if (method === "GET") return { method, url, headers, body: undefined };
-  const { type, body } = bodyOf(rest, send, definition.body);
+  const { type, body } = encodedBody(rest, send, definition.body);
   return { method, url, headers: type === undefined ? headers : { ...headers, "content-type": type }, body };
 }

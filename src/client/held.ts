@@ -12,7 +12,7 @@ const KEPT_FAILURE_MS = 90 * 24 * 3_600_000;
 const PAUSE = { firstMs: 60_000, maxMs: 3_600_000 };
 
 /** How a call ended. */
-export interface Outcome {
+export interface HeldOutcome {
   readonly charged: Charged;
   /** True when the output has arrived. */
   readonly isDelivered: boolean;
@@ -22,7 +22,7 @@ export interface Outcome {
 /** The ended calls whose payments may still settle. Their keys and their share of the budget are not free yet. */
 export interface Held {
   /** Closes a call: its request is dropped, its signed bytes are kept until they can no longer settle. */
-  end(saved: SavedCall, outcome: Outcome): Promise<void>;
+  end(saved: SavedCall, outcome: HeldOutcome): Promise<void>;
   /** Keeps track of a call that another client has ended, or whose end is not known. */
   adopt(call: SavedCall): void;
   /** Takes a call back that is about to be sent again. */

@@ -89,7 +89,7 @@ export interface ForeignDocument {
 }
 
 /** Reads an answer to a status request. Its state, result and error are looked for in the document, and under `data` or `job`. */
-export function readForeign({ body, status }: Answer, format: JobFormat): ForeignDocument {
+export function readForeignJob({ body, status }: Answer, format: JobFormat): ForeignDocument {
   if (!isRecord(body) || body instanceof Blob) {
     const isResult = status === 200 && typeof body === "object" && body !== null;
     return { document: isResult ? documentOf({}, "succeeded", "", body) : undefined };

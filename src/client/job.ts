@@ -10,12 +10,12 @@ import {
   readProblem,
   withRefund,
 } from "./errors.ts";
-import type { Outcome } from "./held.ts";
+import type { HeldOutcome } from "./held.ts";
 import type { Http, HttpAnswer } from "./http.ts";
-import { readForeign } from "./job-format.ts";
+import { readForeignJob } from "./job-format.ts";
 import { lost, responseOf, retryAtOf } from "./outcome.ts";
 import { readReceipt } from "./receipt.ts";
-import { createWatch, isEnd, readDocument } from "./watch.ts";
+import { createWatch, isEnd, readJobDocument } from "./watch.ts";
 
 /** The status document of a job. Treat a `status` that this version does not know as "still running". */
 export interface JobUpdate {
@@ -75,7 +75,7 @@ export interface JobHooks {
   readonly find: () => Promise<SavedCall | undefined>;
   readonly onUpdate: (update: JobUpdate) => void;
   /** Called when the end of a stored call has been seen, before it is told. */
-  readonly onEnd: (call: SavedCall, outcome: Outcome) => Promise<void>;
+  readonly onEnd: (call: SavedCall, outcome: HeldOutcome) => Promise<void>;
 }
 
 export function createJob<Output>(
@@ -123,9 +123,9 @@ export function createJob<Output>(
     http,
     read(answer) {
       const { format } = saved;
-      if (!format) return answer.status === 200 ? readDocument(answer.body) : undefined;
+      if (!format) return answer.status === 200 ? readJobDocument(answer.body) : undefined;
       if (answer.status < 200 || answer.status > 299) return undefined;
-      const { document, word } = readForeign(answer, format);
+      const { document, word } = readForeignJob(answer, format);
       if (document && word === undefined) strangeMs = undefined;
       else {
         const said = word ? `"${oneLine(word)}"` : "nothing that is a state";
@@ -230,7 +230,7 @@ export function createJob<Output>(
         });
       if (status === 409) return false;
       if (status >= 200 && status < 300) {
-        const document = readDocument(body);
+        const document = readJobDocument(body);
         if (document) await onDocument(document);
         return true;
       }

@@ -12,7 +12,7 @@ import {
 } from "./errors.ts";
 import { type HttpAnswer, readHeader } from "./http.ts";
 import type { Accepted } from "./job-format.ts";
-import { signerOf } from "./receipt.ts";
+import { signerOfCall } from "./receipt.ts";
 
 /** The end of an exchange: the last answer, with what is known of the money. */
 export interface Exchanged extends CallName {
@@ -59,7 +59,7 @@ export function refusal(
     if (saved && saysShort(reason)) {
       const { offer, usd, currency } = saved.payment;
       const what = `${usd} ${currency} is needed on ${offer.network}. Send it ${currency} (the token ${offer.asset}) on that network; it needs no gas`;
-      const message = `${signerOf(saved.payment) ?? "the account"} does not hold enough: ${what}. The seller reports: ${reason}`;
+      const message = `${signerOfCall(saved.payment) ?? "the account"} does not hold enough: ${what}. The seller reports: ${reason}`;
       return new ResourceError("payment_rejected", message, { ...facts, reason });
     }
     const message = `the seller did not take the payment: ${reason} (not paid again: it is not proven to have expired unused)`;

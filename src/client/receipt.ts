@@ -36,7 +36,7 @@ export function receiptOf({ headers }: HttpAnswer, payment: SavedPayment): Recei
     asset: offer.asset,
     network: caip2Of(settled.network),
     transaction: settled.transaction,
-    payer: settled.payer || signerOf(payment) || "",
+    payer: settled.payer || signerOfCall(payment) || "",
     payTo: offer.payTo,
     settledAt: new Date().toISOString(),
   };
@@ -78,7 +78,7 @@ export function readReceipt(value: unknown, payment?: SavedPayment): Receipt | u
 
 function isOf(receipt: Receipt, payment: SavedPayment): boolean {
   const { network, asset, payTo, amount } = payment.offer;
-  const payer = signerOf(payment) ?? receipt.payer;
+  const payer = signerOfCall(payment) ?? receipt.payer;
   return (
     receipt.network === network &&
     receipt.atomicAmount === amount &&
@@ -89,7 +89,7 @@ function isOf(receipt: Receipt, payment: SavedPayment): boolean {
 }
 
 /** The account that signed; `undefined` where the payment's kind does not name it. */
-export function signerOf({ header }: SavedPayment): string | undefined {
+export function signerOfCall({ header }: SavedPayment): string | undefined {
   const { payload } = (decodeHeader(header) ?? {}) as Partial<PaymentPayload>;
   const signed = payload?.authorization ?? payload?.permit2Authorization;
   return isRecord(signed) && typeof signed.from === "string" ? signed.from : undefined;

@@ -128,7 +128,7 @@ export function createWatch(options: WatchOptions): Watch {
           useless = size > http.maxAnswerBytes;
           if (useless) return undefined;
           for (const event of parse(decoder.decode(chunk, { stream: true }))) {
-            const document = readDocument(JSON.parse(event.data));
+            const document = readJobDocument(JSON.parse(event.data));
             if (!document) return undefined;
             size = 0;
             etag = /^[\x21-\x7e]+$/.test(event.id ?? "") ? `"${event.id}"` : undefined;
@@ -203,7 +203,7 @@ export function createWatch(options: WatchOptions): Watch {
 }
 
 /** Reads a job's document; `undefined` when it is none. Its receipt and result are not checked here. */
-export function readDocument(body: unknown): JobDocument | undefined {
+export function readJobDocument(body: unknown): JobDocument | undefined {
   if (!isRecord(body) || typeof body.state !== "string") return undefined;
   const { state } = body;
   const text = (name: string): string | undefined => {

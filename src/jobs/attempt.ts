@@ -8,7 +8,7 @@ import type { Trace } from "../telemetry/trace.ts";
 import { pauseAfter } from "../time/retry.ts";
 import { sleep, type Time } from "../time/time.ts";
 import { createProgress } from "./progress.ts";
-import type { JobResource } from "./record.ts";
+import type { ServedJob } from "./record.ts";
 import { type Outcome, run } from "./run.ts";
 
 /** What an attempt comes to: the end of its job, or another attempt. */
@@ -18,7 +18,7 @@ export type Attempted =
   | { readonly requeue: { readonly failures?: number; readonly runAt?: number } };
 
 export interface AttemptOptions {
-  readonly resources: ReadonlyMap<string, JobResource>;
+  readonly resources: ReadonlyMap<string, ServedJob>;
   readonly store: Store;
   readonly telemetry: Telemetry;
   readonly time: Time;
@@ -53,14 +53,14 @@ export function createAttempt({ resources, store, telemetry, time, detached }: A
   }
 
   /** When to run a job again that has failed so often before. */
-  function runAgainAt({ backoffMs }: JobResource, failures: number): number {
+  function runAgainAt({ backoffMs }: ServedJob, failures: number): number {
     const pause = pauseAfter({ firstMs: backoffMs, maxMs: MAX_BACKOFF_MS }, failures + 1);
     return time.now() + Math.round(pause * (0.75 + Math.random() * 0.5));
   }
 
   async function traced(
     job: JobRecord,
-    resource: JobResource,
+    resource: ServedJob,
     log: Logger,
     signal: AbortSignal,
   ): Promise<Attempted> {
@@ -79,7 +79,7 @@ export function createAttempt({ resources, store, telemetry, time, detached }: A
 
   async function execute(
     job: JobRecord,
-    resource: JobResource,
+    resource: ServedJob,
     log: Logger,
     trace: Trace,
     signal: AbortSignal,

@@ -28,10 +28,10 @@ export interface JobContext<Code extends string = never> extends Context<Code> {
    * Runs steps in order and reports progress between them. A step is a function, or `{ title, run }` to
    * tell the buyer what is being done. Stops between steps when the signal has aborted.
    */
-  steps(steps: readonly Step[]): Promise<void>;
+  steps(steps: readonly HandlerStep[]): Promise<void>;
 }
 
-export type Step = (() => unknown) | { readonly title: string; readonly run: () => unknown };
+export type HandlerStep = (() => unknown) | { readonly title: string; readonly run: () => unknown };
 
 /** Does the work of a resource that answers in the same request. By default charged only when it returns. */
 export type Handler<Input, Result, Code extends string = never> = (

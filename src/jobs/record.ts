@@ -1,12 +1,12 @@
 import type { CancelPolicy } from "../../schema/cancel.ts";
 import type { Schema } from "../../schema/standard.ts";
-import { type JobAccepted, type JobDocument, stateOf, TERMINAL } from "../protocol/index.ts";
+import { type JobAccepted, type JobDocument, jobStateOf, TERMINAL } from "../protocol/index.ts";
 import { paymentStateOf, statusOf } from "../store/state.ts";
 import type { Callback, CallRecord, JobRecord } from "../store/store.ts";
 import type { Runnable } from "./run.ts";
 
 /** What is needed to run a resource's jobs. */
-export interface JobResource extends Runnable {
+export interface ServedJob extends Runnable {
   readonly input: Schema;
   readonly retentionMs: number;
   readonly artifactUrl: string | undefined;
@@ -82,7 +82,7 @@ export function acceptedJob(
   call: CallRecord,
   job: JobRecord,
   statusUrl: string,
-  resource: Pick<JobResource, "timeoutMs" | "retentionMs">,
+  resource: Pick<ServedJob, "timeoutMs" | "retentionMs">,
 ): JobAccepted {
   const isPaid = call.payment !== undefined;
   const isUpfront = isPaid && call.charge === "before";
@@ -105,7 +105,7 @@ export function acceptedJob(
 /** What the status of a job says. */
 export function jobDocument(
   job: JobRecord,
-  resource: Pick<JobResource, "artifactUrl" | "response"> | undefined,
+  resource: Pick<ServedJob, "artifactUrl" | "response"> | undefined,
 ): JobDocument {
   const status = statusOf(job);
   const paymentState = paymentStateOf(job, job.payer !== undefined);
@@ -121,7 +121,7 @@ export function jobDocument(
   return {
     jobId: job.id,
     resource: job.resource,
-    state: stateOf(status),
+    state: jobStateOf(status),
     status,
     progress: job.progress,
     ...(job.message === undefined ? {} : { message: job.message }),

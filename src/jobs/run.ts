@@ -1,7 +1,7 @@
 import { type Schema, validate } from "../../schema/standard.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { withoutInput } from "../telemetry/redact.ts";
-import { type AnyHandler, DeclaredFailure, type JobContext, type Step } from "./handler.ts";
+import { type AnyHandler, DeclaredFailure, type HandlerStep, type JobContext } from "./handler.ts";
 
 /** What is needed to run a handler once. */
 export interface Runnable {
@@ -159,7 +159,7 @@ function contextOf(resource: Runnable, options: RunOptions, stop: Stopper): JobC
       throw new DeclaredFailure(code, message ?? declared);
     },
     progress,
-    async steps(steps: readonly Step[]) {
+    async steps(steps: readonly HandlerStep[]) {
       for (const [index, step] of steps.entries()) {
         stop.signal.throwIfAborted();
         const percent = (index / steps.length) * 100;

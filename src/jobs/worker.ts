@@ -8,7 +8,7 @@ import { retry } from "../time/retry.ts";
 import { sleep, systemTime, type Time } from "../time/time.ts";
 import { type Attempted, createAttempt, STOPPING } from "./attempt.ts";
 import type { JobEvents } from "./job-events.ts";
-import type { JobResource } from "./record.ts";
+import type { ServedJob } from "./record.ts";
 
 /**
  * Writes what an attempt has come to, with what it means for the money, while its claim is still the last one;
@@ -17,7 +17,7 @@ import type { JobResource } from "./record.ts";
 type EndAttempt = (job: JobRecord, attempted: Attempted) => Promise<JobRecord | undefined>;
 
 export interface WorkerOptions {
-  readonly resources: ReadonlyMap<string, JobResource>;
+  readonly resources: ReadonlyMap<string, ServedJob>;
   readonly store: Store;
   readonly heartbeat: Heartbeat;
   readonly jobEvents: JobEvents;

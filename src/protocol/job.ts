@@ -15,7 +15,7 @@ export type JobStatus =
 
 export const TERMINAL: readonly JobStatus[] = ["succeeded", "failed", "cancelled", "expired"];
 
-export function stateOf(status: JobStatus): JobState {
+export function jobStateOf(status: JobStatus): JobState {
   if (status === "succeeded") return "succeeded";
   return TERMINAL.includes(status) ? "failed" : "processing";
 }

@@ -3,7 +3,12 @@ import { serve as serveNode } from "@hono/node-server";
 import { onEndingSignal } from "./signals.ts";
 
 export { type FileCallsOptions, fileCalls } from "./calls.ts";
-export { type Handleable, type NodeHandler, type NodeHandlerOptions, toNodeHandler } from "./node-handler.ts";
+export {
+  type NodeHandleable,
+  type NodeHandler,
+  type NodeHandlerOptions,
+  toNodeHandler,
+} from "./node-handler.ts";
 
 /** What can be listened with: the server that the generated `createServer` returns. */
 export interface Listenable {

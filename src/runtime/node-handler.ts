@@ -3,7 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { onEndingSignal } from "./signals.ts";
 
 /** What can be handled: the server that the generated `createServer` returns. */
-export interface Handleable {
+export interface NodeHandleable {
   readonly fetch: (request: Request, context?: { readonly basePath?: string }) => Promise<Response>;
   start(): Promise<void>;
   stop(graceMs?: number, drainMs?: number): Promise<void>;
@@ -48,7 +48,7 @@ interface Pair {
  * parser came before: a body that was read is taken from `req.body`. Under Express, the path at which the handler is
  * mounted is known; elsewhere write `basePath` in `createServer`.
  */
-export function toNodeHandler(server: Handleable, options: NodeHandlerOptions = {}): NodeHandler {
+export function toNodeHandler(server: NodeHandleable, options: NodeHandlerOptions = {}): NodeHandler {
   const { signals = true, graceMs = 10_000 } = options;
   const bodies = new WeakMap<object, unknown>();
   let starting: Promise<void> | undefined;

@@ -1,7 +1,7 @@
 import { sleep, type Time } from "../time/time.ts";
 
 /** The body as text, or why there is none. */
-export type Body =
+export type ReceivedBody =
   | { readonly text: string }
   | { readonly refused: "too_large" }
   /** Too many large bodies are being received by this process. */
@@ -11,7 +11,7 @@ export type Body =
 
 export interface Bodies {
   /** Reads a body of at most `maxBytes`. Never throws. */
-  read(request: Request, maxBytes: number): Promise<Body>;
+  read(request: Request, maxBytes: number): Promise<ReceivedBody>;
 }
 
 /** Bodies up to this size are not counted: connections are limited by the place. */
@@ -26,7 +26,7 @@ export function createBodies(time: Time, maxHeldBytes = MAX_HELD_BYTES): Bodies 
   let heldBytes = 0;
 
   /** Reads no further than the limit. */
-  async function readLimited(request: Request, maxBytes: number): Promise<Body> {
+  async function readLimited(request: Request, maxBytes: number): Promise<ReceivedBody> {
     if (request.body === null) return { text: "" };
     const reader = request.body.getReader();
     const decoder = new TextDecoder();

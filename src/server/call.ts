@@ -11,7 +11,7 @@ import { childLogger, loggableOf } from "../telemetry/log.ts";
 import { brief } from "../telemetry/redact.ts";
 import { createAmounts, QuoteUnavailable } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
-import { type Body, createBodies } from "./body.ts";
+import { createBodies, type ReceivedBody } from "./body.ts";
 import { createBuying } from "./buy.ts";
 import { readInput } from "./input.ts";
 import { issuesOf } from "./issues.ts";
@@ -25,9 +25,9 @@ import {
 } from "./request-context.ts";
 import type { ServedResource } from "./resource.ts";
 
-type Unread = Extract<Body, { readonly refused: string }>;
+type Unread = Extract<ReceivedBody, { readonly refused: string }>;
 
-export interface Calls {
+export interface CallServer {
   call(
     resource: ServedResource,
     request: Request,
@@ -50,7 +50,7 @@ const FACILITATOR_RETRY_SECONDS = 5;
  * One call, from its request to its response. The order is the order of the money rules:
  * look up -> validate -> price -> challenge, or verify -> write the intent -> run and settle (or settle and run) -> respond.
  */
-export function createCalls(deps: CallDeps): Calls {
+export function createCalls(deps: CallDeps): CallServer {
   const { offers, store, time } = deps;
   const amounts = createAmounts(store, time, deps.log);
 

@@ -1,10 +1,10 @@
 export {
   type Context,
   type Handler,
+  type HandlerStep,
   type JobContext,
   type JobHandler,
   notImplemented,
-  type Step,
 } from "../jobs/handler.ts";
 export type { Accept, AcceptedAsset } from "../ledger/accept.ts";
 export type { FacilitatorOption } from "../ledger/endpoint.ts";

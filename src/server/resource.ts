@@ -10,7 +10,7 @@ import { milliseconds } from "../../schema/duration.ts";
 import { type Money, parseUsd } from "../../schema/money.ts";
 import type { Schema } from "../../schema/standard.ts";
 import type { AnyHandler } from "../jobs/handler.ts";
-import type { JobResource } from "../jobs/record.ts";
+import type { ServedJob } from "../jobs/record.ts";
 import type { Priced } from "../ledger/offer.ts";
 import { type InputLimits, inputLimits } from "./input-limits.ts";
 
@@ -34,7 +34,7 @@ export type Documents = Readonly<Record<string, ResourceDocument>>;
 export type Quote<Input> = (input: Input) => string | Promise<string>;
 
 /** A resource as it is served: definition, document and handler put together. */
-export interface ServedResource extends Priced, JobResource {
+export interface ServedResource extends Priced, ServedJob {
   readonly input: Schema;
   /** How large an input may be. Computed at first use. */
   readonly limits: () => InputLimits;

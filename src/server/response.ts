@@ -1,4 +1,4 @@
-import { acceptedJob, type JobResource } from "../jobs/record.ts";
+import { acceptedJob, type ServedJob } from "../jobs/record.ts";
 import { encodeHeader, HEADERS } from "../protocol/index.ts";
 import { paymentStateOf } from "../store/state.ts";
 import type { CallRecord, JobRecord, StoredAnswer } from "../store/store.ts";
@@ -12,7 +12,7 @@ export interface ResponseContext {
   /** The request that begins the call, whose response alone tells a free job's webhook secret. */
   readonly isFirst: boolean;
   /** Of the call's resource. A resource that a deploy has removed has the defaults. */
-  readonly resource: Pick<JobResource, "timeoutMs" | "retentionMs">;
+  readonly resource: Pick<ServedJob, "timeoutMs" | "retentionMs">;
 }
 
 const CONFIRM_RETRY_SECONDS = 2;

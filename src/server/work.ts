@@ -12,7 +12,7 @@ const SETTLE_SECONDS = 10;
 export const TOO_SHORT = "authorization_ends_before_the_work";
 
 /** The work of synchronous calls. */
-export interface Work {
+export interface CallWork {
   /** Does the work of a recorded call, and ends it: with the output, and its settlement, or with the failure. */
   execute(call: CallRecord, purchase: Purchase): Promise<Worked>;
   /** A free call without a key: nothing to charge, and nothing to remember. */
@@ -28,7 +28,7 @@ interface Worked {
 /** An output of now, or of so many seconds ago. */
 type Made = Outcome & { readonly ageSeconds?: number };
 
-export function createWork({ ledger, faults, telemetry, cache, time }: CallDeps): Work {
+export function createWork({ ledger, faults, telemetry, cache, time }: CallDeps): CallWork {
   async function failed(call: CallRecord, code: string, answer: StoredAnswer): Promise<Worked> {
     return { standing: await ledger.fail(call, code, answer), failure: answer };
   }

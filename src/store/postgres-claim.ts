@@ -8,14 +8,14 @@ import type { ClaimedJob, ClaimOptions } from "./store.ts";
 const MAX_TRIES = 4;
 const MAX_PAUSE_MS = 10;
 
-export type Claim = (opened: Opened, options: ClaimOptions) => Promise<readonly ClaimedJob[]>;
+export type PostgresClaim = (opened: Opened, options: ClaimOptions) => Promise<readonly ClaimedJob[]>;
 
 /**
  * {@link Store.claimJobs}: one statement. Servers that claim at the same moment skip each other's jobs, and none waits.
  * @param channel Where the new status of each job is told.
  * @param origin Who tells it.
  */
-export function createClaim(schema: string, channel: string, origin: string): Claim {
+export function createClaim(schema: string, channel: string, origin: string): PostgresClaim {
   /** The resource whose turn was last. */
   let last = "";
 

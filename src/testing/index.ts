@@ -41,8 +41,8 @@ export {
   listenWith,
 } from "./http-endpoint.ts";
 export {
-  type ChainRecord,
   type LedgerTransfer,
+  type MemoryChainRecord,
   type MemoryLedger,
   type MemoryLedgerOptions,
   memoryLedger,

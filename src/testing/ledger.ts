@@ -12,7 +12,7 @@ import { type Address, getAddress, type Hex, isAddressEqual, keccak256, recoverT
 import { CHAIN_ID, exactFacilitator, NETWORK, type SignedTransfer, USDC } from "./exact.ts";
 
 /** Balances in memory, with a facilitator's face. Amounts are atomic: millionths of a dollar. */
-export interface MemoryLedger extends FacilitatorClient, ChainRecord {
+export interface MemoryLedger extends FacilitatorClient, MemoryChainRecord {
   readonly network: typeof NETWORK;
   readonly asset: Address;
   /** Every transfer that was executed, oldest first. */
@@ -46,7 +46,7 @@ export interface NonceUse {
 }
 
 /** Looks a signed payment up in the chain's own record, so that no facilitator has to be believed. */
-export interface ChainRecord {
+export interface MemoryChainRecord {
   lookUp(payment: { readonly payload: unknown }): Promise<
     /** This very transfer was executed. */
     | { readonly evidence: "settled"; readonly transaction: string }

@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "./chain.ts";
 import { NETWORK, USDC, USDC_DECIMALS } from "./exact.ts";
 import { chainFacilitator, type FacilitatorServer, serveFacilitator } from "./facilitator.ts";
-import { type ChainRecord, type LedgerTransfer, memoryLedger } from "./ledger.ts";
+import { type LedgerTransfer, type MemoryChainRecord, memoryLedger } from "./ledger.ts";
 
 /** Everything that a paid call needs besides the seller's server and the buyer's client. */
 export interface World {
@@ -16,7 +16,7 @@ export interface World {
   /** JSON-RPC of the chain; absent in a world without one. */
   readonly rpcUrl?: string;
   /** The record of a world without a chain, by which a server closes what the facilitator leaves open. */
-  readonly chain?: ChainRecord;
+  readonly chain?: MemoryChainRecord;
   /** Receives the payments; new in every world, with nothing to begin with. */
   readonly seller: LocalAccount;
   /** Signs the payments; new in every world, with 100 USDC. */
@@ -104,7 +104,7 @@ export async function startWorld({ chain: onChain = true }: WorldOptions = {}): 
 interface Bank {
   facilitator: FacilitatorClient;
   rpcUrl?: string;
-  chain?: ChainRecord;
+  chain?: MemoryChainRecord;
   balanceOf(address: Address): Promise<bigint>;
   transfers(): Promise<readonly LedgerTransfer[]>;
   mint(address: Address, amountAtomic: bigint): Promise<void>;

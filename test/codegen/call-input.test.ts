@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { readInput, unknownFields } from "../../codegen/cli/call-input.ts";
+import { readCallInput, unknownFields } from "../../codegen/cli/call-input.ts";
 import type { JsonSchema, ResourceModel } from "../../codegen/model.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import { apiWith, modelOf } from "./definitions.ts";
@@ -59,7 +59,7 @@ describe("the input of a call", () => {
     const { model } = readDocument({ ...head, paths: { "/orders": { post } } }, { source: "foreign.json" });
     const said = vi.spyOn(console, "error").mockImplementation(() => {});
     try {
-      const input = await readInput({ field: ["txt=a"] }, model, model.resources[0] as ResourceModel);
+      const input = await readCallInput({ field: ["txt=a"] }, model, model.resources[0] as ResourceModel);
       expect(input).toEqual({ txt: "a" });
       expect(said.mock.calls.flat().join("\n")).toContain(
         'The document of order does not declare "txt" (did you mean "text"?). The input is sent unchanged.',
@@ -88,7 +88,7 @@ describe("the input of a call", () => {
   it("takes a field of any name by a flag where its schema does", async () => {
     const model = await modelOf(apiWith({ input: z.looseObject({ text }) }));
     const flags = { input: '{"text": "a"}', field: ["other=1"] };
-    expect(await readInput(flags, model, model.resources[0] as ResourceModel)).toEqual({
+    expect(await readCallInput(flags, model, model.resources[0] as ResourceModel)).toEqual({
       text: "a",
       other: 1,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cell, code, jsdoc, json, key, literal, shell } from "../../codegen/print.ts";
+import { cell, code, jsdoc, jsonText, key, literal, shell } from "../../codegen/print.ts";
 
 describe("text gets into code without harm", () => {
   it.each<[string, readonly string[], string]>([
@@ -41,10 +41,10 @@ describe("text gets into code without harm", () => {
       list: Array.from({ length: 60 }, (_, index) => index),
       empty: [],
     };
-    expect(JSON.parse(json(value))).toEqual(value);
+    expect(JSON.parse(jsonText(value))).toEqual(value);
     expect(
       Math.max(
-        ...json(value)
+        ...jsonText(value)
           .split("\n")
           .map((line) => line.length),
       ),

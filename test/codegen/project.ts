@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run } from "../../codegen/cli/program.ts";
+import { runCommand } from "../../codegen/cli/program.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -70,7 +70,7 @@ async function runHere(folder: string, words: readonly string[]) {
   process.env.NO_COLOR = "1";
   process.chdir(folder);
   try {
-    const code: number | null = await run(words, entry);
+    const code: number | null = await runCommand(words, entry);
     return { code, ...printed };
   } finally {
     process.chdir(before.folder);

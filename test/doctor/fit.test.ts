@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { defaultsOf, objectionTo } from "../../codegen/doctor/fit.ts";
-import { inlined, type JsonSchema } from "../../codegen/doctor/schema.ts";
+import { fitDefaultsOf, objectionTo } from "../../codegen/doctor/fit.ts";
+import { type CheckedSchema, inlined } from "../../codegen/doctor/schema.ts";
 
 const PAIR = { prefixItems: [{ type: "string" }, { enum: ["up", "down"] }], items: { type: "number" } };
 
 describe("a value that does not fit its schema", () => {
-  it.each<[string, unknown, JsonSchema]>([
+  it.each<[string, unknown, CheckedSchema]>([
     ["it is not one of the allowed values", "huge", { type: "string", enum: ["small", "large"] }],
     ["it is not one of the allowed values", { a: 1 }, { const: "a" }],
     ["it is not of type integer", "3", { type: "integer" }],
@@ -29,7 +29,7 @@ describe("a value that does not fit its schema", () => {
     expect(objectionTo(value, schema)).toBe(why);
   });
 
-  it.each<[unknown, JsonSchema]>([
+  it.each<[unknown, CheckedSchema]>([
     ["anything", {}],
     [0.3, { type: "number", multipleOf: 0.1, minimum: 0.3, maximum: 0.3 }],
     [2.0, { type: "integer" }],
@@ -53,7 +53,7 @@ describe("a schema merged from allOf", () => {
     Choice: { enum: ["small", "large"] },
     Named: { properties: { name: { type: "string" } }, required: ["name"] },
   };
-  const of = (name: string): JsonSchema => ({ allOf: [{ $ref: `#/${name}` }], default: "small" });
+  const of = (name: string): CheckedSchema => ({ allOf: [{ $ref: `#/${name}` }], default: "small" });
 
   it.each(["Size", "Choice"])("is not an object when no part of it is one: %s", (name) => {
     const schema = inlined(of(name), root);
@@ -81,7 +81,7 @@ it("finds the defaults at every level of a field", () => {
     prefixItems: [{}, inner],
     default: {},
   };
-  expect(defaultsOf("style", schema)).toEqual([
+  expect(fitDefaultsOf("style", schema)).toEqual([
     { path: "style", schema },
     { path: "style.colours[]", schema: inner },
     { path: "style.default", schema: inner },

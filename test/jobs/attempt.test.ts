@@ -2,7 +2,7 @@ import { memoryStore } from "resource402/server";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { createAttempt } from "../../src/jobs/attempt.ts";
-import type { JobResource } from "../../src/jobs/record.ts";
+import type { ServedJob } from "../../src/jobs/record.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { job } from "../store/records.ts";
@@ -14,7 +14,7 @@ it("counts an exception outside of the handler as a failure, and ends the job af
   const input = z.unknown().transform(() => {
     throw new Error("this release cannot read the stored input");
   });
-  const resource: JobResource = {
+  const resource: ServedJob = {
     ...{ name: "upscale", input, output: z.unknown(), errors: {}, timeoutMs: 1_000, handler: nothing },
     ...{ retentionMs: 0, artifactUrl: undefined, response: undefined, retries: 0, backoffMs: 1 },
     ...{

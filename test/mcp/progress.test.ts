@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { createProgress } from "../../codegen/mcp/progress.ts";
+import { createToolProgress } from "../../codegen/mcp/progress.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 it("rises with every notice, whatever the percentage does, and says nothing twice", () => {
   const notices: [number, string][] = [];
-  const { tell, end } = createProgress((progress, message) => notices.push([progress, message]), 1_000);
+  const { tell, end } = createToolProgress((progress, message) => notices.push([progress, message]), 1_000);
   tell(0, "queued");
   tell(0, "queued");
   tell(40, "drawing");
@@ -22,7 +22,7 @@ it("rises with every notice, whatever the percentage does, and says nothing twic
 
 it("gives a sign of life while nothing moves, until it has ended", () => {
   const notices: [number, string][] = [];
-  const { tell, end } = createProgress((progress, message) => notices.push([progress, message]), 1_000);
+  const { tell, end } = createToolProgress((progress, message) => notices.push([progress, message]), 1_000);
   vi.advanceTimersByTime(1_000);
   tell(10, "drawing");
   vi.advanceTimersByTime(2_000);

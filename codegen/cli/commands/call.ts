@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { CallFlags } from "../call-input.ts";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { collected, HEADER_OPTION } from "../header-flags.ts";
 import { CALLS_OPTION } from "../saved-calls.ts";
 import { BASE_URL_OPTION, RESOURCE_HOST_OPTION } from "../seller.ts";
@@ -21,7 +21,7 @@ standard error.
 
 Exit codes: 0 success, 1 the call failed or was not paid, 2 invalid usage or input, 130 stopped by Ctrl-C.`;
 
-export function addCall(program: Command, context: Context): void {
+export function addCall(program: Command, context: CommandContext): void {
   program
     .command("call")
     .summary("call a resource, pay for it, and print its output")

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ForgetFlags, ListCallsFlags } from "../calls.ts";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { CALLS_OPTION } from "../saved-calls.ts";
 
 const EXAMPLES = `
@@ -14,7 +14,7 @@ includes calls that are running now. Forgetting a call does not revoke its payme
 
 Exit codes: 0 success, 1 the call does not exist or was not forgotten, 2 invalid usage.`;
 
-export function addCalls(program: Command, context: Context): void {
+export function addCalls(program: Command, context: CommandContext): void {
   const calls = program
     .command("calls")
     .summary("list and forget paid calls that are still open")

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { SELLER_COMMAND } from "../../dev/order.ts";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { definitionFile } from "../definition-file.ts";
 
 const EXAMPLES = `
@@ -23,7 +23,7 @@ interface Flags {
   readonly port: number;
 }
 
-export function addDev(program: Command, context: Context): void {
+export function addDev(program: Command, context: CommandContext): void {
   program
     .command("dev")
     .summary("serve the API on a local chain, with a funded wallet")

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ChangeKind } from "../../diff/change.ts";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import type { DiffFlags } from "../diff.ts";
 import { SOURCE_ARGUMENT } from "../source.ts";
 
@@ -18,7 +18,7 @@ Exit codes: 0 no change breaks, costs more or promises less, 1 a change does, 2 
 
 const FAILING = ["breaking", "price", "weaker"] as const;
 
-export function addDiff(program: Command, context: Context): void {
+export function addDiff(program: Command, context: CommandContext): void {
   program
     .command("diff")
     .summary("list changes that break, cost more or promise less")

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { readSource, SOURCE_ARGUMENT } from "../source.ts";
 
 const EXAMPLES = `
@@ -19,7 +19,7 @@ interface Flags {
   readonly force?: boolean;
 }
 
-export function addDocs(program: Command, context: Context): void {
+export function addDocs(program: Command, context: CommandContext): void {
   program
     .command("docs")
     .summary("write the documentation as a static site")

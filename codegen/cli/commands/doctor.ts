@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import type { DoctorFlags } from "../doctor.ts";
 
 const EXAMPLES = `
@@ -16,7 +16,7 @@ once. Set the environment variable RESOURCE402_WALLET_KEY to the private key of 
 Exit codes: 0 no errors or warnings, 1 errors, warnings or no response, 2 invalid usage, or --pay bought
 nothing.`;
 
-export function addDoctor(program: Command, context: Context): void {
+export function addDoctor(program: Command, context: CommandContext): void {
   program
     .command("doctor")
     .summary("examine any live x402 resource")

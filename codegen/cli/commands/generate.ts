@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isUsd } from "../../../schema/money.ts";
-import { CommandError, type Context } from "../command.ts";
+import { type CommandContext, CommandError } from "../command.ts";
 import { definitionFile, PLACES } from "../definition-file.ts";
 import type { GenerateOptions } from "../generate.ts";
 
@@ -27,7 +27,7 @@ interface Flags {
   readonly import?: boolean;
 }
 
-export function addGenerate(program: Command, context: Context): void {
+export function addGenerate(program: Command, context: CommandContext): void {
   program
     .command("generate")
     .summary("write types, client, server, documents and stubs for new handlers")
@@ -74,7 +74,7 @@ export function addGenerate(program: Command, context: Context): void {
     });
 }
 
-async function startFrom(from: string, flags: Flags, context: Context): Promise<number> {
+async function startFrom(from: string, flags: Flags, context: CommandContext): Promise<number> {
   const { maxPrice } = flags;
   if (maxPrice !== undefined && !isUsd(maxPrice)) {
     throw new CommandError(
@@ -95,7 +95,7 @@ async function startFrom(from: string, flags: Flags, context: Context): Promise<
   return generateClient({ model, out, check: flags.check ?? false, isPackaged: flags.import ?? false });
 }
 
-async function start(file: string, flags: Flags, context: Context): Promise<number> {
+async function start(file: string, flags: Flags, context: CommandContext): Promise<number> {
   const { generate } = await import("../generate.ts");
   const { out, check = false, ext } = flags;
   const options: GenerateOptions = {

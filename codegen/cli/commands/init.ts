@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 
 const EXAMPLES = `
 Examples:
@@ -23,7 +23,7 @@ interface Flags {
   readonly yes?: boolean;
 }
 
-export function addInit(program: Command, context: Context): void {
+export function addInit(program: Command, context: CommandContext): void {
   program
     .command("init")
     .summary("create a working project")

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { collected, HEADER_OPTION } from "../header-flags.ts";
 import type { McpOptions } from "../mcp.ts";
 import { BASE_URL_OPTION, RESOURCE_HOST_OPTION } from "../seller.ts";
@@ -23,7 +23,7 @@ Origin and Host headers.
 
 Exit codes: 0 success, 1 the API cannot be read or the port is in use, 2 invalid usage.`;
 
-export function addMcp(program: Command, context: Context): void {
+export function addMcp(program: Command, context: CommandContext): void {
   program
     .command("mcp")
     .summary("serve resources to agents, as MCP tools")

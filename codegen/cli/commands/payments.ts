@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { RPC_OPTION } from "../nodes.ts";
 import type { ListPaymentsFlags } from "../payments.ts";
 import type { ResolveFlags } from "../resolve.ts";
@@ -39,7 +39,7 @@ export function withDecision(command: Command): Command {
     .option(...RPC_OPTION);
 }
 
-export function addPayments(program: Command, context: Context): void {
+export function addPayments(program: Command, context: CommandContext): void {
   const payments = program
     .command("payments")
     .summary("list and resolve unconfirmed payments")

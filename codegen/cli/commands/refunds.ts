@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { RPC_OPTION } from "../nodes.ts";
-import type { ListOptions, PayOptions } from "../refunds.ts";
+import type { ListOptions, PayRefundsOptions } from "../refunds.ts";
 import type { ResolveFlags } from "../resolve.ts";
 import { STORE_OPTION } from "../store.ts";
 import { outcomeArgument, withDecision } from "./payments.ts";
@@ -27,7 +27,7 @@ when the chain proves the opposite.
 
 Exit codes: 0 success, 1 a refund is still owed, the decision is rejected or the store cannot be read, 2 invalid usage.`;
 
-export function addRefunds(program: Command, context: Context): void {
+export function addRefunds(program: Command, context: CommandContext): void {
   const refunds = program
     .command("refunds")
     .summary("list and pay refunds that are owed")
@@ -53,7 +53,7 @@ export function addRefunds(program: Command, context: Context): void {
     .option(...RPC_OPTION)
     .option("-y, --yes", "do not ask")
     .addHelpText("after", EXAMPLES)
-    .action(async (ids: string[], options: PayOptions) => {
+    .action(async (ids: string[], options: PayRefundsOptions) => {
       const { payRefunds } = await import("../refunds.ts");
       context.exit(await payRefunds(ids, options));
     });

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import type { SdkFlags } from "../sdk.ts";
 import { readSource, SOURCE_ARGUMENT } from "../source.ts";
 
@@ -18,7 +18,7 @@ Files that you add to the folder, such as LICENSE or CHANGELOG.md, are left unch
 
 Exit codes: 0 success, 1 the package cannot be built or is stale, 2 invalid usage.`;
 
-export function addSdk(program: Command, context: Context): void {
+export function addSdk(program: Command, context: CommandContext): void {
   program
     .command("sdk")
     .summary("create an npm package for buyers")

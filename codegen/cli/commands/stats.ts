@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import type { StatsOptions } from "../stats.ts";
 import { STORE_OPTION } from "../store.ts";
 
@@ -15,7 +15,7 @@ buyers. Refunded is the part that was refunded, Owed the part that is still to b
 
 Exit codes: 0 success, 1 the store cannot be read, 2 invalid usage.`;
 
-export function addStats(program: Command, context: Context): void {
+export function addStats(program: Command, context: CommandContext): void {
   program
     .command("stats")
     .summary("print calls, success rate, duration, revenue and queued jobs")

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Context } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { STORE_OPTION } from "../store.ts";
 import type { SweepOptions } from "../sweep.ts";
 
@@ -12,7 +12,7 @@ keys and payments for as long as a late copy of a request could be charged again
 
 Exit codes: 0 success, 1 the store cannot be written, 2 invalid usage.`;
 
-export function addSweep(program: Command, context: Context): void {
+export function addSweep(program: Command, context: CommandContext): void {
   program
     .command("sweep")
     .summary("delete expired records")

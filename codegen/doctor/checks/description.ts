@@ -1,7 +1,7 @@
 import { isRecord } from "../../../src/protocol/index.ts";
 import { type Check, fault, faults, PASSED, skipped } from "../check.ts";
-import { defaultsOf, objectionTo } from "../fit.ts";
-import type { Field } from "../operation.ts";
+import { fitDefaultsOf, objectionTo } from "../fit.ts";
+import type { OperationField } from "../operation.ts";
 import { typesOf } from "../schema.ts";
 import { shown } from "../wire.ts";
 
@@ -85,8 +85,8 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
     look: ({ shape }) => {
       if (!shape) return skipped(NO_SHAPE);
       const all = [
-        ...shape.fields.flatMap(({ name, schema }) => defaultsOf(name, schema)),
-        ...(shape.body ? defaultsOf("input", shape.body) : []),
+        ...shape.fields.flatMap(({ name, schema }) => fitDefaultsOf(name, schema)),
+        ...(shape.body ? fitDefaultsOf("input", shape.body) : []),
       ];
       return faults(
         all.flatMap(({ path, schema }) => {
@@ -149,9 +149,11 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
   },
 ];
 
-function isUnlimited(schema: Field["schema"]): boolean {
+function isUnlimited(schema: OperationField["schema"]): boolean {
   if (schema.enum !== undefined || schema.const !== undefined) return false;
-  const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray) as Field["schema"][] | undefined;
+  const alternatives = [schema.anyOf, schema.oneOf].find(Array.isArray) as
+    | OperationField["schema"][]
+    | undefined;
   if (alternatives) return alternatives.some(isUnlimited);
   const types = typesOf(schema);
   if (types.includes("string")) {
@@ -164,19 +166,19 @@ function isUnlimited(schema: Field["schema"]): boolean {
 const OF_ABSENCE =
   /default|left out|leave|omit|absen|without|unless|otherwise|\bif not\b|\bnot (set|given|sent)\b/i;
 
-function isSilentChoice(schema: Field["schema"]): boolean {
+function isSilentChoice(schema: OperationField["schema"]): boolean {
   const isChoice = Array.isArray(schema.enum) && schema.enum.length > 1;
   return isChoice && !("default" in schema) && !OF_ABSENCE.test(String(schema.description));
 }
 
-function names(fields: readonly Field[]): string {
+function names(fields: readonly OperationField[]): string {
   const listed = fields.map(({ name }) => name);
   return listed.length > 5
     ? `${listed.slice(0, 5).join(", ")} and ${listed.length - 5} more`
     : listed.join(", ");
 }
 
-function evidence(fields: readonly Field[]): string {
+function evidence(fields: readonly OperationField[]): string {
   return fields
     .slice(0, 3)
     .map(({ name, schema }) => `${name}: ${shown(JSON.stringify(schema), 120)}`)

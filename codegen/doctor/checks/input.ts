@@ -1,8 +1,8 @@
 import { isRecord } from "../../../src/protocol/index.ts";
 import { isChallenge, jsonOf } from "../challenge.ts";
-import { type Check, fault, PASSED, skipped, type Verdict } from "../check.ts";
-import type { Examination, Mistake } from "../examination.ts";
-import { type Exchange, evidenceOf } from "../wire.ts";
+import { type Check, type CheckVerdict, fault, PASSED, skipped } from "../check.ts";
+import type { CheckMistake, Examination } from "../examination.ts";
+import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
 const BEFORE_PAYMENT =
   "If the server asks for payment before it validates the input, a buyer pays for an error, or learns of it only after signing.";
@@ -122,21 +122,21 @@ export const INPUT_CHECKS: readonly Check[] = [
 ];
 
 /** Every response to an invalid input for which `like` is true. */
-async function seen(at: Examination, like: (exchange: Exchange) => boolean): Promise<Exchange[]> {
-  const mistakes: readonly Mistake[] = ["type", "missing", "json", "media"];
+async function seen(at: Examination, like: (exchange: ProbeExchange) => boolean): Promise<ProbeExchange[]> {
+  const mistakes: readonly CheckMistake[] = ["type", "missing", "json", "media"];
   const all = await Promise.all(mistakes.map((mistake) => at.invalidInput(mistake)));
   return all.flatMap((one) => (one && like(one.exchange) ? [one.exchange] : []));
 }
 
 /** A refusal of the input: a 4xx other than 402. */
-export function isRefusal({ status }: Exchange): boolean {
+export function isRefusal({ status }: ProbeExchange): boolean {
   return status >= 400 && status < 500 && status !== 402;
 }
 
 interface Spoiling {
   readonly id: string;
   readonly title: string;
-  readonly mistake: Mistake;
+  readonly mistake: CheckMistake;
   readonly without: string;
   readonly said: string;
   readonly source: string;
@@ -148,7 +148,7 @@ function spoiling({ id, title, mistake, without, said, source, severity = "error
     ...{ id, title, severity, source, scope: "resource" },
     why: BEFORE_PAYMENT,
     fix: "Validate first: answer 400 to invalid input (413 when it is too large, 415 when it is not JSON), free of charge, before any payment step.",
-    look: async (at): Promise<Verdict> => {
+    look: async (at): Promise<CheckVerdict> => {
       const made = await at.invalidInput(mistake);
       if (!made) return skipped(without);
       const { exchange, field } = made;

@@ -1,8 +1,8 @@
 import { isRecord, parseRetryAfter } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
-import { type Check, type Fault, fault, faults, PASSED, skipped, type Verdict } from "../check.ts";
+import { type Check, type CheckVerdict, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import type { Examination } from "../examination.ts";
-import { type Exchange, evidenceOf } from "../wire.ts";
+import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
 const STATES = ["processing", "succeeded", "failed"];
 /** Longest time to wait for a job. */
@@ -109,7 +109,7 @@ export const JOB_CHECKS: readonly Check[] = [
     why: "A buyer who has paid and waits forever can neither use the result nor ask for a refund.",
     source: "practice",
     fix: "Limit the duration of the work. Put the output in result, or a safe sentence in error and an error code beside it.",
-    look: async (at): Promise<Verdict> => {
+    look: async (at): Promise<CheckVerdict> => {
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
       const last = documents.at(-1);
@@ -129,7 +129,7 @@ export const JOB_CHECKS: readonly Check[] = [
   },
 ];
 
-function stateFaults(documents: readonly Exchange[]): Fault[] {
+function stateFaults(documents: readonly ProbeExchange[]): Fault[] {
   const found: Fault[] = [];
   let furthest = -1;
   for (const exchange of documents) {
@@ -152,7 +152,7 @@ function stateFaults(documents: readonly Exchange[]): Fault[] {
   return found;
 }
 
-function stateOf(exchange: Exchange): unknown {
+function stateOf(exchange: ProbeExchange): unknown {
   const document = jsonOf(exchange);
   return isRecord(document) ? document.state : undefined;
 }
@@ -160,7 +160,7 @@ function stateOf(exchange: Exchange): unknown {
 /** The 202 of the paid call, or the reason why there is none. */
 async function acceptedJob(
   at: Examination,
-): Promise<{ readonly exchange: Exchange; readonly document: Record<string, unknown> } | string> {
+): Promise<{ readonly exchange: ProbeExchange; readonly document: Record<string, unknown> } | string> {
   const purchase = await at.purchase();
   if (typeof purchase === "string") return purchase;
   const exchange = purchase.bought;
@@ -181,22 +181,22 @@ function statusUrlOf(at: Examination, { statusUrl }: Record<string, unknown>): s
   return new URL(statusUrl).origin === new URL(at.probe.url).origin ? statusUrl : undefined;
 }
 
-const journals = new WeakMap<Examination, Promise<Exchange[] | string>>();
+const journals = new WeakMap<Examination, Promise<ProbeExchange[] | string>>();
 
 /** Every status document of the job, from acceptance to its end. Polled once for all checks. */
-function followed(at: Examination): Promise<Exchange[] | string> {
+function followed(at: Examination): Promise<ProbeExchange[] | string> {
   const known = journals.get(at) ?? follow(at);
   journals.set(at, known);
   return known;
 }
 
-async function follow(at: Examination): Promise<Exchange[] | string> {
+async function follow(at: Examination): Promise<ProbeExchange[] | string> {
   const accepted = await acceptedJob(at);
   if (typeof accepted === "string") return accepted;
   const statusUrl = statusUrlOf(at, accepted.document);
   if (statusUrl === undefined) return "the 202 has no statusUrl on this host";
   const end = Date.now() + MAX_JOB_MS;
-  const documents: Exchange[] = [];
+  const documents: ProbeExchange[] = [];
   for (;;) {
     const exchange = await at.wire.send({ method: "GET", url: statusUrl });
     documents.push(exchange);

@@ -2,10 +2,10 @@ import { rejectionOf } from "../../../src/client/outcome.ts";
 import { findAsset, isRecord, saysShort } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
-import { ANOTHER_INPUT, type Examination, type Purchase } from "../examination.ts";
-import { requestOf } from "../operation.ts";
-import { receiptOf } from "../purchase.ts";
-import { type Exchange, evidenceOf } from "../wire.ts";
+import { ANOTHER_INPUT, type Examination, type TrialPurchase } from "../examination.ts";
+import { probeRequestOf } from "../operation.ts";
+import { trialReceiptOf } from "../purchase.ts";
+import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];
 
@@ -54,7 +54,7 @@ export const PAID_CHECKS: readonly Check[] = [
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const { purchase, answer } = bought;
-      const receipt = receiptOf(answer);
+      const receipt = trialReceiptOf(answer);
       const body = jsonOf(answer);
       if (!receipt && isRecord(body) && body.paymentState === "in_flight")
         return skipped("the settlement is not confirmed yet");
@@ -104,7 +104,7 @@ export const PAID_CHECKS: readonly Check[] = [
       if (typeof purchase === "string") return skipped(purchase);
       const found: Fault[] = [];
       const good = purchase.answers.filter(isGood);
-      const transactions = new Set(good.flatMap((one) => receiptOf(one)?.transaction || []));
+      const transactions = new Set(good.flatMap((one) => trialReceiptOf(one)?.transaction || []));
       const evidence = purchase.answers.map((one) => evidenceOf(one)).join("\n");
       if (transactions.size > 1)
         found.push({ what: `The payment was settled ${transactions.size} times.`, evidence });
@@ -142,8 +142,8 @@ export const PAID_CHECKS: readonly Check[] = [
       if (!isGood(again)) return fault(`The server answers ${again.status} to the repeated call.`, evidence);
       // The check paid-concurrent compares the first three.
       const before = purchase.answers.filter(isGood);
-      const charges = before.flatMap((one) => receiptOf(one)?.transaction ?? []);
-      const charge = receiptOf(again)?.transaction;
+      const charges = before.flatMap((one) => trialReceiptOf(one)?.transaction ?? []);
+      const charge = trialReceiptOf(again)?.transaction;
       if (charge !== undefined && charges.length > 0 && !charges.includes(charge)) {
         return fault("The server charged the repeated call again.", [...charges, charge].join("\n"));
       }
@@ -167,7 +167,7 @@ export const PAID_CHECKS: readonly Check[] = [
       const other = otherInput(at);
       if (other === undefined) return skipped("no second input with the same price is known");
       const { body: _, ...rest } = bought.purchase.ask;
-      const { url, body } = requestOf(at.operation, other);
+      const { url, body } = probeRequestOf(at.operation, other);
       const answer = await at.wire.send({ ...rest, url, ...(body === undefined ? {} : { body }) });
       if (answer.status === 409 || answer.status === 422) return PASSED;
       const what = isGood(answer)
@@ -180,17 +180,17 @@ export const PAID_CHECKS: readonly Check[] = [
   },
 ];
 
-function isGood({ status }: Exchange): boolean {
+function isGood({ status }: ProbeExchange): boolean {
   return status >= 200 && status < 300;
 }
 
 /** A refusal because of the input or the work, not because of the payment. */
-function isDeclined({ status }: Exchange): boolean {
+function isDeclined({ status }: ProbeExchange): boolean {
   return status >= 400 && status < 500 && status !== 402 && status !== 412;
 }
 
 /** The reason to skip when the wallet's balance is too low, which is not the seller's fault. */
-function shortOf(purchase: Purchase): string | undefined {
+function shortOf(purchase: TrialPurchase): string | undefined {
   if (charged(purchase)) return undefined;
   const { offer, usd, answers } = purchase;
   const reasons = answers.flatMap((answer) => (answer.status === 402 ? (rejectionOf(answer) ?? []) : []));
@@ -200,13 +200,13 @@ function shortOf(purchase: Purchase): string | undefined {
   return `the balance is too low: ${usd} ${symbol} is needed on ${offer.network} (the seller's reason: ${reason})`;
 }
 
-function charged({ answers }: Purchase): boolean {
-  return answers.some((answer) => receiptOf(answer)?.success === true);
+function charged({ answers }: TrialPurchase): boolean {
+  return answers.some((answer) => trialReceiptOf(answer)?.success === true);
 }
 
 async function boughtBy(
   at: Examination,
-): Promise<{ readonly purchase: Purchase; readonly answer: Exchange } | string> {
+): Promise<{ readonly purchase: TrialPurchase; readonly answer: ProbeExchange } | string> {
   const purchase = await at.purchase();
   if (typeof purchase === "string") return purchase;
   return purchase.bought ? { purchase, answer: purchase.bought } : "nothing was bought";

@@ -1,6 +1,6 @@
 import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
 import { findAsset, isRecord, sameAddress } from "../../../src/protocol/index.ts";
-import { type Offer, readChallenge } from "../challenge.ts";
+import { type ChallengeOffer, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { shown } from "../wire.ts";
 
@@ -104,7 +104,7 @@ function isPricing(pricing: unknown): boolean {
 }
 
 /** Decimals of an offer's asset: of a known token, or as the offer itself says. */
-function decimalsOf({ network, asset, extra }: Offer): number | undefined {
+function decimalsOf({ network, asset, extra }: ChallengeOffer): number | undefined {
   if (typeof extra.decimals === "number") return extra.decimals;
   return (findAsset(network, asset) ?? findAsset(EVM_BY_NAME[network] ?? "", asset))?.decimals;
 }
@@ -118,7 +118,7 @@ const EVM_BY_NAME: Readonly<Record<string, string>> = {
 };
 
 /** The differences between the document's price and an offer. */
-function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
+function disagreement(info: Record<string, unknown>, offer: ChallengeOffer): Fault[] {
   if (!/^\d+$/.test(offer.amount)) return [];
   const decimals = decimalsOf(offer);
   const evidence = `x-payment-info: ${shown(JSON.stringify(info), 200)}\namount: ${offer.amount}`;
@@ -149,7 +149,7 @@ function disagreement(info: Record<string, unknown>, offer: Offer): Fault[] {
 }
 
 /** A document's offers use base units of their currency: cents for dollars (ISO 4217), smallest units for a token. */
-function placesOf(currency: unknown, offer: Offer): number | undefined {
+function placesOf(currency: unknown, offer: ChallengeOffer): number | undefined {
   if (currency === "USD") return 2;
   const isToken = typeof currency === "string" && sameAddress(offer.network, currency, offer.asset);
   return isToken || /^USD[CT]/.test(String(currency)) ? decimalsOf(offer) : undefined;

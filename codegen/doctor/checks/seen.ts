@@ -1,6 +1,6 @@
 import { decodeHeader, HEADERS } from "../../../src/protocol/index.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
-import { type Exchange, evidenceOf, shown } from "../wire.ts";
+import { evidenceOf, type ProbeExchange, shown } from "../wire.ts";
 import { isRefusal } from "./input.ts";
 import { internals } from "./internals.ts";
 import { isUnkept } from "./transport.ts";
@@ -87,7 +87,7 @@ export const SEEN_CHECKS: readonly Check[] = [
 ];
 
 /** The text to search for internals: the body, and the decoded challenge header. */
-function textOf({ body, headers }: Exchange): string {
+function textOf({ body, headers }: ProbeExchange): string {
   const header = headers.get(HEADERS.paymentRequired);
   return header === null ? body : `${body}\n${JSON.stringify(decodeHeader(header) ?? header)}`;
 }

@@ -18,7 +18,7 @@ import { WALLET_FIX } from "./wallet.ts";
 export class Declined extends Error {}
 
 /** The outcome of a call, as `--json` prints it. */
-export interface CallOutcome {
+export interface ShownOutcome {
   readonly resource: string;
   readonly output: unknown;
   /** The amount paid, in US dollars as a decimal. Null when a payment was signed but the seller sent no receipt. */
@@ -87,7 +87,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
 /** Prints the output to standard output or a file, and the messages about it to standard error. */
 export async function printOutcome(
   flags: CallFlags,
-  { isText, ...outcome }: CallOutcome & { readonly isText: boolean },
+  { isText, ...outcome }: ShownOutcome & { readonly isText: boolean },
   isResumed: boolean,
 ): Promise<void> {
   const { receipt, signedUsd, idempotencyKey } = outcome;

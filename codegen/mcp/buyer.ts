@@ -3,7 +3,7 @@ import { isResourceError, type ResourceError } from "../../src/client/errors.ts"
 import type { CallOptions } from "../../src/client/exchange.ts";
 import type { Job } from "../../src/client/job.ts";
 import { isRecord } from "../../src/protocol/index.ts";
-import { contentOf, jsonOf } from "./content.ts";
+import { contentOf, jsonValueOf } from "./content.ts";
 import { createSpendingLedger, type Entry } from "./ledger.ts";
 import { META, type Tool, type ToolCall, type ToolResult } from "./tool.ts";
 
@@ -139,7 +139,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     }
     note(error);
     const { response, charged } = error;
-    const answer = response && { ...response, body: await jsonOf(response.body) };
+    const answer = response && { ...response, body: await jsonValueOf(response.body) };
     // A model sees the text alone, and what was paid for may be in the answer.
     const told = answer?.body === undefined || charged === "no" ? "" : answerText(answer);
     return errorResult(textOf(error, connection.budget().free, fixes) + told, {

@@ -10,12 +10,12 @@ export async function contentOf(output: unknown): Promise<Content> {
     if (kind === "image" || kind === "audio") return { type: kind, data, mimeType };
     return { type: "resource", resource: { uri: "resource402:output", mimeType, blob: data } };
   }
-  const value = await jsonOf(output);
+  const value = await jsonValueOf(output);
   return { type: "text", text: typeof value === "string" ? value : (JSON.stringify(value) ?? "null") };
 }
 
 /** An output or a body as JSON can say it: bytes in base64, a stream as the text of its events. */
-export async function jsonOf(value: unknown): Promise<unknown> {
+export async function jsonValueOf(value: unknown): Promise<unknown> {
   if (value instanceof Blob) return { mediaType: value.type, base64: await base64(value) };
   if (typeof value !== "object" || value === null || !(Symbol.asyncIterator in value)) return value;
   let text = "";

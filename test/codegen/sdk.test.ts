@@ -55,7 +55,7 @@ describe("the sources of a package for buyers", () => {
     const runtime = exportsOf(readFileSync(new URL("../../src/client/index.ts", import.meta.url), "utf8"));
     const offered = exportsOf((await emitted(apiWith({}), { baseUrl: "https://a.example" }))("index.ts"));
     expect(runtime.filter((name) => !offered.includes(name))).toEqual([
-      ...["ClientOptions", "connect", "Connection"],
+      ...["ClientOptions", "connect", "Connection", "UnpricedJobResource", "UnpricedResource"],
     ]);
   });
 

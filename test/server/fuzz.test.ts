@@ -65,7 +65,7 @@ function requestOf(random: Random, payments: readonly string[]): Request {
 
 it(`answers ${INPUTS} odd requests without an error of its own, and runs nothing unpaid`, async () => {
   await using shop = await openShop({ trustProxy: true });
-  // The fixture's own quote is no decimal for every load.
+  // The fixture's own quote is not a decimal for every load.
   shop.quotes.estimate = ({ load }) => (load / 100).toFixed(4);
   // Signed by an account without money, so that no change of it can be paid for.
   const account = await shop.world.account();

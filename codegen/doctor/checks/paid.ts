@@ -219,8 +219,10 @@ function otherInput(at: Examination): unknown {
   for (const [name, one] of Object.entries(value)) {
     if (typeof one !== "string") continue;
     const schema = at.shape?.fields.find((field) => field.name === name)?.schema ?? {};
-    if (schema.enum !== undefined || schema.pattern !== undefined || schema.const !== undefined) continue;
     const isUrl = /^https?:\/\//.test(one);
+    // Another query fits the pattern of an address, as a rule.
+    if (schema.enum !== undefined || schema.const !== undefined || (schema.pattern !== undefined && !isUrl))
+      continue;
     const changed = isUrl
       ? `${one}${one.includes("?") ? "&" : "?"}again=1`
       : one.replace(/.$/s, (last) => (last === "a" ? "b" : "a"));

@@ -69,7 +69,7 @@ function isFile(schemas: Schemas, schema: JsonSchema): boolean {
 }
 
 /** Whether every value of a schema can be an object. */
-export function isObject(schemas: Schemas, schema: JsonSchema, depth = 0): boolean {
+function isObject(schemas: Schemas, schema: JsonSchema, depth = 0): boolean {
   if (depth > 32) return false;
   const { type, anyOf, oneOf, allOf, properties } = resolve(schemas, schema);
   const options = anyOf ?? oneOf;

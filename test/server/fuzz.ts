@@ -74,7 +74,7 @@ const TEXTS = [
 ];
 
 /** Any JSON value, odd ones above all. */
-export function oddValue(random: Random, depth = 3): unknown {
+function oddValue(random: Random, depth = 3): unknown {
   const kind = random.below(depth > 0 ? 12 : 8);
   if (kind < 3) return random.one(TEXTS);
   if (kind < 5) return random.one([0, -1, 1.5, 1e308, -1e308, 2 ** 53, 1e-320, 10_001]);
@@ -85,7 +85,7 @@ export function oddValue(random: Random, depth = 3): unknown {
 }
 
 /** The same document with one place in it changed, added or removed. */
-export function mutated(random: Random, value: unknown): unknown {
+function mutated(random: Random, value: unknown): unknown {
   if (typeof value !== "object" || value === null || random.chance(0.15)) return oddValue(random);
   const entries = Object.entries(value);
   const at = random.below(entries.length + 1);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -84,7 +84,7 @@ describe("resource402 call", () => {
 
 describe("resource402 call, through a proxy that sends the seller its own Host", () => {
   it("is refused, says how to allow it, and buys once it is allowed", async () => {
-    const proxy = createServer(async (request, response) => {
+    const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       const headers = Object.entries(request.headers).filter(
         ([name]) => !/^(host|connection|content-length)$/.test(name),
       );
@@ -94,7 +94,8 @@ describe("resource402 call, through a proxy that sends the seller its own Host",
       });
       const bytes = new Uint8Array(await answer.arrayBuffer());
       response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(bytes);
-    });
+    };
+    const proxy = createServer((request, response) => void forward(request, response));
     proxy.listen(0, "127.0.0.1");
     await once(proxy, "listening");
     try {

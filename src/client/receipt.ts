@@ -28,7 +28,9 @@ export function receiptOf({ headers }: HttpAnswer, payment: SavedPayment): Recei
   const { offer, usd, currency } = payment;
   // With an answer that was bought before comes what was paid then.
   const isEarlier = headers.get(HEADERS.paymentUnused) === "true" && settled.amount !== undefined;
-  const atomicAmount = settled.amount ?? offer.amount;
+  const atomicAmount: unknown = settled.amount ?? offer.amount;
+  // Members that are not text cannot always be written as text: a seller may send anything.
+  if (typeof atomicAmount !== "string" || typeof settled.network !== "string") return undefined;
   const receipt = {
     amount: usd,
     currency,
@@ -41,7 +43,7 @@ export function receiptOf({ headers }: HttpAnswer, payment: SavedPayment): Recei
     settledAt: new Date().toISOString(),
   };
   if (!isEarlier || atomicAmount === offer.amount) return readReceipt(receipt, payment);
-  if (!/^\d{1,30}$/.test(`${atomicAmount}`) || /^0+$/.test(offer.amount)) return undefined;
+  if (!/^\d{1,30}$/.test(atomicAmount) || /^0+$/.test(offer.amount)) return undefined;
   const amount = formatUsd((parseUsd(usd) * BigInt(atomicAmount)) / BigInt(offer.amount));
   return readReceipt(
     { ...receipt, amount },

@@ -26,7 +26,12 @@ export function caip2Of(name: string): string {
 export function readVersion1(body: unknown, url: string): PaymentRequired | undefined {
   if (!isRecord(body) || body.x402Version !== 1 || !Array.isArray(body.accepts)) return undefined;
   const accepts = body.accepts.filter(isRecord).map(({ network, maxAmountRequired: amount, ...offer }) => ({
-    ...{ scheme: offer.scheme, network: caip2Of(`${network}`), asset: offer.asset, amount: `${amount}` },
+    ...{
+      scheme: offer.scheme,
+      network: caip2Of(textOf(network)),
+      asset: offer.asset,
+      amount: textOf(amount),
+    },
     ...{ payTo: offer.payTo, maxTimeoutSeconds: offer.maxTimeoutSeconds, extra: offer.extra ?? {} },
     resource: offer.resource,
   }));
@@ -37,6 +42,11 @@ export function readVersion1(body: unknown, url: string): PaymentRequired | unde
     resource,
     accepts: own.map(({ resource: _, ...offer }) => offer),
   });
+}
+
+/** Not every object can be written as text. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? `${value}` : "";
 }
 
 /** The header `X-PAYMENT` with what was signed. */

@@ -242,6 +242,37 @@ describe("whatever a server answers at each step", () => {
     },
   );
 
+  it.each(["amount", "network", "payer", "transaction"])(
+    "a receipt whose %s cannot be written as text is none, and the call ends in a ResourceError",
+    async (member) => {
+      const good = {
+        success: true,
+        transaction: `0x${"ab".repeat(32)}`,
+        network: OFFER.network,
+        amount: "1",
+      };
+      const odd = { ...good, [member]: { toString: 5, valueOf: null } };
+      const own = { "payment-response": headerOf(odd), "payment-unused": "true" };
+      const hostile = await openHostile(() => respond({ status: 400, headers: own, body: {} }));
+      const end = await hostile.render({ retries: 0, patienceMs: 0 })({}).catch(caught);
+      expect(isResourceError(end), String(end)).toBe(true);
+      expect(end).not.toHaveProperty("receipt", expect.anything());
+    },
+  );
+
+  it("a v1 challenge whose members cannot be written as text is not paid", async () => {
+    const hostile = await openHostile(() => respond({ status: 200, headers: {}, body: {} }));
+    const odd = { toString: 5, valueOf: null };
+    const offer = {
+      ...{ scheme: "exact", network: odd, asset: OFFER.asset, maxAmountRequired: odd },
+      payTo: odd,
+    };
+    hostile.refuse = () => Response.json({ x402Version: 1, accepts: [offer] }, { status: 402 });
+    const end = await hostile.render({ retries: 0, patienceMs: 0 })({}).catch(caught);
+    expect(isResourceError(end), String(end)).toBe(true);
+    expect(end).toMatchObject({ charged: "no" });
+  });
+
   it("a job document that is nested too deeply to be compared is delivered", async () => {
     const result = DEEP;
     const hostile = await openHostile((request) =>

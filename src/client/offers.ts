@@ -59,9 +59,7 @@ export function payable(
   const readable = required.accepts.filter(
     // A Gateway of Circle pays from a balance that is deposited with it, in a domain of its own.
     ({ scheme, maxTimeoutSeconds, network, asset, extra }) =>
-      scheme === "exact" &&
-      maxTimeoutSeconds > 0 &&
-      sameAddress(network, `${extra.verifyingContract ?? asset}`, asset),
+      scheme === "exact" && maxTimeoutSeconds > 0 && isTokenItself(extra.verifyingContract, network, asset),
   );
   const pinned = readable.filter(({ network }) => networks?.includes(network) ?? true);
   if (pinned.length === 0 && readable[0]) {
@@ -120,6 +118,14 @@ export function payable(
     left = within;
   }
   return left.map(({ offer, amount, asset }) => ({ offer, amount, currency: asset.symbol }));
+}
+
+/** Whether a contract that an offer names is its token. What is not text names none: then nothing is signed. */
+function isTokenItself(contract: unknown, network: string, asset: string): boolean {
+  return (
+    (contract ?? undefined) === undefined ||
+    (typeof contract === "string" && sameAddress(network, contract, asset))
+  );
 }
 
 /** The same payee and token, and no more than before. */

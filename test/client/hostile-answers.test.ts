@@ -260,6 +260,24 @@ describe("whatever a server answers at each step", () => {
     },
   );
 
+  it.each(["verifyingContract", "name", "version"])(
+    "an offer whose extra.%s cannot be written as text is not signed",
+    async (member) => {
+      const hostile = await openHostile(() => respond({ status: 200, headers: {}, body: {} }));
+      const extra = { ...OFFER.extra, [member]: { toString: 5, valueOf: null } };
+      const challenge = {
+        ...{ x402Version: 2, resource: { url: `${BASE_URL}/v1/render` } },
+        accepts: [{ ...OFFER, extra }],
+      };
+      const own = { "payment-required": headerOf(challenge) };
+      hostile.refuse = () => new Response("{}", { status: 402, headers: own });
+      const end = await hostile.render({ retries: 0, patienceMs: 0 })({}).catch(caught);
+      expect(isResourceError(end), String(end)).toBe(true);
+      expect(end).toMatchObject({ charged: "no" });
+      expect(hostile.payments()).toEqual([]);
+    },
+  );
+
   it("a v1 challenge whose members cannot be written as text is not paid", async () => {
     const hostile = await openHostile(() => respond({ status: 200, headers: {}, body: {} }));
     const odd = { toString: 5, valueOf: null };

@@ -263,8 +263,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
     const believed = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
-    // The seller does not say: the chain may know that it was settled.
-    const isSettled = believed === "unknown" && answer.status >= 400 && (await held.isUsed(saved.payment));
+    // Where the seller does not say that it charged, the chain may know it. A "no" of the seller proves nothing.
+    const isSettled = believed !== "yes" && answer.status >= 400 && (await held.isUsed(saved.payment));
     const charged = isSettled ? "yes" : believed;
     const isRejected = isSettled && answer.status === 402;
     const accepted = acceptedBy(answer, request);

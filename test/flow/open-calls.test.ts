@@ -1,0 +1,67 @@
+import { memoryCalls } from "resource402/client";
+import { describe, expect, it } from "vitest";
+import { BASE_URL, openHostile } from "./hostile.ts";
+import { latch } from "./shop.ts";
+
+const caught = (thrown: unknown) => thrown;
+const accepted = (id: string) =>
+  Response.json({ jobId: id, statusUrl: `${BASE_URL}/v1/jobs/${id}`, state: "processing" }, { status: 202 });
+
+describe("a call that is open", () => {
+  it("stays open when a 202 names no job", async () => {
+    const hostile = await openHostile(() => Response.json({ thanks: true }, { status: 202 }));
+    const calls = memoryCalls();
+    const error = await hostile.render({ calls, retries: 0, patienceMs: 0 }).start({}).catch(caught);
+    expect(error).toMatchObject({ charged: "unknown" });
+    expect(await hostile.connect({ calls }).pending()).toHaveLength(1);
+  });
+
+  it("keeps its job although its payment has lapsed: it may be paid for at its end", async () => {
+    const hostile = await openHostile((_, count) => accepted(`job_${count}`));
+    const calls = memoryCalls();
+    const payer = { ...hostile.payer, lapsed: async () => true };
+    const client = hostile.connect({ calls, payer, budget: { total: "0.01" } });
+    const definition = { name: "render", method: "POST", path: "/v1/render" } as const;
+    const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
+    const jobs = client.jobResource<object, unknown>({ ...definition, price });
+    await jobs.start({});
+    await jobs.start({}).catch(caught);
+    const ids = (await client.pending()).flatMap(({ jobId }) => jobId ?? []);
+    expect(ids).toContain("job_1");
+  });
+
+  it("holds its share of the budget while it is being sent, although its payment has lapsed", async () => {
+    const { opened, open } = latch();
+    const arrived = latch();
+    const hostile = await openHostile(async () => {
+      arrived.open();
+      await opened;
+      return Response.json({ ok: true });
+    });
+    const payer = { ...hostile.payer, lapsed: async () => true };
+    const client = hostile.connect({ payer, budget: { total: "0.01" } });
+    const definition = { name: "echo", method: "POST", path: "/v1/echo" } as const;
+    const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
+    const echo = client.resource<object, unknown>({ ...definition, price });
+    const first = echo({});
+    await arrived.opened;
+    expect(await echo({}).catch(caught)).toMatchObject({ reason: "over_budget" });
+    open();
+    expect(await first).toEqual({ ok: true });
+    expect(hostile.payments()).toHaveLength(1);
+  });
+});
+
+it.each([
+  [true, "yes"],
+  [false, "no"],
+] as const)(
+  "asks the chain when a seller says that nothing was charged (used: %s)",
+  async (isUsed, charged) => {
+    const unused = { code: "payment_failed", paymentState: "unused" };
+    const hostile = await openHostile(() => Response.json(unused, { status: 500 }));
+    const payer = { ...hostile.payer, used: async () => isUsed };
+    const error = await hostile.echo({ payer, retries: 0, patienceMs: 0 })({}).catch(caught);
+    expect(error).toMatchObject({ charged });
+  },
+);

@@ -273,7 +273,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     if (isDelivered || isRejected || chargedBy(true, state, undefined) !== "unknown") {
       await held.end(saved, { charged, isDelivered, receipt });
     } else {
-      await stayOpen(saved, request);
+      await stayOpen(saved, request, accepted !== undefined);
     }
     const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
     const names = { baseUrl, resource, idempotencyKey };
@@ -289,11 +289,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   /** After an outcome that is not known: another process may have ended the call in the meantime. */
-  async function stayOpen(saved: SavedCall, request: SavedRequest): Promise<void> {
+  async function stayOpen(saved: SavedCall, request: SavedRequest, isJob = false): Promise<void> {
     const stored = await calls.find(saved).catch(() => undefined);
     if (stored?.payment.header !== saved.payment.header) return;
     await reopen(stored, request).catch(() => {});
-    if (!stored.job) held.adopt({ ...stored, ended: undefined });
+    // A job may live longer than its payment.
+    if (!stored.job && !isJob) held.adopt({ ...stored, ended: undefined });
   }
 
   /** Signs again under the same key, for no more and for the same payee, after proof that the first payment lapsed unused. */

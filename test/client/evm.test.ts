@@ -44,7 +44,7 @@ async function sign(rpcUrl: string | undefined, change?: Partial<PaymentRequirem
   const payer = evmPayer(world.buyer, rpcUrl === undefined ? {} : { rpcUrl });
   const required = { x402Version: 2, resource: { url: "https://api.test/" }, accepts: [offer(change)] };
   const payment = (await payer.createPaymentPayload(required)) as PaymentPayload;
-  return { payment, lapsed: async () => payer.lapsed?.(payment) };
+  return { payment, lapsed: async () => payer.lapsed?.(payment), used: async () => payer.used?.(payment) };
 }
 
 /** An RPC endpoint that answers with what the test sets. */
@@ -64,6 +64,11 @@ describe("the EVM payer's proof that a payment has expired unused", () => {
     const used = await sign(world.rpcUrl);
     const settled = await world.facilitator.settle(used.payment as never, offer() as never);
     expect(settled.success).toBe(true);
+    expect([await used.used(), await unused.used(), await (await sign(undefined)).used()]).toEqual([
+      true,
+      false,
+      undefined,
+    ]);
     expect(await unused.lapsed()).toBe(false);
     await passOnChain(world.rpcUrl, 250);
     expect(await unused.lapsed()).toBe(false);
@@ -102,6 +107,25 @@ describe("the EVM payer's proof that a payment has expired unused", () => {
       eth_call: `0x${"0".repeat(64)}`,
     });
     expect(await (await sign(honest.url)).lapsed()).toBe(true);
+    honest.close();
+  });
+});
+
+describe("the EVM payer's proof that a payment has settled", () => {
+  it.each([
+    ["nothing", { eth_chainId: null, eth_getBlockByNumber: null, eth_call: null }],
+    ["another chain", { eth_chainId: "0x1" }],
+    ["no block", { eth_getBlockByNumber: null }],
+    ["half an answer", { eth_call: "0x" }],
+    ["another number", { eth_call: `0x${"0".repeat(63)}2` }],
+  ])("is not given by an endpoint that says %s", async (_, answers) => {
+    const block = { timestamp: "0x1", number: "0x1", hash: `0x${"1".repeat(64)}` };
+    const all = { eth_chainId: "0x14a34", eth_getBlockByNumber: block, eth_call: `0x${"0".repeat(63)}1` };
+    const { url, close } = await liar({ ...all, ...answers });
+    expect(await (await sign(url)).used()).toBe(false);
+    close();
+    const honest = await liar(all);
+    expect(await (await sign(honest.url)).used()).toBe(true);
     honest.close();
   });
 });

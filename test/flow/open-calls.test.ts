@@ -1,11 +1,18 @@
 import { memoryCalls } from "resource402/client";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { BASE_URL, openHostile } from "./hostile.ts";
 import { latch } from "./shop.ts";
 
 const caught = (thrown: unknown) => thrown;
 const accepted = (id: string) =>
   Response.json({ jobId: id, statusUrl: `${BASE_URL}/v1/jobs/${id}`, state: "processing" }, { status: 202 });
+
+afterEach(() => void vi.useRealTimers());
+
+/** Lets every payment expire that was signed until now. */
+const anHourLater = (): void => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+};
 
 describe("a call that is open", () => {
   it("stays open when a 202 names no job", async () => {
@@ -25,6 +32,7 @@ describe("a call that is open", () => {
     const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
     const jobs = client.jobResource<object, unknown>({ ...definition, price });
     await jobs.start({});
+    anHourLater();
     await jobs.start({}).catch(caught);
     const ids = (await client.pending()).flatMap(({ jobId }) => jobId ?? []);
     expect(ids).toContain("job_1");
@@ -45,6 +53,7 @@ describe("a call that is open", () => {
     const echo = client.resource<object, unknown>({ ...definition, price });
     const first = echo({});
     await arrived.opened;
+    anHourLater();
     expect(await echo({}).catch(caught)).toMatchObject({ reason: "over_budget" });
     open();
     expect(await first).toEqual({ ok: true });

@@ -23,20 +23,27 @@ describe("a call that is open", () => {
     expect(await hostile.connect({ calls }).pending()).toHaveLength(1);
   });
 
-  it("keeps its job although its payment has lapsed: it may be paid for at its end", async () => {
-    const hostile = await openHostile((_, count) => accepted(`job_${count}`));
-    const calls = memoryCalls();
-    const payer = { ...hostile.payer, lapsed: async () => true };
-    const client = hostile.connect({ calls, payer, budget: { total: "0.01" } });
-    const definition = { name: "render", method: "POST", path: "/v1/render" } as const;
-    const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
-    const jobs = client.jobResource<object, unknown>({ ...definition, price });
-    await jobs.start({});
-    anHourLater();
-    await jobs.start({}).catch(caught);
-    const ids = (await client.pending()).flatMap(({ jobId }) => jobId ?? []);
-    expect(ids).toContain("job_1");
-  });
+  it.each(["the same client", "a client of another process"])(
+    "keeps its job in %s although its payment has lapsed: it may be paid for at its end",
+    async (who) => {
+      const hostile = await openHostile((_, count) => accepted(`job_${count}`));
+      const calls = memoryCalls();
+      const payer = { ...hostile.payer, lapsed: async () => true };
+      const open = () => hostile.connect({ calls, payer, budget: { total: "0.01" } });
+      const definition = { name: "render", method: "POST", path: "/v1/render" } as const;
+      const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
+      const client = open();
+      await client.jobResource<object, unknown>({ ...definition, price }).start({});
+      anHourLater();
+      const later = who === "the same client" ? client : open();
+      await later
+        .jobResource<object, unknown>({ ...definition, price })
+        .start({})
+        .catch(caught);
+      const ids = (await later.pending()).flatMap(({ jobId }) => jobId ?? []);
+      expect(ids).toContain("job_1");
+    },
+  );
 
   it("holds its share of the budget while it is being sent, although its payment has lapsed", async () => {
     const { opened, open } = latch();
@@ -53,6 +60,7 @@ describe("a call that is open", () => {
     const echo = client.resource<object, unknown>({ ...definition, price });
     const first = echo({});
     await arrived.opened;
+    expect(await client.pending()).toHaveLength(1);
     anHourLater();
     expect(await echo({}).catch(caught)).toMatchObject({ reason: "over_budget" });
     open();

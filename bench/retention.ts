@@ -88,7 +88,7 @@ async function measureStore(
     log(`${kind}: ${size} jobs after ${Math.round(performance.now() - begun)} ms more`);
     reads.set(size, await readTimes(store, size, quick ? READS / 10 : READS));
   }
-  // What of the filling is still on its way to the disk does not belong to the sweep.
+  // Writes of the filling that have not reached the disk do not belong to the sweep.
   await pause(IDLE_MS / 3);
   const { longestMs: idleMs } = await watched(() => pause(IDLE_MS));
   const flushMs = await longestFlush();

@@ -30,7 +30,7 @@ function describeResource(definition: ResourceDefinition, defaults: (() => unkno
   };
 }
 
-/** What is read of zod's own description of a schema. */
+/** The part of zod's description of a schema that is read here. */
 interface Overridden {
   readonly zodSchema: {
     readonly _zod: { readonly def: { readonly type: string; readonly defaultValue?: unknown } };

@@ -3,7 +3,7 @@
  * So a field that a price looks at must come out of validation as it went in; a default may fill it in.
  */
 
-/** What is read of zod's own description of a schema: `_zod.def` of zod 4, `_def` of zod 3. */
+/** The part of zod's description of a schema that is read here: `_zod.def` of zod 4, `_def` of zod 3. */
 interface Def {
   readonly type?: unknown;
   readonly typeName?: string;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { GeneratedFile } from "../files.ts";
 import { CommandError } from "./command.ts";
 
-/** What the client's runtime needs: the client, the payer of EVM accounts, and calls saved in files of Node.js. */
+/** The modules of the client's runtime: the client, the payer of EVM accounts, and calls saved in files of Node.js. */
 export type RuntimeModule = "client" | "evm" | "node";
 
 /**

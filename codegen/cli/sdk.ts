@@ -54,7 +54,7 @@ export async function makeSdk(source: Source, flags: SdkFlags, signal: AbortSign
 async function checkSdk(model: ApiModel, options: SdkOptions, { out }: SdkFlags): Promise<0 | 1> {
   const made = await filesOfPackage(model, options);
   const names = new Set(made.map(({ path }) => path));
-  // What is made takes the place of the whole folder `dist`: a file too many is not up to date either.
+  // The new files replace the whole folder `dist`, so an extra file there is out of date too.
   const more = (await filesOf(out)).filter(({ path }) => !names.has(path));
   const gone = more.map(({ path, text }) => ({ path, text: "", before: text }));
   const stale = [...(await staleFiles(out, made)), ...gone];

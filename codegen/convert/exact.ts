@@ -2,7 +2,7 @@ import { type JsonSchema, URL_PATTERN } from "../model.ts";
 import type { Gap } from "./gap.ts";
 import { patternOf } from "./pattern.ts";
 
-/** What is read of zod 4's own description of a text. */
+/** The part of zod 4's description of a string that is read here. */
 interface TextDef {
   readonly type: string;
   readonly pattern?: unknown;

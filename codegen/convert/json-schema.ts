@@ -103,7 +103,7 @@ function fromZod4(schema: Schema, face: Face): Conversion {
   return { schema: converted, gaps, volatile, shared, oneFaced };
 }
 
-/** What is read of zod 3's own description of a schema. */
+/** The part of zod 3's description of a schema that is read here. */
 interface Zod3Def {
   readonly typeName: string;
   readonly unknownKeys?: string;

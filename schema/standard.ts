@@ -35,8 +35,31 @@ export function validate<S extends Schema>(
   schema: S,
   value: unknown,
 ): Validation<OutputOf<S>> | Promise<Validation<OutputOf<S>>> {
-  const result = schema["~standard"].validate(value);
+  const result = parsesOnce(schema) ? parsed(schema, value) : schema["~standard"].validate(value);
   return result instanceof Promise ? result.then(plain) : plain(result);
+}
+
+/** A schema of zod 3 or 4. */
+interface ParsesOnce {
+  safeParseAsync(
+    value: unknown,
+  ): Promise<{ success: true; data: unknown } | { success: false; error: StandardSchemaV1.FailureResult }>;
+}
+
+/**
+ * zod's `~standard.validate` begins without asynchronous steps, and begins again when it meets one. Such a step
+ * runs twice, and nothing handles the rejection of the first run: in Node, that ends the process.
+ */
+async function parsed<S extends Schema>(
+  schema: ParsesOnce,
+  value: unknown,
+): Promise<StandardSchemaV1.Result<OutputOf<S>>> {
+  const result = await schema.safeParseAsync(value);
+  return result.success ? { value: result.data as OutputOf<S> } : { issues: result.error.issues };
+}
+
+function parsesOnce(schema: object): schema is ParsesOnce {
+  return "safeParseAsync" in schema && typeof schema.safeParseAsync === "function";
 }
 
 function plain<T>(result: StandardSchemaV1.Result<T>): Validation<T> {

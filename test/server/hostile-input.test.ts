@@ -8,6 +8,7 @@ import { encodeHeader } from "../../src/protocol/index.ts";
 const line = z.object({ from: z.string(), to: z.string(), amount: z.number() });
 const tree: z.ZodType = z.lazy(() => z.object({ child: tree.optional() }));
 const output = z.object({ ok: z.boolean() });
+const checks: string[] = [];
 const inputs = {
   ledger: z.object({ entries: z.array(line) }),
   short: z.object({ entries: z.array(line).max(1_000) }),
@@ -17,6 +18,12 @@ const inputs = {
   recursive: z.object({ tree }),
   anything: z.object({ value: z.any() }),
   thrower: z.object({ text: z.string().transform(() => Promise.reject(new Error("no"))) }),
+  checker: z.object({
+    text: z.string().refine((text) => {
+      checks.push(text);
+      return Promise.reject(new Error("no"));
+    }),
+  }),
 } as const;
 
 describe("an input that is made to hurt", () => {
@@ -127,6 +134,19 @@ describe("an input that is made to hurt", () => {
     ["what a transform throws at", "thrower", '{"text":"x"}'],
   ])("%s is the sender's mistake", async (_, name, body) => {
     expect(await send(name, body)).toMatchObject({ status: 400, document: { code: "invalid_input" } });
+  });
+
+  it("runs an asynchronous step of a schema once, and handles its rejection", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    checks.length = 0;
+    expect(await send("checker", '{"text":"x"}')).toMatchObject({ status: 400 });
+    // Rejections are reported after the microtasks of a turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+    expect(checks).toEqual(["x"]);
   });
 
   it.each(["recursive", "anything", "open"])("nested without end for %s", async (name) => {

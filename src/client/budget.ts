@@ -1,5 +1,5 @@
 import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
-import type { SavedPayment } from "./calls.ts";
+import { countedUsd, type SavedPayment } from "./calls.ts";
 
 export interface BudgetOptions {
   /** The most that one call may cost, in US dollars. */
@@ -19,7 +19,7 @@ export interface BudgetOptions {
 }
 
 /** What a budget needs to know of a payment. */
-export type Counted = Pick<SavedPayment, "id" | "usd">;
+export type Counted = Pick<SavedPayment, "id" | "usd" | "mostUsd">;
 
 /** Where the money of a client is. Each signed payment is in one place. */
 export interface BudgetAmounts {
@@ -61,6 +61,7 @@ export function createBudget(options: BudgetOptions = {}): Budget {
   /** Payments that may be counted again, by id. */
   const counted = new Map<string, "held" | "spent">();
   const sums = { spent: 0n, held: 0n };
+  const amountOf = (payment: Counted): Money => parseUsd(countedUsd(payment));
   const amounts = (): BudgetAmounts => ({
     ...sums,
     free: most === undefined ? undefined : most - sums.spent - sums.held,
@@ -79,21 +80,21 @@ export function createBudget(options: BudgetOptions = {}): Budget {
     release(amount) {
       sums.held -= amount;
     },
-    hold({ id, usd }) {
-      if (counted.has(id)) return;
-      counted.set(id, "held");
-      sums.held += parseUsd(usd);
+    hold(payment) {
+      if (counted.has(payment.id)) return;
+      counted.set(payment.id, "held");
+      sums.held += amountOf(payment);
     },
-    spend({ id, usd }) {
-      if (counted.get(id) !== "held") return;
-      counted.set(id, "spent");
-      sums.held -= parseUsd(usd);
-      sums.spent += parseUsd(usd);
+    spend(payment) {
+      if (counted.get(payment.id) !== "held") return;
+      counted.set(payment.id, "spent");
+      sums.held -= amountOf(payment);
+      sums.spent += amountOf(payment);
     },
-    free({ id, usd }) {
-      const place = counted.get(id);
-      if (place) sums[place] -= parseUsd(usd);
-      counted.delete(id);
+    free(payment) {
+      const place = counted.get(payment.id);
+      if (place) sums[place] -= amountOf(payment);
+      counted.delete(payment.id);
     },
     forget: ({ id }) => void counted.delete(id),
   };

@@ -20,6 +20,11 @@ export interface SavedPayment {
   readonly offer: PaymentRequirements;
   /** US dollars, as a decimal, paid in `currency`. */
   readonly usd: string;
+  /**
+   * US dollars, where more than `usd` may be taken: a payment that this one has replaced asks for more. At most one of
+   * the two can settle.
+   */
+  readonly mostUsd?: string | undefined;
   readonly currency: string;
   /** When it can no longer be settled. Seconds since the epoch. */
   readonly validBefore: number;
@@ -92,6 +97,11 @@ export interface SavedCall extends CallName {
 /** Every payment that was signed for a call and may still settle, the last one first. */
 export function paymentsOf({ payment, earlier = [] }: SavedCall): readonly SavedPayment[] {
   return [payment, ...earlier];
+}
+
+/** What a payment counts in the budget, in US dollars. */
+export function countedUsd({ usd, mostUsd = usd }: Pick<SavedPayment, "usd" | "mostUsd">): string {
+  return mostUsd;
 }
 
 /** How long after its authorization's end a payment may still turn up in a block. */

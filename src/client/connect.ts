@@ -1,6 +1,7 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { formatUsd, type Usd } from "../../schema/money.ts";
 import { systemTime } from "../time/time.ts";
+import { createKnownTerms } from "./ahead.ts";
 import { type BudgetOptions, createBudget } from "./budget.ts";
 import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
@@ -46,6 +47,13 @@ export interface ClientOptions {
   readonly resourceHosts?: readonly string[];
   /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
   readonly onEvent?: (event: ClientEvent) => void;
+  /**
+   * True: once the seller has taken a payment for a resource, the next call at the same exact price sends its payment
+   * at once, without asking for the terms first. When the seller answers with other terms, they are checked as always,
+   * and signed so that at most one of the two payments can settle. Needs a payer with `replace`, such as `evmPayer`.
+   * @default true
+   */
+  readonly payAhead?: boolean;
   /** Request headers that the API asks for beside the payment, such as a key. They are sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** @default the global fetch */
@@ -184,6 +192,7 @@ export function connect(options: ClientOptions): Connection {
     missing: (definition) => missingHeader(definition, options.headers),
     hosts: http.hosts,
     networks: options.networks,
+    terms: options.payAhead !== false && options.payer?.replace ? createKnownTerms() : undefined,
     emit,
   });
 

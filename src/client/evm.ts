@@ -34,36 +34,41 @@ export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}):
             (await stateOf(rpcUrl, accepted, (payload as Partial<Signed>).authorization))?.isUsed === true,
         }),
 
-    async createPaymentPayload(required: PaymentRequired) {
-      const accepted = required.accepts.find(
-        (offer) =>
-          offer.scheme === "exact" &&
-          offer.network.startsWith("eip155:") &&
-          (offer.extra.assetTransferMethod ?? "eip3009") === "eip3009",
-      );
-      if (!accepted) throw new Error("no offer is payable by an EIP-3009 authorization");
-      const { name, version } = accepted.extra;
-      if (typeof name !== "string" || typeof version !== "string") {
-        throw new Error("the offer does not name the token's EIP-712 domain (extra.name, extra.version)");
-      }
-      const payload = await signTransfer(account, {
-        network: accepted.network,
-        asset: accepted.asset,
-        domain: { name, version },
-        to: accepted.payTo,
-        atomicAmount: accepted.amount,
-        nonce: randomNonce(),
-        validBefore: Math.floor(Date.now() / 1000) + accepted.maxTimeoutSeconds,
-      });
-      return {
-        x402Version: 2,
-        resource: required.resource,
-        accepted,
-        payload,
-        ...(required.extensions === undefined ? {} : { extensions: required.extensions }),
-      };
-    },
+    createPaymentPayload: (required: PaymentRequired) => signed(required, randomNonce()),
+
+    // A token takes the nonce of an authorization once, whatever else the authorization says.
+    replace: (required, { payload }) => signed(required, (payload as unknown as Signed).authorization.nonce),
   };
+
+  async function signed(required: PaymentRequired, nonce: `0x${string}`): Promise<PaymentPayload> {
+    const accepted = required.accepts.find(
+      (offer) =>
+        offer.scheme === "exact" &&
+        offer.network.startsWith("eip155:") &&
+        (offer.extra.assetTransferMethod ?? "eip3009") === "eip3009",
+    );
+    if (!accepted) throw new Error("no offer is payable by an EIP-3009 authorization");
+    const { name, version } = accepted.extra;
+    if (typeof name !== "string" || typeof version !== "string") {
+      throw new Error("the offer does not name the token's EIP-712 domain (extra.name, extra.version)");
+    }
+    const payload = await signTransfer(account, {
+      network: accepted.network,
+      asset: accepted.asset,
+      domain: { name, version },
+      to: accepted.payTo,
+      atomicAmount: accepted.amount,
+      nonce,
+      validBefore: Math.floor(Date.now() / 1000) + accepted.maxTimeoutSeconds,
+    });
+    return {
+      x402Version: 2,
+      resource: required.resource,
+      accepted,
+      payload,
+      ...(required.extensions === undefined ? {} : { extensions: required.extensions }),
+    };
+  }
 }
 
 function randomNonce(): `0x${string}` {
@@ -72,7 +77,11 @@ function randomNonce(): `0x${string}` {
 }
 
 interface Signed {
-  readonly authorization: { readonly from: string; readonly nonce: string; readonly validBefore: string };
+  readonly authorization: {
+    readonly from: string;
+    readonly nonce: `0x${string}`;
+    readonly validBefore: string;
+  };
 }
 
 /** How far the newest block must be past an authorization's end, in seconds: an earlier one may still be replaced. */

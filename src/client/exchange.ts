@@ -4,10 +4,12 @@ import {
   HEADERS,
   PAYMENT_IDENTIFIER,
   type PaymentPayload,
+  type PaymentRequired,
   type PaymentRequirements,
   quoteKey,
   type Receipt,
 } from "../protocol/index.ts";
+import { isChanged, type KnownTerms } from "./ahead.ts";
 import type { Budget } from "./budget.ts";
 import {
   type CallName,
@@ -32,7 +34,7 @@ import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
 import type { TrustedAsset } from "./offers.ts";
 import { type Exchanged, isSpared, lost } from "./outcome.ts";
-import { type Payer, type PayOptions, pay } from "./pay.ts";
+import { challengeOf, type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
 export interface CallOptions {
@@ -106,6 +108,8 @@ export interface ExchangeDeps {
   readonly trusted: readonly TrustedAsset[];
   readonly networks: readonly string[] | undefined;
   readonly hosts: readonly string[];
+  /** Present when calls are paid ahead of a 402 where they can be. */
+  readonly terms: KnownTerms | undefined;
   /** For how many milliseconds a signature may be valid. @default by what the seller publishes */
   readonly maxValidityMs: number | undefined;
   /** The name of a request header that the call needs and the buyer has not given. */
@@ -127,7 +131,13 @@ export interface Exchange {
   pending(): Promise<readonly SavedCall[]>;
 }
 
-type Limits = Pick<PayOptions, "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed">;
+type Limits = Pick<
+  PayOptions,
+  "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced"
+>;
+/** Known terms take the place of a 402. */
+const NO_ANSWER = { headers: new Headers(), body: undefined };
+
 type New = Pick<SavedCall, "request" | "fingerprint" | "isKeyRandom" | "earlier"> & CallName;
 
 /** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
@@ -174,10 +184,18 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     // What no request can be made of is the caller's mistake, and no failure of the network.
     new Request(request.url, { method: request.method, headers: request.headers });
     const call = { ...name, request, isKeyRandom, fingerprint: await fingerprintOf(request) };
+    const limits: Limits = {
+      price: priceCeiling(definition, input),
+      maxPrice,
+      accepted: budget.accepted(definition.name),
+      maxValidityMs: deps.maxValidityMs ?? validityCeiling(definition),
+    };
 
     /** Signs for a call. `known` is an earlier one under its key that may still settle. */
     const buy = async (known?: SavedCall): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
+      const terms = known ? undefined : deps.terms?.of(definition, input, request.url);
+      if (terms) return buyAhead(terms);
       const answer = await send({ ...request, signal, isKeyed: definition.idempotent }).catch(
         (cause: unknown) => {
           throw lost(cause, signal, { ...factsOf(name, charged), url: request.url });
@@ -198,13 +216,35 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         counted = undefined;
         throw error;
       });
-      const maxValidityMs = deps.maxValidityMs ?? validityCeiling(definition);
-      const accepted = budget.accepted(definition.name);
-      const limits = { price: priceCeiling(definition, input), maxPrice, accepted, maxValidityMs };
       const own = known ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
       const { saved, fresh } = await sign(own, answer, limits, charged, store);
-      return deliver({ ...saved, request }, signal, fresh ? "new" : "known");
+      return learn(
+        await deliver({ ...saved, request }, signal, fresh ? "new" : "known"),
+        challengeOf(answer),
+      );
+    };
+
+    /** Signs for terms that are known. Other terms of the seller are signed so that one of the two payments can settle. */
+    const buyAhead = async (known: PaymentRequired): Promise<Exchanged> => {
+      const { saved, fresh } = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add);
+      const sent = await deliver({ ...saved, request }, signal, fresh ? "new" : "known");
+      const { answer } = sent;
+      const next = answer.status === 402 && fresh && !sent.isSettled ? challengeOf(answer) : undefined;
+      if (!next || !isChanged(next, saved.payment.offer)) return learn(sent, known);
+      deps.terms?.forget(definition);
+      const charged = isSpared(answer)
+        ? "no"
+        : chargedBy(true, readProblem(answer.body).paymentState, undefined);
+      const replacing = { ...limits, replaced: saved.payment };
+      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(saved, next));
+      return learn(await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known"), next);
+    };
+    const learn = (sent: Exchanged, challenge: PaymentRequired | undefined): Exchanged => {
+      if (sent.answer.status < 400 && !sent.saved?.payment.isUnused) {
+        deps.terms?.learn(definition, input, challenge);
+      } else deps.terms?.forget(definition);
+      return sent;
     };
     if (isKeyRandom) return buy();
 
@@ -318,7 +358,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   /** Signs and stores. Not `fresh`: another process has come first with this key, and its payment is the one to send. */
   async function sign(
     call: New,
-    { headers, body }: HttpAnswer,
+    { headers, body }: Pick<HttpAnswer, "headers" | "body">,
     limits: Limits,
     charged: Charged,
     store: (call: SavedCall) => Promise<SavedCall>,

@@ -1,5 +1,6 @@
-import { formatUsd } from "../../schema/money.ts";
+import { formatUsd, parseUsd } from "../../schema/money.ts";
 import {
+  decodeHeader,
   encodeHeader,
   encodeVersion1,
   HEADERS,
@@ -10,8 +11,9 @@ import {
   type PaymentRequirements,
   readPaymentRequired,
   readVersion1,
+  sameAddress,
 } from "../protocol/index.ts";
-import { paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
+import { countedUsd, paymentsOf, type SavedCall, type SavedPayment } from "./calls.ts";
 import { type Charged, type ErrorFacts, type RefusalReason, ResourceError } from "./errors.ts";
 import { randomId, readHeader } from "./http.ts";
 import { clockProblem, otherResource, type Payable, payable, type Terms, validityText } from "./offers.ts";
@@ -32,6 +34,12 @@ export interface Payer {
   lapsed?(payment: PaymentPayload): Promise<boolean>;
   /** True only when it is proven that this payment has settled. Asked where the seller does not say. */
   used?(payment: PaymentPayload): Promise<boolean>;
+  /**
+   * Signs one of the offers in `accepts` in the place of `payment`, so that at most one of the two can settle, and not
+   * for a shorter time. Only a payer that has this function pays ahead of a 402 (`payAhead` of the client).
+   * @throws when no offer can take that place
+   */
+  replace?(required: PaymentRequired, payment: PaymentPayload): Promise<unknown>;
 }
 
 export interface PayOptions extends Terms {
@@ -39,6 +47,10 @@ export interface PayOptions extends Terms {
   readonly idempotencyKey: string;
   /** Of the same 402: where version 1 has its offers. */
   readonly body: unknown;
+  /** Terms that are known from an earlier 402, and take the place of `headers` and `body`. */
+  readonly known?: PaymentRequired | undefined;
+  /** A payment that the seller did not take. The new one is signed so that at most one of the two can settle. */
+  readonly replaced?: SavedPayment | undefined;
   readonly payer: Payer | undefined;
   /** What happened to the payments that were signed before under this key. */
   readonly charged: Charged;
@@ -56,9 +68,7 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
-  const version2 =
-    readPaymentRequired(readHeader(options.headers, HEADERS.paymentRequired)) ??
-    readPaymentRequired(options.body);
+  const version2 = options.known ?? challengeOf(options);
   const required = version2 ?? readVersion1(options.body, options.url);
   if (!required) {
     const message = "the 402 carries no x402 challenge that can be read, of at most 64 KiB";
@@ -67,12 +77,18 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   const elsewhere = otherResource(required.resource.url, options);
   if (elsewhere !== undefined) throw refuse("other_resource", elsewhere);
 
-  const offers = payable(required, options, refuse);
+  const { replaced } = options;
+  const offers = payable(required, options, refuse).filter(
+    ({ offer }) => !replaced || canReplace(offer, replaced.offer),
+  );
   const first = offers[0];
+  if (!first && replaced) {
+    throw refuse("changed_terms", "asks for another token than the one of the payment that was sent ahead");
+  }
   if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
   const clock = clockProblem(offers, options);
   if (clock !== undefined) throw refuse("clock_off", clock);
-  options.onChallenge(first.offer, formatUsd(first.amount), first.currency);
+  if (!options.known) options.onChallenge(first.offer, formatUsd(first.amount), first.currency);
   if (!payer) {
     throw refuse(
       "no_payer",
@@ -81,9 +97,9 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   }
 
   // The payer may choose among the offers, so the dearest is set aside until it has. What was agreed to is already.
-  const dearest = options.agreed
-    ? 0n
-    : offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  const most = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  const before = replaced ? parseUsd(countedUsd(replaced)) : 0n;
+  const dearest = options.agreed ? 0n : most > before ? most - before : 0n;
   if (!budget.reserve(dearest)) {
     await options.review();
     if (!budget.reserve(dearest)) {
@@ -108,6 +124,7 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
     budget.release(dearest);
   }
   // Synchronous with the release, so that no other call can reserve in between.
+  if (replaced) budget.free(replaced);
   for (const payment of paymentsOf(saved)) budget.hold(payment);
   return saved;
 }
@@ -116,10 +133,13 @@ async function sign(
   payer: Payer,
   required: PaymentRequired,
   offers: readonly Payable[],
-  { idempotencyKey }: PayOptions,
+  { idempotencyKey, replaced }: PayOptions,
   isVersion1: boolean,
 ): Promise<SavedPayment> {
-  const signed = await payer.createPaymentPayload({ ...required, accepts: offers.map(({ offer }) => offer) });
+  const asked = { ...required, accepts: offers.map(({ offer }) => offer) };
+  const signed = await (replaced
+    ? payer.replace?.(asked, decodeHeader(replaced.header) as PaymentPayload)
+    : payer.createPaymentPayload(asked));
   const payload = readPayload(signed);
   const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
   if (!payload || !chosen) throw new Error("signed something else");
@@ -131,9 +151,30 @@ async function sign(
     ...(isVersion1 ? { version: 1 as const } : {}),
     offer: chosen.offer,
     usd: formatUsd(chosen.amount),
+    ...(replaced && parseUsd(countedUsd(replaced)) > chosen.amount ? { mostUsd: countedUsd(replaced) } : {}),
     currency: chosen.currency,
     validBefore: validBefore(payload),
   };
+}
+
+/** The challenge of version 2 in a 402; `undefined` when it carries none that can be read. */
+export function challengeOf({
+  headers,
+  body,
+}: {
+  readonly headers: Headers;
+  readonly body: unknown;
+}): PaymentRequired | undefined {
+  return readPaymentRequired(readHeader(headers, HEADERS.paymentRequired)) ?? readPaymentRequired(body);
+}
+
+/** The nonce of an authorization is that of one token on one network, and both can settle only for its time. */
+function canReplace(offer: PaymentRequirements, signed: PaymentRequirements): boolean {
+  return (
+    offer.network === signed.network &&
+    sameAddress(offer.network, offer.asset, signed.asset) &&
+    offer.maxTimeoutSeconds >= signed.maxTimeoutSeconds
+  );
 }
 
 /** Until when the payment can be settled: as it says, else as the seller has asked. */

@@ -1,0 +1,47 @@
+import type { PaymentRequired, PaymentRequirements } from "../protocol/index.ts";
+import { type CallDefinition, quote } from "./definition.ts";
+
+/**
+ * What the seller last asked for each resource. A call at the same exact price is paid ahead: it sends the payment at
+ * once, and saves the round trip to the 402.
+ */
+export interface KnownTerms {
+  /** The challenge to sign for a call at this address; `undefined` when the seller has to be asked. */
+  of(definition: CallDefinition, input: object, url: string): PaymentRequired | undefined;
+  /** The seller has taken a payment that was made for this challenge. */
+  learn(definition: CallDefinition, input: object, challenge: PaymentRequired | undefined): void;
+  /** The next call asks the seller. */
+  forget(definition: CallDefinition): void;
+}
+
+export function createKnownTerms(): KnownTerms {
+  const known = new Map<string, { readonly usd: string; readonly challenge: PaymentRequired }>();
+  return {
+    of(definition, input, url) {
+      const terms = known.get(definition.name);
+      if (!terms || terms.usd !== exact(definition, input)) return undefined;
+      const { challenge } = terms;
+      return { ...challenge, resource: { ...challenge.resource, url } };
+    },
+    learn(definition, input, challenge) {
+      const usd = exact(definition, input);
+      if (usd !== undefined && challenge) known.set(definition.name, { usd, challenge });
+    },
+    forget: ({ name }) => void known.delete(name),
+  };
+}
+
+/** Whether a new challenge asks for anything else than what was signed. What is refused unchanged is not signed again. */
+export function isChanged({ accepts }: PaymentRequired, signed: PaymentRequirements): boolean {
+  const text = JSON.stringify(signed);
+  return accepts.every((offer) => JSON.stringify(offer) !== text);
+}
+
+function exact(definition: CallDefinition, input: object): string | undefined {
+  try {
+    return quote(definition, input);
+  } catch {
+    // The server refuses an input without a price.
+    return undefined;
+  }
+}

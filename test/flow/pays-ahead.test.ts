@@ -1,0 +1,306 @@
+import { x402Client } from "@x402/core/client";
+import { ExactEvmScheme } from "@x402/evm/exact/client";
+import fc from "fast-check";
+import { memoryCalls, type PaymentPayload } from "resource402/client";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { afterEach, describe, expect, it } from "vitest";
+import { decodeHeader, type PaymentRequirements } from "../../src/protocol/index.ts";
+import { type Hostile, offerOf, openHostile, problem, receipt } from "./hostile.ts";
+import { openShop, type Shop } from "./shop.ts";
+
+const OTHER_TOKEN = "0x0000000000000000000000000000000000000a55";
+const caught = (thrown: unknown) => thrown;
+const paymentOf = (request: Request): PaymentPayload =>
+  decodeHeader(request.headers.get("payment-signature") ?? "") as PaymentPayload;
+const nonceOf = ({ payload }: PaymentPayload): string =>
+  (payload as { authorization: { nonce: string } }).authorization.nonce;
+
+/** A seller that takes a payment only for the offer it makes now. */
+async function openCareful(offer: Partial<PaymentRequirements> = {}) {
+  const terms = { offer };
+  const hostile: Hostile = await openHostile(async (request) => {
+    const { cents = 1 } = (await request.clone().json()) as { cents?: number };
+    const now = { ...offerOf(hostile.ledger, cents), ...terms.offer };
+    const isSame = JSON.stringify(paymentOf(request).accepted) === JSON.stringify(now);
+    return isSame ? Response.json({ ok: true }, { headers: receipt() }) : hostile.refuse(request.url, cents);
+  });
+  const { challenge } = hostile;
+  hostile.challenge = (usual) => challenge({ ...usual, ...terms.offer });
+  return { hostile, terms };
+}
+
+describe("a call at terms that are known", () => {
+  let shop: Shop | undefined;
+  afterEach(async () => {
+    await shop?.[Symbol.asyncDispose]();
+    shop = undefined;
+  });
+
+  it("sends its payment at once, and asks the seller where the price is another", async () => {
+    shop = await openShop();
+    const { requests } = shop;
+    const events: string[] = [];
+    const client = shop.client({ onEvent: ({ type }) => events.push(type) });
+    const counts: number[] = [];
+    for (const text of ["one", "two", "three"]) {
+      const before = requests.length;
+      expect(await client.echo({ text })).toEqual({ text });
+      counts.push(requests.length - before);
+    }
+    expect(counts).toEqual([2, 1, 1]);
+    expect(events.filter((type) => type === "challenged")).toHaveLength(1);
+    expect(events.filter((type) => type === "signed")).toHaveLength(3);
+    const { paid, received } = await shop.moved();
+    expect(paid).toBe(received);
+    expect(Number(client.budget().spent) * 1e6).toBe(Number(paid));
+  });
+
+  it("sends it at once for a job as well", async () => {
+    shop = await openShop();
+    const client = shop.client();
+    await client.render({ prompt: "a" });
+    const posts = () => shop?.requests.filter(({ method }) => method === "POST").length;
+    expect(posts()).toBe(2);
+    await client.render({ prompt: "b" });
+    expect(posts()).toBe(3);
+    await client.render({ prompt: "c", size: "large" });
+    expect(posts()).toBe(5);
+  });
+
+  it("is not charged when its input is invalid, and the next call asks again", async () => {
+    shop = await openShop();
+    const client = shop.client();
+    await client.echo({ text: "a" });
+    const before = await shop.moved();
+    const error = await client.echo({ text: 5 } as never).catch(caught);
+    expect(error).toMatchObject({ code: "invalid_input", charged: "no" });
+    expect(await shop.moved()).toEqual(before);
+    const sent = shop.requests.length;
+    await client.echo({ text: "b" });
+    expect(shop.requests.length - sent).toBe(2);
+  });
+
+  it("resends the same bytes after a lost response, and is charged once", async () => {
+    shop = await openShop();
+    const client = shop.client();
+    await client.echo({ text: "a" });
+    const { received } = await shop.moved();
+    const { network } = shop;
+    let lost = 0;
+    shop.network = async (request) => {
+      const answer = await network(request);
+      if (lost++ === 0) throw new TypeError("fetch failed");
+      return answer;
+    };
+    const sent = shop.requests.length;
+    expect(await client.echo({ text: "b" })).toEqual({ text: "b" });
+    const signatures = shop.requests.slice(sent).map((request) => request.headers.get("payment-signature"));
+    expect(signatures).toHaveLength(2);
+    expect(new Set(signatures).size).toBe(1);
+    expect((await shop.moved()).received).toBe(received * 2n);
+  });
+
+  it("is resumed by the same bytes after a crash", async () => {
+    shop = await openShop();
+    const calls = memoryCalls();
+    const client = shop.client({ calls, retries: 0 });
+    await client.echo({ text: "a" });
+    const { received } = await shop.moved();
+    const { network } = shop;
+    shop.network = () => Promise.reject(new TypeError("fetch failed"));
+    await client.echo({ text: "b" }).catch(caught);
+    shop.network = network;
+    const open = await shop.client({ calls }).pending();
+    expect(open).toHaveLength(1);
+    expect(await open[0]?.resume()).toEqual({ text: "b" });
+    expect((await shop.moved()).received).toBe(received * 2n);
+  });
+});
+
+describe("a payment that was sent ahead and not taken", () => {
+  it.each([
+    ["another payee", { payTo: "0x0000000000000000000000000000000000000403" }],
+    ["a lower price", { amount: "8000" }],
+    ["another description", { extra: { name: "USDC", version: "2", pricing: { amount: "0.01" } } }],
+    ["more time", { maxTimeoutSeconds: 400 }],
+  ])("is replaced where the seller has %s, and only one of the two can settle", async (_, offer) => {
+    const { hostile, terms } = await openCareful();
+    const connection = hostile.connect({ budget: { total: "0.02" } });
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    terms.offer = offer;
+    expect(await echo({})).toEqual({ ok: true });
+    const [, ahead, replacement] = hostile.payments();
+    expect(hostile.payments()).toHaveLength(3);
+    expect(nonceOf(replacement as PaymentPayload)).toBe(nonceOf(ahead as PaymentPayload));
+    // What was sent ahead is settled first, although it was refused.
+    expect(await hostile.takeAll()).toBe(20_000n);
+    expect(connection.budget()).toEqual({ spent: "0.02", held: "0.00", free: "0.00" });
+    // And the new terms are known.
+    hostile.requests.length = 0;
+    await hostile.echo()({});
+    expect(hostile.requests).toHaveLength(2);
+  });
+
+  it("is replaced at a higher price only within the ceilings", async () => {
+    const { hostile, terms } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    terms.offer = { amount: "20000" };
+    expect(await echo({}).catch(caught)).toMatchObject({ reason: "over_price", charged: "unknown" });
+    expect(hostile.payments()).toHaveLength(2);
+    expect(await echo({}, { maxPrice: "0.02" })).toEqual({ ok: true });
+    expect(await echo({}, { maxPrice: "0.02" })).toEqual({ ok: true });
+    expect(hostile.payments()).toHaveLength(4);
+  });
+
+  it.each([
+    ["another token", { asset: OTHER_TOKEN }],
+    ["less time", { maxTimeoutSeconds: 200 }],
+  ])("is not replaced where the seller has %s: both could settle", async (_, offer) => {
+    const { hostile, terms } = await openCareful();
+    const { network } = hostile.ledger;
+    const echo = hostile.echo({ assets: [{ network, address: OTHER_TOKEN, symbol: "USDX", decimals: 6 }] });
+    await echo({});
+    terms.offer = offer;
+    expect(await echo({}).catch(caught)).toMatchObject({ reason: "changed_terms", charged: "unknown" });
+    expect(hostile.payments()).toHaveLength(2);
+    // The next call asks first, and takes the new terms.
+    expect(await echo({})).toEqual({ ok: true });
+  });
+
+  it("is not signed again where the seller asks for the same", async () => {
+    const { hostile } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    hostile.paid = (request) => hostile.refuse(request.url, 1);
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "payment_rejected" });
+    expect(hostile.requests).toHaveLength(3);
+  });
+
+  it("is not replaced where the chain proves that it has settled", async () => {
+    const { hostile, terms } = await openCareful();
+    const payer = { ...hostile.payer, used: async () => true };
+    const echo = hostile.echo({ payer });
+    await echo({});
+    terms.offer = { amount: "8000" };
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "payment_rejected", charged: "yes" });
+    expect(hostile.requests).toHaveLength(3);
+  });
+
+  it("is not replaced twice", async () => {
+    const { hostile } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    let count = 0;
+    const { challenge } = hostile;
+    hostile.challenge = (offer) => {
+      count += 1;
+      return challenge({ ...offer, extra: { ...offer.extra, count } });
+    };
+    hostile.paid = (request) => hostile.refuse(request.url, 1);
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "payment_rejected" });
+    expect(hostile.payments()).toHaveLength(3);
+  });
+});
+
+describe("the seller is asked first", () => {
+  it("where the price is another", async () => {
+    const { hostile } = await openCareful();
+    const echo = hostile.echo();
+    for (const cents of [1, 2, 2, 1]) await echo({ cents });
+    expect(hostile.requests.map((request) => request.headers.has("payment-signature"))).toEqual([
+      ...[false, true, false, true],
+      ...[true, false, true],
+    ]);
+  });
+
+  it("where payAhead is off", async () => {
+    const { hostile } = await openCareful();
+    const echo = hostile.echo({ payAhead: false });
+    for (let n = 0; n < 2; n += 1) await echo({});
+    expect(hostile.requests).toHaveLength(4);
+  });
+
+  it("where the payer cannot replace a payment, as that of the official package", async () => {
+    const { hostile } = await openCareful();
+    const payer = new x402Client().register(
+      "eip155:*",
+      new ExactEvmScheme(privateKeyToAccount(generatePrivateKey())),
+    );
+    const echo = hostile.echo({ payer });
+    for (let n = 0; n < 2; n += 1) await echo({});
+    expect(hostile.requests).toHaveLength(4);
+  });
+
+  it("where the price is quoted, or not published", async () => {
+    const hostile = await openHostile(() => Response.json({ ok: true }, { headers: receipt() }));
+    const connection = hostile.connect();
+    const quoted = { kind: "quoted", min: "0.01", max: "0.05", per: "call" } as const;
+    for (const price of [quoted, { kind: "unknown" } as const]) {
+      hostile.requests.length = 0;
+      const call = connection.resource<object, unknown>({ ...echoDefinition, name: price.kind, price });
+      for (let n = 0; n < 2; n += 1) await call({}, { maxPrice: "0.05" });
+      expect(hostile.requests).toHaveLength(4);
+    }
+  });
+});
+
+it("a hostile seller never takes two payments of one call, nor more than the budget", async () => {
+  const answer = fc.constantFrom("take", "refuse", "change", "cheaper", "dearer", "break", "unused");
+  const course = fc.array(fc.record({ answers: fc.tuple(answer, answer), settleNow: fc.boolean() }), {
+    minLength: 2,
+    maxLength: 6,
+  });
+  await fc.assert(
+    fc.asyncProperty(course, async (steps) => {
+      let turn: readonly string[] = [];
+      let marks = 0;
+      let amount = 10_000;
+      const hostile: Hostile = await openHostile(async (request) => {
+        const [word = "refuse", ...rest] = turn;
+        turn = rest;
+        if (word === "take") return Response.json({ ok: true }, { headers: receipt() });
+        if (word === "break") return problem(500, "internal_error");
+        if (word === "unused") return problem(409, "odd", "unused");
+        if (word === "cheaper") amount -= 1_000;
+        if (word === "dearer") amount += 1_000;
+        if (word === "change") marks += 1;
+        return hostile.refuse(request.url, 1);
+      });
+      const { challenge } = hostile;
+      hostile.challenge = (offer) =>
+        challenge({ ...offer, amount: String(amount), extra: { ...offer.extra, marks } });
+      const budget = { total: "0.035", acceptPriceUpTo: { echo: "0.02" }, strict: true } as const;
+      const connection = hostile.connect({ budget, retries: 0 });
+      const echo = connection.resource<object, unknown>(echoDefinition);
+      turn = ["take"];
+      await echo({});
+      for (const { answers, settleNow } of steps) {
+        turn = answers;
+        await echo({}).catch(caught);
+        const taken = settleNow ? await hostile.takeAll() : 0n;
+        const { spent, held } = connection.budget();
+        const counted = BigInt(Math.round((Number(spent) + Number(held)) * 1e6));
+        expect(taken).toBeLessThanOrEqual(counted);
+        expect(counted).toBeLessThanOrEqual(35_000n);
+      }
+      expect(await hostile.takeAll()).toBeLessThanOrEqual(35_000n);
+      const keys = new Map<string, Set<string>>();
+      for (const request of hostile.requests) {
+        if (!request.headers.has("payment-signature")) continue;
+        const key = request.headers.get("idempotency-key") ?? "";
+        keys.set(key, (keys.get(key) ?? new Set()).add(nonceOf(paymentOf(request))));
+      }
+      for (const nonces of keys.values()) expect(nonces.size).toBe(1);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+const echoDefinition = {
+  name: "echo",
+  method: "POST",
+  path: "/v1/echo",
+  price: { kind: "fixed", usd: "0.01", per: "call" },
+} as const;

@@ -14,11 +14,12 @@ import { BASE_URL, type Purchase, type Stage, sleep } from "./stage.ts";
 /**
  * Who buys:
  * - `replay`: this project's client. Keeps key and signed payment, and sends the same bytes until they are answered.
+ * - `ahead`: the same client, which knows the terms of the resource and sends its payment with the first request.
  * - `resend`: sends the same signed payment again, and no key: the payment is the key.
  * - `resign`: signs again at every attempt, and keeps its key.
  * - `keyless`: signs again at every attempt and names no key, as `@x402/fetch` with a retry loop around it does.
  */
-export const CLIENTS = ["replay", "resend", "resign", "keyless"] as const;
+export const CLIENTS = ["replay", "ahead", "resend", "resign", "keyless"] as const;
 export type ClientKind = (typeof CLIENTS)[number];
 
 export type Outcome =
@@ -40,7 +41,10 @@ export async function buy(
   kind: ClientKind,
   network: Network = stage.network(purchase),
 ): Promise<Outcome> {
-  if (kind === "replay") return replay(purchase, { baseUrl: BASE_URL, fetch: network, calls: memoryCalls() });
+  if (kind === "replay" || kind === "ahead") {
+    const isAhead = kind === "ahead";
+    return replay(purchase, { baseUrl: BASE_URL, fetch: network, calls: memoryCalls(), isAhead });
+  }
   if (kind === "resend") return resend(purchase, network);
   const outcome = await stockBuy({
     fetch: network,
@@ -69,6 +73,8 @@ export interface ReplayOptions {
   readonly baseUrl: string;
   readonly fetch: Network;
   readonly calls: Calls;
+  /** True: the client knows the terms of the resource before it buys. */
+  readonly isAhead?: boolean;
   /** Milliseconds for one attempt. */
   readonly attemptMs?: number;
   /** Between two clients, at most. In milliseconds. */
@@ -79,7 +85,7 @@ export interface ReplayOptions {
 /** This project's client. Every error is a crash: what goes on is a new client that has nothing but what was kept. */
 export async function replay(
   { resource, key, buyer, item }: Omit<Purchase, "sent">,
-  { baseUrl, fetch, calls, attemptMs = 60_000, longestMs = 60_000, signal }: ReplayOptions,
+  { baseUrl, fetch, calls, isAhead, attemptMs = 60_000, longestMs = 60_000, signal }: ReplayOptions,
 ): Promise<Outcome> {
   const startedAt = Date.now();
   let error: ResourceError | undefined;
@@ -89,8 +95,8 @@ export async function replay(
     const client = connect({
       baseUrl,
       payer: evmPayer(buyer),
-      calls,
-      fetch: fetch as typeof globalThis.fetch,
+      calls: isAhead ? withoutLesson(calls) : calls,
+      fetch: (isAhead ? taught(fetch) : fetch) as typeof globalThis.fetch,
       retries: 2,
       attemptMs,
     });
@@ -98,6 +104,7 @@ export async function replay(
       const pending = (await client.pending()).find(({ idempotencyKey }) => idempotencyKey === key);
       const definition = definitionOf(resource);
       const call = isJob(resource) ? client.jobResource(definition) : client.resource(definition);
+      if (isAhead && !pending) await call({ item }, { idempotencyKey: LESSON }).catch(() => {});
       const output = pending ? await pending.resume() : await call({ item }, { idempotencyKey: key });
       return { state: "delivered", output };
     } catch (thrown) {
@@ -110,6 +117,26 @@ export async function replay(
   }
   if (!error) return { state: "failed", why: "out of patience" };
   return { state: "failed", why: `${error.code}: ${error.message}`, charged: error.charged };
+}
+
+/** The key of a call that teaches a client the terms: its payment reaches no server. */
+const LESSON = "lesson-of-the-terms-0001";
+
+function taught(fetch: Network): Network {
+  return async (input, init) => {
+    const headers = input instanceof Request ? input.headers : new Headers(init?.headers);
+    const isLesson = headers.get("idempotency-key")?.includes(LESSON) === true;
+    return isLesson && headers.has("payment-signature") ? Response.json({}) : fetch(input, init);
+  };
+}
+
+/** A lesson is no purchase, and is kept nowhere. */
+function withoutLesson(calls: Calls): Calls {
+  return {
+    ...calls,
+    add: async (call) => (call.idempotencyKey === LESSON ? call : calls.add(call)),
+    replace: async (was, call) => (call.idempotencyKey === LESSON ? call : calls.replace(was, call)),
+  };
 }
 
 /** Signs once, and sends the same bytes until there is an answer that ends it. */

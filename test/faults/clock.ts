@@ -33,6 +33,9 @@ const EPOCH = Date.UTC(2026, 0, 1);
 /** What a store or a file may still be doing at the present moment. */
 const BUSY = ["Immediate", "FSReqCallback", "FSReqPromise"];
 
+/** Hashing in a thread is no visible work. Without a timer left, so many real turns of 5 ms pass before a run is stuck. */
+const IDLE_TURNS = 10;
+
 /** True in work of another program, and in what follows from it: connections outlive the clock they were made under. */
 const elsewhere = new AsyncLocalStorage<boolean>();
 
@@ -153,10 +156,14 @@ export function virtualClock(): VirtualClock {
         settled = true;
       };
       work.then(done, done);
-      for (;;) {
+      for (let idle = 0; ; ) {
         await quiet();
         if (settled) return work;
-        if (!step(end)) throw new Stuck(`nothing more happens after ${elapsed} ms`);
+        if (step(end)) idle = 0;
+        else if (idle < IDLE_TURNS) {
+          idle += 1;
+          await new Promise<void>((resolve) => void real.setTimeout(resolve, 5));
+        } else throw new Stuck(`nothing more happens after ${elapsed} ms`);
       }
     },
     async advance(ms) {

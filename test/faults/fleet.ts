@@ -195,6 +195,7 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
         baseUrl: BASE_URL,
         fetch: bought.item.includes("cancelled") ? regretting(random.between(0, 1_500)) : network,
         calls: memoryCalls(),
+        isAhead: all.length % 2 === 0,
         attemptMs: 5_000,
         longestMs: 1_000,
         signal: stopped,

@@ -148,6 +148,7 @@ export async function kill({
         baseUrl: `http://127.0.0.1:${port}`,
         fetch: globalThis.fetch,
         calls: fileCalls(join(folder, "calls", purchase.key)),
+        isAhead: all.length % 2 === 0,
         attemptMs: 5_000,
         longestMs: 1_000,
         ...(signal ? { signal } : {}),

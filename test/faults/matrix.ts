@@ -45,17 +45,18 @@ export function cases(selection: Selection = {}): Case[] {
     .flatMap((seller) =>
       stores.flatMap((store) =>
         clients.flatMap((client) =>
-          FAULTS.filter(({ of }) => of?.includes(client) ?? true).flatMap((fault) =>
-            RESOURCES.filter((resource) => fault.to?.(resource) ?? true).map(
-              (resource): Case => ({
-                fault,
-                resource,
-                store,
-                client,
-                seller,
-                ...(settings ? { settings } : {}),
-              }),
-            ),
+          FAULTS.filter(({ of }) => of?.includes(client === "ahead" ? "replay" : client) ?? true).flatMap(
+            (fault) =>
+              RESOURCES.filter((resource) => fault.to?.(resource) ?? true).map(
+                (resource): Case => ({
+                  fault,
+                  resource,
+                  store,
+                  client,
+                  seller,
+                  ...(settings ? { settings } : {}),
+                }),
+              ),
           ),
         ),
       ),

@@ -89,7 +89,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "botches",
 ];
 /** Who keeps its key or its payment. The matrix counts what becomes of the others. */
-const KEYED: readonly ClientKind[] = ["replay", "resend", "resign"];
+const KEYED: readonly ClientKind[] = ["replay", "ahead", "resend", "resign"];
 
 export interface Simulation {
   readonly seed: number;

@@ -32,9 +32,10 @@ export interface Task {
   run(): Promise<readonly Found[]>;
 }
 
-const KEYED = ["replay", "resend", "resign"] as const;
+const KEYED = ["replay", "ahead", "resend", "resign"] as const;
 const WHO = {
   replay: "resource402/client",
+  ahead: "resource402/client, pays ahead",
   resend: "same bytes, no key",
   resign: "signs again, keeps its key",
   keyless: "signs again, no key",

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -80,17 +80,13 @@ export function describeSamples({ folder, empty, command }: Installed): void {
     const generate = ({ name }: Page) =>
       command("node_modules/.bin/resource402", "generate", `pages/${name}/resources.ts`);
     expect(await Promise.all(own.map(generate))).toEqual(own.map(() => expect.objectContaining({ code: 0 })));
+    const shared = (await readdir(at(SHARED))).filter((file) => /^(resources\.ts|.*\.gen\.ts|handlers)$/.test(file));
     for (const page of pages) {
       if (page.samples.length === 0 || own.includes(page)) continue;
-      await cp(at(SHARED), at(page.name), {
-        recursive: true,
-        force: false,
-        filter: (path) => !pages.some(({ samples }) => samples.some(({ file, page }) => page === SHARED && file !== "resources.ts" && !file.includes("/") && path === at(SHARED, file))),
-      });
+      for (const file of shared)
+        await cp(at(SHARED, file), at(page.name, file), { recursive: true, force: false });
     }
-    const settings = JSON.parse(await readFile(join(folder(), "tsconfig.json"), "utf8"));
     await writeFile(at("tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", include: ["**/*.ts"] }));
-    expect(settings.compilerOptions.strict).toBe(true);
   }
 
   describe("the samples of README and docs", () => {

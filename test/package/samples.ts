@@ -41,7 +41,9 @@ export function pageOf(name: string, markdown: string): Page {
   const fences = [...markdown.matchAll(/^([ \t]*)(`{3,})(\w*)[ \t]*(.*)\n([\s\S]*?)^\1\2[ \t]*$/gm)].map(
     ([, , , language = "", info = "", text = ""]) => ({ language, info: info.trim(), text }),
   );
-  const shown = new Map(fences.filter(({ language }) => language === "text").map((one) => [one.info, one.text]));
+  const shown = new Map(
+    fences.filter(({ language }) => language === "text").map((one) => [one.info, one.text]),
+  );
   const samples: Sample[] = [];
   const unchecked: string[] = [];
   let fragments = 0;
@@ -80,13 +82,18 @@ export function describeSamples({ folder, empty, command }: Installed): void {
     const generate = ({ name }: Page) =>
       command("node_modules/.bin/resource402", "generate", `pages/${name}/resources.ts`);
     expect(await Promise.all(own.map(generate))).toEqual(own.map(() => expect.objectContaining({ code: 0 })));
-    const shared = (await readdir(at(SHARED))).filter((file) => /^(resources\.ts|.*\.gen\.ts|handlers)$/.test(file));
+    const shared = (await readdir(at(SHARED))).filter((file) =>
+      /^(resources\.ts|.*\.gen\.ts|handlers)$/.test(file),
+    );
     for (const page of pages) {
       if (page.samples.length === 0 || own.includes(page)) continue;
       for (const file of shared)
         await cp(at(SHARED, file), at(page.name, file), { recursive: true, force: false });
     }
-    await writeFile(at("tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", include: ["**/*.ts"] }));
+    await writeFile(
+      at("tsconfig.json"),
+      JSON.stringify({ extends: "../tsconfig.json", include: ["**/*.ts"] }),
+    );
   }
 
   describe("the samples of README and docs", () => {

@@ -14,16 +14,19 @@ const COMING =
 /** A page without its code. */
 const proseOf = (page: string): string => read(page).replace(/^( *)(`{3,})[\s\S]*?^\1\2 *$/gm, "");
 
-/** The anchors of a page, as GitHub makes them. */
+/** The anchors of a page: its headings, as GitHub makes them, and its own. */
 function anchorsOf(page: string): string[] {
-  const headings = [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading);
-  return headings.map((heading) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, "")
-      .trim()
-      .replaceAll(" ", "-"),
-  );
+  const prose = proseOf(page);
+  const headings = [...prose.matchAll(/^#+ (.*?) *$/gm)].map(([, heading = ""]) => heading);
+  return [
+    ...headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+    ...[...prose.matchAll(/<a id="(\w+)"><\/a>/g)].map(([, id = ""]) => id),
+  ];
 }
 
 /** Why a link leads nowhere; `undefined` when it leads somewhere, or to another site. */
@@ -51,7 +54,7 @@ describe("README and docs", () => {
   });
 
   it.each(pages)("%s holds no HTML", (page) => {
-    const prose = proseOf(page).replace(/`[^`\n]*`|<!-- [\w: -]+ -->/g, "");
+    const prose = proseOf(page).replace(/`[^`\n]*`|<!-- [\w: -]+ -->|<a id="\w+"><\/a>/g, "");
     expect(prose.match(/<\/?[a-z][^>]*>/gi)).toBeNull();
   });
 

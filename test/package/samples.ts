@@ -110,7 +110,7 @@ export function describeSamples({ folder, empty, command }: Installed): void {
     }, 300_000);
 
     const run = pages.flatMap(({ samples }) => samples.filter(({ prints }) => prints !== undefined));
-    it.each(run)("$page: $file prints what the page shows", async ({ page, file, prints }) => {
+    it.concurrent.each(run)("$page: $file prints what the page shows", async ({ page, file, prints }) => {
       const { code, text } = await command("node", join("pages", page, file));
       expect(text).toContain(prints?.trimEnd());
       expect(code).toBe(0);

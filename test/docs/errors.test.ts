@@ -27,7 +27,7 @@ describe("docs/errors.md lists", () => {
   });
 
   it("every reason for which the client does not sign", () => {
-    expect(codes(first("Reasons of `payment_refused`"))).toEqual(unionOf("RefusalReason"));
+    expect(codes(first("The client does not sign"))).toEqual(unionOf("RefusalReason"));
   });
 
   it("every value of `charged`", () => {

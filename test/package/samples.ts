@@ -37,7 +37,7 @@ const MAX_FRAGMENTS = 5;
  * The samples of a page. ` ```ts file.ts ` is a file that is type-checked; with `run` behind it, it is also run, and prints what
  * the block ` ```text file.ts ` of the page shows.
  */
-export function pageOf(name: string, markdown: string): Page {
+function pageOf(name: string, markdown: string): Page {
   const fences = [...markdown.matchAll(/^([ \t]*)(`{3,})(\w*)[ \t]*(.*)\n([\s\S]*?)^\1\2[ \t]*$/gm)].map(
     ([, , , language = "", info = "", text = ""]) => ({ language, info: info.trim(), text }),
   );

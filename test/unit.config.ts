@@ -28,6 +28,7 @@ const UNIT = [
   "test/codegen/prose.test.ts",
   "test/codegen/read.test.ts",
   "test/codegen/wire-schemas.test.ts",
+  "test/docs/*.test.ts",
   "test/doctor/fit.test.ts",
   "test/language.test.ts",
   "test/mcp/progress.test.ts",

@@ -36,7 +36,7 @@ export interface Crashable {
  * goes on, and nothing that it would still do has an effect. A new one may then be started over the same store.
  *
  * ```ts
- * const life = mortal({ at: "settle.after" });
+ * const life = crashable({ at: "settle.after" });
  * const server = createServer({ ...options, store: life.guard(store), faults: life.faults });
  * ```
  */

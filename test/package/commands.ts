@@ -9,7 +9,7 @@ import type { Packed } from "./packed.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What the commands of the README have left in a folder. */
+/** What the commands of the pages have left in a folder. */
 export interface Followed {
   readonly commands: number;
   readonly files: readonly string[];
@@ -18,10 +18,15 @@ export interface Followed {
   readonly sdk: Readonly<Record<string, unknown>>;
 }
 
-/** Runs the commands of the README in a new folder, line by line. Our packages come from the tarballs. */
-export async function followReadme(folder: string, { resource402, cli }: Packed): Promise<Followed> {
-  const readme = await readFile(join(root, "README.md"), "utf8");
-  const lines = /```sh commands\n([\s\S]*?)```/.exec(readme)?.[1]?.trim().split("\n") ?? [];
+/** The quick start, and then what its reader publishes. */
+const PAGES = ["README.md", "docs/publishing.md"];
+
+/** Runs the commands of the pages in a new folder, line by line. Our packages come from the tarballs. */
+export async function followPages(folder: string, { resource402, cli }: Packed): Promise<Followed> {
+  const pages = await Promise.all(PAGES.map((page) => readFile(join(root, page), "utf8")));
+  const lines = pages.flatMap(
+    (page) => /```sh commands\n([\s\S]*?)```/.exec(page)?.[1]?.trim().split("\n") ?? [],
+  );
   const { devDependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   const sources: Readonly<Record<string, string>> = {
     resource402,
@@ -51,9 +56,9 @@ export async function followReadme(folder: string, { resource402, cli }: Packed)
   };
 }
 
-/** The way of the README from an empty folder to a package. */
+/** The way from an empty folder to a package. */
 export function describeCommands(followed: () => Followed): void {
-  it("the commands of the README lead from an empty folder to a package for buyers", () => {
+  it("the commands of README and Publishing lead from an empty folder to a package for buyers", () => {
     const { commands, files, site, sdk } = followed();
     expect(commands).toBeGreaterThan(6);
     for (const file of ["resources.ts", "handlers", "openapi.json", "server.ts"])

@@ -7,8 +7,9 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeCommands, type Followed, followReadme } from "./commands.ts";
+import { describeCommands, type Followed, followPages } from "./commands.ts";
 import { packed } from "./packed.ts";
+import { describeSamples } from "./samples.ts";
 import { describeSdk } from "./sdk.ts";
 
 const run = promisify(execFile);
@@ -18,7 +19,12 @@ let project = "";
 
 /** Runs a command in the project where the packed package is installed. Never throws: exit code and text. */
 async function command(file: string, ...args: string[]): Promise<{ code: number; text: string }> {
-  const env = { ...process.env, NO_COLOR: "1", npm_config_loglevel: "error" };
+  const env = {
+    ...process.env,
+    NO_COLOR: "1",
+    npm_config_loglevel: "error",
+    RESOURCE402_ANVIL: join(root, "node_modules/.bin/anvil"),
+  };
   try {
     const { stdout, stderr } = await run(file, args, { cwd: project, env });
     return { code: 0, text: stdout + stderr };
@@ -73,12 +79,12 @@ let followed: Followed;
 beforeAll(async () => {
   project = join(await mkdtemp(join(tmpdir(), "resource402-installed-")), "word-kit");
   // Installs everything that the tests below need.
-  followed = await followReadme(project, await packed());
+  followed = await followPages(project, await packed());
   await writeFile(
     join(project, "package.json"),
     JSON.stringify({ name: "word-house", private: true, type: "module" }),
   );
-  // The README tells the reader to install these for Prometheus. Only their types are needed here.
+  // The documentation tells the reader to install these for Prometheus. Only their types are needed here.
   for (const name of ["@opentelemetry/sdk-metrics", "@opentelemetry/exporter-prometheus"]) {
     await symlink(join(root, "node_modules", name), join(project, "node_modules", name), "junction");
   }
@@ -188,29 +194,6 @@ describe("an API written from scratch with the installed package", () => {
   });
 });
 
-describe("the README", () => {
-  it("compiles, block by block, against what its own definition generates", async () => {
-    await emptyProject();
-    const readme = await readFile(join(root, "README.md"), "utf8");
-    const blocks = [...readme.matchAll(/```ts (\S+)\n([\s\S]*?)```/g)];
-    const names = [
-      ...["resources.ts", "buyer.ts", "server.ts", "local.ts", "resume.ts", "production.ts"],
-      "machines.ts",
-    ];
-    expect(blocks.map((block) => block[1])).toEqual(names);
-    expect(readme.match(/```ts/g)).toHaveLength(blocks.length);
-    for (const [, name = "", text = ""] of blocks) await writeFile(join(project, name), text);
-    expect(await generate()).toMatchObject({ code: 0 });
-    expect(await typecheck()).toEqual({ code: 0, text: "" });
-    const anvil = join(root, "node_modules/.bin/anvil");
-    const local = await run("node", ["local.ts"], {
-      cwd: project,
-      env: { ...process.env, RESOURCE402_ANVIL: anvil },
-    });
-    expect(local.stdout).toContain("{ caption: 'A lighthouse.' }\n10000n");
-  });
-});
-
 describe("the client in a browser", () => {
   async function bundle(code: string): Promise<{ inputs: string[]; gzip: number; text: string }> {
     const result = await build({
@@ -287,4 +270,6 @@ it("the command contains no second copy of a module of resource402", async () =>
   expect(places.filter((place) => /^\.\.\/(schema|src)\//.test(place))).toEqual([]);
 });
 
-describeSdk({ folder: () => project, empty: emptyProject, command, strictest: STRICTEST });
+const place = { folder: () => project, empty: emptyProject, command, strictest: STRICTEST };
+describeSamples(place);
+describeSdk(place);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { CHECKS } from "../../codegen/doctor/examine.ts";
 
 const file = new URL("../../docs/doctor.md", import.meta.url);
-const PLACE = /(<!-- checks -->\n)[^]*?(<!-- end -->)/;
+const PLACE = /(<!-- checks -->\n)[\s\S]*?(<!-- end -->)/;
 
 it("lists every check in docs/doctor.md (refresh: DOCTOR_DOC=write)", () => {
   const rows = CHECKS.map(

@@ -3,7 +3,7 @@ import { defineConfig } from "vitepress";
 import { linkNames } from "./names.ts";
 import { chapters } from "./pages.ts";
 
-const root = new URL("../../../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 const docs = new URL("docs/", root);
 const { homepage } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
 
@@ -11,9 +11,6 @@ export default defineConfig({
   title: "resource402",
   description: "Sell an API per call over HTTP 402, from one schema file.",
   lang: "en",
-  srcDir: "..",
-  srcExclude: ["site/**"],
-  outDir: "dist",
   cacheDir: ".cache",
   cleanUrls: true,
   metaChunk: true,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitepress";
 import { linkNames } from "./names.ts";
 import { chapters } from "./pages.ts";
+import { accessibleSearchBox } from "./search-box.ts";
 
 const root = new URL("../../", import.meta.url);
 const docs = new URL("docs/", root);
@@ -21,7 +22,17 @@ export default defineConfig({
     outline: [2, 3],
     externalLinkIcon: false,
   },
+  vite: { plugins: [accessibleSearchBox()] },
   markdown: {
+    // Anchors as GitHub makes them, where the pages are read too.
+    anchor: {
+      slugify: (heading) =>
+        heading
+          .trim()
+          .toLowerCase()
+          .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "")
+          .replaceAll(" ", "-"),
+    },
     // Both themes keep the contrast of WCAG AA.
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config(md) {

@@ -13,6 +13,7 @@ const HELP = `Opens the built documentation site on desktop, phone and in dark m
 
   node test/site/main.ts [options]
 
+  --only TEXT      only pages whose path contains TEXT
   --shots FOLDER   writes a screenshot of each page
   --help
 
@@ -35,7 +36,9 @@ const TYPES: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 };
 
-const { values } = parseArgs({ options: { shots: { type: "string" }, help: { type: "boolean" } } });
+const { values } = parseArgs({
+  options: { only: { type: "string", default: "" }, shots: { type: "string" }, help: { type: "boolean" } },
+});
 if (values.help) {
   console.log(HELP);
   process.exit(0);
@@ -114,8 +117,8 @@ async function look(
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(`${name} ${path}: ${message.text()}`);
   });
-  for (path of pages.keys()) {
-    await page.goto(origin + path, { waitUntil: "networkidle" });
+  for (path of [...pages.keys()].filter((one) => one.includes(values.only))) {
+    await page.goto(origin + path);
     for (const finding of await accessibility(page)) faults.push(`${name} ${path}: ${finding}`);
     const isWide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth");
     if (isWide) faults.push(`${name} ${path}: the page is wider than the window`);

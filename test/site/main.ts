@@ -157,9 +157,10 @@ async function search(page: Page, view: string): Promise<void> {
     await shoot(page, `${view}-search-${word}`);
     await first.click();
     await page.waitForURL((url) => url.pathname !== "/");
-    const text = await page.locator("main").innerText();
-    if (!text.toLowerCase().includes(word.toLowerCase()))
+    const hasWord = page.locator("main", { hasText: new RegExp(word, "i") });
+    await hasWord.waitFor({ timeout: 10_000 }).catch(() => {
       faults.push(`${view}: the first result for "${word}" does not contain it`);
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-export interface Page {
+interface Page {
   readonly text: string;
   readonly link: string;
 }

@@ -59,6 +59,7 @@ export interface Costs {
   readonly margin?: number;
 }
 
+/** One input with the output that it gives; both are checked against their schemas and published. */
 export interface Example<Input = unknown, Output = unknown> {
   readonly input: Input;
   readonly output: Output;
@@ -74,6 +75,7 @@ export interface CacheOptions {
   readonly cache?: Duration | undefined;
 }
 
+/** One resource: its texts, schemas, price and options. */
 export interface ResourceDefinition<
   I extends Schema = Schema,
   O extends Schema = Schema,
@@ -158,6 +160,7 @@ export function resource<const I extends Schema, const O extends Schema, const C
   return definition as ResourceDefinition<I, O, Code>;
 }
 
+/** An API: what it is called, who answers for it, and its resources. */
 export interface ApiDefinition<
   R extends { readonly [name: string]: ResourceDefinition } = { readonly [name: string]: ResourceDefinition },
 > {

@@ -64,6 +64,7 @@ export interface PerWhat {
   readonly per: string;
 }
 
+/** Options of `price.perUnit`: the size and name of a unit, and the bounds of the price. */
 export interface PerUnitOptions {
   /** How many make one unit. A started unit counts as a whole one. @default 1 */
   readonly unit?: number;

@@ -80,7 +80,7 @@ export interface ExamineOptions {
 }
 
 /** Paid checks run late, because some sellers give a resource away for a while after a payment. */
-const CHECKS: readonly Check[] = [
+export const CHECKS: readonly Check[] = [
   ...CHALLENGE_CHECKS,
   ...PRICE_CHECKS,
   ...DESCRIPTION_CHECKS,

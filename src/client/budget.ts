@@ -1,6 +1,7 @@
 import { type Money, parseUsd, type Usd } from "../../schema/money.ts";
 import { countedUsd, type SavedPayment } from "./calls.ts";
 
+/** The most that a client spends, for each call and in all. */
 export interface BudgetOptions {
   /** The most that one call may cost, in US dollars. */
   readonly perCall?: Usd;

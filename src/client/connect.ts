@@ -18,6 +18,7 @@ import { type Exchanged, lost, refusal } from "./outcome.ts";
 import type { Payer } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
 
+/** Options of the generated `createClient`. */
 export interface ClientOptions {
   /** Where the API is served: `https://api.example.com`. */
   readonly baseUrl: string;
@@ -136,6 +137,7 @@ export interface PendingCall {
   forget(): Promise<void>;
 }
 
+/** What the generated client is made of: its resources, its pending calls and its budget. */
 export interface Connection {
   resource<Input extends object, Output>(definition: CallDefinition): Resource<Input, Output>;
   jobResource<Input extends object, Output>(definition: CallDefinition): JobResource<Input, Output>;

@@ -5,6 +5,7 @@ import type { Payer } from "./pay.ts";
 
 export type { EvmAccount } from "../protocol/transfer.ts";
 
+/** Options of `evmPayer`. */
 export interface EvmPayerOptions {
   /**
    * JSON-RPC of the network that is paid on, over HTTP. With it the payer can prove that a payment lapsed unused, which

@@ -37,6 +37,7 @@ import { type Exchanged, isSpared, lost } from "./outcome.ts";
 import { challengeOf, type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
+/** Options of one call. */
 export interface CallOptions {
   /** Stops the call. It does not undo a payment, and a job goes on; `pending()` lists a call that was paid for. */
   readonly signal?: AbortSignal;
@@ -51,6 +52,7 @@ export interface CallOptions {
   readonly renew?: boolean;
 }
 
+/** Options of one call of a job resource. */
 export interface JobCallOptions extends CallOptions {
   /**
    * Where the seller is to post the job's document once it has ended, signed with `webhookSecret` of the job as
@@ -61,6 +63,7 @@ export interface JobCallOptions extends CallOptions {
   readonly callbackUrl?: string;
 }
 
+/** What `onEvent` receives: the steps of a call, from its 402 to its end. */
 export type ClientEvent =
   /** A 402 came. Amounts are decimal: `usd` dollars, paid in `currency`. */
   | {

@@ -32,6 +32,7 @@ export interface JobUpdate {
   readonly paymentState?: PaymentState | undefined;
 }
 
+/** Options of `job.result`. */
 export interface WaitOptions {
   /** How long to wait. The job goes on when it has passed. @default until the job's own end at the latest */
   readonly timeout?: Duration;

@@ -31,6 +31,7 @@ export interface JobContext<Code extends string = never> extends Context<Code> {
   steps(steps: readonly HandlerStep[]): Promise<void>;
 }
 
+/** One step of a job: a function, with a title if it has one. */
 export type HandlerStep = (() => unknown) | { readonly title: string; readonly run: () => unknown };
 
 /** Does the work of a resource that answers in the same request. By default charged only when it returns. */

@@ -3,6 +3,7 @@ import { link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type CallName, type Calls, nameOf, readSavedCall, type SavedCall } from "../client/calls.ts";
 
+/** Options of `fileCalls`. */
 export interface FileCallsOptions {
   /** Receives a file that cannot be read as a saved call. The file stays in place. @default a process warning */
   readonly onUnreadable?: (path: string, cause: unknown) => void;

@@ -17,6 +17,7 @@ export interface Listenable {
   stop(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
+/** Options of `listen`: address, signals, grace period and limits of connections. */
 export interface ListenOptions {
   /** 0 takes a free port. @default 3000 */
   readonly port?: number;
@@ -49,6 +50,7 @@ export interface ListenOptions {
   readonly maxConnections?: number;
 }
 
+/** A server that listens. */
 export interface Listening {
   readonly url: string;
   readonly port: number;

@@ -11,6 +11,7 @@ interface Context {
   readonly origin?: string;
 }
 
+/** Options of `toNextHandlers`. */
 export interface NextHandlerOptions {
   /** `after` of `next/server`: where functions are stopped after a response, jobs run within it. */
   readonly after?: (promise: Promise<unknown>) => void;
@@ -24,6 +25,7 @@ export type NextHandler = (
   context: { readonly params: Promise<Readonly<Record<string, string | string[] | undefined>>> },
 ) => Promise<Response>;
 
+/** The route handlers of one Next route, by method. */
 export interface NextHandlers {
   readonly GET: NextHandler;
   readonly HEAD: NextHandler;

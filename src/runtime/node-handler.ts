@@ -9,6 +9,7 @@ export interface NodeHandleable {
   stop(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
+/** Options of `toNodeHandler`. */
 export interface NodeHandlerOptions {
   /**
    * On SIGTERM and SIGINT, stop the server before the process ends: its jobs go back to the store. A process that listens

@@ -4,6 +4,7 @@ import type { Store, StoredAnswer } from "../store/store.ts";
 import { createBearerCheck } from "../telemetry/bearer.ts";
 import type { Observer } from "./observer.ts";
 
+/** Options of the admin page. */
 export interface AdminOptions {
   /**
    * Who knows it may see the operator page at `/admin`: as the password, with any user name, or as a bearer token. At

@@ -12,6 +12,7 @@ import type { MetricsEndpoint } from "../telemetry/telemetry.ts";
 import type { Time } from "../time/time.ts";
 import type { AdminOptions } from "./admin.ts";
 
+/** How the server is paid: accepted networks and tokens, the facilitator, refunds and limits. */
 export interface PaymentOptions {
   /** The ways to pay, in the order in which buyers are offered them. */
   readonly accepts: readonly Accept[];
@@ -38,6 +39,7 @@ export interface PaymentOptions {
   readonly chain?: ChainRecord;
 }
 
+/** Options of the generated `createServer`. */
 export interface ServerOptions<Handlers> {
   /** One function per resource. */
   readonly handlers: Handlers;
@@ -139,6 +141,7 @@ export interface ServerOptions<Handlers> {
   readonly faults?: Faults;
 }
 
+/** How the server sends callbacks. */
 export interface CallbackSettings {
   /** Also by http, and to private addresses: for tests and intranets. @default false */
   readonly allowPrivate?: boolean;

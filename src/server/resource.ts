@@ -25,6 +25,7 @@ export interface ResourceDocument {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
+/** The published documents of all resources, by resource. */
 export type Documents = Readonly<Record<string, ResourceDocument>>;
 
 /**

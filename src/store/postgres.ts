@@ -11,6 +11,7 @@ import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { State } from "./state.ts";
 import { type JobListener, type JobRecord, jobEventOf, MAX_QUOTES, newSecret, type Store } from "./store.ts";
 
+/** Options of `postgresStore`. */
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:5432/database`, with what else libpq knows: `?sslmode=verify-full`. */
   readonly connectionString: string;

@@ -24,6 +24,7 @@ const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid' AND refunds.ca
 /** Interval of the search for changes of other processes, while there is a listener. */
 const LOOK_EVERY_MS = 200;
 
+/** Options of `sqliteStore`. */
 export interface SqliteStoreOptions {
   /** The store's clock, in milliseconds since the epoch. @default Date.now */
   readonly now?: () => number;

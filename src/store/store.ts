@@ -92,6 +92,7 @@ export interface Resolution {
   readonly at: number;
 }
 
+/** The fields of a call that a step may change. */
 export type CallChange = Partial<
   Pick<
     CallRecord,
@@ -124,6 +125,7 @@ export interface Callback {
   readonly dueAt: number | undefined;
 }
 
+/** A job in the store. */
 export interface JobRecord extends State {
   readonly id: string;
   readonly resource: string;
@@ -166,6 +168,7 @@ export interface JobRecord extends State {
   readonly expiresAt: number | undefined;
 }
 
+/** The fields of a job that a step may change. */
 export type JobChange = Partial<
   Pick<
     JobRecord,
@@ -234,6 +237,7 @@ export interface RefundRecord {
   readonly createdAt: number;
 }
 
+/** The fields of a refund that a step may change. */
 export type RefundChange = Partial<
   Pick<
     RefundRecord,
@@ -306,6 +310,7 @@ export interface Stepped {
   readonly refund?: RefundRecord;
 }
 
+/** Limits that the store checks in the transaction that begins a call. */
 export interface Limits {
   /**
    * Refuse when the same payer has begun the same fingerprint since then, unless that call has failed and was not
@@ -325,6 +330,7 @@ export interface Limits {
   readonly settleableSince?: number;
 }
 
+/** The outcome of the method that begins a call. */
 export type Begun =
   | { readonly begun: true }
   /** Payment or key is taken, or (`duplicate`) the same was bought a moment ago: by this call. Nothing was written. */

@@ -35,6 +35,7 @@ export const FAULT_POINTS = [
   "refund.after",
 ] as const;
 
+/** The name of one point between two writes, at which tests stop a server. */
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
 /** Called at every point. When it throws or never resolves, the server fails or hangs there. */

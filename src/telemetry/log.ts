@@ -9,6 +9,7 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/** The lowest level of lines that are logged. */
 export type LogLevel = keyof Logger | "silent";
 
 /**

@@ -11,6 +11,7 @@ const [{ PrometheusSerializer }, metrics] = await loadPeer(
 
 export type { MetricsEndpoint } from "./telemetry.ts";
 
+/** Options of `prometheus`. */
 export interface PrometheusOptions {
   /** Asked for as `Authorization: Bearer …`; at least 16 characters. Without it anybody may read the figures. */
   readonly token?: string;

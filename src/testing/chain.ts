@@ -46,6 +46,7 @@ export interface Chain {
 /** viem's wallet client, signing with the first of anvil's published accounts. */
 export type GasWallet = WalletClient<HttpTransport, ViemChain, LocalAccount>;
 
+/** Options of `startChain`. */
 export interface ChainOptions {
   /** Port on 127.0.0.1; default: one that is free. */
   port?: number;

@@ -2,6 +2,7 @@ import { FAULT_POINTS, type FaultPoint, type Faults } from "../telemetry/fault.t
 
 export { FAULT_POINTS, type FaultPoint, type Faults };
 
+/** Options of `crashable`: where the server dies, and what it calls on its way. */
 export interface CrashableOptions {
   /** Dies when it passes this point … */
   readonly at?: FaultPoint;

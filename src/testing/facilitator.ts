@@ -44,6 +44,7 @@ export interface FacilitatorServer {
   close(): Promise<void>;
 }
 
+/** Options of `serveFacilitator`. */
 export interface FacilitatorServerOptions {
   /** Port on 127.0.0.1; default: one that is free. */
   port?: number;

@@ -58,8 +58,10 @@ export type VerifyFault =
   | "verify_refused"
   | "verify_slow";
 
+/** A rule of a hostile facilitator: which of its replies go wrong, and how. */
 export type FacilitatorRule = Rule<SettleFault | VerifyFault>;
 
+/** A facilitator that fails by rules. */
 export interface HostileFacilitator extends FacilitatorClient {
   /** May be replaced at any time; counting goes on. */
   rules: readonly FacilitatorRule[];
@@ -219,11 +221,13 @@ export type NetworkFault =
   | "not_found"
   | "html";
 
+/** A rule of a hostile network: which of its requests go wrong, and how. */
 export interface NetworkRule extends Rule<NetworkFault> {
   /** Which requests it applies to, and are counted: those that carry a payment, those that do not, or all GETs. @default all */
   readonly of?: "paid" | "unpaid" | "get";
 }
 
+/** A `fetch` that fails by rules. */
 export interface HostileNetwork {
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /** May be replaced at any time; counting goes on. */

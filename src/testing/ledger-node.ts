@@ -26,6 +26,7 @@ export class RpcError extends Error {
   }
 }
 
+/** Options of `ledgerNode`. */
 export interface LedgerNodeOptions {
   /** The chain's clock, in milliseconds since the epoch. @default Date.now */
   readonly now?: () => number;

@@ -61,6 +61,7 @@ export interface MemoryChainRecord {
   >;
 }
 
+/** Options of `memoryLedger`. */
 export interface MemoryLedgerOptions {
   /** The clock, in milliseconds since the epoch; default `Date.now`. */
   now?: () => number;

@@ -26,6 +26,7 @@ export interface VerifyRequest {
   readonly requirements: PaymentRequirements;
 }
 
+/** How a scripted facilitator replies. */
 export interface FacilitatorScript {
   /** @default settles truthfully */
   settle?(request: SettleRequest): SettleAct | undefined;

@@ -39,6 +39,7 @@ export interface World {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Options of `startWorld`. */
 export interface WorldOptions {
   /**
    * Default true: a chain in a child process and the official facilitator, ready in about 0.1 s. False: a ledger in

@@ -2,22 +2,21 @@ import { join } from "node:path";
 import { isResourceError } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { fileCalls } from "resource402/node";
-import { formatUnits, parseUnits } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { createClient } from "../studio/client.gen.ts";
 import type { GenerateImageInput } from "../studio/types.gen.ts";
 import orders from "./orders.json" with { type: "json" };
-import { openResults } from "./results.ts";
+import { dollars, millionths, openResults } from "./results.ts";
 
 const { API_URL = "", WALLET_KEY = "", FOLDER = "", BUDGET = "0.25" } = process.env;
 
 const results = await openResults(join(FOLDER, "results"));
 // What earlier runs have paid is gone. Payments that they left open are in `calls`, and the client counts those.
-const left = parseUnits(BUDGET, 6) - results.paid();
+const left = Math.max(0, millionths(BUDGET) - results.paid());
 const client = createClient({
   baseUrl: API_URL,
   payer: evmPayer(privateKeyToAccount(WALLET_KEY as `0x${string}`)),
-  budget: { perCall: "0.10", total: formatUnits(left > 0n ? left : 0n, 6) as `${number}` },
+  budget: { perCall: "0.10", total: dollars(left) },
   calls: fileCalls(join(FOLDER, "calls")),
   onEvent: (event) => {
     if (event.type === "signed") console.log(`signed ${event.idempotencyKey} for $${event.usd}`);
@@ -25,7 +24,7 @@ const client = createClient({
 });
 
 const open = await client.pending();
-console.log(`$${formatUnits(left, 6)} left, ${open.length} open payments`);
+console.log(`$${dollars(left)} left, ${open.length} open payments`);
 
 for (const { name, input } of orders as { name: string; input: GenerateImageInput }[]) {
   if (results.has(name)) continue;
@@ -49,4 +48,4 @@ for (const { name, input } of orders as { name: string; input: GenerateImageInpu
     }
   }
 }
-console.log(`paid $${formatUnits(results.paid(), 6)}`);
+console.log(`paid $${dollars(results.paid())}`);

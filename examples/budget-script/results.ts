@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseUnits } from "viem";
 
 /** How an order ended. A failed one is not ordered again. */
 export interface Result {
@@ -15,8 +14,12 @@ export interface Results {
   has(name: string): boolean;
   save(name: string, result: Result): Promise<void>;
   /** Paid for all results, in millionths of a dollar. */
-  paid(): bigint;
+  paid(): number;
 }
+
+/** A decimal of at most 6 places as whole millionths, and back: sums of whole numbers are exact. */
+export const millionths = (usd: string): number => Math.round(Number(usd) * 1_000_000);
+export const dollars = (amount: number) => `${amount / 1_000_000}` as `${number}`;
 
 export async function openResults(folder: string): Promise<Results> {
   await mkdir(folder, { recursive: true });
@@ -34,6 +37,6 @@ export async function openResults(folder: string): Promise<Results> {
       await rename(join(folder, `${name}.tmp`), join(folder, `${name}.json`));
       results.set(name, result);
     },
-    paid: () => [...results.values()].reduce((sum, { paid }) => sum + parseUnits(paid, 6), 0n),
+    paid: () => [...results.values()].reduce((sum, { paid }) => sum + millionths(paid), 0),
   };
 }

@@ -28,7 +28,8 @@ export function startProgram(file: string, env: Record<string, string>): Program
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  // SIGTERM, so that a program can end the processes that it has started.
+  onTestFinished(() => void child.kill());
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   for (const input of [child.stdout, child.stderr]) {

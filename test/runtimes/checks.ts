@@ -50,6 +50,13 @@ const post = (body: unknown, headers: Record<string, string> = {}): RequestInit 
   body: JSON.stringify(body),
 });
 
+const refunded = (statusUrl: string) =>
+  until(
+    "refund",
+    async () => ((await (await fetch(statusUrl)).json()) as { paymentState: string }).paymentState,
+    (state) => state === "refunded",
+  );
+
 /** What a buyer needs of every place, in the order in which they run. */
 export const CHECKS: readonly Check[] = [
   {
@@ -111,6 +118,8 @@ export const CHECKS: readonly Check[] = [
       expect((await fetch(job.statusUrl, { method: "DELETE" })).status, 200, "status");
       const document = await (await fetch(job.statusUrl)).json();
       expect((document as { status: string }).status, "cancelled", "job");
+      // Otherwise its refund arrives in the middle of a later check, which compares balances.
+      await refunded(job.statusUrl);
     },
   },
   {
@@ -169,11 +178,7 @@ export const CHECKS: readonly Check[] = [
     run: async (place) => {
       const before = await place.balance();
       const job = await clientOf(place).render.start({ text: "refuse", stepMs: 0 });
-      await until(
-        "refund",
-        async () => ((await (await fetch(job.statusUrl)).json()) as { paymentState: string }).paymentState,
-        (state) => state === "refunded",
-      );
+      await refunded(job.statusUrl);
       expect(String(await place.balance()), String(before), "balance");
     },
   },

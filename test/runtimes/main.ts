@@ -7,9 +7,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import type { Setting } from "./api/server.ts";
+import type { Settings } from "./api/server.ts";
 import type { Place } from "./checks.ts";
-import { PLACES, type Start } from "./places.ts";
+import { NEXT_EXAMPLE, PLACES, type Start } from "./places.ts";
 
 const HELP = `Runs the packed package in every place that it is said to run in, and prints what works where.
 
@@ -31,7 +31,10 @@ const { values } = parseArgs({
 
 const HERE = fileURLToPath(new URL("./", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const NEXT_LIB = join(HERE, "places", "next", "lib");
+const EXAMPLES = join(ROOT, "examples", "runtimes");
+const NEXT = join(HERE, "places", "next");
+const NEXT_LIB = join(NEXT, "lib");
+const NEXT_ROUTE = NEXT_EXAMPLE.slice("next/".length);
 const START_MS = 60_000;
 const BUILD_MS = 400_000;
 const CHECK_MS = 30_000;
@@ -57,11 +60,10 @@ async function main(): Promise<number> {
   const { generatePrivateKey, privateKeyToAccount } = await import("viem/accounts");
   const refundKey = generatePrivateKey();
   await world.fund(privateKeyToAccount(refundKey).address, "100");
-  const setting: Setting = {
-    network: world.network,
-    payTo: world.seller.address,
-    facilitator: (await world.startFacilitatorServer()).url,
-    refundKey,
+  const settings: Settings = {
+    PAY_TO: world.seller.address,
+    FACILITATOR_URL: (await world.startFacilitatorServer()).url,
+    REFUND_KEY: refundKey,
   };
   const only = values.only?.split(",").map((text) => text.trim().toLowerCase());
   const chosen = PLACES.filter(({ name }) => only?.some((text) => name.toLowerCase().includes(text)) ?? true);
@@ -69,7 +71,7 @@ async function main(): Promise<number> {
   for (const start of chosen) {
     const begun = performance.now();
     const outcomes = new Map<string, string | undefined>();
-    const process_ = await open(start, setting).catch((error: unknown) => String(error));
+    const process_ = await open(start, settings).catch((error: unknown) => String(error));
     if (typeof process_ === "string") {
       for (const { name } of CHECKS) outcomes.set(name, `does not start: ${process_}`);
     } else {
@@ -114,6 +116,7 @@ async function install(): Promise<void> {
     await rm(target, { recursive: true, force: true });
     await mkdir(join(HERE, "node_modules"), { recursive: true });
     await cp(join(folder, "package"), target, { recursive: true });
+    await copyExamples();
     await cp(join(HERE, "api", "resources.ts"), join(NEXT_LIB, "resources.ts"));
     // As in an application that was made by create-next-app, which writes no extensions.
     const server = await readFile(join(HERE, "api", "server.ts"), "utf8");
@@ -126,6 +129,21 @@ async function install(): Promise<void> {
   }
 }
 
+/** Puts the files of examples/runtimes beside the places, with the API that the checks buy from in the place of their own. */
+async function copyExamples(): Promise<void> {
+  const target = join(HERE, "examples");
+  await rm(target, { recursive: true, force: true });
+  await mkdir(target);
+  for (const { example } of PLACES) {
+    if (example === undefined || example === NEXT_EXAMPLE) continue;
+    await cp(join(EXAMPLES, example), join(target, example));
+  }
+  await writeFile(join(target, "server.ts"), 'export * from "../api/server.ts";\n');
+  const route = await readFile(join(EXAMPLES, NEXT_EXAMPLE), "utf8");
+  await mkdir(dirname(join(NEXT, NEXT_ROUTE)), { recursive: true });
+  await writeFile(join(NEXT, NEXT_ROUTE), route.replace("../../../../server.ts", "../../../lib/server"));
+}
+
 /** The folder that holds the places and the packages of the root, which may be a link. */
 async function packagesRoot(): Promise<string> {
   let root = ROOT;
@@ -134,16 +152,12 @@ async function packagesRoot(): Promise<string> {
   return root;
 }
 
-async function open(start: Start, setting: Setting) {
+async function open(start: Start, settings: Settings) {
   const port = await freePort();
   const env = {
     ...process.env,
-    ...{
-      PORT: String(port),
-      SETTING: JSON.stringify(setting),
-      NO_COLOR: "1",
-      WRANGLER_SEND_METRICS: "false",
-    },
+    ...settings,
+    ...{ PORT: String(port), DATABASE: ":memory:", NO_COLOR: "1", WRANGLER_SEND_METRICS: "false" },
     ...start.env,
     PACKAGES: await packagesRoot(),
   };

@@ -6,13 +6,19 @@ export interface Start {
   /** Before it is started. */
   readonly build?: readonly string[];
   readonly path?: string;
+  /** The file of examples/runtimes that is run. */
+  readonly example?: string;
   /** Checks that cannot pass here, with the reason. */
   readonly impossible?: Readonly<Record<string, string>>;
 }
 
 const node = (file: string): readonly string[] => ["node", `places/${file}.ts`];
+/** A file of examples/runtimes, run by node. */
+const example = (name: string) => ({ command: ["node", `examples/${name}.ts`], example: `${name}.ts` });
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 const NEXT = "places/next";
+/** The route of the Next application. */
+export const NEXT_EXAMPLE = "next/app/api/[...path]/route.ts";
 
 export const PLACES: readonly Start[] = [
   { name: "Node listen", command: node("node-listen") },
@@ -21,23 +27,35 @@ export const PLACES: readonly Start[] = [
   { name: "Hono at root", command: node("hono-root") },
   { name: "Hono mount", command: node("hono-mounted"), path: "/api" },
   { name: 'Hono all("/api/*")', command: node("hono-all"), path: "/api" },
-  { name: "Express under /api", command: node("express"), path: "/api" },
+  { name: "Express under /api", ...example("express"), path: "/api" },
   { name: "Express after json()", command: node("express-json"), path: "/api" },
-  { name: "Fastify", command: node("fastify") },
-  { name: "Koa", command: node("koa") },
-  { name: "Bun, SQLite", command: [bin("bun"), "run", "places/bun.ts"] },
+  { name: "Fastify", ...example("fastify") },
+  { name: "Koa", ...example("koa") },
+  { name: "Bun, SQLite", command: [bin("bun"), "run", "examples/bun.ts"], example: "bun.ts" },
   {
     name: "Deno, SQLite",
-    command: [bin("deno"), "run", "-A", "--no-prompt", "--node-modules-dir=manual", "places/deno.ts"],
+    command: [bin("deno"), "run", "-A", "--no-prompt", "--node-modules-dir=manual", "examples/deno.ts"],
+    example: "deno.ts",
     env: { DENO_NO_UPDATE_CHECK: "1" },
   },
-  { name: "Workers, waitUntil", command: node("workers-main"), env: { WORKER: "workers" } },
-  { name: "Durable Object", command: node("workers-main"), env: { WORKER: "durable-object" } },
+  {
+    name: "Workers, waitUntil",
+    command: node("workers-main"),
+    env: { WORKER: "workers" },
+    example: "workers.ts",
+  },
+  {
+    name: "Durable Object",
+    command: node("workers-main"),
+    env: { WORKER: "durable-object" },
+    example: "durable-object.ts",
+  },
   {
     name: "Next start",
     build: [bin("next"), "build", NEXT],
     command: [bin("next"), "start", NEXT],
     env: { NEXT_TELEMETRY_DISABLED: "1" },
     path: "/api",
+    example: NEXT_EXAMPLE,
   },
 ];

@@ -2,12 +2,11 @@ import type { ServerOptions } from "resource402/server";
 import { privateKeyToAccount } from "viem/accounts";
 import { createServer, type Handlers } from "./server.gen.ts";
 
-/** What the runner tells a place. */
-export interface Setting {
-  readonly network: `eip155:${number}`;
-  readonly payTo: string;
-  readonly facilitator: string;
-  readonly refundKey: `0x${string}`;
+/** The environment variables or bindings that the runner gives to a place. */
+export interface Settings {
+  readonly PAY_TO?: string | undefined;
+  readonly FACILITATOR_URL?: string | undefined;
+  readonly REFUND_KEY?: string | undefined;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -24,14 +23,15 @@ const handlers: Handlers = {
   },
 };
 
-/** The same API in every place. */
-export function makeServer(setting: Setting, more: Partial<ServerOptions<Handlers>> = {}) {
+/** The same API in every place. The files of examples/runtimes are run with this server in the place of their own. */
+export function openServer(settings: Settings, more: Partial<ServerOptions<Handlers>> = {}) {
+  const { PAY_TO = "", FACILITATOR_URL = "", REFUND_KEY } = settings;
   return createServer({
     handlers,
     payments: {
-      accepts: [{ network: setting.network, payTo: setting.payTo }],
-      facilitator: setting.facilitator,
-      refunds: { account: privateKeyToAccount(setting.refundKey) },
+      accepts: [{ network: "eip155:84532", payTo: PAY_TO }],
+      facilitator: FACILITATOR_URL,
+      refunds: { account: privateKeyToAccount(REFUND_KEY as `0x${string}`) },
     },
     log: "error",
     recovery: { everyMs: 200 },

@@ -1,9 +1,9 @@
+import { env } from "node:process";
 import express from "express";
 import { toNodeHandler } from "resource402/node";
-import { makeServer } from "../api/server.ts";
-import { port, setting } from "./setting.ts";
+import { openServer } from "../api/server.ts";
 
 const app = express();
 app.use(express.json({ limit: "2mb" }));
-app.use("/api", toNodeHandler(makeServer(setting)));
-app.listen(port, "127.0.0.1");
+app.use("/api", toNodeHandler(openServer(env)));
+app.listen(Number(env.PORT), "127.0.0.1");

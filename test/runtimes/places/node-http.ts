@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
+import { env } from "node:process";
 import { toNodeHandler } from "resource402/node";
-import { makeServer } from "../api/server.ts";
-import { port, setting } from "./setting.ts";
+import { openServer } from "../api/server.ts";
 
-createServer(toNodeHandler(makeServer(setting))).listen(port, "127.0.0.1");
+createServer(toNodeHandler(openServer(env))).listen(Number(env.PORT), "127.0.0.1");

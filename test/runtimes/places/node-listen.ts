@@ -1,5 +1,5 @@
+import { env } from "node:process";
 import { listen } from "resource402/node";
-import { makeServer } from "../api/server.ts";
-import { port, setting } from "./setting.ts";
+import { openServer } from "../api/server.ts";
 
-await listen(makeServer(setting), { port, hostname: "127.0.0.1" });
+await listen(openServer(env), { port: Number(env.PORT), hostname: "127.0.0.1" });

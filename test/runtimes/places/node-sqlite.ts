@@ -1,7 +1,7 @@
+import { env } from "node:process";
 import { listen } from "resource402/node";
 import { sqliteStore } from "resource402/sqlite";
-import { makeServer } from "../api/server.ts";
-import { port, setting } from "./setting.ts";
+import { openServer } from "../api/server.ts";
 
-const store = sqliteStore(process.env.STORE ?? ":memory:");
-await listen(makeServer(setting, { store }), { port, hostname: "127.0.0.1" });
+const store = sqliteStore(env.STORE ?? ":memory:");
+await listen(openServer(env, { store }), { port: Number(env.PORT), hostname: "127.0.0.1" });

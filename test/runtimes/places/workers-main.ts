@@ -1,9 +1,10 @@
+import { env } from "node:process";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
-import { port, setting } from "./setting.ts";
 
 /** Serves a Worker as wrangler does: bundled, on the workerd that it pins. */
-const source = new URL(`./${process.env.WORKER}.ts`, import.meta.url).pathname;
+const { WORKER, PORT, PAY_TO = "", FACILITATOR_URL = "", REFUND_KEY = "" } = env;
+const source = new URL(`../examples/${WORKER}.ts`, import.meta.url).pathname;
 const { outputFiles } = await build({
   entryPoints: [source],
   bundle: true,
@@ -13,7 +14,6 @@ const { outputFiles } = await build({
   conditions: ["workerd", "worker", "browser"],
   mainFields: ["browser", "module", "main"],
   external: ["node:*", "cloudflare:*"],
-  define: { SETTING: JSON.stringify(setting) },
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire("/");' },
   logLevel: "error",
 });
@@ -23,9 +23,10 @@ const miniflare = new Miniflare({
   script,
   compatibilityDate: "2026-05-01",
   compatibilityFlags: ["nodejs_compat"],
+  bindings: { PAY_TO, FACILITATOR_URL, REFUND_KEY },
   cf: false,
   host: "127.0.0.1",
-  port,
-  ...(process.env.WORKER === "durable-object" && { durableObjects: { SHOP: "Shop" } }),
+  port: Number(PORT),
+  ...(WORKER === "durable-object" && { durableObjects: { SHOP: "Shop" } }),
 });
 await miniflare.ready;

@@ -130,7 +130,7 @@ function taught(fetch: Network): Network {
   };
 }
 
-/** A lesson is no purchase, and is kept nowhere. */
+/** A lesson buys nothing, and is kept nowhere. */
 function withoutLesson(calls: Calls): Calls {
   return {
     ...calls,

@@ -33,7 +33,7 @@ const EPOCH = Date.UTC(2026, 0, 1);
 /** What a store or a file may still be doing at the present moment. */
 const BUSY = ["Immediate", "FSReqCallback", "FSReqPromise"];
 
-/** Hashing in a thread is no visible work. Without a timer left, so many real turns of 5 ms pass before a run is stuck. */
+/** Hashing in a thread cannot be seen. Without a timer left, so many real turns of 5 ms pass before a run is stuck. */
 const IDLE_TURNS = 10;
 
 /** True in work of another program, and in what follows from it: connections outlive the clock they were made under. */

@@ -31,7 +31,7 @@ export interface PaymentOptions {
    */
   readonly refunds?: { readonly account: EvmAccount };
   /**
-   * What one payer may owe at a time for jobs with `charge: "after"`, in US dollars; more is answered 429. One job is
+   * What the open and unconfirmed calls of one payer may cost together, in US dollars; more is answered 429. One call is
    * allowed whatever it costs. @default "5.00"
    */
   readonly maxOutstanding?: Usd;

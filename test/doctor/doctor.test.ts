@@ -156,7 +156,7 @@ describe("a server of this project", () => {
 });
 
 describe("the official middleware", () => {
-  it("gets the findings that the README lists", async () => {
+  it("gets findings of each severity", async () => {
     // The middleware logs every unreadable payment to the console.
     vi.spyOn(console, "warn").mockImplementation(() => {});
     const x402 = new x402ResourceServer(world.facilitator).register(world.network, new ExactEvmScheme());

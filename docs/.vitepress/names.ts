@@ -4,6 +4,9 @@ import type { MarkdownRenderer } from "vitepress";
 const REFERENCE = "reference.md";
 const ANCHOR = /<a id="(\w+)"><\/a>/g;
 
+/** Such a name is in prose the export only when it is called: `price` may be a field. */
+const isWord = (name: string): boolean => /^[a-z]+$/.test(name);
+
 /**
  * Links names in inline code, such as `evmPayer(account)`, to the reference, and each row of the reference to the pages
  * that mention the name.
@@ -14,8 +17,10 @@ export function linkNames(md: MarkdownRenderer, docs: URL): void {
   const pages = readdirSync(docs)
     .filter((file) => file.endsWith(".md") && file !== REFERENCE)
     .map((file) => ({ file, text: read(file), title: /^# (.+)/m.exec(read(file))?.[1] ?? file }));
-  const mentions = (name: string) =>
-    pages.filter(({ text }) => new RegExp(`\`${name}[\`(]|\\b${name}\\b.* from "resource402`).test(text));
+  const mentions = (name: string) => {
+    const inProse = isWord(name) ? `\`${name}\\(` : `\`${name}[\`(]`;
+    return pages.filter(({ text }) => new RegExp(`${inProse}|\\b${name}\\b.* from "resource402`).test(text));
+  };
 
   md.core.ruler.before("normalize", "mentions", (state) => {
     if (state.env.relativePath !== REFERENCE) return;
@@ -31,8 +36,9 @@ export function linkNames(md: MarkdownRenderer, docs: URL): void {
       let isLink = false;
       inline.children = (inline.children ?? []).flatMap((token) => {
         if (token.type === "link_open" || token.type === "link_close") isLink = token.type === "link_open";
-        const name = token.type === "code_inline" ? /^(\w+)(?:\(.*\))?$/.exec(token.content)?.[1] : undefined;
-        if (isLink || name === undefined || !names.has(name)) return [token];
+        const code = token.type === "code_inline" ? /^(\w+)(\(.*\))?$/.exec(token.content) : null;
+        const [, name = "", call] = code ?? [];
+        if (isLink || !names.has(name) || (isWord(name) && call === undefined)) return [token];
         const open = new Token("link_open", "a", 1);
         open.attrSet("href", `/reference#${name}`);
         return [open, token, new Token("link_close", "a", -1)];

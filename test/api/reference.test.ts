@@ -53,8 +53,8 @@ describe("the reference", () => {
         ["resource402/server", [one]],
       ]),
     );
-    expect(text).toContain('| <a id="Store"></a>[`Store`](../src/a.ts) | type | A `Map<A \\| B>`. |');
-    expect(text).toContain("| [`Store`](#Store) | type | See above. |");
+    expect(text).toContain('| <a id="Store"></a>[`Store`](../src/a.ts) | A `Map<A \\| B>`. |');
+    expect(text).toContain("| [`Store`](#Store) | See above. |");
   });
 });
 

@@ -33,16 +33,14 @@ export function referenceOf(names: ReadonlyMap<string, readonly PublicName[]>): 
   const chapters = [...names].map(([entry, list]) => {
     const rows = list.map((one) => {
       const { name } = one;
-      if (described.has(name)) return `| [\`${name}\`](#${name}) | ${one.kind} | See above. |`;
+      if (described.has(name)) return `| [\`${name}\`](#${name}) | See above. |`;
       described.add(name);
       const link = `<a id="${name}"></a>[\`${name}\`](../${one.file})`;
-      return `| ${link} | ${one.kind} | ${inCell(one.sentence)} |`;
+      return `| ${link} | ${inCell(one.sentence)} |`;
     });
-    return [
-      `\n## ${entry}\n\n${PURPOSE[entry] ?? ""}\n`,
-      "| Name | Kind | Description |\n|---|---|---|",
-      ...rows,
-    ].join("\n");
+    return [`\n## ${entry}\n\n${PURPOSE[entry] ?? ""}\n`, "| Name | Description |\n|---|---|", ...rows].join(
+      "\n",
+    );
   });
   return `${HEAD}${chapters.join("\n")}\n`;
 }

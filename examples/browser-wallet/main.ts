@@ -20,8 +20,7 @@ const site = await openSite(studio.url);
 console.log(`Open ${site.url} in a browser with a wallet.`);
 console.log(`Import this throw-away key into the wallet: ${key}. It holds 5 USDC of a test chain.`);
 console.log("Ctrl-C ends it.");
-process.once("SIGINT", async () => {
+process.once("SIGINT", () => {
   site.close();
-  await studio.close(0);
-  await world.stop();
+  void studio.close(0).then(() => world.stop());
 });

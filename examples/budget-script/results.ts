@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** How an order ended. A failed one is not ordered again. */
-export interface Result {
+interface Result {
   /** US dollars as a decimal: "0" when nothing was charged. */
   readonly paid: string;
   readonly imageUrl?: string;

@@ -40,9 +40,12 @@ export async function openHook(): Promise<Hook> {
     }
   }
 
-  const server = createServer(async (request, response) => {
-    const status = receive(await text(request), request.headers as Record<string, string>);
-    response.writeHead(status).end();
+  const server = createServer((request, response) => {
+    text(request).then(
+      (body) => response.writeHead(receive(body, request.headers as Record<string, string>)).end(),
+      // The connection broke in the middle of the body.
+      () => response.destroy(),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

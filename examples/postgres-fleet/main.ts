@@ -26,7 +26,7 @@ function start(name: string, role: "api" | "worker"): Promise<{ child: ChildProc
       env: {
         ...env,
         ...{ ROLE: role, WORKER: name, FACILITATOR_URL: facilitator.url, PAY_TO: world.seller.address },
-        ...{ RPC_URL: world.rpcUrl, LEASE_MS: "2000" },
+        ...{ RPC_URL: world.rpcUrl, LEASE_MS: "3000" },
       },
       stdio: ["ignore", "pipe", "inherit"],
     },
@@ -53,7 +53,7 @@ const workers = new Map([
 ]);
 
 const client = createClient({ baseUrl: api1.url, payer: evmPayer(world.buyer) });
-const job = await client.render.start({ title: "a lighthouse", frames: 20 });
+const job = await client.render.start({ title: "a lighthouse", frames: 40 });
 console.log(`bought ${job.id} from api-1`);
 
 let isKilled = false;

@@ -1,7 +1,7 @@
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, env } from "cloudflare:workers";
 import { openServer, type Settings } from "./server.ts";
 
-interface Env extends Settings {
+interface Env {
   readonly SHOP: {
     idFromName(name: string): unknown;
     get(id: unknown): { fetch(request: Request): Promise<Response> };
@@ -10,7 +10,7 @@ interface Env extends Settings {
 
 /** One server for all requests, which goes on between them. */
 export class Shop extends DurableObject<Env> {
-  readonly server = openServer(this.env, { jobs: { keepsRunning: true } });
+  readonly server = openServer(env as unknown as Settings, { jobs: { keepsRunning: true } });
 
   override fetch(request: Request): Promise<Response> {
     return this.server.fetch(request);

@@ -3,12 +3,11 @@ import { countWords } from "./handlers/countWords.ts";
 import { shorten } from "./handlers/shorten.ts";
 import { createServer, type Handlers } from "./server.gen.ts";
 
-/** The settings of every place: environment variables, or the bindings of a Worker. */
-export interface Settings {
-  /** The address that is paid. */
-  readonly PAY_TO?: string | undefined;
-  readonly FACILITATOR_URL?: string | undefined;
-}
+/**
+ * The settings of every place, from environment variables or from the bindings of a Worker: `PAY_TO`, the address that is
+ * paid, and `FACILITATOR_URL`.
+ */
+export type Settings = Readonly<Record<string, string | undefined>>;
 
 /** The same API in every place. `more` is what one place needs besides. */
 export function openServer(settings: Settings, more: Partial<ServerOptions<Handlers>> = {}): Server {

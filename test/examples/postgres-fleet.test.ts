@@ -9,11 +9,11 @@ describe.skipIf(whyNoPostgres() !== undefined)("examples/postgres-fleet", () => 
     const fleet = startProgram("postgres-fleet/main.ts", { DATABASE_URL: postgres.connectionString });
     const killed = (await fleet.line("killing")).slice(-1);
     const survivor = killed === "1" ? "worker-2" : "worker-1";
-    expect(await fleet.line("result:")).toBe(`result: 20 frames by ${survivor}, attempt 2`);
+    expect(await fleet.line("result:")).toBe(`result: 40 frames by ${survivor}, attempt 2`);
     expect(await fleet.ended()).toBe(0);
     expect(fleet.lines.slice(-2)).toEqual([
       "api-2 reports: succeeded, settled",
-      "the seller has 20000 millionths of a dollar",
+      "the seller has 40000 millionths of a dollar",
     ]);
   });
 });

@@ -2,12 +2,8 @@ import type { ServerOptions } from "resource402/server";
 import { privateKeyToAccount } from "viem/accounts";
 import { createServer, type Handlers } from "./server.gen.ts";
 
-/** The environment variables or bindings that the runner gives to a place. */
-export interface Settings {
-  readonly PAY_TO?: string | undefined;
-  readonly FACILITATOR_URL?: string | undefined;
-  readonly REFUND_KEY?: string | undefined;
-}
+/** `PAY_TO`, `FACILITATOR_URL` and `REFUND_KEY`, from the runner: environment variables or bindings. */
+export type Settings = Readonly<Record<string, string | undefined>>;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

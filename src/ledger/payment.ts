@@ -20,6 +20,11 @@ export type Presented =
   | { readonly version: 2; readonly payload: PaymentPayload; readonly bytes: string }
   | { readonly version: 1; readonly payload: PaymentPayloadV1; readonly bytes: string };
 
+/** Whether there is a payment in a request's headers, readable or not. */
+export function carriesPayment(headers: Headers): boolean {
+  return headers.has(HEADERS.paymentSignature) || headers.has(HEADERS.xPayment);
+}
+
 /** The payment in a request's headers, v2 before v1; `"malformed"` when there is one that cannot be read. */
 export function readPayment(headers: Headers): Presented | "malformed" | undefined {
   const v2 = headers.get(HEADERS.paymentSignature);
@@ -42,7 +47,12 @@ function isReadable(payload: PaymentPayload | PaymentPayloadV1): boolean {
 
 function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return true;
-  return levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1));
+  if (levels === 0) return false;
+  // JSON has made it, so there is nothing inherited. A list of the values would be garbage at once.
+  for (const name in value) {
+    if (!isShallow((value as Readonly<Record<string, unknown>>)[name], levels - 1)) return false;
+  }
+  return true;
 }
 
 /** What signs the transfer: EIP-3009's authorization, or Permit2's. */

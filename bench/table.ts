@@ -74,5 +74,5 @@ function textOf({ value, quartiles }: Measurement, unit: string): string {
 }
 
 function grouped(value: number): string {
-  return value.toString("en-US", { maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0 });
+  return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0 });
 }

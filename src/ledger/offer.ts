@@ -235,14 +235,15 @@ export function createOffers({ accepts, facilitators, refunds, requireKey, descr
         const payload = payment.payload as Parameters<typeof core.findMatchingRequirements>[1];
         // Nearly every buyer echoes an offer as it was; only other spellings need the tolerant comparison.
         const text = JSON.stringify(accepted);
-        const requirements =
-          offer.v2[offer.texts.indexOf(text)] ?? core.findMatchingRequirements(offer.v2, payload);
+        const same = offer.v2[offer.texts.indexOf(text)];
+        const requirements = same ?? core.findMatchingRequirements(offer.v2, payload);
         return (
           requirements && {
             version: 2,
             network: requirements.network,
             asset: assetOf(requirements),
-            payload: payment.payload,
+            // The same text is kept once, for all calls.
+            payload: same ? { ...payment.payload, accepted: same } : payment.payload,
             requirements,
           }
         );

@@ -2,8 +2,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { type Hex, parseErc6492Signature } from "viem";
 import {
-  decodeHeader,
   HEADERS,
+  headerText,
   isRecord,
   type PaymentPayload,
   type PaymentPayloadV1,
@@ -12,6 +12,7 @@ import {
   readPaymentPayloadV1,
   unquoteKey,
 } from "../protocol/index.ts";
+import { structureProblem } from "../protocol/json-structure.ts";
 import type { PaymentIdentity, SignedPayment } from "../store/store.ts";
 import { networkOfV1 } from "./network.ts";
 
@@ -20,29 +21,35 @@ export type Presented =
   | { readonly version: 2; readonly payload: PaymentPayload; readonly bytes: string }
   | { readonly version: 1; readonly payload: PaymentPayloadV1; readonly bytes: string };
 
+/** Whether there is a payment in a request's headers, readable or not. */
+export function carriesPayment(headers: Headers): boolean {
+  return headers.has(HEADERS.paymentSignature) || headers.has(HEADERS.xPayment);
+}
+
 /** The payment in a request's headers, v2 before v1; `"malformed"` when there is one that cannot be read. */
 export function readPayment(headers: Headers): Presented | "malformed" | undefined {
   const v2 = headers.get(HEADERS.paymentSignature);
   if (v2 !== null) {
-    const payload = readPaymentPayload(decodeHeader(v2));
-    return payload && isReadable(payload) ? { version: 2, payload, bytes: v2 } : "malformed";
+    const payload = readPaymentPayload(documentIn(v2));
+    return payload && isPlain(payload) ? { version: 2, payload, bytes: v2 } : "malformed";
   }
   const v1 = headers.get(HEADERS.xPayment);
   if (v1 === null) return undefined;
-  const payload = readPaymentPayloadV1(decodeHeader(v1));
-  return payload && isReadable(payload) ? { version: 1, payload, bytes: v1 } : "malformed";
+  const payload = readPaymentPayloadV1(documentIn(v1));
+  return payload && isPlain(payload) ? { version: 1, payload, bytes: v1 } : "malformed";
 }
 
 /** Deeper documents exhaust the stack of what compares, hashes or serializes them. */
-const MAX_DEPTH = 32;
+const LIMITS = { maxDepth: 32, maxValues: Number.POSITIVE_INFINITY };
 
-function isReadable(payload: PaymentPayload | PaymentPayloadV1): boolean {
-  return isShallow(payload, MAX_DEPTH) && isPlain(payload);
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return true;
-  return levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1));
+/** Looks at the text: to walk what is parsed takes several times as long. */
+function documentIn(header: string): unknown {
+  try {
+    const json = headerText(header);
+    return structureProblem(json, LIMITS) === undefined ? JSON.parse(json) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What signs the transfer: EIP-3009's authorization, or Permit2's. */

@@ -43,15 +43,18 @@ export function encodeHeader(document: unknown): string {
 /** The document in a header, or `undefined` when it is not JSON in base64 or base64url. */
 export function decodeHeader(text: string): unknown {
   try {
-    if (native) return JSON.parse(native.from(text, "base64").toString("utf8"));
-    return JSON.parse(
-      new TextDecoder().decode(
-        Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0)),
-      ),
-    );
+    return JSON.parse(headerText(text));
   } catch {
     return undefined;
   }
+}
+
+/** The text in a header. @throws when it is not base64 or base64url */
+export function headerText(text: string): string {
+  if (native) return native.from(text, "base64").toString("utf8");
+  return new TextDecoder().decode(
+    Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0)),
+  );
 }
 
 /** A key in the form that the IETF draft asks for: a quoted structured-field string. */

@@ -2,7 +2,15 @@ import { validate } from "../../schema/standard.ts";
 import { notImplemented } from "../jobs/handler.ts";
 import { isSameRequest, NO_PAYMENT, paymentStateOn, unrecorded } from "../ledger/idempotency.ts";
 import type { Amount } from "../ledger/offer.ts";
-import { anonymous, fingerprint, hash, identify, readKey, readPayment } from "../ledger/payment.ts";
+import {
+  anonymous,
+  carriesPayment,
+  fingerprint,
+  hash,
+  identify,
+  readKey,
+  readPayment,
+} from "../ledger/payment.ts";
 import { HEADERS, type ProblemCode } from "../protocol/index.ts";
 import { paymentStateOf } from "../store/state.ts";
 import type { StoredAnswer } from "../store/store.ts";
@@ -79,27 +87,26 @@ export function createCalls(deps: CallDeps): CallServer {
     const body = read.text;
     const presented = readPayment(request.headers);
     if (presented === undefined) {
-      return { body, requestHash: "", presented, holder: undefined, paymentState: NO_PAYMENT };
+      return { ...NOTHING_SEEN, body, paymentState: NO_PAYMENT };
+    }
+    if (presented === "malformed") {
+      return { ...NOTHING_SEEN, body, presented, paymentState: "unknown" };
     }
     const { pathname, search } = new URL(request.url);
     const requestHash = hash(`${request.method} ${pathname}${search}\n${body}`);
-    if (presented === "malformed") {
-      return { body, requestHash, presented, holder: undefined, paymentState: "unknown" };
-    }
     const identity = identify(presented);
     const holder = await store.findCall({ resource, identity, key: undefined });
     const isOwn = holder?.identity.bytesHash === identity.bytesHash;
     const known = holder && isOwn ? paymentStateOf(holder, holder.payment !== undefined) : undefined;
     const paymentState = holder ? (known ?? "unknown") : unrecorded(identity, deps.memory, time.now());
-    return { body, requestHash, presented, holder, paymentState };
+    return { body, requestHash, presented, identity, holder, paymentState };
   }
 
   /** The recorded response, when the request is the very request that it was given to. */
-  function repeated({ headers }: Request, { presented, holder, requestHash }: Seen): typeof holder {
-    if (!holder || presented === undefined || presented === "malformed") return undefined;
+  function repeated({ headers }: Request, { presented, identity, holder, requestHash }: Seen): typeof holder {
+    if (!holder || !identity || presented === "malformed") return undefined;
     const key = readKey(headers, presented);
     if ("problem" in key) return undefined;
-    const identity = identify(presented);
     return isSameRequest(holder, { identity, key, requestHash }) ? holder : undefined;
   }
 
@@ -109,8 +116,7 @@ export function createCalls(deps: CallDeps): CallServer {
     params: Readonly<Record<string, string>>,
   ): Promise<StoredAnswer> {
     const { requestId, log, request } = context;
-    let paymentState: Seen["paymentState"] =
-      readPayment(request.headers) === undefined ? NO_PAYMENT : "unknown";
+    let paymentState: Seen["paymentState"] = carriesPayment(request.headers) ? "unknown" : NO_PAYMENT;
     try {
       if (deps.faults) await deps.faults.reach("call.received");
       const { maxBytes } = context.resource.limits();
@@ -215,7 +221,9 @@ export function createCalls(deps: CallDeps): CallServer {
       return refuse("key_required", { detail });
     }
 
-    const identity = payment ? identify(payment) : anonymous(resource.name, key, requestId);
+    const identity = payment
+      ? (seen.identity ?? identify(payment))
+      : anonymous(resource.name, key, requestId);
     const paid = payment !== undefined;
     const claim = {
       resource: resource.name,
@@ -261,13 +269,16 @@ export function createCalls(deps: CallDeps): CallServer {
     },
 
     async recorded(request) {
-      if (readPayment(request.headers) === undefined) return undefined;
+      if (!carriesPayment(request.headers)) return undefined;
       const seen = await see(request, "", deps.maxBodyBytes);
       const known = "refused" in seen ? undefined : repeated(request, seen);
       return known && buying.repeatElsewhere(known, request);
     },
   };
 }
+
+/** What is seen of a request without a readable payment. */
+const NOTHING_SEEN = { requestHash: "", presented: undefined, identity: undefined, holder: undefined };
 
 /** The response to a request whose body was not read. */
 function notRead(

@@ -1,6 +1,6 @@
 import type { Schema } from "../../schema/standard.ts";
 import { isRecord } from "../protocol/index.ts";
-import type { JsonLimits } from "./json-body.ts";
+import type { JsonLimits } from "../protocol/json-structure.ts";
 
 /** How large an input may be. */
 export interface InputLimits extends JsonLimits {

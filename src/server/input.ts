@@ -1,6 +1,6 @@
 import { HEADERS, isRecord } from "../protocol/index.ts";
+import { structureProblem } from "../protocol/json-structure.ts";
 import type { InputLimits } from "./input-limits.ts";
-import { structureProblem } from "./json-body.ts";
 import type { ResourceDocument } from "./resource.ts";
 
 /** What was read from a request: the caller's input, or why there is none. */

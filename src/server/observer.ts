@@ -1,3 +1,4 @@
+import { carriesPayment } from "../ledger/payment.ts";
 import { HEADERS, isRecord } from "../protocol/index.ts";
 import { hasEnded, statusOf } from "../store/state.ts";
 import type { Step, Stepped, Store, StoredAnswer } from "../store/store.ts";
@@ -150,7 +151,7 @@ export function createObserver(log: Logger, telemetry: Telemetry): Observer {
 function outcomeOf({ status, headers }: StoredAnswer, { headers: sent }: Request): CallOutcome {
   if (headers[HEADERS.idempotentReplayed] === "true") return "replayed";
   if (status === 402) {
-    return sent.has(HEADERS.paymentSignature) || sent.has(HEADERS.xPayment) ? "refused" : "challenged";
+    return carriesPayment(sent) ? "refused" : "challenged";
   }
   if (status >= 400) return "failed";
   return status === 202 ? "accepted" : "succeeded";

@@ -7,7 +7,7 @@ import type { Amount, Offers } from "../ledger/offer.ts";
 import type { Presented } from "../ledger/payment.ts";
 import type { Standing } from "../ledger/settle.ts";
 import type { PaymentState } from "../protocol/index.ts";
-import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
+import type { CallRecord, PaymentIdentity, Store, StoredAnswer } from "../store/store.ts";
 import type { Faults } from "../telemetry/fault.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -68,9 +68,11 @@ export interface RequestContext extends Watched {
 export interface Seen {
   /** Raw text. */
   readonly body: string;
-  /** Of method, path, query and raw body. */
+  /** Of method, path, query and raw body; empty without a readable payment. */
   readonly requestHash: string;
   readonly presented: Presented | "malformed" | undefined;
+  /** Of the payment, where it is readable. */
+  readonly identity: PaymentIdentity | undefined;
   /** The call that holds the payment. */
   readonly holder: CallRecord | undefined;
   /** What is known about the payment. */

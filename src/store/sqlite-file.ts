@@ -20,6 +20,8 @@ export interface SqliteFile {
    * whatever else this process does waits for it. More at a time is less work in all; less at a time is shorter waits.
    */
   checkpointEvery(pages: number): void;
+  /** A number that changes when another connection commits. Source: sqlite.org/pragma.html#pragma_data_version */
+  version(): unknown;
   /** Calls `happened` when another connection has written since the last look, every `ms` at most. End it by `clearInterval`. */
   onForeignChange(ms: number, happened: () => void): ReturnType<typeof setInterval>;
   /** Waits for the writes that were asked for, then closes the file. */
@@ -54,6 +56,8 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   const savepoint = db.prepare("SAVEPOINT writer");
   const undo = db.prepare("ROLLBACK TO writer");
   const release = db.prepare("RELEASE writer");
+  const dataVersion = db.prepare("PRAGMA data_version");
+  const version = (): unknown => dataVersion.get()?.data_version;
 
   interface Writer {
     readonly durable: boolean;
@@ -113,18 +117,25 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   function writeTogether(writers: readonly Writer[]): void {
     const outcomes: (() => void)[] = [];
     try {
-      for (const { work, resolve, reject } of writers) {
-        savepoint.run();
-        try {
-          const value = work();
-          outcomes.push(() => resolve(value));
-        } catch (cause) {
-          // A full disk ends the transaction of all.
-          if (!db.isTransaction) throw cause;
-          undo.run();
-          outcomes.push(() => reject(failed(cause)));
+      const [first] = writers;
+      if (writers.length === 1 && first) {
+        // With it goes all that is in the transaction.
+        const value = first.work();
+        outcomes.push(() => first.resolve(value));
+      } else {
+        for (const { work, resolve, reject } of writers) {
+          savepoint.run();
+          try {
+            const value = work();
+            outcomes.push(() => resolve(value));
+          } catch (cause) {
+            // A full disk ends the transaction of all.
+            if (!db.isTransaction) throw cause;
+            undo.run();
+            outcomes.push(() => reject(failed(cause)));
+          }
+          release.run();
         }
-        release.run();
       }
       commit.run();
     } catch (cause) {
@@ -149,17 +160,16 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
         draining ??= drain();
       });
     },
+    version,
     checkpointEvery(pages) {
       if (pages === every) return;
       every = pages;
       db.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
     },
     onForeignChange(ms, happened) {
-      // Counts the commits of other connections. Source: sqlite.org/pragma.html#pragma_data_version
-      const version = db.prepare("PRAGMA data_version");
-      let seen = version.get()?.data_version;
+      let seen = version();
       const timer = setInterval(() => {
-        const now = db.isOpen ? version.get()?.data_version : seen;
+        const now = db.isOpen ? version() : seen;
         if (now === seen) return;
         seen = now;
         happened();

@@ -46,7 +46,7 @@ export function callRow(call: CallRecord): CallRow {
   const { bytesHash } = identity;
   const rest: CallRest = {
     bytesHash,
-    payment,
+    payment: payment && once(payment),
     answer,
     receipt,
     reason,
@@ -97,7 +97,7 @@ export function callOf(row: CallRow): CallRecord {
     fingerprint: row.fingerprint,
     requestHash,
     identity: { network, payer, nonce, bytesHash, validBefore },
-    payment: payment && withAsset(payment),
+    payment: payment && withAsset(whole(payment)),
     value: row.value,
     charge: row.charge,
     cancel,
@@ -115,6 +115,17 @@ export function callOf(row: CallRow): CallRecord {
     createdAt: row.created_at,
     endedAt: row.ended_at ?? undefined,
   };
+}
+
+/** A payment that accepts an offer as it was made says that offer twice. The row has it once. */
+function once(payment: SignedPayment): SignedPayment {
+  if (payment.version === 1 || payment.payload.accepted !== payment.requirements) return payment;
+  return { ...payment, payload: { ...payment.payload, accepted: null as never } };
+}
+
+function whole(payment: SignedPayment): SignedPayment {
+  if (payment.version === 1 || (payment.payload.accepted as unknown) !== null) return payment;
+  return { ...payment, payload: { ...payment.payload, accepted: payment.requirements } };
 }
 
 /** Payments of an earlier release name their asset in the offer alone: `0.05 USDC` for so many units. */

@@ -1,26 +1,13 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
+import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
-import {
-  type CallRow,
-  callOf,
-  callRow,
-  type JobRow,
-  jobOf,
-  jobRow,
-  NEVER,
-  NEVER_SQL,
-  type RefundRow,
-  refundOf,
-  refundRow,
-} from "./sqlite-rows.ts";
+import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
-const ORPHANED = "(owner IS NULL OR owner NOT IN (SELECT owner FROM servers WHERE until > :now))";
 const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
-const OWED = "EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid' AND refunds.call_id";
 /** Interval of the search for changes of other processes, while there is a listener. */
 const LOOK_EVERY_MS = 200;
 
@@ -64,44 +51,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     ),
     sweep: prepare("DELETE FROM servers WHERE until <= ?"),
   };
-  const calls = {
-    put: put(
-      "calls",
-      `id, resource, key, fingerprint, network, payer, nonce, valid_before, value, charge, phase, job_id,
-       owner, tries, retry_at, created_at, ended_at, failed, sweep_at, held, rest`,
-      ["key", "phase", "owner", "tries", "retry_at", "ended_at", "failed", "job_id", "held", "rest"],
-    ),
-    delete: prepare("DELETE FROM calls WHERE id = ?"),
-    get: prepare<CallRow>("SELECT * FROM calls WHERE id = ?"),
-    holder: prepare<CallRow>(
-      `SELECT *, 1 AS choice FROM calls WHERE network = :network AND payer = :payer AND nonce = :nonce
-       UNION ALL SELECT *, 2 FROM calls WHERE resource = :resource AND payer = :payer AND key = :key
-       ORDER BY choice LIMIT 1`,
-    ),
-    lastAlike: prepare<CallRow>(
-      `SELECT * FROM calls WHERE payer = ? AND fingerprint = ? AND created_at >= ?
-         AND NOT (job_id IS NULL AND (phase = 'void' OR (phase = 'delivered' AND network = '')))
-       ORDER BY created_at DESC, id DESC LIMIT 1`,
-    ),
-    outstanding: prepare<{ value: number }>(
-      `SELECT coalesce(sum(value), 0) AS value FROM calls
-       WHERE payer = ? AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= ?`,
-    ),
-    due: prepare<CallRow>(
-      `SELECT * FROM calls WHERE retry_at < ${NEVER_SQL} AND retry_at <= :now AND (owner = :own OR ${ORPHANED})
-       ORDER BY retry_at, created_at, id LIMIT :limit`,
-    ),
-    /** How many free calls are kept, counted up to a limit. */
-    free: prepare<{ calls: number }>(
-      `SELECT count(*) AS calls FROM (
-         SELECT 1 FROM calls INDEXED BY calls_free WHERE network = '' AND job_id IS NULL LIMIT ?)`,
-    ),
-    old: prepare<Pick<CallRow, "id">>(
-      `SELECT id FROM calls WHERE held = 0 AND phase <> 'submitted' AND retry_at >= ${NEVER_SQL} AND sweep_at <= :at
-         AND NOT ${OWED} = calls.id) ORDER BY sweep_at LIMIT :limit`,
-    ),
-    letGo: prepare("UPDATE calls SET held = 0 WHERE id = ?"),
-  };
+  const calls = sqliteCalls(file, prepare);
   const jobs = {
     put: put(
       "jobs",
@@ -211,21 +161,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   let looking: ReturnType<typeof setInterval> | undefined;
 
   const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
-  const callById = (id: string) => record(calls.get.get(id), callOf);
   const jobById = (id: string) => record(jobs.get.get(id), jobOf);
   const refundById = (id: string) => record(refunds.get.get(id), refundOf);
-
-  function holderOf(by: Pick<CallRecord, "resource" | "identity" | "key">): CallRecord | undefined {
-    const { network, payer, nonce } = by.identity;
-    return record(
-      calls.holder.get({ network, payer, nonce, resource: by.resource, key: by.key ?? null }),
-      callOf,
-    );
-  }
-
-  function outstanding(payer: string, settleableSince = -NEVER): number {
-    return calls.outstanding.get(payer, settleableSince)?.value ?? 0;
-  }
 
   /** The jobs that a claim takes, in the order of their turns. */
   function claimable({ owner, limit, most, except = [], orphans }: ClaimOptions): Candidate[] {
@@ -245,7 +182,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
   function isFullOfFree({ payment }: CallRecord, { freeCalls }: Limits): boolean {
     if (payment !== undefined || freeCalls === undefined) return false;
-    return (calls.free.get(freeCalls)?.calls ?? 0) >= freeCalls;
+    return calls.free(freeCalls) >= freeCalls;
   }
 
   return {
@@ -261,60 +198,63 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
 
     findCall(by) {
-      return file.read(() => holderOf(by));
+      return file.read(() => calls.holder(by));
     },
 
     call(id) {
-      return file.read(() => callById(id));
+      return file.read(() => calls.get(id));
     },
 
     async begin(call, job, limits) {
       const outcome = await file.write<Begun>(limits.durable, () => {
-        const holder = holderOf(call);
+        const holder = calls.holder(call);
         if (holder) return { begun: false, because: "taken", holder };
         const { payer } = call.identity;
         if (limits.duplicateSince !== undefined) {
-          const duplicate = calls.lastAlike.get(payer, call.fingerprint, limits.duplicateSince);
-          if (duplicate) return { begun: false, because: "duplicate", holder: callOf(duplicate) };
+          const duplicate = calls.lastAlike(call, limits.duplicateSince);
+          if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
         }
         const most = limits.outstanding;
-        if (most !== undefined && outstanding(payer, limits.settleableSince) + call.value > most) {
+        if (most !== undefined && calls.outstanding(payer, limits.settleableSince) + call.value > most) {
           return { begun: false, because: "outstanding" };
         }
         if (job ? isFull(job, limits) : isFullOfFree(call, limits)) return { begun: false, because: "full" };
-        if (calls.get.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
+        if (calls.has(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
-        calls.put.run(callRow(call));
+        calls.insert(call);
         if (job) jobs.put.run(jobRow(job));
         return { begun: true };
       });
+      if (outcome.begun) calls.written(call);
       if (job && outcome.begun) tell(jobEventOf(job));
       return outcome;
     },
 
     async change(step) {
       const stepped = await file.write(step.durable, () => {
-        const call = step.call && callById(step.call.id);
+        const call = step.call && calls.current(step.call.id);
         const job = step.job && jobById(step.job.id);
         const refund = step.refund && refundById("add" in step.refund ? step.refund.add.id : step.refund.id);
         const found = { ...(call && { call }), ...(job && { job }), ...(refund && { refund }) };
         const next = take(step, found, alive, now());
         if (!next) return undefined;
-        if (next.call && step.call?.set === "forget") calls.delete.run(next.call.id);
-        else if (next.call) calls.put.run(callRow(next.call));
+        if (next.call && step.call?.set === "forget") calls.delete(next.call.id);
+        else if (next.call && call) calls.update(next.call, call);
         if (next.job && step.job?.set === "forget") {
           jobs.delete.run(next.job.id);
-          calls.letGo.run(next.job.callId);
+          calls.letGo(next.job.callId);
         } else if (next.job) jobs.put.run(jobRow(next.job));
         if (next.refund) refunds.put.run(refundRow(next.refund));
         return next;
       });
+      // Before the next transaction begins: that takes a turn of the event loop.
+      if (stepped?.call && step.call?.set !== "forget") calls.written(stepped.call);
       if (stepped?.job) tell(jobEventOf(stepped.job));
       return stepped;
     },
 
     dueCalls({ limit, own = "" }) {
-      return file.read(() => calls.due.all({ now: now(), own, limit }).map(callOf));
+      return file.read(() => calls.due({ now: now(), own, limit }));
     },
 
     async claimJobs(options) {
@@ -372,10 +312,10 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         for (const { id, call_id } of expired) {
           jobs.delete.run(id);
           jobs.bury.run(id, at + TOMBSTONE_LIFE_MS);
-          calls.letGo.run(call_id);
+          calls.letGo(call_id);
         }
-        const old = calls.old.all({ at, limit });
-        for (const { id } of old) calls.delete.run(id);
+        const old = calls.old(at, limit);
+        for (const id of old) calls.delete(id);
         const paid = refunds.old.all({ at: at - REFUND_LIFE_MS, limit });
         for (const { id } of paid) refunds.delete.run(id);
         const forgotten = jobs.forget.run({ at, limit });

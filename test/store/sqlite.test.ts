@@ -152,6 +152,21 @@ describe("several processes on one file", () => {
     expect(await open().begin(call("c1"), undefined, { durable: true })).toEqual({ begun: true });
   });
 
+  it("change no record that another has changed since it was written here", async () => {
+    const mine = open();
+    const other = sqliteStore(path);
+    try {
+      await mine.begin(call("c1", { owner: "mine" }), undefined, { durable: false });
+      await other.change({ durable: false, call: { id: "c1", set: { owner: "other", tries: 1 } } });
+      const late = { durable: false, call: { id: "c1", when: { owner: "mine" }, set: { tries: 9 } } };
+      expect(await mine.change(late)).toBeUndefined();
+      const next = await mine.change({ durable: false, call: { id: "c1", set: { reason: "next" } } });
+      expect(next?.call).toMatchObject({ owner: "other", tries: 1, reason: "next" });
+    } finally {
+      await other.close();
+    }
+  });
+
   it("see each other's leases", async () => {
     const mine = open();
     const theirs = sqliteStore(path);
@@ -291,6 +306,19 @@ describe("writes of one turn", () => {
     expect(count("calls")).toBe(2);
   });
 
+  it("that fail alone leave the record as it was for the next change", async () => {
+    const mine = open();
+    await mine.begin(call("c1", { jobId: "j1" }), job("j1", "c1"), { durable: true });
+    const broken = mine.change({
+      durable: true,
+      call: { id: "c1", set: { tries: 5 } },
+      job: { id: "j1", set: { result: 1n as never } },
+    });
+    await expect(broken).rejects.toThrow(/BigInt/);
+    const next = await mine.change({ durable: true, call: { id: "c1", set: { reason: "next" } } });
+    expect(next?.call).toMatchObject({ tries: 0, reason: "next" });
+  });
+
   it("are finished by closing; what comes later is refused", async () => {
     const mine = open();
     const writing = Array.from({ length: 5 }, (_, n) =>
@@ -360,6 +388,16 @@ it("keeps a bounded number of quotes: the oldest go first", async () => {
   expect(await mine.quote("old 1000")).toBeUndefined();
   expect(await mine.quote("old 1001")).toBe("");
   expect(await mine.quote("new 0")).toBe("");
+});
+
+it("keeps an offer once that a payment accepts as it was made", async () => {
+  const mine = open();
+  const plain = call("c1");
+  const requirements = plain.payment?.requirements;
+  await mine.begin(plain, undefined, { durable: false });
+  const row = look((db) => db.prepare("SELECT rest FROM calls").get())?.rest as string;
+  expect(row.split(JSON.stringify(requirements))).toHaveLength(2);
+  expect((await mine.call("c1"))?.payment).toEqual(plain.payment);
 });
 
 it("reads no table from end to end", async () => {

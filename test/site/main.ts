@@ -106,10 +106,13 @@ async function look(
   const context = await browser.newContext({ viewport: { width, height }, colorScheme });
   const page = await context.newPage();
   let path = "/";
-  page.on("request", (request) => {
-    if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== origin)
-      faults.push(`${name} ${path}: request to ${request.url()}`);
-  });
+  await context.route(
+    (url) => url.origin !== origin,
+    async (route) => {
+      faults.push(`${name} ${path}: request to ${route.request().url()}`);
+      await route.abort();
+    },
+  );
   page.on("response", (response) => {
     if (response.status() >= 400) faults.push(`${name} ${path}: ${response.status()} of ${response.url()}`);
   });

@@ -1,11 +1,16 @@
 import { QueryClient, QueryClientProvider, useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
-import type { GenerateImageInput } from "../studio/types.gen.ts";
+import type { GenerateImageInput, GenerateImageOutput } from "../studio/types.gen.ts";
 import { connectShop, type Order } from "./shop.ts";
 import { connectWallet } from "./wallet.ts";
 
 type Quality = NonNullable<GenerateImageInput["quality"]>;
+
+/** A new key for each new order, and the same for another try of it. */
+function newOrder(input: GenerateImageInput): Order {
+  return { key: crypto.randomUUID(), input };
+}
 
 function App() {
   const [progress, setProgress] = useState("");
@@ -16,7 +21,7 @@ function App() {
   // What an earlier visit has paid for and not received. Nothing is signed, so that it may run by itself.
   const resumed = useQuery({
     queryKey: ["resumed"],
-    queryFn: async () => Promise.all((await shop.pending()).map((call) => call.resume())),
+    queryFn: async () => Promise.allSettled((await shop.pending()).map((call) => call.resume())),
     staleTime: Number.POSITIVE_INFINITY,
   });
   // A paid call is a mutation: a query would pay again whenever the window gets the focus.
@@ -29,20 +34,18 @@ function App() {
     onMutate: () => setProgress("waiting for the wallet"),
   });
 
-  const [prompt, setPrompt] = useState("a lighthouse");
-  const [quality, setQuality] = useState<Quality>("draft");
-  // A new key for each new order, and the same for another try of it.
-  const order = useMemo<Order>(
-    () => ({ key: crypto.randomUUID(), input: { prompt, quality } }),
-    [prompt, quality],
-  );
+  // State and not a memo, which React may compute again: a key must live as long as its order.
+  const [order, setOrder] = useState<Order>(() => newOrder({ prompt: "a lighthouse", quality: "draft" }));
+  const change = (input: Partial<GenerateImageInput>) => setOrder(newOrder({ ...order.input, ...input }));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     purchase.mutate(order);
   };
-  const failed = wallet.error ?? purchase.error ?? resumed.error;
+  const earlier = resumed.data ?? [];
+  const lost = earlier.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
+  const failed = wallet.error ?? purchase.error ?? resumed.error ?? lost[0];
   const images = [
-    ...((resumed.data ?? []) as { imageUrl: string }[]),
+    ...earlier.flatMap((one) => (one.status === "fulfilled" ? [one.value as GenerateImageOutput] : [])),
     ...(purchase.data ? [purchase.data] : []),
   ];
 
@@ -59,9 +62,18 @@ function App() {
       )}
       <form onSubmit={submit}>
         <label htmlFor="prompt">Prompt</label>
-        <input id="prompt" value={prompt} required onChange={({ target }) => setPrompt(target.value)} />
+        <input
+          id="prompt"
+          value={order.input.prompt}
+          required
+          onChange={({ target }) => change({ prompt: target.value })}
+        />
         <label htmlFor="quality">Quality</label>
-        <select id="quality" value={quality} onChange={({ target }) => setQuality(target.value as Quality)}>
+        <select
+          id="quality"
+          value={order.input.quality}
+          onChange={({ target }) => change({ quality: target.value as Quality })}
+        >
           <option>draft</option>
           <option>standard</option>
           <option>high</option>

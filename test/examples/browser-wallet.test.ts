@@ -103,6 +103,11 @@ describe.skipIf(isMissing("browser"))("examples/browser-wallet", () => {
     await page.getByRole("img").waitFor();
     expect([signed(), await earned()]).toEqual([2, 20_000n]);
 
+    // The same order again: the seller gives the same image, and nothing is signed.
+    await Promise.all([page.waitForResponse((response) => response.url().includes("/v1/")), buy.click()]);
+    await page.getByRole("img").waitFor();
+    expect([signed(), await earned()]).toEqual([2, 20_000n]);
+
     await page.getByLabel("Prompt").fill("a calm harbor");
     await buy.click();
     await page.getByRole("status").getByText("sketching").waitFor();

@@ -1,3 +1,4 @@
+export type { Money } from "../../schema/money.ts";
 export type {
   JobDocument,
   JobState,
@@ -6,6 +7,7 @@ export type {
   PaymentState,
   Receipt,
 } from "../protocol/index.ts";
+export type { Carriages, Method } from "../protocol/request.ts";
 export type { BudgetAmounts, BudgetOptions } from "./budget.ts";
 export {
   type CallName,

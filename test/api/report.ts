@@ -4,7 +4,7 @@ import ts from "typescript";
 
 /**
  * The public types of `resource402`, as its build declares them, without comments. The committed files say what a change
- * does to users: `npm run api` writes them, `npm run api -- --check` fails when they differ from the build.
+ * does to users: `npm run api` writes them, `npm run api:check` fails when they differ from the build.
  */
 const reports = new URL("./", import.meta.url);
 const dist = new URL("../../dist/", import.meta.url);

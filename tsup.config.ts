@@ -31,7 +31,7 @@ const published = {
   entry: {
     index: "schema/index.ts",
     client: "src/client/index.ts",
-    evm: "src/client/evm.ts",
+    evm: "src/client/evm-payers.ts",
     server: "src/server/index.ts",
     node: "src/runtime/index.ts",
     next: "src/runtime/next.ts",

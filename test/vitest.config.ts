@@ -36,7 +36,7 @@ export default defineConfig({
       { find: /^resource402\/(client|server|testing)$/, replacement: at("src/$1/index.ts") },
       { find: /^resource402\/node$/, replacement: at("src/runtime/index.ts") },
       { find: /^resource402\/next$/, replacement: at("src/runtime/next.ts") },
-      { find: /^resource402\/evm$/, replacement: at("src/client/evm.ts") },
+      { find: /^resource402\/evm$/, replacement: at("src/client/evm-payers.ts") },
       { find: /^resource402\/prometheus$/, replacement: at("src/telemetry/prometheus.ts") },
       { find: /^resource402\/(sqlite|postgres)$/, replacement: at("src/store/$1.ts") },
     ],

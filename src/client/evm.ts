@@ -2,10 +2,8 @@ import { isRecord, type PaymentPayload, type PaymentRequired } from "../protocol
 import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
 import { systemTime } from "../time/time.ts";
 import type { Payer } from "./pay.ts";
-import { privateKeyAccount } from "./private-key.ts";
 
 export type { EvmAccount } from "../protocol/transfer.ts";
-export { privateKeyAccount } from "./private-key.ts";
 
 /** Options of `evmPayer`. */
 export interface EvmPayerOptions {
@@ -72,16 +70,6 @@ export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}):
       ...(required.extensions === undefined ? {} : { extensions: required.extensions }),
     };
   }
-}
-
-/**
- * Pays as {@link evmPayer} does, with a private key and without viem.
- *
- * @param privateKey 32 bytes in hexadecimal: `0x` and 64 digits. Keep it out of the code.
- * @throws Error when it is not a private key.
- */
-export function privateKeyPayer(privateKey: `0x${string}`, options: EvmPayerOptions = {}): Payer {
-  return evmPayer(privateKeyAccount(privateKey), options);
 }
 
 function randomNonce(): `0x${string}` {

@@ -2,6 +2,8 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { EvmAccount } from "../protocol/transfer.ts";
+import { type EvmPayerOptions, evmPayer } from "./evm.ts";
+import type { Payer } from "./pay.ts";
 
 type TypedData = Parameters<EvmAccount["signTypedData"]>[0];
 type Field = { readonly name: string; readonly type: string };
@@ -38,6 +40,16 @@ export function privateKeyAccount(privateKey: `0x${string}`): EvmAccount {
       return `0x${signature.toCompactHex()}${signature.recovery === 0 ? "1b" : "1c"}`;
     },
   };
+}
+
+/**
+ * Pays as {@link evmPayer} does, with a private key and without viem.
+ *
+ * @param privateKey 32 bytes in hexadecimal: `0x` and 64 digits. Keep it out of the code.
+ * @throws Error when it is not a private key.
+ */
+export function privateKeyPayer(privateKey: `0x${string}`, options: EvmPayerOptions = {}): Payer {
+  return evmPayer(privateKeyAccount(privateKey), options);
 }
 
 /** What is signed of typed data (EIP-712 §"Specification of the eth_signTypedData JSON RPC"). */

@@ -93,7 +93,7 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
   const exports = {
     ".": "./schema/index.ts",
     "./client": "./src/client/index.ts",
-    "./evm": "./src/client/evm.ts",
+    "./evm": "./src/client/evm-payers.ts",
     "./server": "./src/server/index.ts",
     "./node": "./src/runtime/index.ts",
     "./sqlite": "./src/store/sqlite.ts",

@@ -24,19 +24,19 @@ const CLIENT = 'export * from "./src/client/index.ts";';
 const EVM = "./src/client/evm-payers.ts";
 
 describe("a browser loads", () => {
-  it("at most 19.2 KiB for the client, and no package", async () => {
+  it("at most 19.8 KiB for the client, and no package", async () => {
     const { kib, packages } = await bundled(CLIENT);
     console.log(`client: ${kib.toFixed(2)} KiB`);
-    expect(kib).toBeLessThanOrEqual(19.2);
+    expect(kib).toBeLessThanOrEqual(19.8);
     expect(packages).toEqual([]);
   });
 
-  it("at most 1 KiB more for accounts that sign by themselves, and no package", async () => {
+  it("at most 1.2 KiB more for accounts that sign by themselves, and no package", async () => {
     const [{ kib: client }, { kib, packages }] = await Promise.all([
       bundled(CLIENT),
       bundled(`${CLIENT} export { evmPayer } from "${EVM}";`),
     ]);
-    expect(kib - client).toBeLessThanOrEqual(1);
+    expect(kib - client).toBeLessThanOrEqual(1.2);
     expect(packages).toEqual([]);
   });
 

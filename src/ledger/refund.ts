@@ -194,7 +194,10 @@ export function createRefunds(options: RefundOptions): Refunds {
     const payment = isLive ? kept : await sign(owed);
     const to = nextRefund(owed, "sign");
     // Kept before it is sent. Whoever has begun a try since may be paying at this moment.
-    const refund = to && (await change(owed, { ...to, payment, tries: owed.tries + 1 }));
+    const tries = owed.tries + 1;
+    // Rounds of this server and of others leave it alone while it is being paid.
+    const retryAt = time.now() + pauseAfter(BACKOFF, tries);
+    const refund = to && (await change(owed, { ...to, payment, tries, retryAt }));
     if (!refund) return owed;
     if (faults) await faults.reach("refund.before");
     const evidence = await evidenceOn(refund, payment);

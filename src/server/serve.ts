@@ -18,6 +18,7 @@ import { StoreUnavailable, wrapStoreErrors } from "../store/store-errors.ts";
 import { sweepAll } from "../store/sweep.ts";
 import { childLogger, pinoLogger } from "../telemetry/log.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
+import { coalesced } from "../time/coalesced.ts";
 import { repeat, sleep, systemTime } from "../time/time.ts";
 import { createAddresses, type Mount } from "./address.ts";
 import { createAdmin } from "./admin.ts";
@@ -339,6 +340,10 @@ export function serve(
     ],
     ["clean-up", SWEEP_EVERY_MS, () => sweepAll(store, () => stops.length > 0)],
   ];
+  /** What has ended may owe a refund, and its buyer waits for a message. */
+  const finish = coalesced(() =>
+    Promise.all([ledger.reconcile(), ledger.payRefunds(), callbacks?.deliver()]),
+  );
   let stops: (() => void)[] = [];
 
   /** Starts the loops, once. They do not keep the process alive. */
@@ -417,8 +422,7 @@ export function serve(
     try {
       if (hasJobs) await jobs.recover();
       await jobs.idle();
-      // What has ended may owe a refund, and its buyer waits for a message.
-      await Promise.all([ledger.reconcile(), ledger.payRefunds(), callbacks?.deliver()]);
+      await finish();
     } catch (error) {
       log.error({ error }, "work after a response failed");
     }

@@ -1,6 +1,6 @@
 import { memoryStore, type RefundRecord } from "resource402/server";
 import { describe, expect, it } from "vitest";
-import { openShop, post, type Shop, signedByHand, until } from "./shop.ts";
+import { BASE_URL, openShop, post, type Shop, signedByHand, until } from "./shop.ts";
 
 const RECOVERY = { everyMs: 20, leaseMs: 200 };
 
@@ -233,6 +233,44 @@ describe.concurrent("refunds that are owed", () => {
     await shop.world.fund(account.address, "1");
     await until(status, ({ paymentState }) => paymentState === "refunded");
     expect(await shop.world.balanceOf(account.address)).toBe(900_000n);
+  });
+
+  it("are submitted once, though requests and rounds come while the facilitator is slow", async () => {
+    await using till = await openShop();
+    const account = await till.world.account({ usdc: "5" });
+    const payments = { refunds: { account } };
+    const common = { world: till.world, store: till.store, payments };
+    await using one = await openShop(common);
+    await using two = await openShop(common);
+    await failedPicture(till, "slow-1");
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let submitted = 0;
+    for (const { facilitator } of [one, two]) {
+      const { settle } = facilitator;
+      facilitator.settle = async (...payment) => {
+        submitted += 1;
+        await released;
+        return settle(...payment);
+      };
+    }
+    const waiting: Promise<unknown>[] = [];
+    const waitUntil = (promise: Promise<unknown>) => void waiting.push(promise);
+    for (const { server } of [one, two, one, two]) {
+      await server.fetch(new Request(`${BASE_URL}/openapi.json`), { waitUntil });
+      void server.tick(0);
+    }
+    await expect.poll(() => submitted).toBeGreaterThan(0);
+    for (const { server } of [one, two]) await server.tick(0);
+    release();
+    await Promise.all(waiting);
+    await until(
+      () => refundsOf(one),
+      (refunds) => refunds.length === 1 && refunds.every(({ state }) => state === "paid"),
+    );
+    expect(submitted).toBe(1);
   });
 
   it("by two servers at once move the money once", async () => {

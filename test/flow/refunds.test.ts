@@ -34,10 +34,21 @@ describe.concurrent.each([
       recovery: RECOVERY,
       payments: { refunds: { account } },
     });
+    // The first request starts housekeeping: the refund waits here until it has been seen as owed.
+    const { settle } = shop.facilitator;
+    let pay = () => {};
+    const seen = new Promise<void>((resolve) => {
+      pay = resolve;
+    });
+    shop.facilitator.settle = async (...payment) => {
+      if (shop.asked.settle > 0) await seen;
+      return settle(...payment);
+    };
     const before = await shop.world.balanceOf(shop.world.buyer.address);
     const status = await failedPicture(shop, "to-be-refunded");
     expect(await status()).toMatchObject({ code: "refused", paymentState: "refund_owed" });
     expect(await shop.world.balanceOf(shop.world.buyer.address)).toBe(before - 100_000n);
+    pay();
     await shop.server.start();
     const document = await until(status, ({ paymentState }) => paymentState === "refunded");
     expect(document).toMatchObject({ state: "failed", code: "refused" });

@@ -7,9 +7,13 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether lines of this level are written, where the logger can tell: the fields of others are not put together. */
+  isLevelEnabled?(level: "debug" | "info" | "warn" | "error"): boolean;
 }
 
-export type LogLevel = keyof Logger | "silent";
+type Level = Exclude<keyof Logger, "isLevelEnabled">;
+
+export type LogLevel = Level | "silent";
 
 /**
  * pino: one JSON object a line on standard error, from `level` on. Where there is no such thing as a standard error
@@ -55,8 +59,9 @@ class ChildLogger implements Logger {
     this.#say("error", fields, message);
   }
   /** A log that cannot be written, on a full disk for example, decides nothing about a call. */
-  #say(level: keyof Logger, fields: object, message: string): void {
+  #say(level: Level, fields: object, message: string): void {
     try {
+      if (this.#logger.isLevelEnabled?.(level) === false) return;
       this.#logger[level](this.#with(fields), message);
     } catch {}
   }

@@ -23,7 +23,7 @@ export const measure: Measure = async (options) => {
       unit: "×",
       peers: [{ name: "@x402/hono", ...official.ratio }],
       ours: ours.ratio,
-      budget: [atMost(1.9, ours.ratio.value, "×"), timesLess(3, official.ratio.value, ours.ratio.value)],
+      budget: [atMost(1.5, ours.ratio.value, "×"), timesLess(3, official.ratio.value, ours.ratio.value)],
     },
   ];
 };

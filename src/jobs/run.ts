@@ -48,8 +48,8 @@ export async function run(resource: Runnable, options: RunOptions): Promise<Outc
   if (options.signal?.aborted) cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
 
-  const outcome = await Promise.race([stop.ended, finished]);
-  stop.close();
+  void finished.then(stop.finish);
+  const outcome = await stop.ended;
   clearTimeout(timer);
   options.signal?.removeEventListener("abort", cancel);
   const durationMs = Math.round(performance.now() - started);
@@ -72,7 +72,8 @@ interface Stopper {
   /** True once the outcome is known, by whichever way. */
   readonly over: boolean;
   end(outcome: Outcome, reason: unknown): void;
-  close(): void;
+  /** The handler has come to its own end. Its signal is not aborted. */
+  readonly finish: (outcome: Outcome) => void;
 }
 
 function stopper(): Stopper {
@@ -100,8 +101,10 @@ function stopper(): Stopper {
       resolve(outcome);
       controller?.abort(reason);
     },
-    close() {
+    finish(outcome) {
       over = true;
+      // Does nothing when the run was ended before.
+      resolve(outcome);
     },
   };
 }

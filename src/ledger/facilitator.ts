@@ -3,7 +3,7 @@ import type { SignedPayment } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { brief } from "../telemetry/redact.ts";
 import { systemTime, type Time } from "../time/time.ts";
-import { type Endpoint, FailedReply, HttpFacilitator, NotSent, unlessAborted } from "./endpoint.ts";
+import { type Endpoint, FailedReply, HttpFacilitator, NotSent } from "./endpoint.ts";
 import type { Evidence } from "./evidence.ts";
 import { isTransaction, networkOfV1 } from "./network.ts";
 import { amountOf, signerOf } from "./payment.ts";
@@ -83,18 +83,26 @@ export function createFacilitator(
     { client }: Endpoint,
     of: SignedPayment,
   ): Promise<Reply> {
-    const abort = new AbortController();
-    const cancel = time.after(timeoutMs, () => abort.abort(new Error(`no reply in ${timeoutMs} ms`)));
+    // A client object takes no signal.
+    const abort = client instanceof HttpFacilitator ? new AbortController() : undefined;
+    let isLate = false;
+    let giveUp = (error: Error): void => abort?.abort(error);
+    const cancel = time.after(timeoutMs, () => {
+      isLate = true;
+      giveUp(new Error(`no reply in ${timeoutMs} ms`));
+    });
     try {
       // The official types know v2 only; on the wire both versions travel the same way.
       const args = [of.payload, of.requirements] as unknown as Parameters<typeof client.settle>;
-      const body =
-        client instanceof HttpFacilitator
-          ? await client[question](...args, abort.signal)
-          : await unlessAborted<unknown>(client[question](...args), abort.signal);
+      const body = await (client instanceof HttpFacilitator
+        ? client[question](...args, abort?.signal)
+        : new Promise<unknown>((resolve, reject) => {
+            giveUp = reject;
+            client[question](...args).then(resolve, reject);
+          }));
       return { status: 200, fields: fieldsOf(body) };
     } catch (thrown) {
-      return failedReply(thrown, abort.signal.aborted ? "timeout" : "no_reply");
+      return failedReply(thrown, isLate ? "timeout" : "no_reply");
     } finally {
       cancel();
     }

@@ -92,6 +92,7 @@ export interface Key {
   readonly from: "header" | "extension";
 }
 
+const NO_KEY: Key = { value: undefined, from: "extension" };
 const MALFORMED_KEY = {
   problem:
     "An idempotency key has 1 to 255 visible ASCII characters; a payment identifier 16 to 128 letters, digits, _ or -.",
@@ -111,6 +112,7 @@ export function readKey(
     fromHeaders.push(key);
   }
   const identifier = payment?.version === 2 ? paymentIdentifier(payment.payload) : undefined;
+  if (fromHeaders.length === 0 && identifier === undefined) return NO_KEY;
   if (identifier === "invalid") return MALFORMED_KEY;
   const all = new Set(identifier === undefined ? fromHeaders : [...fromHeaders, identifier]);
   if (all.size > 1) return { problem: "The idempotency keys of the headers and of the payment differ." };

@@ -283,5 +283,9 @@ function refundOf(call: CallRecord, receipt: Receipt, reason: string, now: numbe
 
 /** Without the members that are not given. */
 function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
+  const given: Partial<T> = {};
+  for (const name of Object.keys(members) as (keyof T)[]) {
+    if (members[name] !== undefined) given[name] = members[name];
+  }
+  return given as never;
 }

@@ -119,7 +119,8 @@ export function createAddresses(options: AddressOptions): Addresses {
 
 /** `/api`, or nothing. */
 function normalBase(path: string | undefined): string {
-  const bare = (path ?? "").replace(/^\/+|\/+$/g, "");
+  if (path === undefined || path === "") return "";
+  const bare = path.replace(/^\/+|\/+$/g, "");
   return /^[\w.~%!$&'()*+,;=:@/-]+$/.test(bare) ? `/${bare}` : "";
 }
 

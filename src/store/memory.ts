@@ -303,11 +303,16 @@ function callTable() {
 
     put(call: CallRecord): void {
       const before = calls.get(call.id);
-      if (before?.key !== undefined && call.key === undefined) byKey.delete(keyOf(before));
       calls.set(call.id, call);
-      byPayment.set(paymentOf(call), call.id);
-      if (call.key !== undefined) byKey.set(keyOf(call), call.id);
-      enlist(alike, purchaseOf(call), call.id, true);
+      if (!before) {
+        byPayment.set(paymentOf(call), call.id);
+        if (call.key !== undefined) byKey.set(keyOf(call), call.id);
+        enlist(alike, purchaseOf(call), call.id, true);
+      } else if (before.key !== call.key) {
+        // Of what a call is found by, a change may only free its key.
+        if (before.key !== undefined) byKey.delete(keyOf(before));
+        if (call.key !== undefined) byKey.set(keyOf(call), call.id);
+      }
       mark(scheduled, call.id, call.retryAt !== undefined);
       mark(free, call.id, call.payment === undefined && call.jobId === undefined);
       enlist(unpaid, call.identity.payer, call.id, isOutstanding(call));

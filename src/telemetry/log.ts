@@ -7,10 +7,14 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether lines of this level are written, where the logger can tell: the fields of others are not put together. */
+  isLevelEnabled?(level: "debug" | "info" | "warn" | "error"): boolean;
 }
 
+type Level = Exclude<keyof Logger, "isLevelEnabled">;
+
 /** The lowest level of lines that are logged. */
-export type LogLevel = keyof Logger | "silent";
+export type LogLevel = Level | "silent";
 
 /**
  * pino: one JSON object a line on standard error, from `level` on. Where there is no such thing as a standard error
@@ -56,8 +60,9 @@ class ChildLogger implements Logger {
     this.#say("error", fields, message);
   }
   /** A log that cannot be written, on a full disk for example, decides nothing about a call. */
-  #say(level: keyof Logger, fields: object, message: string): void {
+  #say(level: Level, fields: object, message: string): void {
     try {
+      if (this.#logger.isLevelEnabled?.(level) === false) return;
       this.#logger[level](this.#with(fields), message);
     } catch {}
   }

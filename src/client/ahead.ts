@@ -1,4 +1,5 @@
 import type { PaymentRequired, PaymentRequirements } from "../protocol/index.ts";
+import type { Time } from "../time/time.ts";
 import { type CallDefinition, quote } from "./definition.ts";
 
 /**
@@ -14,18 +15,30 @@ export interface KnownTerms {
   forget(definition: CallDefinition): void;
 }
 
-export function createKnownTerms(): KnownTerms {
-  const known = new Map<string, { readonly usd: string; readonly challenge: PaymentRequired }>();
+interface Terms {
+  readonly usd: string;
+  readonly challenge: PaymentRequired;
+  /** The clock less the time that has passed: another number once the clock has been set. */
+  readonly clockMs: number;
+}
+
+/** A clock that was set by more than this is compared again with the seller's, by the `Date` of a 402. */
+const MAX_CLOCK_STEP_MS = 5_000;
+
+export function createKnownTerms(time: Time): KnownTerms {
+  const known = new Map<string, Terms>();
+  const clock = (): number => time.now() - time.elapsed();
   return {
     of(definition, input, url) {
       const terms = known.get(definition.name);
       if (!terms || terms.usd !== exact(definition, input)) return undefined;
+      if (Math.abs(clock() - terms.clockMs) > MAX_CLOCK_STEP_MS) return undefined;
       const { challenge } = terms;
       return { ...challenge, resource: { ...challenge.resource, url } };
     },
     learn(definition, input, challenge) {
       const usd = exact(definition, input);
-      if (usd !== undefined && challenge) known.set(definition.name, { usd, challenge });
+      if (usd !== undefined && challenge) known.set(definition.name, { usd, challenge, clockMs: clock() });
     },
     forget: ({ name }) => void known.delete(name),
   };

@@ -143,6 +143,8 @@ async function sign(
   const payload = readPayload(signed);
   const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
   if (!payload || !chosen) throw new Error("signed something else");
+  // What lapses first would prove nothing about the payment that it replaces.
+  if (replaced && validBefore(payload) < replaced.validBefore) throw new Error("signed for a shorter time");
   return {
     id: randomId(),
     header: isVersion1

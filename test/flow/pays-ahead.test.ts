@@ -3,7 +3,7 @@ import { ExactEvmScheme } from "@x402/evm/exact/client";
 import fc from "fast-check";
 import { memoryCalls, type PaymentPayload } from "resource402/client";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { decodeHeader, type PaymentRequirements } from "../../src/protocol/index.ts";
 import { type Hostile, offerOf, openHostile, problem, receipt } from "./hostile.ts";
 import { openShop, type Shop } from "./shop.ts";
@@ -243,6 +243,40 @@ describe("the seller is asked first", () => {
       for (let n = 0; n < 2; n += 1) await call({}, { maxPrice: "0.05" });
       expect(hostile.requests).toHaveLength(4);
     }
+  });
+});
+
+describe("a clock that is set", () => {
+  afterEach(() => void vi.useRealTimers());
+  const set = (ms: number): unknown => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
+
+  it("is compared with the seller's before anything is signed for longer than `maxValidity`", async () => {
+    const { hostile } = await openCareful();
+    const { refuse } = hostile;
+    hostile.refuse = (url, cents) => {
+      const answer = refuse(url, cents);
+      answer.headers.set("date", new Date(performance.timeOrigin + performance.now()).toUTCString());
+      return answer;
+    };
+    const echo = hostile.echo();
+    await echo({});
+    set(24 * 3_600_000);
+    expect(await echo({}).catch(caught)).toMatchObject({ reason: "clock_off", charged: "no" });
+    expect(hostile.payments()).toHaveLength(1);
+  });
+
+  it("never leaves a replacement that lapses before the payment it replaces", async () => {
+    const { hostile, terms } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    terms.offer = { amount: "8000" };
+    const { paid } = hostile;
+    hostile.paid = (request, count) => {
+      if (count === 2) set(-120_000);
+      return paid(request, count);
+    };
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "payment_refused", charged: "unknown" });
+    expect(hostile.payments()).toHaveLength(2);
   });
 });
 

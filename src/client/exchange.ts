@@ -138,6 +138,8 @@ type Limits = Pick<
   PayOptions,
   "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced"
 >;
+/** Refusals to sign known terms that the seller's present ones may not deserve. */
+const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
 /** Known terms take the place of a 402. */
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
@@ -198,7 +200,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const buy = async (known?: SavedCall): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
       const terms = known ? undefined : deps.terms?.of(definition, input, request.url);
-      if (terms) return buyAhead(terms);
+      const ahead = terms && (await buyAhead(terms));
+      if (ahead) return ahead;
       const answer = await send({ ...request, signal, isKeyed: definition.idempotent }).catch(
         (cause: unknown) => {
           throw lost(cause, signal, { ...factsOf(name, charged), url: request.url });
@@ -229,18 +232,29 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     };
 
     /** Signs for terms that are known. Other terms of the seller are signed so that one of the two payments can settle. */
-    const buyAhead = async (known: PaymentRequired): Promise<Exchanged> => {
-      const { saved, fresh } = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add);
-      const sent = await deliver({ ...saved, request }, signal, fresh ? "new" : "known");
-      const { answer } = sent;
-      const next = answer.status === 402 && fresh && !sent.isSettled ? challengeOf(answer) : undefined;
-      if (!next || !isChanged(next, saved.payment.offer)) return learn(sent, known);
+    const buyAhead = async (known: PaymentRequired): Promise<Exchanged | undefined> => {
+      throwIfAborted(signal);
+      const signed = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add).catch(
+        (error: unknown) => {
+          // The seller may ask for less by now.
+          if (!(error instanceof ResourceError && DEAR.includes(error.reason))) throw error;
+        },
+      );
+      if (!signed) return undefined;
+      const { saved, fresh } = signed;
+      const sent = await deliver({ ...saved, request }, signal, fresh ? "new" : "known").catch((error) => {
+        // While the seller cannot be reached, one payment is in question, and not one for each call.
+        deps.terms?.forget(definition);
+        throw error;
+      });
+      const { answer, receipt, isSettled, saved: last = saved } = sent;
+      const charged = isSettled ? "yes" : chargedBy(true, readProblem(answer.body).paymentState, receipt);
+      const isTaken = charged === "yes" || charged === "refunded";
+      const next = answer.status === 402 && fresh && !isTaken ? challengeOf(answer) : undefined;
+      if (!next || !isChanged(next, last.payment.offer)) return learn(sent, known);
       deps.terms?.forget(definition);
-      const charged = isSpared(answer)
-        ? "no"
-        : chargedBy(true, readProblem(answer.body).paymentState, undefined);
-      const replacing = { ...limits, replaced: saved.payment };
-      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(saved, next));
+      const replacing = { ...limits, replaced: last.payment };
+      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(last, next));
       return learn(await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known"), next);
     };
     const learn = (sent: Exchanged, challenge: PaymentRequired | undefined): Exchanged => {

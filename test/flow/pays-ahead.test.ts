@@ -188,6 +188,26 @@ describe("a payment that was sent ahead and not taken", () => {
     expect(hostile.requests).toHaveLength(3);
   });
 
+  it("is replaced as it was renewed, once it is proven to have lapsed", async () => {
+    const { hostile } = await openCareful();
+    let proofs = 0;
+    const payer = { ...hostile.payer, lapsed: async () => proofs++ === 0 };
+    const echo = hostile.echo({ payer });
+    await echo({});
+    let count = 0;
+    const { challenge } = hostile;
+    hostile.challenge = (offer) => {
+      count += 1;
+      return challenge({ ...offer, extra: { ...offer.extra, count } });
+    };
+    hostile.paid = (request) => hostile.refuse(request.url, 1);
+    await echo({}).catch(caught);
+    const [, ahead, renewed, replacement] = hostile.payments().map(nonceOf);
+    expect(hostile.payments()).toHaveLength(4);
+    expect(renewed).not.toBe(ahead);
+    expect(replacement).toBe(renewed);
+  });
+
   it("is not replaced twice", async () => {
     const { hostile } = await openCareful();
     const echo = hostile.echo();
@@ -243,6 +263,71 @@ describe("the seller is asked first", () => {
       for (let n = 0; n < 2; n += 1) await call({}, { maxPrice: "0.05" });
       expect(hostile.requests).toHaveLength(4);
     }
+  });
+});
+
+describe("nothing is signed", () => {
+  it("for a call that is aborted before it is sent", async () => {
+    const { hostile } = await openCareful();
+    const connection = hostile.connect();
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    const signal = AbortSignal.abort(new Error("stopped"));
+    await expect(echo({}, { signal })).rejects.toThrow("stopped");
+    expect(await connection.pending()).toEqual([]);
+    expect(connection.budget()).toMatchObject({ held: "0.00" });
+  });
+
+  it("again while the seller cannot be reached", async () => {
+    const { hostile } = await openCareful();
+    let isDown = false;
+    const fetch: typeof globalThis.fetch = (input, init) =>
+      isDown ? Promise.reject(new TypeError("fetch failed")) : hostile.fetch(input, init);
+    const connection = hostile.connect({ fetch, retries: 0, budget: { total: "0.04" } });
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    isDown = true;
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "network", charged: "unknown" });
+    for (let n = 0; n < 3; n += 1) {
+      expect(await echo({}).catch(caught)).toMatchObject({ code: "network", charged: "no" });
+    }
+    expect(connection.budget()).toMatchObject({ held: "0.01" });
+    isDown = false;
+    expect(await echo({})).toEqual({ ok: true });
+  });
+
+  it("for terms above the ceilings of this call: the seller is asked, which may ask for less now", async () => {
+    const { hostile, terms } = await openCareful();
+    const connection = hostile.connect({ budget: { total: "0.04" } });
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    terms.offer = { amount: "20000" };
+    await echo({}, { maxPrice: "0.02" });
+    expect(await echo({}).catch(caught)).toMatchObject({ reason: "over_price", charged: "no" });
+    terms.offer = {};
+    expect(await echo({})).toEqual({ ok: true });
+    expect(connection.budget()).toEqual({ spent: "0.03", held: "0.00", free: "0.01" });
+  });
+
+  it.each([
+    ["with a receipt", () => receipt(), undefined],
+    ["and says that it has settled", () => ({}), "settled"],
+    ["and says that a refund is owed", () => ({}), "refund_owed"],
+  ])("for other terms where the seller refuses the first payment %s", async (_, headers, paymentState) => {
+    const { hostile, terms } = await openCareful();
+    const connection = hostile.connect();
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    terms.offer = { amount: "8000" };
+    hostile.paid = (request) => {
+      const answer = hostile.refuse(request.url, 1);
+      const body = JSON.stringify({ paymentState });
+      return new Response(body, {
+        status: 402,
+        headers: { ...Object.fromEntries(answer.headers), ...headers() },
+      });
+    };
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "payment_rejected", charged: "yes" });
+    expect(hostile.payments()).toHaveLength(2);
   });
 });
 

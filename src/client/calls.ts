@@ -13,7 +13,7 @@ export interface CallName {
 
 /** A payment that has been signed. Its bytes never change. */
 export interface SavedPayment {
-  /** Random: tells two payments under one key apart. */
+  /** Random: tells two payments under one key apart. One that replaces another has the same, since one of them settles. */
   readonly id: string;
   /** The header `PAYMENT-SIGNATURE` or `X-PAYMENT`. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
   readonly header: string;

@@ -124,7 +124,6 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
     budget.release(dearest);
   }
   // Synchronous with the release, so that no other call can reserve in between.
-  if (replaced) budget.free(replaced);
   for (const payment of paymentsOf(saved)) budget.hold(payment);
   return saved;
 }
@@ -146,7 +145,7 @@ async function sign(
   // What lapses first would prove nothing about the payment that it replaces.
   if (replaced && validBefore(payload) < replaced.validBefore) throw new Error("signed for a shorter time");
   return {
-    id: randomId(),
+    id: replaced?.id ?? randomId(),
     header: isVersion1
       ? encodeVersion1(payload)
       : encodeHeader(withIdentifier(payload, required, idempotencyKey)),

@@ -266,6 +266,65 @@ describe("the seller is asked first", () => {
   });
 });
 
+describe("a replaced payment and its replacement", () => {
+  it.each([
+    ["more", "20000", "0.02"],
+    ["less", "8000", "0.01"],
+  ])("count once for a buyer that shares `calls`, where the seller asks for %s", async (_, amount, most) => {
+    const { hostile, terms } = await openCareful();
+    const calls = memoryCalls();
+    const total = { total: "1", acceptPriceUpTo: { echo: "0.02" } } as const;
+    const connection = hostile.connect({ calls, budget: total, retries: 0 });
+    const other = hostile.connect({ calls, budget: total });
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    terms.offer = { amount };
+    const { paid } = hostile;
+    hostile.paid = async (request, count) => {
+      if (count > 1) await other.pending();
+      if (count === 3) throw new TypeError("fetch failed");
+      return paid(request, count);
+    };
+    await echo({}).catch(caught);
+    await other.pending();
+    expect(other.budget()).toMatchObject({ spent: "0.00", held: most });
+    const later = hostile.connect({ calls, budget: total });
+    await later.pending();
+    expect(later.budget()).toMatchObject({ spent: "0.00", held: most });
+  });
+
+  it("count once where `pending()` read the calls in between", async () => {
+    const { hostile, terms } = await openCareful();
+    const calls = memoryCalls();
+    let slow: Promise<unknown> | undefined;
+    let goOn = (): void => {};
+    const list: typeof calls.list = async () => {
+      const listed = await calls.list();
+      if (!slow) return listed;
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      return listed;
+    };
+    const connection = hostile.connect({ calls: { ...calls, list } });
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    terms.offer = { amount: "8000" };
+    const { paid } = hostile;
+    hostile.paid = (request, count) => {
+      if (count === 2) {
+        slow = Promise.resolve();
+        slow = connection.pending();
+      }
+      return paid(request, count);
+    };
+    await echo({});
+    goOn();
+    await slow;
+    expect(connection.budget()).toMatchObject({ spent: "0.02", held: "0.00" });
+  });
+});
+
 describe("nothing is signed", () => {
   it("for a call that is aborted before it is sent", async () => {
     const { hostile } = await openCareful();

@@ -13,6 +13,8 @@ export interface KnownTerms {
   learn(definition: CallDefinition, input: object, challenge: PaymentRequired | undefined): void;
   /** The next call asks the seller. */
   forget(definition: CallDefinition): void;
+  /** Every later call asks the seller: it may not be one that can be paid ahead. */
+  avoid(definition: CallDefinition): void;
 }
 
 interface Terms {
@@ -27,6 +29,7 @@ const MAX_CLOCK_STEP_MS = 5_000;
 
 export function createKnownTerms(time: Time): KnownTerms {
   const known = new Map<string, Terms>();
+  const avoided = new Set<string>();
   const clock = (): number => time.now() - time.elapsed();
   return {
     of(definition, input, url) {
@@ -38,15 +41,25 @@ export function createKnownTerms(time: Time): KnownTerms {
     },
     learn(definition, input, challenge) {
       const usd = exact(definition, input);
-      if (usd !== undefined && challenge) known.set(definition.name, { usd, challenge, clockMs: clock() });
+      if (usd !== undefined && challenge && !avoided.has(definition.name))
+        known.set(definition.name, { usd, challenge, clockMs: clock() });
     },
     forget: ({ name }) => void known.delete(name),
+    avoid({ name }) {
+      known.delete(name);
+      avoided.add(name);
+    },
   };
 }
 
 /** Whether a new challenge asks for anything else than what was signed. What is refused unchanged is not signed again. */
-export function isChanged({ accepts }: PaymentRequired, signed: PaymentRequirements): boolean {
+export function isChanged(
+  { accepts, extensions }: PaymentRequired,
+  signed: PaymentRequirements,
+  known: PaymentRequired,
+): boolean {
   const text = JSON.stringify(signed);
+  if (JSON.stringify(extensions) !== JSON.stringify(known.extensions)) return true;
   return accepts.every((offer) => JSON.stringify(offer) !== text);
 }
 

@@ -208,6 +208,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         },
       );
       if (answer.status !== 402) {
+        if (answer.isOutput && limits.price !== 0n) deps.terms?.avoid(definition);
         const accepted = acceptedBy(answer, request);
         return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
       }
@@ -251,16 +252,22 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       const charged = isSettled ? "yes" : chargedBy(true, readProblem(answer.body).paymentState, receipt);
       const isTaken = charged === "yes" || charged === "refunded";
       const next = answer.status === 402 && fresh && !isTaken ? challengeOf(answer) : undefined;
-      if (!next || !isChanged(next, last.payment.offer)) return learn(sent, known);
+      if (!next || !isChanged(next, last.payment.offer, known)) return learn(sent, known, fresh);
       deps.terms?.forget(definition);
       const replacing = { ...limits, replaced: last.payment };
       const other = await sign(call, answer, replacing, charged, (next) => calls.replace(last, next));
-      return learn(await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known"), next);
+      const end = await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known");
+      return learn(end, next, other.fresh);
     };
-    const learn = (sent: Exchanged, challenge: PaymentRequired | undefined): Exchanged => {
-      if (sent.answer.status < 400 && !sent.saved?.payment.isUnused) {
-        deps.terms?.learn(definition, input, challenge);
-      } else deps.terms?.forget(definition);
+
+    /** After the answer to a payment. Terms are known by a receipt or a job: the seller may ask for nothing else. */
+    const learn = (sent: Exchanged, challenge: PaymentRequired | undefined, isAhead = false): Exchanged => {
+      const { answer, receipt, accepted, saved } = sent;
+      const isTaken = answer.status < 400 && (receipt ?? accepted) !== undefined;
+      const isExplained = answer.status >= 500 || readProblem(answer.body).paymentState !== undefined;
+      if (isTaken && !saved?.payment.isUnused) deps.terms?.learn(definition, input, challenge);
+      else if (isAhead && !isTaken && !isExplained) deps.terms?.avoid(definition);
+      else deps.terms?.forget(definition);
       return sent;
     };
     if (isKeyRandom) return buy();

@@ -325,6 +325,120 @@ describe("a replaced payment and its replacement", () => {
   });
 });
 
+describe("a seller that depends on being asked", () => {
+  const times = async (count: number, call: () => Promise<unknown>): Promise<string[]> => {
+    const ends: string[] = [];
+    for (let n = 0; n < count; n += 1)
+      ends.push(
+        await call().then(
+          () => "ok",
+          ({ code }) => code,
+        ),
+      );
+    return ends;
+  };
+
+  it("by an extension of each 402 is paid for it", async () => {
+    const { hostile } = await openCareful();
+    let issued = 0;
+    const { challenge } = hostile;
+    hostile.challenge = (offer) => {
+      issued += 1;
+      return { ...(challenge(offer) as object), extensions: { quote: { info: { id: issued } } } };
+    };
+    const idOf = (request: Request) =>
+      (paymentOf(request).extensions as { quote: { info: { id: number } } }).quote.info.id;
+    // Each is good for one payment.
+    hostile.paid = (request) =>
+      idOf(request) === issued++
+        ? Response.json({ ok: true }, { headers: receipt() })
+        : hostile.refuse(request.url, 1);
+    const echo = hostile.echo();
+    expect(await times(4, () => echo({}))).toEqual(["ok", "ok", "ok", "ok"]);
+  });
+
+  it.each([
+    ["402", "payment_rejected", (hostile: Hostile, url: string) => hostile.refuse(url, 1)],
+    ["410", "http", () => new Response("{}", { status: 410 })],
+    ["404", "http", () => new Response("Not found", { status: 404 })],
+  ])(
+    "and answers %s otherwise, refuses one payment that was sent ahead and no more",
+    async (_, code, answer) => {
+      const asked = new Set<string>();
+      const keyOf = (request: Request) => request.headers.get("idempotency-key") ?? "";
+      const hostile = await openHostile((request) =>
+        asked.has(keyOf(request))
+          ? Response.json({ ok: true }, { headers: receipt() })
+          : answer(hostile, request.url),
+      );
+      const fetch: typeof globalThis.fetch = (input, init) => {
+        const request = new Request(input, init);
+        if (!request.headers.has("payment-signature")) asked.add(keyOf(request));
+        return hostile.fetch(request);
+      };
+      const echo = hostile.echo({ fetch });
+      expect(await times(5, () => echo({}))).toEqual(["ok", code, "ok", "ok", "ok"]);
+    },
+  );
+
+  it("and takes one payment under each key, refuses one replacement and no more", async () => {
+    const taken = new Map<string, string>();
+    const { hostile, terms } = await openCareful();
+    const { paid } = hostile;
+    let count = 0;
+    hostile.paid = async (request, number) => {
+      const [key, header] = ["idempotency-key", "payment-signature"].map((name) => request.headers.get(name));
+      const first = taken.get(key ?? "") ?? header ?? "";
+      taken.set(key ?? "", first);
+      return first === header ? paid(request, number) : new Response("{}", { status: 409 });
+    };
+    const echo = hostile.echo();
+    const call = () => {
+      terms.offer = { maxTimeoutSeconds: 300 + count++ };
+      return echo({});
+    };
+    expect(await times(5, call)).toEqual(["ok", "http", "ok", "ok", "ok"]);
+  });
+
+  it("is paid ahead where only some inputs are free", async () => {
+    const hostile = await openHostile(() => Response.json({ ok: true }, { headers: receipt() }));
+    const { refuse } = hostile;
+    hostile.refuse = (url, cents) => (cents === 0 ? Response.json({ ok: true }) : refuse(url, cents));
+    const echo = hostile.echo();
+    for (const cents of [0, 1, 1]) await echo({ cents });
+    expect(hostile.requests).toHaveLength(4);
+  });
+
+  it.each([
+    ["without a receipt", {}],
+    ["out of a cache", { age: "1" }],
+  ])("and gives more for one payment, %s, is sent one more payment at most", async (_, headers) => {
+    const hostile = await openHostile((_, count) =>
+      Response.json({ ok: true }, { headers: count === 1 ? receipt() : (headers as Record<string, string>) }),
+    );
+    const { refuse } = hostile;
+    hostile.refuse = (url, cents) =>
+      hostile.payments().length === 0 ? refuse(url, cents) : Response.json({ ok: true });
+    const echo = hostile.echo();
+    expect(await times(5, () => echo({}))).toEqual(["ok", "ok", "ok", "ok", "ok"]);
+    expect(hostile.payments()).toHaveLength(2);
+  });
+
+  it("because some calls are free is asked each time", async () => {
+    let isFree = true;
+    const hostile = await openHostile(() => Response.json({ ok: true }, { headers: receipt() }));
+    const { refuse } = hostile;
+    hostile.refuse = (url, cents) => (isFree ? Response.json({ ok: true }) : refuse(url, cents));
+    const echo = hostile.echo();
+    await echo({});
+    isFree = false;
+    await echo({});
+    isFree = true;
+    await echo({});
+    expect(hostile.payments()).toHaveLength(1);
+  });
+});
+
 describe("nothing is signed", () => {
   it("for a call that is aborted before it is sent", async () => {
     const { hostile } = await openCareful();

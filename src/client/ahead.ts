@@ -56,10 +56,10 @@ export function createKnownTerms(time: Time): KnownTerms {
 export function isChanged(
   { accepts, extensions }: PaymentRequired,
   signed: PaymentRequirements,
-  known: PaymentRequired,
+  known?: PaymentRequired,
 ): boolean {
   const text = JSON.stringify(signed);
-  if (JSON.stringify(extensions) !== JSON.stringify(known.extensions)) return true;
+  if (known && JSON.stringify(extensions) !== JSON.stringify(known.extensions)) return true;
   return accepts.every((offer) => JSON.stringify(offer) !== text);
 }
 

@@ -30,6 +30,8 @@ export interface SavedPayment {
   readonly validBefore: number;
   /** The x402 version of `header`; that of version 1 goes into `X-PAYMENT`. @default 2 */
   readonly version?: 1;
+  /** True when it was sent ahead of a 402: what the seller asks for may replace it. */
+  readonly isAhead?: true;
   /** True once the seller has said that it did not charge it. */
   readonly isUnused?: true;
 }

@@ -196,8 +196,11 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       maxValidityMs: deps.maxValidityMs ?? validityCeiling(definition),
     };
 
-    /** Signs for a call. `known` is an earlier one under its key that may still settle. */
-    const buy = async (known?: SavedCall): Promise<Exchanged> => {
+    /**
+     * Signs for a call. `known` is an earlier one under its key that may still settle; `replaced` is its payment, where
+     * one of the two is to settle.
+     */
+    const buy = async (known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
       const terms = known ? undefined : deps.terms?.of(definition, input, request.url);
       const ahead = terms && (await buyAhead(terms));
@@ -210,7 +213,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       if (answer.status !== 402) {
         if (answer.isOutput && limits.price !== 0n) deps.terms?.avoid(definition);
         const accepted = acceptedBy(answer, request);
-        return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
+        const saved = replaced ? undefined : known;
+        return { ...name, answer, accepted, saved, receipt: saved?.receipt };
       }
       if (definition.price.kind === "unknown" && maxPrice === undefined) {
         const message =
@@ -218,21 +222,25 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         const facts = { ...factsOf(name, charged), reason: "no_max_price" as const };
         throw new ResourceError("payment_refused", message, facts);
       }
-      counted ??= pending();
-      await readable(name, counted).catch((error) => {
-        counted = undefined;
-        throw error;
-      });
-      const own = known ? { ...call, earlier: paymentsOf(known) } : call;
+      await count();
+      const own = known && !replaced ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
-      const { saved, fresh } = await sign(own, answer, limits, charged, store);
+      const { saved, fresh } = await sign(own, answer, { ...limits, replaced }, charged, store);
       return learn(
         await deliver({ ...saved, request }, signal, fresh ? "new" : "known"),
         challengeOf(answer),
       );
     };
 
-    /** Signs for terms that are known. Other terms of the seller are signed so that one of the two payments can settle. */
+    const count = async (): Promise<void> => {
+      counted ??= pending();
+      await readable(name, counted).catch((error) => {
+        counted = undefined;
+        throw error;
+      });
+    };
+
+    /** Signs for terms that are known. `undefined`: they are above a ceiling, and the seller is to be asked. */
     const buyAhead = async (known: PaymentRequired): Promise<Exchanged | undefined> => {
       throwIfAborted(signal);
       const signed = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add).catch(
@@ -248,14 +256,26 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         deps.terms?.forget(definition);
         throw error;
       });
-      const { answer, receipt, isSettled, saved: last = saved } = sent;
+      return (await replace(sent, known)) ?? learn(sent, known, fresh);
+    };
+
+    /**
+     * Signs what the seller asks for in the place of a payment that was sent ahead, so that one of the two can settle.
+     * `undefined`: the answer stands. `known` are the terms that were signed, where they are at hand.
+     */
+    const replace = async (sent: Exchanged, known?: PaymentRequired): Promise<Exchanged | undefined> => {
+      const { answer, receipt, isSettled, saved } = sent;
       const charged = isSettled ? "yes" : chargedBy(true, readProblem(answer.body).paymentState, receipt);
       const isTaken = charged === "yes" || charged === "refunded";
-      const next = answer.status === 402 && fresh && !isTaken ? challengeOf(answer) : undefined;
-      if (!next || !isChanged(next, last.payment.offer, known)) return learn(sent, known, fresh);
-      deps.terms?.forget(definition);
-      const replacing = { ...limits, replaced: last.payment };
-      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(last, next));
+      const next = answer.status === 402 && !isTaken ? challengeOf(answer) : undefined;
+      const isPriced = (limits.price ?? maxPrice) !== undefined;
+      if (!deps.terms || !next || !isPriced || !saved?.payment.isAhead) return undefined;
+      const isOver = saved.payment.validBefore * 1000 <= Date.now();
+      if (!isOver && !isChanged(next, saved.payment.offer, known)) return undefined;
+      deps.terms.forget(definition);
+      await count();
+      const replacing = { ...limits, replaced: saved.payment };
+      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(saved, next));
       const end = await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known");
       return learn(end, next, other.fresh);
     };
@@ -275,10 +295,15 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return inTurn(nameOf(name), signal, async () => {
       const known = await readable(name, calls.find(name));
       if (!known || (await held.release(known))) return buy();
+      const { payment, ended, fingerprint } = known;
+      // The seller has not asked for it, and says that it did not charge it: the key is still free, the money is not.
+      const isOpen = deps.terms && payment.isAhead && ended?.charged === "no" && !options.renew;
+      if (isOpen && fingerprint !== call.fingerprint) return buy(known, payment);
       mustMatch(known, call);
       if (options.renew) return buy(known);
       const open = await readable(name, reopen(known, request));
-      return deliver({ ...open, request, isKeyRandom }, signal);
+      const sent = await deliver({ ...open, request, isKeyRandom }, signal);
+      return (await replace(sent)) ?? sent;
     });
   }
 

@@ -2,6 +2,7 @@ import { x402Client } from "@x402/core/client";
 import { ExactEvmScheme } from "@x402/evm/exact/client";
 import fc from "fast-check";
 import { memoryCalls, type PaymentPayload } from "resource402/client";
+import { evmPayer } from "resource402/evm";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { decodeHeader, type PaymentRequirements } from "../../src/protocol/index.ts";
@@ -188,7 +189,7 @@ describe("a payment that was sent ahead and not taken", () => {
     expect(hostile.requests).toHaveLength(3);
   });
 
-  it("is replaced as it was renewed, once it is proven to have lapsed", async () => {
+  it("is not replaced once it was renewed after a proof that it lapsed", async () => {
     const { hostile } = await openCareful();
     let proofs = 0;
     const payer = { ...hostile.payer, lapsed: async () => proofs++ === 0 };
@@ -202,10 +203,9 @@ describe("a payment that was sent ahead and not taken", () => {
     };
     hostile.paid = (request) => hostile.refuse(request.url, 1);
     await echo({}).catch(caught);
-    const [, ahead, renewed, replacement] = hostile.payments().map(nonceOf);
-    expect(hostile.payments()).toHaveLength(4);
+    const [, ahead, renewed] = hostile.payments().map(nonceOf);
+    expect(hostile.payments()).toHaveLength(3);
     expect(renewed).not.toBe(ahead);
-    expect(replacement).toBe(renewed);
   });
 
   it("is not replaced twice", async () => {
@@ -263,6 +263,96 @@ describe("the seller is asked first", () => {
       for (let n = 0; n < 2; n += 1) await call({}, { maxPrice: "0.05" });
       expect(hostile.requests).toHaveLength(4);
     }
+  });
+});
+
+describe("a key of the caller's own, after a payment that was sent ahead", () => {
+  const key = { idempotencyKey: "order-0000000000001" };
+  afterEach(() => void vi.useRealTimers());
+
+  it("still takes the right input after an invalid one", async () => {
+    await using shop = await openShop();
+    const client = shop.client();
+    await client.echo({ text: "a" });
+    const { received } = await shop.moved();
+    expect(await client.echo({ text: 5 } as never, key).catch(caught)).toMatchObject({
+      code: "invalid_input",
+    });
+    expect(await client.echo({ text: 6 } as never, key).catch(caught)).toMatchObject({
+      code: "invalid_input",
+      charged: "no",
+    });
+    expect(await client.echo({ text: "b" }, key)).toEqual({ text: "b" });
+    expect((await shop.moved()).received).toBe(received * 2n);
+    expect(await client.pending()).toEqual([]);
+    // The first payment of that key and its replacement count once.
+    expect(Number(client.budget().spent) * 1e6).toBe(Number(received * 2n));
+    expect(client.budget()).toMatchObject({ held: "0.00" });
+    expect(await client.echo({ text: "c" }, key).catch(caught)).toMatchObject({ reason: "key_mismatch" });
+  });
+
+  it("can be called again with more, in a new process as well", async () => {
+    const { hostile, terms } = await openCareful();
+    const calls = memoryCalls();
+    const echo = hostile.echo({ calls });
+    await echo({});
+    terms.offer = { amount: "20000" };
+    expect(await echo({}, key).catch(caught)).toMatchObject({ reason: "over_price", charged: "unknown" });
+    const later = hostile.connect({ calls, budget: { total: "0.02" } });
+    const call = later.resource<object, unknown>(echoDefinition);
+    expect(await call({}, { ...key, maxPrice: "0.02" })).toEqual({ ok: true });
+    expect(later.budget()).toEqual({ spent: "0.02", held: "0.00", free: "0.00" });
+    const [first, second] = hostile.payments().slice(-2).map(nonceOf);
+    expect(second).toBe(first);
+  });
+
+  it("is not signed for above the budget, nor without a price", async () => {
+    const { hostile, terms } = await openCareful();
+    const calls = memoryCalls();
+    const echo = hostile.echo({ calls });
+    await echo({});
+    terms.offer = { amount: "20000" };
+    await echo({}, key).catch(caught);
+    const later = hostile.connect({ calls, budget: { total: "0.015" } });
+    const call = later.resource<object, unknown>(echoDefinition);
+    const more = { ...key, maxPrice: "0.02" } as const;
+    expect(await call({}, more).catch(caught)).toMatchObject({ reason: "over_budget", charged: "unknown" });
+    const unpriced = { ...echoDefinition, price: { kind: "unknown" } } as const;
+    const blind = hostile.connect({ calls }).resource<object, unknown>(unpriced);
+    expect(await blind({}, key).catch(caught)).toMatchObject({ code: "payment_rejected" });
+    expect(hostile.payments()).toHaveLength(2);
+  });
+
+  it("is paid for once the payment has expired that the seller said nothing about", async () => {
+    const { hostile } = await openCareful();
+    const connection = hostile.connect();
+    const echo = connection.resource<object, unknown>(echoDefinition);
+    await echo({});
+    const { paid } = hostile;
+    hostile.paid = () => new Response("{}", { status: 401 });
+    expect(await echo({}, key).catch(caught)).toMatchObject({ status: 401, charged: "unknown" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 400_000 });
+    hostile.paid = (request, count) => {
+      const { validBefore } = (paymentOf(request).payload as { authorization: { validBefore: string } })
+        .authorization;
+      return Number(validBefore) * 1000 < Date.now() ? hostile.refuse(request.url, 1) : paid(request, count);
+    };
+    expect(await echo({}, key)).toEqual({ ok: true });
+    expect(connection.budget()).toMatchObject({ spent: "0.02", held: "0.00" });
+  });
+
+  it("is not signed for by the wallet of another buyer that shares `calls`", async () => {
+    const { hostile, terms } = await openCareful();
+    const calls = memoryCalls();
+    const echo = hostile.echo({ calls });
+    await echo({});
+    terms.offer = { amount: "20000" };
+    await echo({}, key).catch(caught);
+    const payer = evmPayer(privateKeyToAccount(generatePrivateKey()));
+    const more = { ...key, maxPrice: "0.02" } as const;
+    const error = await hostile.echo({ calls, payer })({}, more).catch(caught);
+    expect(error).toMatchObject({ reason: "payer_failed" });
+    expect(hostile.payments()).toHaveLength(2);
   });
 });
 

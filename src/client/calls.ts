@@ -32,6 +32,8 @@ export interface SavedPayment {
   readonly version?: 1;
   /** True when it was sent ahead of a 402: what the seller asks for may replace it. */
   readonly isAhead?: true;
+  /** True when it replaces a payment of which the seller has not said that it did not charge it. */
+  readonly isUnsure?: true;
   /** True once the seller has said that it did not charge it. */
   readonly isUnused?: true;
 }
@@ -104,6 +106,11 @@ export function paymentsOf({ payment, earlier = [] }: SavedCall): readonly Saved
 /** What a payment counts in the budget, in US dollars. */
 export function countedUsd({ usd, mostUsd = usd }: Pick<SavedPayment, "usd" | "mostUsd">): string {
   return mostUsd;
+}
+
+/** What a seller says of a payment, of the call: its "no" is not about the payment that this one has replaced. */
+export function chargedFor({ isUnsure }: SavedPayment, said: Charged): Charged {
+  return said === "no" && isUnsure ? "unknown" : said;
 }
 
 /** How long after its authorization's end a payment may still turn up in a block. */

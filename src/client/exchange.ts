@@ -14,6 +14,7 @@ import type { Budget } from "./budget.ts";
 import {
   type CallName,
   type Calls,
+  chargedFor,
   nameOf,
   paymentsOf,
   type SavedCall,
@@ -347,11 +348,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const told = receiptOf(answer, saved.payment);
     if (told) emit({ type: "settled", resource, receipt: told, idempotencyKey });
     // The answer to an earlier call under this key, and not to a copy of this one.
-    const isUnused =
-      payment === "new" && answer.attempts === 1 && answer.headers.get(HEADERS.paymentUnused) === "true";
+    const isFirst = payment === "new" && answer.attempts === 1 && !saved.payment.isUnsure;
+    const isUnused = isFirst && answer.headers.get(HEADERS.paymentUnused) === "true";
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
-    const believed = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const said = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const believed = chargedFor(saved.payment, said);
     // Where the seller does not say that it charged, the chain may know it. A "no" of the seller proves nothing.
     const isSettled = believed !== "yes" && answer.status >= 400 && (await held.isUsed(saved.payment));
     const charged = isSettled ? "yes" : believed;

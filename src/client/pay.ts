@@ -132,7 +132,7 @@ async function sign(
   payer: Payer,
   required: PaymentRequired,
   offers: readonly Payable[],
-  { idempotencyKey, replaced, known }: PayOptions,
+  { idempotencyKey, replaced, known, charged }: PayOptions,
   isVersion1: boolean,
 ): Promise<SavedPayment> {
   const asked = { ...required, accepts: offers.map(({ offer }) => offer) };
@@ -150,6 +150,7 @@ async function sign(
       ? encodeVersion1(payload)
       : encodeHeader(withIdentifier(payload, required, idempotencyKey)),
     ...(isVersion1 ? { version: 1 as const } : {}),
+    ...(replaced && charged !== "no" ? { isUnsure: true as const } : {}),
     ...(known ? { isAhead: true as const } : {}),
     offer: chosen.offer,
     usd: formatUsd(chosen.amount),

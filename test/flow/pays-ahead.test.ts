@@ -409,6 +409,29 @@ describe("a replaced payment and its replacement", () => {
     expect((next as { reason?: string }).reason).toBe(reason);
   });
 
+  it("are charged as the seller says of both, for a job as well", async () => {
+    const { hostile, terms } = await openCareful();
+    const { paid } = hostile;
+    const job = {
+      success: true,
+      jobId: "job_1",
+      statusUrl: "https://api.test/v1/jobs/1",
+      state: "processing",
+    };
+    hostile.paid = async (request, count) => {
+      if (request.method !== "GET") {
+        const answer = await paid(request, count);
+        return answer.status === 402 ? answer : Response.json(job, { status: 202 });
+      }
+      return Response.json({ jobId: "job_1", state: "failed", paymentState: "unused" });
+    };
+    const render = hostile.connect().jobResource<object, unknown>(echoDefinition);
+    expect(await render({}).catch(caught)).toMatchObject({ code: "failed", charged: "no" });
+    terms.offer = { amount: "8000" };
+    expect(await render({}).catch(caught)).toMatchObject({ code: "failed", charged: "unknown" });
+    expect(hostile.payments()).toHaveLength(3);
+  });
+
   it("are not taken for an earlier call that was paid for", async () => {
     const { hostile, terms } = await openCareful();
     const connection = hostile.connect();

@@ -257,7 +257,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         deps.terms?.forget(definition);
         throw error;
       });
-      return (await replace(sent, known)) ?? learn(sent, known, fresh);
+      return (await replace(sent, known)) ?? learn(sent, undefined, fresh);
     };
 
     /**
@@ -281,12 +281,15 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       return learn(end, next, other.fresh);
     };
 
-    /** After the answer to a payment. Terms are known by a receipt or a job: the seller may ask for nothing else. */
+    /**
+     * After the answer to a payment. Terms are known by a receipt or a job: the seller may ask for nothing else.
+     * `challenge`: those of a 402 of this call.
+     */
     const learn = (sent: Exchanged, challenge: PaymentRequired | undefined, isAhead = false): Exchanged => {
       const { answer, receipt, accepted, saved } = sent;
       const isTaken = answer.status < 400 && (receipt ?? accepted) !== undefined;
       const isExplained = answer.status >= 500 || readProblem(answer.body).paymentState !== undefined;
-      if (isTaken && !saved?.payment.isUnused) deps.terms?.learn(definition, input, challenge);
+      if (isTaken && !saved?.payment.isUnused) deps.terms?.learn(definition, input, challenge, request.url);
       else if (isAhead && !isTaken && !isExplained) deps.terms?.avoid(definition);
       else deps.terms?.forget(definition);
       return sent;

@@ -157,11 +157,14 @@ describe("a payment that was sent ahead and not taken", () => {
 
   it.each([
     ["another token", { asset: OTHER_TOKEN }],
+    ["another network", { network: "eip155:1" as const }],
     ["less time", { maxTimeoutSeconds: 200 }],
   ])("is not replaced where the seller has %s: both could settle", async (_, offer) => {
     const { hostile, terms } = await openCareful();
-    const { network } = hostile.ledger;
-    const echo = hostile.echo({ assets: [{ network, address: OTHER_TOKEN, symbol: "USDX", decimals: 6 }] });
+    const { network, asset } = hostile.ledger;
+    const other = { symbol: "USDX", decimals: 6 };
+    const elsewhere = { ...other, network: "eip155:1", address: asset };
+    const echo = hostile.echo({ assets: [{ ...other, network, address: OTHER_TOKEN }, elsewhere] });
     await echo({});
     terms.offer = offer;
     expect(await echo({}).catch(caught)).toMatchObject({ reason: "changed_terms", charged: "unknown" });
@@ -534,6 +537,29 @@ describe("a seller that depends on being asked", () => {
     },
   );
 
+  it.each([
+    ["GET", "http://api.test", true],
+    ["GET", "https://api.test", false],
+    ["POST", "http://inner.test:8080", true],
+  ] as const)("names itself as it always does (%s, %s)", async (method, host, hasQuery) => {
+    const named = (address: string): string => {
+      const { pathname, search } = new URL(address);
+      return host + pathname + (hasQuery ? search : "");
+    };
+    const hostile = await openHostile((request) => {
+      const isPaid = request.headers.has("payment-signature");
+      const isSame = isPaid && paymentOf(request).resource?.url === named(request.url);
+      return isSame ? Response.json({ ok: true }, { headers: receipt() }) : hostile.refuse(request.url, 1);
+    });
+    const { refuse } = hostile;
+    hostile.refuse = (url) => refuse(named(url), 1);
+    const definition = { ...echoDefinition, method, path: "/v1/:city/weather" } as const;
+    const connection = hostile.connect({ resourceHosts: ["inner.test:8080"] });
+    const weather = connection.resource<object, unknown>(definition);
+    for (const city of ["a", "b", "c"]) expect(await weather({ city, day: city })).toEqual({ ok: true });
+    expect(hostile.requests).toHaveLength(4);
+  });
+
   it("and takes one payment under each key, refuses one replacement and no more", async () => {
     const taken = new Map<string, string>();
     const { hostile, terms } = await openCareful();
@@ -674,6 +700,21 @@ describe("a clock that is set", () => {
     set(24 * 3_600_000);
     expect(await echo({}).catch(caught)).toMatchObject({ reason: "clock_off", charged: "no" });
     expect(hostile.payments()).toHaveLength(1);
+  });
+
+  it("during a call is noticed by the next one", async () => {
+    const { hostile } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    const { paid } = hostile;
+    hostile.paid = (request, count) => {
+      if (count === 2) set(60_000);
+      return paid(request, count);
+    };
+    await echo({});
+    hostile.requests.length = 0;
+    await echo({});
+    expect(hostile.requests).toHaveLength(2);
   });
 
   it("never leaves a replacement that lapses before the payment it replaces", async () => {

@@ -108,7 +108,7 @@ export function countedUsd({ usd, mostUsd = usd }: Pick<SavedPayment, "usd" | "m
   return mostUsd;
 }
 
-/** What a seller says of a payment, of the call: its "no" is not about the payment that this one has replaced. */
+/** What a seller reports about a payment, for the call: its "no" is not about the payment that this one has replaced. */
 export function chargedFor({ isUnsure }: SavedPayment, said: Charged): Charged {
   return said === "no" && isUnsure ? "unknown" : said;
 }

@@ -412,7 +412,7 @@ describe("a replaced payment and its replacement", () => {
     expect((next as { reason?: string }).reason).toBe(reason);
   });
 
-  it("are charged as the seller says of both, for a job as well", async () => {
+  it("are not charged only where the seller says so twice, for a job as well", async () => {
     const { hostile, terms } = await openCareful();
     const { paid } = hostile;
     const job = {

@@ -143,6 +143,34 @@ describe("a payment that was sent ahead and not taken", () => {
     expect(hostile.requests).toHaveLength(2);
   });
 
+  it.each(["echo", "render"] as const)(
+    "is replaced where a server of ours has a new payee (%s)",
+    async (name) => {
+      await using shop = await openShop();
+      const { world, store } = shop;
+      const { network } = world;
+      const payTo = privateKeyToAccount(generatePrivateKey()).address;
+      await using renewed = await openShop({ world, store, payments: { accepts: [{ network, payTo }] } });
+      const client = shop.client();
+      const buy = (text: string) =>
+        name === "echo" ? client.echo({ text }) : client.render({ prompt: text });
+      await buy("a");
+      const { received } = await shop.moved();
+      shop.network = renewed.network;
+      const posts = () => shop.requests.filter(({ method }) => method === "POST").length;
+      const before = posts();
+      await buy("b");
+      expect(posts() - before).toBe(2);
+      await buy("c");
+      expect(posts() - before).toBe(3);
+      expect((await shop.moved()).received).toBe(received);
+      expect(await world.balanceOf(payTo)).toBe(received * 2n);
+      expect(client.budget()).toMatchObject({ held: "0.00" });
+      expect(Number(client.budget().spent) * 1e6).toBeCloseTo(Number(received * 3n));
+      expect(await client.pending()).toEqual([]);
+    },
+  );
+
   it("is replaced at a higher price only within the ceilings", async () => {
     const { hostile, terms } = await openCareful();
     const echo = hostile.echo();

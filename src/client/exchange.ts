@@ -34,7 +34,7 @@ import { type HttpAnswer, hexOf, randomId, type Send, throwIfAborted } from "./h
 import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
 import type { TrustedAsset } from "./offers.ts";
-import { type Exchanged, isSpared, lost } from "./outcome.ts";
+import { type Exchanged, isSpared, lost, retryAtOf } from "./outcome.ts";
 import { challengeOf, type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
@@ -137,7 +137,7 @@ export interface Exchange {
 
 type Limits = Pick<
   PayOptions,
-  "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced"
+  "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced" | "retryAt"
 >;
 /** Refusals to sign known terms that the seller's present ones may not deserve. */
 const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
@@ -275,8 +275,14 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       if (!isOver && !isChanged(next, saved.payment.offer, known)) return undefined;
       deps.terms.forget(definition);
       await count();
-      const replacing = { ...limits, replaced: saved.payment };
-      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(saved, next));
+      const replacing = { ...limits, replaced: saved.payment, retryAt: retryAtOf(saved, charged) };
+      const store = (next: SavedCall) => calls.replace(saved, next);
+      const other = await sign(call, answer, replacing, charged, store).catch((error: unknown) => {
+        // It may ask for another token each time.
+        const isOther = error instanceof ResourceError && error.reason === "changed_terms";
+        if (isOther) deps.terms?.avoid(definition);
+        throw error;
+      });
       const end = await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known");
       return learn(end, next, other.fresh);
     };

@@ -54,6 +54,8 @@ export interface PayOptions extends Terms {
   readonly payer: Payer | undefined;
   /** What happened to the payments that were signed before under this key. */
   readonly charged: Charged;
+  /** Until when such a payment is held that the seller says it did not charge. */
+  readonly retryAt?: string | undefined;
   /** Releases what the budget holds and can release. */
   readonly review: () => Promise<void>;
   readonly onChallenge: (offer: PaymentRequirements, usd: string, currency: string) => void;
@@ -64,7 +66,7 @@ export interface PayOptions extends Terms {
 /** The only place that spends: every rule that could refuse comes first, then one signature. */
 export async function pay(options: PayOptions): Promise<SavedCall> {
   const { resource, idempotencyKey, budget, payer } = options;
-  const facts: ErrorFacts = { resource, charged: options.charged, idempotencyKey };
+  const facts: ErrorFacts = { resource, charged: options.charged, idempotencyKey, retryAt: options.retryAt };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
@@ -83,7 +85,10 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   );
   const first = offers[0];
   if (!first && replaced) {
-    throw refuse("changed_terms", "asks for another token than the one of the payment that was sent ahead");
+    throw refuse(
+      "changed_terms",
+      "asks for another token, or a shorter time, than the payment that was sent ahead has",
+    );
   }
   if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
   const clock = clockProblem(offers, options);

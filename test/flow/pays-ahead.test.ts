@@ -171,6 +171,19 @@ describe("a payment that was sent ahead and not taken", () => {
     },
   );
 
+  it("is held until `retryAt` where the seller says that it did not charge it", async () => {
+    const { hostile, terms } = await openCareful();
+    const echo = hostile.echo();
+    await echo({});
+    terms.offer = { amount: "20000" };
+    hostile.paid = (request) => {
+      const { headers } = hostile.refuse(request.url, 1);
+      return new Response(JSON.stringify({ paymentState: "unused" }), { status: 402, headers });
+    };
+    const error = await echo({}).catch(caught);
+    expect(error).toMatchObject({ reason: "over_price", charged: "no", retryAt: expect.any(String) });
+  });
+
   it("is replaced at a higher price only within the ceilings", async () => {
     const { hostile, terms } = await openCareful();
     const echo = hostile.echo();
@@ -564,6 +577,20 @@ describe("a seller that depends on being asked", () => {
       expect(await times(5, () => echo({}))).toEqual(["ok", code, "ok", "ok", "ok"]);
     },
   );
+
+  it("for its network of the moment refuses one payment that was sent ahead and no more", async () => {
+    const { hostile, terms } = await openCareful();
+    const { asset } = hostile.ledger;
+    const echo = hostile.echo({
+      assets: [{ symbol: "USDX", decimals: 6, network: "eip155:1", address: asset }],
+    });
+    let count = 0;
+    const call = () => {
+      terms.offer = count++ % 2 ? { network: "eip155:1" } : {};
+      return echo({});
+    };
+    expect(await times(5, call)).toEqual(["ok", "payment_refused", "ok", "ok", "ok"]);
+  });
 
   it.each([
     ["GET", "http://api.test", true],

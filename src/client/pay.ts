@@ -103,6 +103,8 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
 
   // The payer may choose among the offers, so the dearest is set aside until it has. What was agreed to is already.
   const most = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  // Another buyer may have signed it.
+  if (replaced) budget.hold(replaced);
   const before = replaced ? parseUsd(countedUsd(replaced)) : 0n;
   const dearest = options.agreed ? 0n : most > before ? most - before : 0n;
   if (!budget.reserve(dearest)) {

@@ -367,6 +367,22 @@ describe("a key of the caller's own, after a payment that was sent ahead", () =>
     expect(hostile.payments()).toHaveLength(2);
   });
 
+  it("is not signed for above the budget of a buyer that has not counted the first payment", async () => {
+    const { hostile } = await openCareful();
+    const calls = memoryCalls();
+    const late = hostile.connect({ calls, budget: { total: "0.01" } });
+    const lateEcho = late.resource<object, unknown>(echoDefinition);
+    await lateEcho({});
+    const echo = hostile.echo({ calls });
+    await echo({});
+    const { paid } = hostile;
+    hostile.paid = () => problem(400, "invalid_input", "unused");
+    await echo({ wrong: true } as object, key).catch(caught);
+    hostile.paid = paid;
+    expect(await lateEcho({}, key).catch(caught)).toMatchObject({ reason: "over_budget" });
+    expect(hostile.payments()).toHaveLength(3);
+  });
+
   it("is paid for once the payment has expired that the seller said nothing about", async () => {
     const { hostile } = await openCareful();
     const connection = hostile.connect();

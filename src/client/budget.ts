@@ -20,7 +20,7 @@ export interface BudgetOptions {
 }
 
 /** What a budget needs to know of a payment. */
-export type Counted = Pick<SavedPayment, "id" | "usd" | "mostUsd">;
+export type Counted = Pick<SavedPayment, "id" | "usd" | "mostUsd" | "validBefore">;
 
 /** Where the money of a client is. Each signed payment is in one place. */
 export interface BudgetAmounts {
@@ -42,7 +42,7 @@ export interface Budget {
   reserve(amount: Money): boolean;
   /** Undoes {@link reserve}. */
   release(amount: Money): void;
-  /** Holds a signed payment, once and unchecked: it cannot be undone. */
+  /** Holds a signed payment, once and unchecked: it cannot be undone. Of two with one `id`, the larger one counts. */
   hold(payment: Counted): void;
   /** A payment that was held has settled. */
   spend(payment: Counted): void;
@@ -60,9 +60,13 @@ export function createBudget(options: BudgetOptions = {}): Budget {
   );
   const most = total === undefined ? undefined : parseUsd(total);
   /** Payments that may be counted again, by id. */
-  const counted = new Map<string, "held" | "spent">();
+  const counted = new Map<string, { place: "held" | "spent"; amount: Money; validBefore: number }>();
   const sums = { spent: 0n, held: 0n };
-  const amountOf = (payment: Counted): Money => parseUsd(countedUsd(payment));
+  /** Not where the payment that has replaced this one may settle for longer. */
+  const lastOf = ({ id, validBefore }: Counted) => {
+    const one = counted.get(id);
+    return one && validBefore >= one.validBefore ? one : undefined;
+  };
   const amounts = (): BudgetAmounts => ({
     ...sums,
     free: most === undefined ? undefined : most - sums.spent - sums.held,
@@ -82,21 +86,30 @@ export function createBudget(options: BudgetOptions = {}): Budget {
       sums.held -= amount;
     },
     hold(payment) {
-      if (counted.has(payment.id)) return;
-      counted.set(payment.id, "held");
-      sums.held += amountOf(payment);
+      const one = counted.get(payment.id) ?? { place: "held", amount: 0n, validBefore: 0 };
+      const amount = parseUsd(countedUsd(payment));
+      if (amount > one.amount) {
+        sums[one.place] += amount - one.amount;
+        one.amount = amount;
+      }
+      one.validBefore = Math.max(one.validBefore, payment.validBefore);
+      counted.set(payment.id, one);
     },
-    spend(payment) {
-      if (counted.get(payment.id) !== "held") return;
-      counted.set(payment.id, "spent");
-      sums.held -= amountOf(payment);
-      sums.spent += amountOf(payment);
+    spend({ id }) {
+      const one = counted.get(id);
+      if (one?.place !== "held") return;
+      one.place = "spent";
+      sums.held -= one.amount;
+      sums.spent += one.amount;
     },
     free(payment) {
-      const place = counted.get(payment.id);
-      if (place) sums[place] -= amountOf(payment);
+      const one = lastOf(payment);
+      if (!one) return;
+      sums[one.place] -= one.amount;
       counted.delete(payment.id);
     },
-    forget: ({ id }) => void counted.delete(id),
+    forget(payment) {
+      if (lastOf(payment)) counted.delete(payment.id);
+    },
   };
 }

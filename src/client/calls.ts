@@ -13,7 +13,7 @@ export interface CallName {
 
 /** A payment that has been signed. Its bytes never change. */
 export interface SavedPayment {
-  /** Random: tells two payments under one key apart. */
+  /** Random: tells two payments under one key apart. One that replaces another has the same, since one of them settles. */
   readonly id: string;
   /** The header `PAYMENT-SIGNATURE` or `X-PAYMENT`. Whoever knows it can have it settled, once: keep it as you keep a cheque. */
   readonly header: string;
@@ -30,6 +30,10 @@ export interface SavedPayment {
   readonly validBefore: number;
   /** The x402 version of `header`; that of version 1 goes into `X-PAYMENT`. @default 2 */
   readonly version?: 1;
+  /** True when it was sent ahead of a 402: what the seller asks for may replace it. */
+  readonly isAhead?: true;
+  /** True when it replaces a payment of which the seller has not said that it did not charge it. */
+  readonly isUnsure?: true;
   /** True once the seller has said that it did not charge it. */
   readonly isUnused?: true;
 }
@@ -102,6 +106,11 @@ export function paymentsOf({ payment, earlier = [] }: SavedCall): readonly Saved
 /** What a payment counts in the budget, in US dollars. */
 export function countedUsd({ usd, mostUsd = usd }: Pick<SavedPayment, "usd" | "mostUsd">): string {
   return mostUsd;
+}
+
+/** What a seller reports about a payment, for the call: its "no" is not about the payment that this one has replaced. */
+export function chargedFor({ isUnsure }: SavedPayment, said: Charged): Charged {
+  return said === "no" && isUnsure ? "unknown" : said;
 }
 
 /** How long after its authorization's end a payment may still turn up in a block. */

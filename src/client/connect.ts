@@ -194,7 +194,7 @@ export function connect(options: ClientOptions): Connection {
     missing: (definition) => missingHeader(definition, options.headers),
     hosts: http.hosts,
     networks: options.networks,
-    terms: options.payAhead !== false && options.payer?.replace ? createKnownTerms() : undefined,
+    terms: options.payAhead !== false && options.payer?.replace ? createKnownTerms(systemTime) : undefined,
     emit,
   });
 

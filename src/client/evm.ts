@@ -37,8 +37,12 @@ export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}):
 
     createPaymentPayload: (required: PaymentRequired) => signed(required, randomNonce()),
 
-    // A token takes the nonce of an authorization once, whatever else the authorization says.
-    replace: (required, { payload }) => signed(required, (payload as unknown as Signed).authorization.nonce),
+    // A token takes the nonce of an account's authorization once, whatever else the authorization says.
+    replace: async (required, { payload }) => {
+      const { from, nonce } = (payload as unknown as Signed).authorization;
+      if (from.toLowerCase() !== account.address.toLowerCase()) throw new Error("is of another account");
+      return signed(required, nonce);
+    },
   };
 
   async function signed(required: PaymentRequired, nonce: `0x${string}`): Promise<PaymentPayload> {

@@ -14,6 +14,7 @@ import type { Budget } from "./budget.ts";
 import {
   type CallName,
   type Calls,
+  chargedFor,
   nameOf,
   paymentsOf,
   type SavedCall,
@@ -33,7 +34,7 @@ import { type HttpAnswer, hexOf, randomId, type Send, throwIfAborted } from "./h
 import type { JobUpdate } from "./job.ts";
 import { type Accepted, readAccepted } from "./job-format.ts";
 import type { TrustedAsset } from "./offers.ts";
-import { type Exchanged, isSpared, lost } from "./outcome.ts";
+import { type Exchanged, isSpared, lost, retryAtOf } from "./outcome.ts";
 import { challengeOf, type Payer, type PayOptions, pay } from "./pay.ts";
 import { receiptOf } from "./receipt.ts";
 
@@ -136,8 +137,10 @@ export interface Exchange {
 
 type Limits = Pick<
   PayOptions,
-  "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced"
+  "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced" | "retryAt"
 >;
+/** Refusals to sign known terms that the seller's present ones may not deserve. */
+const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
 /** Known terms take the place of a 402. */
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
@@ -194,19 +197,25 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       maxValidityMs: deps.maxValidityMs ?? validityCeiling(definition),
     };
 
-    /** Signs for a call. `known` is an earlier one under its key that may still settle. */
-    const buy = async (known?: SavedCall): Promise<Exchanged> => {
+    /**
+     * Signs for a call. `known` is an earlier one under its key that may still settle; `replaced` is its payment, where
+     * one of the two is to settle.
+     */
+    const buy = async (known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged> => {
       const charged = known ? (known.ended?.charged ?? "unknown") : "no";
       const terms = known ? undefined : deps.terms?.of(definition, input, request.url);
-      if (terms) return buyAhead(terms);
+      const ahead = terms && (await buyAhead(terms));
+      if (ahead) return ahead;
       const answer = await send({ ...request, signal, isKeyed: definition.idempotent }).catch(
         (cause: unknown) => {
           throw lost(cause, signal, { ...factsOf(name, charged), url: request.url });
         },
       );
       if (answer.status !== 402) {
+        if (answer.isOutput && limits.price !== 0n) deps.terms?.avoid(definition);
         const accepted = acceptedBy(answer, request);
-        return { ...name, answer, accepted, saved: known, receipt: known?.receipt };
+        const saved = replaced ? undefined : known;
+        return { ...name, answer, accepted, saved, receipt: saved?.receipt };
       }
       if (definition.price.kind === "unknown" && maxPrice === undefined) {
         const message =
@@ -214,39 +223,81 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         const facts = { ...factsOf(name, charged), reason: "no_max_price" as const };
         throw new ResourceError("payment_refused", message, facts);
       }
-      counted ??= pending();
-      await readable(name, counted).catch((error) => {
-        counted = undefined;
-        throw error;
-      });
-      const own = known ? { ...call, earlier: paymentsOf(known) } : call;
+      await count();
+      const own = known && !replaced ? { ...call, earlier: paymentsOf(known) } : call;
       const store = known ? (next: SavedCall) => calls.replace(known, next) : calls.add;
-      const { saved, fresh } = await sign(own, answer, limits, charged, store);
+      const { saved, fresh } = await sign(own, answer, { ...limits, replaced }, charged, store);
       return learn(
         await deliver({ ...saved, request }, signal, fresh ? "new" : "known"),
         challengeOf(answer),
       );
     };
 
-    /** Signs for terms that are known. Other terms of the seller are signed so that one of the two payments can settle. */
-    const buyAhead = async (known: PaymentRequired): Promise<Exchanged> => {
-      const { saved, fresh } = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add);
-      const sent = await deliver({ ...saved, request }, signal, fresh ? "new" : "known");
-      const { answer } = sent;
-      const next = answer.status === 402 && fresh && !sent.isSettled ? challengeOf(answer) : undefined;
-      if (!next || !isChanged(next, saved.payment.offer)) return learn(sent, known);
-      deps.terms?.forget(definition);
-      const charged = isSpared(answer)
-        ? "no"
-        : chargedBy(true, readProblem(answer.body).paymentState, undefined);
-      const replacing = { ...limits, replaced: saved.payment };
-      const other = await sign(call, answer, replacing, charged, (next) => calls.replace(saved, next));
-      return learn(await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known"), next);
+    const count = async (): Promise<void> => {
+      counted ??= pending();
+      await readable(name, counted).catch((error) => {
+        counted = undefined;
+        throw error;
+      });
     };
-    const learn = (sent: Exchanged, challenge: PaymentRequired | undefined): Exchanged => {
-      if (sent.answer.status < 400 && !sent.saved?.payment.isUnused) {
-        deps.terms?.learn(definition, input, challenge);
-      } else deps.terms?.forget(definition);
+
+    /** Signs for terms that are known. `undefined`: they are above a ceiling, and the seller is to be asked. */
+    const buyAhead = async (known: PaymentRequired): Promise<Exchanged | undefined> => {
+      throwIfAborted(signal);
+      const signed = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add).catch(
+        (error: unknown) => {
+          // The seller may ask for less by now.
+          if (!(error instanceof ResourceError && DEAR.includes(error.reason))) throw error;
+        },
+      );
+      if (!signed) return undefined;
+      const { saved, fresh } = signed;
+      const sent = await deliver({ ...saved, request }, signal, fresh ? "new" : "known").catch((error) => {
+        // While the seller cannot be reached, one payment is in question, and not one for each call.
+        deps.terms?.forget(definition);
+        throw error;
+      });
+      return (await replace(sent, known)) ?? learn(sent, undefined, fresh);
+    };
+
+    /**
+     * Signs what the seller asks for in the place of a payment that was sent ahead, so that one of the two can settle.
+     * `undefined`: the answer stands. `known` are the terms that were signed, where they are at hand.
+     */
+    const replace = async (sent: Exchanged, known?: PaymentRequired): Promise<Exchanged | undefined> => {
+      const { answer, receipt, isSettled, saved } = sent;
+      const charged = isSettled ? "yes" : chargedBy(true, readProblem(answer.body).paymentState, receipt);
+      const isTaken = charged === "yes" || charged === "refunded";
+      const next = answer.status === 402 && !isTaken ? challengeOf(answer) : undefined;
+      const isPriced = (limits.price ?? maxPrice) !== undefined;
+      if (!deps.terms || !next || !isPriced || !saved?.payment.isAhead) return undefined;
+      const isOver = saved.payment.validBefore * 1000 <= Date.now();
+      if (!isOver && !isChanged(next, saved.payment.offer, known)) return undefined;
+      deps.terms.forget(definition);
+      await count();
+      const replacing = { ...limits, replaced: saved.payment, retryAt: retryAtOf(saved, charged) };
+      const store = (next: SavedCall) => calls.replace(saved, next);
+      const other = await sign(call, answer, replacing, charged, store).catch((error: unknown) => {
+        // It may ask for another token each time.
+        const isOther = error instanceof ResourceError && error.reason === "changed_terms";
+        if (isOther) deps.terms?.avoid(definition);
+        throw error;
+      });
+      const end = await deliver({ ...other.saved, request }, signal, other.fresh ? "new" : "known");
+      return learn(end, next, other.fresh);
+    };
+
+    /**
+     * After the answer to a payment. Terms are known by a receipt or a job: the seller may ask for nothing else.
+     * `challenge`: those of a 402 of this call.
+     */
+    const learn = (sent: Exchanged, challenge: PaymentRequired | undefined, isAhead = false): Exchanged => {
+      const { answer, receipt, accepted, saved } = sent;
+      const isTaken = answer.status < 400 && (receipt ?? accepted) !== undefined;
+      const isExplained = answer.status >= 500 || readProblem(answer.body).paymentState !== undefined;
+      if (isTaken && !saved?.payment.isUnused) deps.terms?.learn(definition, input, challenge, request.url);
+      else if (isAhead && !isTaken && !isExplained) deps.terms?.avoid(definition);
+      else deps.terms?.forget(definition);
       return sent;
     };
     if (isKeyRandom) return buy();
@@ -254,10 +305,15 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return inTurn(nameOf(name), signal, async () => {
       const known = await readable(name, calls.find(name));
       if (!known || (await held.release(known))) return buy();
+      const { payment, ended, fingerprint } = known;
+      // The seller has not asked for it, and says that it did not charge it: the key is still free, the money is not.
+      const isOpen = deps.terms && payment.isAhead && ended?.charged === "no" && !options.renew;
+      if (isOpen && fingerprint !== call.fingerprint) return buy(known, payment);
       mustMatch(known, call);
       if (options.renew) return buy(known);
       const open = await readable(name, reopen(known, request));
-      return deliver({ ...open, request, isKeyRandom }, signal);
+      const sent = await deliver({ ...open, request, isKeyRandom }, signal);
+      return (await replace(sent)) ?? sent;
     });
   }
 
@@ -301,11 +357,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const told = receiptOf(answer, saved.payment);
     if (told) emit({ type: "settled", resource, receipt: told, idempotencyKey });
     // The answer to an earlier call under this key, and not to a copy of this one.
-    const isUnused =
-      payment === "new" && answer.attempts === 1 && answer.headers.get(HEADERS.paymentUnused) === "true";
+    const isFirst = payment === "new" && answer.attempts === 1 && !saved.payment.isUnsure;
+    const isUnused = isFirst && answer.headers.get(HEADERS.paymentUnused) === "true";
     const receipt = isUnused ? undefined : (told ?? saved.receipt);
     const state = answer.status >= 400 ? readProblem(answer.body).paymentState : undefined;
-    const believed = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const said = isUnused || isSpared(answer) ? "no" : chargedBy(true, state, receipt);
+    const believed = chargedFor(saved.payment, said);
     // Where the seller does not say that it charged, the chain may know it. A "no" of the seller proves nothing.
     const isSettled = believed !== "yes" && answer.status >= 400 && (await held.isUsed(saved.payment));
     const charged = isSettled ? "yes" : believed;

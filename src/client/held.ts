@@ -129,8 +129,9 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
       if (!isUnused && charged !== "unknown") budget.spend(saved.payment);
       if (!isUnused && charged === "yes" && isDelivered && saved.isKeyRandom && !saved.earlier) {
         // No later call is expected under this key.
-        const { id, usd, mostUsd } = saved.payment;
-        kept.set(nameOf(saved), { payments: [{ id, usd, mostUsd }], nextMs: expiryOf(saved), looks: 0 });
+        const { id, usd, mostUsd, validBefore } = saved.payment;
+        const payments = [{ id, usd, mostUsd, validBefore }];
+        kept.set(nameOf(saved), { payments, nextMs: expiryOf(saved), looks: 0 });
         await calls.remove(saved).catch(() => {});
       } else {
         const payment = isUnused ? { ...saved.payment, isUnused } : saved.payment;

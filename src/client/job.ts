@@ -1,6 +1,6 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import type { JobDocument, PaymentState, Receipt } from "../protocol/index.ts";
-import type { SavedCall, SavedJob } from "./calls.ts";
+import { chargedFor, type SavedCall, type SavedJob } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
@@ -89,7 +89,10 @@ export function createJob<Output>(
   /** Since when the status has said nothing that is understood, in milliseconds of `performance.now()`. */
   let strangeMs: number | undefined;
 
-  const chargedIn = (state: PaymentState | undefined): Charged => chargedBy(isSigned, state, receipt);
+  const chargedIn = (state: PaymentState | undefined): Charged => {
+    const said = chargedBy(isSigned, state, receipt);
+    return call ? chargedFor(call.payment, said) : said;
+  };
 
   const facts = (paymentState: PaymentState | undefined): ErrorFacts => ({
     resource: saved.resource,

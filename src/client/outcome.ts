@@ -1,5 +1,5 @@
 import { HEADERS, isRecord, type Receipt, saysShort } from "../protocol/index.ts";
-import { type CallName, expiryOf, type SavedCall } from "./calls.ts";
+import { type CallName, chargedFor, expiryOf, type SavedCall } from "./calls.ts";
 import {
   type Charged,
   chargedBy,
@@ -36,8 +36,8 @@ export function refusal(
 ): ResourceError {
   const { status } = answer;
   const { code, paymentState, requestId, issues, ...problem } = readProblem(answer.body);
-  const known = chargedBy(saved !== undefined && !isSpared(answer), paymentState, receipt);
-  const charged = isSettled ? "yes" : known;
+  const said = chargedBy(saved !== undefined && !isSpared(answer), paymentState, receipt);
+  const charged = isSettled ? "yes" : saved ? chargedFor(saved.payment, said) : said;
   const facts: ErrorFacts = {
     resource,
     charged,

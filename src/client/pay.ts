@@ -54,6 +54,8 @@ export interface PayOptions extends Terms {
   readonly payer: Payer | undefined;
   /** What happened to the payments that were signed before under this key. */
   readonly charged: Charged;
+  /** Until when such a payment is held that the seller says it did not charge. */
+  readonly retryAt?: string | undefined;
   /** Releases what the budget holds and can release. */
   readonly review: () => Promise<void>;
   readonly onChallenge: (offer: PaymentRequirements, usd: string, currency: string) => void;
@@ -64,7 +66,7 @@ export interface PayOptions extends Terms {
 /** The only place that spends: every rule that could refuse comes first, then one signature. */
 export async function pay(options: PayOptions): Promise<SavedCall> {
   const { resource, idempotencyKey, budget, payer } = options;
-  const facts: ErrorFacts = { resource, charged: options.charged, idempotencyKey };
+  const facts: ErrorFacts = { resource, charged: options.charged, idempotencyKey, retryAt: options.retryAt };
   const refuse = (reason: RefusalReason, message: string, cause?: unknown): ResourceError =>
     new ResourceError("payment_refused", message, { ...facts, reason }, cause);
 
@@ -83,7 +85,10 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
   );
   const first = offers[0];
   if (!first && replaced) {
-    throw refuse("changed_terms", "asks for another token than the one of the payment that was sent ahead");
+    throw refuse(
+      "changed_terms",
+      "asks for another token, or a shorter time, than the payment that was sent ahead has",
+    );
   }
   if (!first) throw refuse("no_offer", "the 402 offers no way to pay that this client understands");
   const clock = clockProblem(offers, options);
@@ -98,6 +103,8 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
 
   // The payer may choose among the offers, so the dearest is set aside until it has. What was agreed to is already.
   const most = offers.reduce((most, { amount }) => (amount > most ? amount : most), 0n);
+  // Another buyer may have signed it.
+  if (replaced) budget.hold(replaced);
   const before = replaced ? parseUsd(countedUsd(replaced)) : 0n;
   const dearest = options.agreed ? 0n : most > before ? most - before : 0n;
   if (!budget.reserve(dearest)) {
@@ -124,7 +131,6 @@ export async function pay(options: PayOptions): Promise<SavedCall> {
     budget.release(dearest);
   }
   // Synchronous with the release, so that no other call can reserve in between.
-  if (replaced) budget.free(replaced);
   for (const payment of paymentsOf(saved)) budget.hold(payment);
   return saved;
 }
@@ -133,7 +139,7 @@ async function sign(
   payer: Payer,
   required: PaymentRequired,
   offers: readonly Payable[],
-  { idempotencyKey, replaced }: PayOptions,
+  { idempotencyKey, replaced, known, charged }: PayOptions,
   isVersion1: boolean,
 ): Promise<SavedPayment> {
   const asked = { ...required, accepts: offers.map(({ offer }) => offer) };
@@ -143,12 +149,16 @@ async function sign(
   const payload = readPayload(signed);
   const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
   if (!payload || !chosen) throw new Error("signed something else");
+  // What lapses first would prove nothing about the payment that it replaces.
+  if (replaced && validBefore(payload) < replaced.validBefore) throw new Error("signed for a shorter time");
   return {
-    id: randomId(),
+    id: replaced?.id ?? randomId(),
     header: isVersion1
       ? encodeVersion1(payload)
       : encodeHeader(withIdentifier(payload, required, idempotencyKey)),
     ...(isVersion1 ? { version: 1 as const } : {}),
+    ...(replaced && charged !== "no" ? { isUnsure: true as const } : {}),
+    ...(known ? { isAhead: true as const } : {}),
     offer: chosen.offer,
     usd: formatUsd(chosen.amount),
     ...(replaced && parseUsd(countedUsd(replaced)) > chosen.amount ? { mostUsd: countedUsd(replaced) } : {}),

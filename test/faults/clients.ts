@@ -5,6 +5,7 @@ import {
   connect,
   isResourceError,
   memoryCalls,
+  type PaymentPayload,
   type ResourceError,
 } from "../../src/client/index.ts";
 import { decodeHeader, encodeHeader } from "../../src/protocol/headers.ts";
@@ -126,7 +127,11 @@ function taught(fetch: Network): Network {
   return async (input, init) => {
     const headers = input instanceof Request ? input.headers : new Headers(init?.headers);
     const isLesson = headers.get("idempotency-key")?.includes(LESSON) === true;
-    return isLesson && headers.has("payment-signature") ? Response.json({}) : fetch(input, init);
+    const payment = decodeHeader(headers.get("payment-signature") ?? "") as PaymentPayload | undefined;
+    if (!isLesson || !payment) return fetch(input, init);
+    const { network } = payment.accepted;
+    const settled = { success: true, transaction: `0x${"1e".repeat(32)}`, network };
+    return Response.json({}, { headers: { "payment-response": encodeHeader(settled) } });
   };
 }
 

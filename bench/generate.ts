@@ -45,7 +45,7 @@ export const measure: Measure = async ({ quick, log }) => {
 
   const [part, all, peer] = [measurementOf(taken.part), measurementOf(taken.all), measurementOf(taken.peer)];
   const peers = [{ name: "openapi-typescript alone", ...peer }];
-  const grouped = count.toString("en-US");
+  const grouped = count.toLocaleString("en-US");
   return [
     {
       measure: `generate ${grouped} resources, without types`,

@@ -40,7 +40,7 @@ export function atMost(limit: number, value: number, unit: string): Goal {
 
 /** How many times less ours must be than the peer. */
 export function timesLess(times: number, peer: number, ours: number): Goal {
-  return { text: `peer ÷ ours ≥ ${times}`, reached: peer / ours >= times };
+  return { text: `peer ÷ ours ≥ ${grouped(times)}`, reached: peer / ours >= times };
 }
 
 /** What the figures were taken on. */

@@ -1,6 +1,6 @@
 import { median, quantile } from "../statistics.ts";
 import type { Measurement, MeasureOptions } from "../table.ts";
-import { type Connections, openConnections } from "./connections.ts";
+import { openConnections } from "./connections.ts";
 import { ALL_CORES, keepOn, LOAD_CORE } from "./cores.ts";
 import { type ServerProcess, startServer } from "./server.ts";
 
@@ -23,7 +23,6 @@ export interface Measured {
 
 interface Running extends Variant {
   readonly process: ServerProcess;
-  readonly connections: Connections;
   readonly samples: number[];
 }
 
@@ -43,7 +42,7 @@ export async function compare(
   try {
     for (const variant of variants) {
       const process = await startServer(variant.server, profileTo);
-      running.push({ ...variant, process, connections: await openConnections(process.port), samples: [] });
+      running.push({ ...variant, process, samples: [] });
     }
     log(`warming up ${variants.map(({ server }) => server).join(", ")}`);
     for (let round = 0; round < warmUp; round += 1) {
@@ -64,17 +63,20 @@ export async function compare(
     );
     return measured;
   } finally {
-    for (const { connections } of running) connections.close();
     await Promise.all(running.map(({ process }) => process.stop()));
     keepOn(ALL_CORES, process.pid);
   }
 }
 
-async function cpuPerRequest({ process, connections, status, requests }: Running): Promise<number> {
+async function cpuPerRequest({ process, status, requests }: Running): Promise<number> {
   const slice = await requests(process.port, SLICE);
+  // Each slice has its own: a server closes connections that wait for their turn for long.
+  const connections = await openConnections(process.port);
   const before = await process.cpuMicros();
   await connections.send(slice, status);
-  return ((await process.cpuMicros()) - before) / slice.length;
+  const spent = (await process.cpuMicros()) - before;
+  connections.close();
+  return spent / slice.length;
 }
 
 function relative(samples: readonly number[], baseline: readonly number[]): Measured {

@@ -124,7 +124,7 @@ export class HttpFacilitator extends HTTPFacilitatorClient {
 }
 
 /** Rejects at an abort of `signal`, whatever becomes of `work`. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) reject(signal.reason);
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true });

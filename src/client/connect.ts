@@ -51,8 +51,9 @@ export interface ClientOptions {
   /**
    * True: once the seller has taken a payment for a resource, the next call at the same exact price sends its payment
    * at once, without asking for the terms first. When the seller answers with other terms, they are checked as always,
-   * and signed so that at most one of the two payments can settle. Needs a payer with `replace`, such as `evmPayer`.
-   * @default true
+   * and signed so that at most one of the two payments can settle. Needs a payer with `replace`, such as `evmPayer`. A call
+   * that fails then has a signed payment, which counts in the budget until it is known not to settle.
+   * @default false
    */
   readonly payAhead?: boolean;
   /** Request headers that the API asks for beside the payment, such as a key. They are sent with every request. */
@@ -194,7 +195,7 @@ export function connect(options: ClientOptions): Connection {
     missing: (definition) => missingHeader(definition, options.headers),
     hosts: http.hosts,
     networks: options.networks,
-    terms: options.payAhead !== false && options.payer?.replace ? createKnownTerms(systemTime) : undefined,
+    terms: options.payAhead && options.payer?.replace ? createKnownTerms(systemTime) : undefined,
     emit,
   });
 

@@ -112,7 +112,7 @@ describe("what is held in `calls`", () => {
     directory ||= await mkdtemp(join(tmpdir(), "resource402-held-"));
     const folder = join(directory, crypto.randomUUID());
     const hostile = await openHostile(() => Response.json({}, { headers: receipt() }));
-    const echo = hostile.echo({ calls: fileCalls(folder), payAhead: false });
+    const echo = hostile.echo({ calls: fileCalls(folder) });
     const real = hostile.challenge;
     hostile.challenge = (offer) => real({ ...offer, maxTimeoutSeconds: 3_600 });
     await echo({ text: "x".repeat(100_000) } as object, { idempotencyKey: "long-000000000000001" });

@@ -100,6 +100,7 @@ export async function replay(
       fetch: (isAhead ? taught(fetch) : fetch) as typeof globalThis.fetch,
       retries: 2,
       attemptMs,
+      payAhead: isAhead === true,
     });
     try {
       const pending = (await client.pending()).find(({ idempotencyKey }) => idempotencyKey === key);

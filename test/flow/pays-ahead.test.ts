@@ -6,10 +6,25 @@ import { evmPayer } from "resource402/evm";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { decodeHeader, type PaymentRequirements } from "../../src/protocol/index.ts";
-import { type Hostile, offerOf, openHostile, problem, receipt } from "./hostile.ts";
-import { openShop, type Shop } from "./shop.ts";
+import { type Hostile, offerOf, openHostile as openUsual, problem, receipt } from "./hostile.ts";
+import { openShop as openUsualShop, type Shop } from "./shop.ts";
 
 const OTHER_TOKEN = "0x0000000000000000000000000000000000000a55";
+/** As usual, with clients that pay ahead. */
+async function openHostile(paid: Hostile["paid"]): Promise<Hostile> {
+  const hostile = await openUsual(paid);
+  const { connect } = hostile;
+  return Object.assign(hostile, {
+    connect: (options = {}) => connect({ payAhead: true, ...options }),
+  } satisfies Pick<Hostile, "connect">);
+}
+const openShop: typeof openUsualShop = async (options) => {
+  const shop = await openUsualShop(options);
+  const { client } = shop;
+  return Object.assign(shop, {
+    client: (more = {}) => client({ payAhead: true, ...more }),
+  } satisfies Pick<Shop, "client">);
+};
 const caught = (thrown: unknown) => thrown;
 const paymentOf = (request: Request): PaymentPayload =>
   decodeHeader(request.headers.get("payment-signature") ?? "") as PaymentPayload;
@@ -279,7 +294,7 @@ describe("the seller is asked first", () => {
     ]);
   });
 
-  it("where payAhead is off", async () => {
+  it("where payAhead is not asked for", async () => {
     const { hostile } = await openCareful();
     const echo = hostile.echo({ payAhead: false });
     for (let n = 0; n < 2; n += 1) await echo({});

@@ -348,7 +348,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       await stayOpen(saved, request);
       const isSettled =
         !signal?.aborted && (saved.receipt !== undefined || (await held.isUsed(saved.payment)));
-      throw lost(cause, signal, { ...factsOf(saved, isSettled ? "yes" : "unknown"), url: request.url });
+      const isOver = !isSettled && !signal?.aborted && (await haveLapsed(saved));
+      if (isOver) await held.end(saved, { charged: "no", isDelivered: false, receipt: undefined });
+      const charged = isSettled ? "yes" : isOver ? "no" : "unknown";
+      throw lost(cause, signal, { ...factsOf(saved, charged), url: request.url });
     });
     if (answer.status === 402 && payment !== "renewed" && (await held.hasLapsed(saved.payment))) {
       return deliver(await renew(saved, answer), signal, "renewed");
@@ -378,6 +381,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const sent = isUnused ? { ...saved, payment: { ...saved.payment, isUnused } } : saved;
     const names = { baseUrl, resource, idempotencyKey };
     return { ...names, answer, accepted, isSettled, saved: sent, receipt: told ?? saved.receipt };
+  }
+
+  /** True when the payer proves that no payment of the call has settled or ever can. */
+  async function haveLapsed(saved: SavedCall): Promise<boolean> {
+    if (paymentsOf(saved).some(({ validBefore }) => validBefore * 1000 > Date.now())) return false;
+    return (await Promise.all(paymentsOf(saved).map(held.hasLapsed))).every(Boolean);
   }
 
   /** Stores a call as open that another attempt has ended. */

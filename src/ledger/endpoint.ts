@@ -10,7 +10,6 @@ export type FacilitatorOption =
   | string
   | FacilitatorClient
   | (FacilitatorConfig & {
-      readonly url: string;
       /** Reasons by which this facilitator says that it has sent nothing, beside those that are known. */
       readonly definite?: readonly string[];
     });
@@ -34,7 +33,7 @@ function endpointOf(given: FacilitatorOption): Endpoint {
     const url = "url" in given ? String(given.url) : "";
     return {
       name: isHttp(url) ? new URL(url).host : "custom",
-      client: given as FacilitatorClient,
+      client: given as unknown as FacilitatorClient,
       definite: new Set(),
     };
   }
@@ -47,7 +46,7 @@ function endpointOf(given: FacilitatorOption): Endpoint {
   const { definite = [], ...official } = config as Exclude<FacilitatorOption, string | FacilitatorClient>;
   definite.forEach(checkDefinite);
   return {
-    name: new URL(official.url).host,
+    name: new URL(config.url).host,
     client: new HttpFacilitator(official),
     definite: new Set(definite),
   };

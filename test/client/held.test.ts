@@ -126,6 +126,26 @@ describe("what is held in `calls`", () => {
     await expect.poll(() => readdir(folder)).toHaveLength(2);
   });
 
+  it("is reported as not charged once its payer proves that it lapsed, though no server is there", async () => {
+    const calls = memoryCalls();
+    const hostile = await openHostile(() => Promise.reject(new TypeError("fetch failed")));
+    let isProven = false;
+    const payer = { ...hostile.payer, used: async () => false, lapsed: async () => isProven };
+    const connection = hostile.connect({ calls, payer, retries: 0 });
+    const echo = connection.resource<object, unknown>(definition);
+    expect(await echo({}).catch(caught)).toMatchObject({ code: "network", charged: "unknown" });
+    const resume = async () => (await connection.pending())[0]?.resume().catch(caught);
+    isProven = true;
+    // The signature is still valid: nothing is asked of the chain.
+    expect(await resume()).toMatchObject({ charged: "unknown" });
+    pass(10 * MINUTE_MS);
+    isProven = false;
+    expect(await resume()).toMatchObject({ charged: "unknown" });
+    isProven = true;
+    expect(await resume()).toMatchObject({ code: "network", charged: "no" });
+    expect(await connection.pending()).toEqual([]);
+  });
+
   it("is reopened after an unknown outcome that another process took for a refusal", async () => {
     const calls = memoryCalls();
     const hostile = await openHostile(async (_, count) => {

@@ -18,8 +18,11 @@ export interface Bodies {
 const SMALL_BYTES = 16 * 1024;
 /** Of larger bodies together, as far as they have been received. Slow senders must not fill the memory. */
 const MAX_HELD_BYTES = 128 * 1024 * 1024;
-/** Of a body that is too large so much is read and dropped, so that the connection can be used again. */
-const DRAIN_FACTOR = 8;
+/**
+ * Of a body that is too large so much is read and dropped: a connection that is closed before may break while its sender
+ * still writes, and then the sender never reads the 413.
+ */
+const drainOf = (maxBytes: number): number => Math.max(maxBytes * 8, 4 * 1024 * 1024);
 const DRAIN_MS = 2_000;
 
 export function createBodies(time: Time, maxHeldBytes = MAX_HELD_BYTES): Bodies {
@@ -39,7 +42,7 @@ export function createBodies(time: Time, maxHeldBytes = MAX_HELD_BYTES): Bodies 
         if (done) return { text: text + decoder.decode() };
         size += value.byteLength;
         if (size > maxBytes) {
-          await drain(reader, maxBytes * DRAIN_FACTOR);
+          await drain(reader, drainOf(maxBytes));
           return { refused: "too_large" };
         }
         if (size > SMALL_BYTES) {
@@ -78,8 +81,8 @@ export function createBodies(time: Time, maxHeldBytes = MAX_HELD_BYTES): Bodies 
       const length = Number(request.headers.get("content-length") ?? Number.NaN);
       try {
         if (length > maxBytes) {
-          if (length <= maxBytes * DRAIN_FACTOR && request.body) {
-            await drain(request.body.getReader(), maxBytes * DRAIN_FACTOR);
+          if (length <= drainOf(maxBytes) && request.body) {
+            await drain(request.body.getReader(), drainOf(maxBytes));
           }
           return { refused: "too_large" };
         }

@@ -271,6 +271,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const { requestId, log, amount, claim, paymentState } = purchase;
     const isOwn = claim.paid && holder.identity.nonce === claim.identity.nonce;
+    log.info({ callId: holder.id }, "repeats a recorded call");
     const prove = async (): Promise<Verdict> => provenPayer(await examine(purchase), claim.identity.payer);
     const ruling = await recall(holder, claim, prove);
     if (ruling.ruling === "unavailable") return unavailable(purchase, ruling.reason, paymentState);

@@ -149,7 +149,10 @@ export function createCalls(deps: CallDeps): CallServer {
     const { presented, paymentState, holder } = seen;
     const known = repeated(request, seen);
     const response = known && (await buying.repeat(known, context));
-    if (response) return response;
+    if (response) {
+      context.log.info({ callId: known.id }, "repeats a recorded call");
+      return response;
+    }
 
     /** Whatever a deploy has changed: the buyer of a recorded call is told how that call stands. */
     const refuse = async (code: ProblemCode, options: Omit<ProblemOptions, "paymentState"> = {}) =>

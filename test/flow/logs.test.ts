@@ -33,6 +33,26 @@ describe("the log", () => {
     expect(lines(shop, "call answered")).toHaveLength(3);
   });
 
+  it("leads from a repeated request to its call", async () => {
+    await using shop = await openShop();
+    const body = { text: "x" };
+    const { headers } = await signedByHand(shop, "/v1/echo", body, { key: "repeated-1" });
+    for (let n = 0; n < 2; n += 1) await shop.fetch("/v1/echo", post(body, headers));
+    const other = await signedByHand(shop, "/v1/echo", body, { key: "repeated-1" });
+    await shop.fetch("/v1/echo", post(body, other.headers));
+    const [first, second, third] = lines(shop, "call answered")
+      .filter(({ fields }) => fields.status === 200)
+      .map(({ fields }) => fields.requestId);
+    const repeats = lines(shop, "repeats a recorded call").map(({ fields }) => [
+      fields.requestId,
+      fields.callId,
+    ]);
+    expect(repeats).toEqual([
+      [second, first],
+      [third, first],
+    ]);
+  });
+
   it("has one line for each job that has ended, however it has", async () => {
     await using shop = await openShop();
     const job = await shop.client().render.start({ prompt: "x" });

@@ -30,6 +30,7 @@ Open http://localhost:3000/docs and buy something. Then change ${handlers}, or t
 | \`npm run sdk\` | creates a package for buyers in \`sdk/\`, ready to publish |
 
 To go live, copy \`.env.example\` to \`.env\` and fill it in. If a paid job fails, a refund is owed:
-\`npx resource402 refunds list --store api.db\` lists owed refunds, \`refunds pay\` pays them.
+\`npx resource402 refunds list --store api.db\` lists owed refunds. \`refunds pay\` pays them, or the server does
+with \`payments.refunds\` in server.ts, as it must where the facilitator needs keys.
 `;
 }

@@ -208,7 +208,10 @@ describe("the client in a browser", () => {
     });
     const text = result.outputFiles[0]?.text ?? "";
     return {
-      inputs: Object.keys(result.metafile.inputs),
+      // What is left after unused code was dropped.
+      inputs: Object.values(result.metafile.outputs).flatMap(({ inputs }) =>
+        Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+      ),
       text,
     };
   }

@@ -1,6 +1,6 @@
 import { sellOfficially } from "./middleware.ts";
 
-/** What our challenge tells of this route besides the price: a payment echoes it, and its header is as long as with ours. */
+/** The description of this route in our challenge. A payment repeats it, so that both headers have the same length. */
 const type = (name: string, more: object = {}) => ({ type: name, ...more });
 const required = (properties: Record<string, unknown>, names = Object.keys(properties)) =>
   type("object", { properties, required: names });

@@ -1,4 +1,4 @@
-/** What is written in VitePress's search box, and what is accessible: its roles nest links in a button and in options. */
+/** Texts of VitePress's search box, each with its accessible replacement: its roles nest links in a button and in options. */
 const REPLACEMENTS: readonly (readonly [written: string, accessible: string])[] = [
   [
     `role="button"

@@ -1,5 +1,6 @@
 import { descriptions } from "./discovery.ts";
 import { emitClient } from "./emit/client.ts";
+import { emitTypes, loadTools } from "./emit/declarations.ts";
 import { emitDocs } from "./emit/docs.ts";
 import { emitLlms } from "./emit/llms.ts";
 import { openapiOf } from "./emit/openapi.ts";
@@ -9,7 +10,6 @@ import { emitSdkIndex, emitSdkManifest, SDK_MARK, SDK_RUNTIME, type SdkOptions }
 import { emitSdkReadme } from "./emit/sdk-readme.ts";
 import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
-import { emitTypes, loadTools } from "./emit/types.ts";
 import { type ApiModel, compareText } from "./model.ts";
 import { jsonText, suffixOf } from "./print.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { emitClient } from "../../codegen/emit/client.ts";
+import { emitTypes } from "../../codegen/emit/declarations.ts";
 import { emitOpenapi } from "../../codegen/emit/openapi.ts";
-import { emitTypes } from "../../codegen/emit/types.ts";
 import type { ApiModel } from "../../codegen/model.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import studio from "../../examples/studio/resources.ts";

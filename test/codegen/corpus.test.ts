@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { callDefinition } from "../../codegen/call-definition.ts";
 import { emitClient } from "../../codegen/emit/client.ts";
+import { emitTypes } from "../../codegen/emit/declarations.ts";
 import { emitReference } from "../../codegen/emit/reference.ts";
 import { emitTools } from "../../codegen/emit/tools.ts";
-import { emitTypes } from "../../codegen/emit/types.ts";
 import type { ResourceModel } from "../../codegen/model.ts";
 import { type ReadDocument, readDocument } from "../../codegen/read/document.ts";
 import { decodeDocument, parseDocument } from "../../codegen/read/text.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as z3 from "zod/v3";
-import { emitTypes } from "../../codegen/emit/types.ts";
+import { emitTypes } from "../../codegen/emit/declarations.ts";
 import type { JsonSchema } from "../../codegen/model.ts";
 import { apiOf, apiWith, modelOf } from "./definitions.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { emitTypes } from "../../codegen/emit/types.ts";
+import { emitTypes } from "../../codegen/emit/declarations.ts";
 import { wireSchemas } from "../../codegen/wire-schemas.ts";
 import { diagnose } from "./diagnose.ts";
 

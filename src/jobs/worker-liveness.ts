@@ -1,5 +1,6 @@
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { Time } from "../time/time.ts";
 
 /** The servers that run jobs, as one sees them that only takes jobs in. */
 export interface WorkerLiveness {
@@ -14,14 +15,14 @@ export interface WorkerLiveness {
 /** What one look has found is said for so long. */
 const LOOK_EVERY_MS = 1_000;
 
-export function createWorkerLiveness(store: Pick<Store, "workers">, log: Logger): WorkerLiveness {
+export function createWorkerLiveness(store: Pick<Store, "workers">, log: Logger, time: Time): WorkerLiveness {
   let missingSince: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
     const workers = await store.workers();
-    lookedAt = performance.now();
+    lookedAt = time.elapsed();
     if (workers > 0) {
       if (missingSince !== undefined) log.info({ workers }, "a worker is seen again");
       missingSince = undefined;
@@ -33,13 +34,13 @@ export function createWorkerLiveness(store: Pick<Store, "workers">, log: Logger)
 
   return {
     async missingMs() {
-      if (performance.now() - lookedAt >= LOOK_EVERY_MS) {
+      if (time.elapsed() - lookedAt >= LOOK_EVERY_MS) {
         looking ??= look().finally(() => {
           looking = undefined;
         });
         await looking;
       }
-      return missingSince === undefined ? 0 : performance.now() - missingSince;
+      return missingSince === undefined ? 0 : time.elapsed() - missingSince;
     },
   };
 }

@@ -171,7 +171,8 @@ export function serve(
     ...{ resources: byName, store, heartbeat, log, telemetry, faults },
   });
   const sold = resources.filter(({ isJob }) => isJob).map(({ name }) => name);
-  const workerLiveness = role === "api" && sold.length > 0 ? createWorkerLiveness(store, log) : undefined;
+  const workerLiveness =
+    role === "api" && sold.length > 0 ? createWorkerLiveness(store, log, time) : undefined;
   const { publicUrl, basePath, trustProxy = false } = options;
   const paths = resources.map(({ document }) => document.path);
   const addresses = createAddresses({ publicUrl, basePath, trustProxy, log, paths: () => paths });

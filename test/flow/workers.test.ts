@@ -3,6 +3,7 @@ import { memoryStore } from "resource402/server";
 import { startWorld } from "resource402/testing";
 import { describe, expect, it } from "vitest";
 import type { Step, Store } from "../../src/store/store.ts";
+import { systemTime } from "../../src/time/time.ts";
 import { kinds, testWith } from "../store/kinds.ts";
 import { latch, post, signedByHand, until } from "./shop.ts";
 import { bench, openWorks, spied } from "./works.ts";
@@ -225,7 +226,9 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
       soon: { timeout: "5s", startWithin: "2s", handler: (input: { name: string }) => input },
       later: { timeout: "5s", handler: (input: { name: string }) => input },
     } as const;
-    await using api = await openWorks({ store, role: "api", works });
+    let ahead = 0;
+    const time = { ...systemTime, elapsed: () => systemTime.elapsed() + ahead };
+    await using api = await openWorks({ store, role: "api", works, time });
     await api.server.start();
     const missed = (line: string) => line.startsWith("no worker is seen");
     const missedFor2s = async (times: number) => {
@@ -233,7 +236,7 @@ describe.concurrent.each(kinds)("jobs %s", (_kind, make) => {
         async () => api.logged.filter(missed).length,
         (seen) => seen === times,
       );
-      await pause(2_200);
+      ahead += 2_200;
     };
     await missedFor2s(1);
     const body = { name: "a" };

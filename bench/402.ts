@@ -8,20 +8,24 @@ const requests: Variant["requests"] = async (_port, count) => Array.from({ lengt
 
 /** What a server spends on telling a price: a valid request that carries no payment. */
 export const measure: Measure = async (options) => {
-  const [, official, ours] = await compare(
+  const [, official, minimal, ours] = await compare(
     [
       { server: "plain", status: 200, requests },
       { server: "official", status: 402, requests },
+      { server: "minimal-memory", status: 402, requests },
       { server: "ours", status: 402, requests },
     ],
     options,
   );
-  if (!official || !ours) throw new Error("a server was not measured");
+  if (!official || !minimal || !ours) throw new Error("a server was not measured");
   return [
     {
       measure: "unpaid 402, server CPU ÷ plain hono",
       unit: "×",
-      peers: [{ name: "@x402/hono", ...official.ratio }],
+      peers: [
+        { name: "@x402/hono", ...official.ratio },
+        { name: "the least for these bytes", ...minimal.ratio },
+      ],
       ours: ours.ratio,
       budget: [atMost(1.5, ours.ratio.value, "×"), timesLess(3, official.ratio.value, ours.ratio.value)],
     },

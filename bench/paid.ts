@@ -9,7 +9,7 @@ import { type Measure, timesLess } from "./table.ts";
 /** What a server spends on a paid call that is synchronous, with a facilitator that costs nothing. */
 export const measure: Measure = async (options) => {
   const plain = post(PATH, INPUT);
-  const [, official, described, ours, durable] = await compare(
+  const [, official, described, least, leastDurable, ours, durable] = await compare(
     [
       {
         server: "plain",
@@ -18,12 +18,15 @@ export const measure: Measure = async (options) => {
       },
       { server: "official", status: 200, requests: payments() },
       { server: "described", status: 200, requests: payments() },
+      { server: "minimal-memory", status: 200, requests: payments() },
+      { server: "minimal-durable", status: 200, requests: payments() },
       { server: "ours", status: 200, requests: payments() },
       { server: "durable", status: 200, requests: payments() },
     ],
     options,
   );
-  if (!official || !described || !ours || !durable) throw new Error("a server was not measured");
+  if (!official || !described || !least || !leastDurable || !ours || !durable)
+    throw new Error("a server was not measured");
   return [
     {
       measure: "paid call, stub facilitator, in memory, server CPU ÷ plain hono",
@@ -31,6 +34,7 @@ export const measure: Measure = async (options) => {
       peers: [
         { name: "@x402/hono, header as long as ours", ...described.ratio },
         { name: "@x402/hono", ...official.ratio },
+        { name: "the least for this header", ...least.ratio },
       ],
       ours: ours.ratio,
       budget: [timesLess(1 / 0.9, described.ratio.value, ours.ratio.value)],
@@ -39,7 +43,10 @@ export const measure: Measure = async (options) => {
       measure: "paid call, stub facilitator, SQLite (one flush), server CPU ÷ plain hono",
       unit: "×",
       // It keeps nothing: what is compared is the price of a durable ledger with that of none.
-      peers: [{ name: "@x402/hono, header as long as ours", ...described.ratio }],
+      peers: [
+        { name: "@x402/hono, header as long as ours", ...described.ratio },
+        { name: "the least with one flush", ...leastDurable.ratio },
+      ],
       ours: durable.ratio,
       budget: [timesLess(1 / 2.5, described.ratio.value, durable.ratio.value)],
     },

@@ -3,7 +3,7 @@ import { compile } from "../../codegen/compile.ts";
 import { descriptions } from "../../codegen/discovery.ts";
 import { defineApi, price, resource } from "../../dist/index.js";
 import { listen } from "../../dist/node.js";
-import { type ChainRecord, type Store, serve } from "../../dist/server.js";
+import { type ChainRecord, type Server, type Store, serve } from "../../dist/server.js";
 import { stubFacilitator } from "./facilitator.ts";
 import { report } from "./report.ts";
 import { NETWORK, OUTPUT, PATH, PAY_TO, PRICE, SUMMARY } from "./route.ts";
@@ -39,10 +39,15 @@ const chain: ChainRecord = { lookUp: async () => undefined, covers: () => true }
 
 /** Serves the one route, on a free port of 127.0.0.1. */
 export async function sell(store: Store): Promise<void> {
+  const { port } = await listen(await seller(store), { hostname: "127.0.0.1", port: 0 });
+  report(port);
+}
+
+export async function seller(store: Store): Promise<Server> {
   const compilation = await compile(api);
   if ("mistakes" in compilation) throw new Error(JSON.stringify(compilation.mistakes));
   const described = JSON.stringify(descriptions(compilation.model));
-  const server = serve(
+  return serve(
     api,
     documents,
     {
@@ -54,6 +59,4 @@ export async function sell(store: Store): Promise<void> {
     },
     async () => ({ openapi: "", llms: "", docs: "", described }),
   );
-  const { port } = await listen(server, { hostname: "127.0.0.1", port: 0 });
-  report(port);
 }

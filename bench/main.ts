@@ -9,6 +9,7 @@ const MEASURES: Readonly<Record<string, () => Promise<{ measure: Measure }>>> = 
   "402": () => import("./402.ts"),
   paid: () => import("./paid.ts"),
   generate: () => import("./generate.ts"),
+  change: () => import("./change.ts"),
   types: () => import("./types.ts"),
   bundle: () => import("./bundle.ts"),
   watch: () => import("./watch.ts"),

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,14 +11,16 @@ export const TSC = join(BENCH, "node_modules/typescript/bin/tsc");
 export const OPENAPI_TYPESCRIPT = join(BENCH, "node_modules/openapi-typescript/bin/cli.js");
 
 /**
- * An empty folder `bench/.cache/<name>` in which this project is installed: as links, since what is
- * built is to be measured. One zod serves definition and compiler, as with any user.
+ * An empty folder `bench/.cache/<name>` in which the built project is installed. One zod serves definition and
+ * compiler, as with any user.
  */
 export function workshop(name: string, files: Readonly<Record<string, string>>): string {
   const folder = join(BENCH, ".cache", name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "node_modules"), { recursive: true });
-  symlinkSync(ROOT, join(folder, "node_modules/resource402"));
+  const installed = join(folder, "node_modules/resource402");
+  cpSync(join(ROOT, "dist"), join(installed, "dist"), { recursive: true });
+  cpSync(join(ROOT, "package.json"), join(installed, "package.json"));
   symlinkSync(join(ROOT, "node_modules/zod"), join(folder, "node_modules/zod"));
   write(folder, { "package.json": `{ "type": "module", "private": true }\n`, ...files });
   return folder;

@@ -12,6 +12,7 @@ import { CommandError } from "./command.ts";
 import { greet } from "./dev-greeting.ts";
 import { type KeptSeller, keepSeller } from "./dev-seller.ts";
 import { type GenerateOutcome, generate } from "./generate.ts";
+import { createReader } from "./load.ts";
 import { sayDone, sayWarning } from "./say.ts";
 import { rerun } from "./watch.ts";
 
@@ -59,11 +60,14 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
     },
   });
   const seller = keepSeller(front, options.entry, signal);
+  const reader = createReader(options.entry);
   let place: DevFolder | undefined;
   try {
     place = await claimed(dirname(options.file));
     const { file, out, entry } = options;
-    const compile = whenChanged(() => generate({ file, entry, ...(out === undefined ? {} : { out }) }));
+    const compile = whenChanged(() =>
+      generate({ file, entry, reader, ...(out === undefined ? {} : { out }) }),
+    );
     // Compiles the definition while the chain starts, so the first round does not wait.
     [world] = await Promise.all([openWorld(), compile()]);
     const serve = await orderIn(world, place, options);
@@ -90,6 +94,7 @@ export async function dev(options: DevOptions, signal: AbortSignal): Promise<num
     }, signal);
     return 0;
   } finally {
+    reader.close();
     await seller.end();
     await front.close();
     await world?.stop();

@@ -14,7 +14,7 @@ import type { ApiModel } from "../model.ts";
 import { clientRuntime } from "./client-runtime.ts";
 import { importExtension } from "./extension.ts";
 import { sayHandlers } from "./handlers.ts";
-import { load } from "./load.ts";
+import { load, type Reader } from "./load.ts";
 import { counted, sayDone, sayError, sayMistakes, sayStale } from "./say.ts";
 import { staleFiles, writeFiles } from "./write.ts";
 
@@ -31,6 +31,8 @@ export interface GenerateOptions {
   readonly lend?: boolean;
   /** The file that runs in the reading thread. */
   readonly entry: URL;
+  /** Reads the definition. @default a thread for this run alone */
+  readonly reader?: Reader;
 }
 
 /** What one run came to. */
@@ -49,11 +51,12 @@ export interface GenerateOutcome {
 
 /** Generates everything from a definition, or says why not. */
 export async function generate(options: GenerateOptions): Promise<GenerateOutcome> {
-  const { file, out = dirname(file), lend = false, entry } = options;
+  const { file, out = dirname(file), lend = false, entry, reader } = options;
   const source = relative(out, file).split(sep).join("/");
+  const question = { file, source, lend, documents: true };
   prepare();
   const [{ compilation, files, documents }, extension] = await Promise.all([
-    load({ file, source, lend, documents: true }, entry),
+    reader ? reader.load(question) : load(question, entry),
     options.ext ?? importExtension(dirname(file)),
   ]);
   sayMistakes(compilation.advice);

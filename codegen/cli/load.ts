@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { durationText } from "../../schema/duration.ts";
 import type { GeneratedDocuments } from "../files.ts";
-import type { LoadAnswer, Question } from "./reader.ts";
+import type { LoadAnswer, Preparation, Question } from "./reader.ts";
 
 /** Definitions describe; one that takes longer waits for something that will not come. */
 const PATIENCE_MS = 30_000;
@@ -16,17 +16,68 @@ export interface Loaded extends LoadAnswer {
  * throws, hangs or exits takes nothing down. `entry` is the file that runs in the thread.
  */
 export async function load(question: Question, entry: URL, patienceMs = PATIENCE_MS): Promise<Loaded> {
+  return ask(openThread(entry), question, patienceMs);
+}
+
+/** Reads definitions one after the other, for a command that watches them. */
+export interface Reader {
+  load(question: Question): Promise<Loaded>;
+  /** Ends the thread that waits. */
+  close(): void;
+}
+
+/**
+ * Each definition is read in a thread of its own here too. The next thread starts when one has ended: it loads the
+ * compiler, and the packages that the definition has imported, before there is a change to read.
+ */
+export function createReader(entry: URL): Reader {
+  let next: Worker | undefined;
+  let closed = false;
+  return {
+    async load(question) {
+      const thread = next ?? openThread(entry);
+      next = undefined;
+      thread.ref();
+      const loaded = await ask(thread, question, PATIENCE_MS);
+      // Not earlier: the machine has other work until the files are written.
+      void loaded.documents.then(() => {
+        if (closed) return;
+        const thread = openThread(entry, { packages: loaded.packages });
+        next = thread;
+        thread.unref();
+        // A package that cannot be loaded may end it early.
+        const drop = (): void => {
+          if (next === thread) next = undefined;
+        };
+        thread.once("error", drop).once("exit", drop);
+      });
+      return loaded;
+    },
+    close() {
+      closed = true;
+      void next?.terminate();
+    },
+  };
+}
+
+function openThread(entry: URL, workerData: Preparation = { packages: [] }): Worker {
   const worker = new Worker(entry, {
-    workerData: question,
+    workerData,
     stdout: true,
     // The schemas of a large API are garbage as soon as they are text: a sixth of the time went into moving them.
     resourceLimits: { maxYoungGenerationSizeMb: 128 },
   });
   // What a definition prints is for people; standard output may be read by a program.
   worker.stdout.pipe(process.stderr, { end: false });
+  worker.once("exit", () => worker.stdout.unpipe(process.stderr));
+  return worker;
+}
+
+async function ask(worker: Worker, question: Question, patienceMs: number): Promise<Loaded> {
   const failed = (problem: string, fix: string): LoadAnswer => ({
     compilation: { mistakes: [{ path: question.source, problem, fix, severity: "error" }], advice: [] },
     files: [question.file],
+    packages: [],
   });
   const describesOnly = "let it describe the API and nothing else: no servers, no waiting";
   let made: (documents: GeneratedDocuments | undefined) => void = () => {};
@@ -52,6 +103,7 @@ export async function load(question: Question, entry: URL, patienceMs = PATIENCE
     });
     worker.once("exit", () => end(failed("ends before it has been read", describesOnly)));
   });
+  worker.postMessage(question);
   void documents.then(() => worker.terminate());
   return { ...(await answered), documents };
 }

@@ -23,6 +23,5 @@ if (isMainThread) {
   const { runCommand } = await import("./program.ts");
   process.exitCode = await runCommand(process.argv.slice(2), new URL(import.meta.url));
 } else {
-  // Not awaited: a definition that never ends loading then lets the thread end, which is reported as such.
   void import("./reader.ts").then(({ answer }) => answer());
 }

@@ -2,7 +2,14 @@ import { type ResolveHookSync, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Compilation, compile } from "../compile.ts";
+import { emitDocuments } from "../files.ts";
 import { explain } from "./explain.ts";
+
+/** What the thread does before it is asked. */
+export interface Preparation {
+  /** URLs of modules of packages, which it loads. */
+  readonly packages: readonly string[];
+}
 
 /** What the thread is asked to read. */
 export interface Question {
@@ -21,31 +28,44 @@ export interface LoadAnswer {
   readonly compilation: Compilation;
   /** The definition and all that it imports, but not packages. Absolute paths. */
   readonly files: readonly string[];
+  /** URLs of the modules of packages that these import. */
+  readonly packages: readonly string[];
 }
 
-/** Reads and compiles the definition in this thread, whose modules are all fresh. */
-export async function answer(): Promise<void> {
-  const { file, source, lend = false, documents = false } = workerData as Question;
+/** Waits for a question, then reads and compiles the definition in this thread, whose modules are all fresh. */
+export function answer(): void {
   // Node's notices on reading TypeScript, and on a package.json without a type, are of no use here.
   process.removeAllListeners("warning");
+  const { packages } = workerData as Preparation;
+  // What cannot be loaded is reported where the definition imports it.
+  const prepared = Promise.allSettled(packages.map((url) => import(url)));
+  // Not awaited: a definition that never ends loading then lets the thread end, which is reported as such.
+  parentPort?.once("message", (question: Question) => void prepared.then(() => reply(question)));
+}
+
+async function reply({ file, source, lend = false, documents = false }: Question): Promise<void> {
   const files = new Set([file]);
+  const packages = new Set<string>();
   registerHooks({
     resolve(specifier, context, next) {
       const resolved =
         lend && LENT.test(specifier) ? lent(specifier, context, next) : next(specifier, context);
-      if (resolved.url.startsWith("file:") && !resolved.url.includes("/node_modules/")) {
-        files.add(fileURLToPath(resolved.url));
-      }
+      if (!resolved.url.startsWith("file:")) return resolved;
+      if (!isInstalled(resolved.url)) files.add(fileURLToPath(resolved.url));
+      else if (!isInstalled(context.parentURL ?? "")) packages.add(resolved.url);
       return resolved;
     },
   });
   const compilation = await read(file, source);
-  parentPort?.postMessage(JSON.stringify({ compilation, files: [...files] } satisfies LoadAnswer));
+  parentPort?.postMessage(
+    JSON.stringify({ compilation, files: [...files], packages: [...packages] } satisfies LoadAnswer),
+  );
   if (!documents || !("model" in compilation)) return;
   // On the other core, while the command makes the rest of the same model.
-  const { emitDocuments } = await import("../files.ts");
   parentPort?.postMessage(emitDocuments(compilation.model));
 }
+
+const isInstalled = (url: string): boolean => url.includes("/node_modules/");
 
 const LENT = /^(resource402|zod)(\/|$)/;
 

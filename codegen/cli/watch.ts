@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { GenerateOutcome } from "./generate.ts";
 
 /** Editors write in several steps. Events within this time count as one change. */
-const QUIET_MS = 60;
+const QUIET_MS = 25;
 
 /** Runs now, and again when one of the files that the run returned changes, until `signal` aborts. */
 export async function rerun(run: () => Promise<GenerateOutcome>, signal: AbortSignal): Promise<void> {

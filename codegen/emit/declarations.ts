@@ -1,4 +1,4 @@
-import type { GlobalContext, SchemaObject } from "openapi-typescript";
+import type { GlobalContext, SchemaObject, transformSchemaObject } from "openapi-typescript";
 import type ts from "typescript";
 import {
   ANSWER,
@@ -12,9 +12,18 @@ import {
 import { banner, jsdoc, jsonText } from "../print.ts";
 import { limitsText } from "../prose.ts";
 
+/**
+ * The part that turns schemas into types. The package's entry loads a linter of documents besides, which takes half as
+ * long as all of TypeScript. The package exports its modules, without types of their own.
+ */
+const TRANSFORM: string = "openapi-typescript/dist/transform/schema-object.js";
+
 /** Loads the tools, which takes longer than using them; a caller with something else to wait for begins early. */
 export function loadTools() {
-  return Promise.all([import("typescript"), import("openapi-typescript")]);
+  return Promise.all([
+    import("typescript"),
+    import(TRANSFORM) as Promise<{ default: typeof transformSchemaObject }>,
+  ]);
 }
 
 /**
@@ -22,7 +31,7 @@ export function loadTools() {
  * names, comments and tuples are ours.
  */
 export async function emitTypes(model: ApiModel): Promise<string> {
-  const [{ default: ts }, { transformSchemaObject }] = await loadTools();
+  const [{ default: ts }, { default: transform }] = await loadTools();
   const schemas: Schemas = { ...model.schemas, ...model.handlerSchemas };
   const printer = ts.createPrinter({ newLine: ts.NewLineKind.LineFeed });
   const file = ts.createSourceFile("types.gen.ts", "", ts.ScriptTarget.ESNext);
@@ -50,7 +59,7 @@ export async function emitTypes(model: ApiModel): Promise<string> {
     transform: (schema, options) => {
       const { prefixItems, items, minItems = 0 } = schema as JsonSchema;
       if (prefixItems === undefined) return undefined;
-      const toType = (item: JsonSchema): ts.TypeNode => transformSchemaObject(item as SchemaObject, options);
+      const toType = (item: JsonSchema): ts.TypeNode => transform(item as SchemaObject, options);
       const elements = prefixItems.map((item, index) =>
         index < minItems ? toType(item) : ts.factory.createOptionalTypeNode(toType(item)),
       );
@@ -71,7 +80,7 @@ export async function emitTypes(model: ApiModel): Promise<string> {
   const blocks = declarations.map(([name, schema]) => {
     const answer = ANSWERS.get(schema[ANSWER]);
     if (answer !== undefined) return `${jsdoc([about.get(name) ?? ""])}export type ${name} = ${answer};`;
-    const type = transformSchemaObject(schema as SchemaObject, { ctx: context as GlobalContext });
+    const type = transform(schema as SchemaObject, { ctx: context as GlobalContext });
     for (const [member, schema] of members) comment(ts, member, describe(schemas, schema));
     members.clear();
     const modifiers = [ts.factory.createModifier(ts.SyntaxKind.ExportKeyword)];

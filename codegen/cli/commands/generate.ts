@@ -107,6 +107,9 @@ async function start(file: string, flags: Flags, context: CommandContext): Promi
   };
   if (!flags.watch) return (await generate(options)).exitCode;
   const { rerun } = await import("../watch.ts");
-  await rerun(() => generate(options), context.interruption());
+  const { createReader } = await import("../load.ts");
+  const reader = createReader(context.entry);
+  await rerun(() => generate({ ...options, reader }), context.interruption());
+  reader.close();
   return 0;
 }

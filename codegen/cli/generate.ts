@@ -53,7 +53,8 @@ export interface GenerateOutcome {
 export async function generate(options: GenerateOptions): Promise<GenerateOutcome> {
   const { file, out = dirname(file), lend = false, entry, reader } = options;
   const source = relative(out, file).split(sep).join("/");
-  const question = { file, source, lend, documents: true };
+  // A watching command has emitted documents before, and is faster at it than a new thread.
+  const question = { file, source, lend, documents: reader === undefined };
   prepare();
   const [{ compilation, files, documents }, extension] = await Promise.all([
     reader ? reader.load(question) : load(question, entry),

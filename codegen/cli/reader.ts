@@ -1,4 +1,4 @@
-import { type ResolveHookSync, registerHooks } from "node:module";
+import { type ResolveHookSync, registerHooks, stripTypeScriptTypes } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Compilation, compile } from "../compile.ts";
@@ -39,6 +39,8 @@ export function answer(): void {
   const { packages } = workerData as Preparation;
   // What cannot be loaded is reported where the definition imports it.
   const prepared = Promise.allSettled(packages.map((url) => import(url)));
+  // Loads what removes types.
+  stripTypeScriptTypes("");
   // Not awaited: a definition that never ends loading then lets the thread end, which is reported as such.
   parentPort?.once("message", (question: Question) => void prepared.then(() => reply(question)));
 }

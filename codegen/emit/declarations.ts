@@ -1,3 +1,4 @@
+import { registerHooks } from "node:module";
 import type { GlobalContext, SchemaObject, transformSchemaObject } from "openapi-typescript";
 import type ts from "typescript";
 import {
@@ -18,8 +19,26 @@ import { limitsText } from "../prose.ts";
  */
 const TRANSFORM: string = "openapi-typescript/dist/transform/schema-object.js";
 
+/** TypeScript's package does not say which format its modules have: Node would parse all of it once more to find out. */
+function tellFormat(): void {
+  registerHooks({
+    resolve(specifier, context, next) {
+      const found = next(specifier, context);
+      return specifier === "typescript" ? { ...found, format: "commonjs" } : found;
+    },
+  });
+}
+
 /** Loads the tools, which takes longer than using them; a caller with something else to wait for begins early. */
 export function loadTools() {
+  tools ??= importTools();
+  return tools;
+}
+
+let tools: ReturnType<typeof importTools> | undefined;
+
+function importTools() {
+  tellFormat();
   return Promise.all([
     import("typescript"),
     import(TRANSFORM) as Promise<{ default: typeof transformSchemaObject }>,

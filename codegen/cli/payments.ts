@@ -1,9 +1,10 @@
 import { formatAtomic } from "../../schema/money.ts";
 import { type ChainRecord, type Evidence, lookUp } from "../../src/ledger/evidence.ts";
 import { amountOf } from "../../src/ledger/payment.ts";
-import { type Decision, resolvePayment } from "../../src/ledger/resolve.ts";
+import { type Decision, OPERATOR_LOOK_UP_MS, resolvePayment } from "../../src/ledger/resolve.ts";
 import type { CallRecord } from "../../src/store/store.ts";
 import type { Logger } from "../../src/telemetry/log.ts";
+import { systemTime } from "../../src/time/time.ts";
 import { chainFromFlags, evidenceText } from "./nodes.ts";
 import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { sayDone, sayNote } from "./say.ts";
@@ -78,7 +79,15 @@ async function examine(calls: readonly CallRecord[], chain: ChainRecord | undefi
 async function examineOne(call: CallRecord, chain: ChainRecord | undefined): Promise<Examined> {
   const { payment } = call;
   if (!payment || !chain || !(chain.covers?.(payment.network) ?? true)) return { call, found: "not-asked" };
-  return { call, found: await lookUp(chain, payment, call.createdAt, reasons) };
+  return {
+    call,
+    found: await lookUp(
+      { chain, log: reasons, time: systemTime },
+      payment,
+      call.createdAt,
+      OPERATOR_LOOK_UP_MS,
+    ),
+  };
 }
 
 /** Says why a node could not be read. */

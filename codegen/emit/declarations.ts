@@ -19,7 +19,7 @@ import { limitsText } from "../prose.ts";
  */
 const TRANSFORM: string = "openapi-typescript/dist/transform/schema-object.js";
 
-/** TypeScript's package does not say which format its modules have: Node would parse all of it once more to find out. */
+/** TypeScript's package does not say which format its modules have: Node would parse all of it to find out, and then again to run it. */
 function tellFormat(): void {
   registerHooks({
     resolve(specifier, context, next) {

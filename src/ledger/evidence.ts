@@ -21,7 +21,7 @@ import { isRecord, type Network } from "../protocol/index.ts";
 import type { SignedPayment } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { brief } from "../telemetry/redact.ts";
-import { systemTime, type Time } from "../time/time.ts";
+import type { Time } from "../time/time.ts";
 import { amountOf } from "./payment.ts";
 
 /** What is known about a submission. Whatever is not proven is `unclear`, or `undefined` where the chain was read. */
@@ -53,17 +53,22 @@ export interface ChainRecord {
   covers?(network: string): boolean;
 }
 
+/** Where a chain is asked. */
+export interface ChainSource {
+  readonly chain: ChainRecord | undefined;
+  readonly log: Logger;
+  readonly time: Time;
+}
+
 const OF_CHAINS: readonly string[] = ["settled", "lapsed", "spent-elsewhere", "unused-yet"];
-const LOOK_UP_MS = 30_000;
+const LOOK_UP_MS = 10_000;
 
 /** Asks a chain, for `timeoutMs` at most. Never rejects: what cannot be read proves nothing. */
 export async function lookUp(
-  chain: ChainRecord | undefined,
+  { chain, log, time }: ChainSource,
   payment: SignedPayment,
   since: number,
-  log: Logger,
   timeoutMs = LOOK_UP_MS,
-  time: Time = systemTime,
 ): Promise<Evidence | undefined> {
   let cancel = (): void => {};
   try {

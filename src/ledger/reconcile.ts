@@ -1,26 +1,20 @@
 import type { Heartbeat } from "../store/heartbeat.ts";
 import type { CallRecord, Store, StoredAnswer } from "../store/store.ts";
-import type { Logger } from "../telemetry/log.ts";
 import { pauseAfter } from "../time/retry.ts";
-import type { Time } from "../time/time.ts";
-import { type ChainRecord, lookUp } from "./evidence.ts";
+import { type ChainSource, lookUp } from "./evidence.ts";
 import { eventOf, type Settling } from "./settle.ts";
 
-export interface ReconcilingOptions {
+export interface ReconcilingOptions extends ChainSource {
   readonly store: Store;
   /** Names this server in the store. */
   readonly heartbeat: Pick<Heartbeat, "owner">;
   readonly settling: Settling;
-  readonly chain: ChainRecord | undefined;
   /** Whether this process is working on a call now. */
   readonly isWorking: (callId: string) => boolean;
   /** The response of a charged call whose work was lost. */
   readonly lostAnswer: (call: CallRecord) => StoredAnswer;
-  readonly time: Time;
-  readonly log: Logger;
 }
 
-const LOOK_UP_MS = 10_000;
 /** How many calls one round looks at. */
 const BATCH = 20;
 /** A row that fails is left alone for a while, so that the others are reached. */
@@ -36,7 +30,7 @@ export interface Reconciling {
 }
 
 export function createReconciling(options: ReconcilingOptions): Reconciling {
-  const { store, heartbeat, settling, chain, isWorking, lostAnswer, time, log } = options;
+  const { store, heartbeat, settling, isWorking, lostAnswer, time, log } = options;
   const skipped = new Map<string, { readonly until: number; readonly failures: number }>();
 
   async function take(call: CallRecord): Promise<CallRecord | undefined> {
@@ -48,8 +42,7 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
 
   async function bringOn(call: CallRecord): Promise<void> {
     if (call.phase === "void") {
-      const found =
-        call.payment && (await lookUp(chain, call.payment, call.createdAt, log, LOOK_UP_MS, time));
+      const found = call.payment && (await lookUp(options, call.payment, call.createdAt));
       await settling.apply(call, eventOf(found ?? { evidence: "unclear", reason: "chain_unavailable" }));
       return;
     }

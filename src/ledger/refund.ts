@@ -3,12 +3,11 @@ import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
 import type { RefundChange, RefundRecord, SignedPayment, Step, Store } from "../store/store.ts";
 import { StoreUnavailable } from "../store/store-errors.ts";
 import type { Faults } from "../telemetry/fault.ts";
-import type { Logger } from "../telemetry/log.ts";
 import { pauseAfter } from "../time/retry.ts";
-import type { Time } from "../time/time.ts";
-import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
+import { type ChainSource, type Evidence, lookUp } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
 import { hash } from "./payment.ts";
+import { submit } from "./settle.ts";
 import { type Facts, stepOf } from "./step.ts";
 
 /** Where each event leads a refund. docs/money.md prints this table. Cells that are missing change nothing. */
@@ -63,16 +62,13 @@ export interface Refunds {
   pay(refund: RefundRecord): Promise<RefundRecord>;
 }
 
-export interface RefundOptions {
+export interface RefundOptions extends ChainSource {
   readonly store: Store;
   readonly facilitator: Facilitator;
   /** Holds the tokens that are sent back. It needs no gas. */
   readonly account: EvmAccount;
-  readonly chain: ChainRecord | undefined;
   /** Of this server. A command has none. */
   readonly facts: () => Facts;
-  readonly time: Time;
-  readonly log: Logger;
   readonly faults: Faults | undefined;
 }
 
@@ -84,8 +80,6 @@ const VALID_SECONDS = 2 * 3_600 + 600;
 /** Must be left of it for a submission. */
 const SETTLE_SECONDS = 60;
 const BACKOFF = { firstMs: 2_000, maxMs: 15 * 60_000 };
-const REFUSED_LOOK_UP_MS = 2_000;
-const LOOK_UP_MS = 10_000;
 
 /**
  * Pays the refunds that are due. A refund's nonce is derived from its id: however often, and by however many servers, its transfer
@@ -93,6 +87,7 @@ const LOOK_UP_MS = 10_000;
  */
 export function createRefunds(options: RefundOptions): Refunds {
   const { store, facilitator, account, chain, facts, time, log, faults } = options;
+  const sources = { facilitator, chain, log, time };
 
   async function sign({
     id,
@@ -154,15 +149,6 @@ export function createRefunds(options: RefundOptions): Refunds {
     return stepped?.refund ?? refund;
   }
 
-  async function evidenceOn(refund: RefundRecord, payment: SignedPayment): Promise<Evidence> {
-    const reply = await facilitator.settle(payment, refund.resource);
-    if (reply.evidence === "settled") return reply;
-    const isBelieved = reply.evidence === "refused" && !refund.ambiguous;
-    const timeoutMs = isBelieved ? REFUSED_LOOK_UP_MS : LOOK_UP_MS;
-    const found = await lookUp(chain, payment, refund.createdAt, log, timeoutMs, time);
-    return found && found.evidence !== "unused-yet" ? found : reply;
-  }
-
   /**
    * The nonce protects one account only: a transfer that another one has signed must be proven not to have been paid, even
    * when it was refused. Then the returned refund has no payment.
@@ -171,7 +157,7 @@ export function createRefunds(options: RefundOptions): Refunds {
     const { from, validBefore } = authorizationOf(payment);
     const tried = await change(refund, { tries: refund.tries + 1 });
     if (!tried) return refund;
-    const found = await lookUp(chain, payment, refund.createdAt, log, LOOK_UP_MS, time);
+    const found = await lookUp(sources, payment, refund.createdAt);
     if (found?.evidence === "settled") return record(tried, "settled", found);
     if (found?.evidence === "lapsed") return record(tried, "lapsed", {});
     const until = new Date(validBefore * 1000).toISOString().slice(0, 16).replace("T", " ");
@@ -200,7 +186,7 @@ export function createRefunds(options: RefundOptions): Refunds {
     const refund = to && (await change(owed, { ...to, payment, tries, retryAt }));
     if (!refund) return owed;
     if (faults) await faults.reach("refund.before");
-    const evidence = await evidenceOn(refund, payment);
+    const evidence = await submit(payment, refund, sources);
     if (faults) await faults.reach("refund.after");
     if (evidence.evidence === "settled") return record(refund, "settled", evidence);
     const event = evidence.evidence === "unused-yet" ? "unclear" : evidence.evidence;

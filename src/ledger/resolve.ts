@@ -53,6 +53,9 @@ export function factsOfCommand(time: Time): Facts {
   };
 }
 
+/** An operator waits longer than a round does. */
+export const OPERATOR_LOOK_UP_MS = 30_000;
+
 /**
  * Closes a submitted call by hand, or corrects a `void` one that was paid.
  * @throws StoreUnavailable
@@ -69,7 +72,7 @@ export async function resolvePayment(
   if (!payment || kindOf(call) === "free") return no(`Call ${id} is free. There is no payment to resolve.`);
   if (phase !== "submitted" && (phase !== "void" || outcome === "unpaid"))
     return no(`Call ${id} is ${phase}, not unconfirmed. Nothing needs to be resolved.`);
-  const evidence = await lookUp(chain, payment, call.createdAt, log, undefined, time);
+  const evidence = await lookUp({ chain, log, time }, payment, call.createdAt, OPERATOR_LOOK_UP_MS);
   const { validBefore } = call.identity;
   const refused = contradiction(decision, evidence, { network: payment.network, validBefore }, time);
   if (refused !== undefined) return { refused, evidence };
@@ -118,7 +121,8 @@ export async function resolveRefund(
   if (!to) return no(`Refund ${id} is ${refund.state}. Nothing needs to be resolved.`);
   if (outcome === "unpaid" && !payment)
     return no(`Refund ${id} has no signed transfer. Any account can pay it.`);
-  const evidence = payment && (await lookUp(chain, payment, refund.createdAt, log, undefined, time));
+  const evidence =
+    payment && (await lookUp({ chain, log, time }, payment, refund.createdAt, OPERATOR_LOOK_UP_MS));
   const transfer = {
     network: network as Network,
     validBefore: payment ? authorizationOf(payment).validBefore : undefined,

@@ -1,9 +1,7 @@
-import type { CallRecord, JobRecord, RefundRecord, Store } from "../store/store.ts";
+import type { CallRecord, JobRecord, RefundRecord, SignedPayment, Store } from "../store/store.ts";
 import { StoreUnavailable } from "../store/store-errors.ts";
 import type { Faults } from "../telemetry/fault.ts";
-import type { Logger } from "../telemetry/log.ts";
-import type { Time } from "../time/time.ts";
-import { type ChainRecord, type Evidence, lookUp } from "./evidence.ts";
+import { type ChainSource, type Evidence, lookUp } from "./evidence.ts";
 import type { Facilitator } from "./facilitator.ts";
 import { type Event, FACTS, type Facts, stepOf } from "./step.ts";
 
@@ -29,13 +27,10 @@ interface Applied {
   readonly changed: boolean;
 }
 
-export interface SettlingOptions {
+export interface SettlingOptions extends ChainSource {
   readonly store: Store;
   readonly facilitator: Facilitator | undefined;
-  readonly chain: ChainRecord | undefined;
   readonly facts: () => Facts;
-  readonly time: Time;
-  readonly log: Logger;
   readonly faults: Faults | undefined;
 }
 
@@ -43,7 +38,25 @@ export interface SettlingOptions {
 const MAX_TRIES = 5;
 /** A buyer who was refused waits for the chain's word this long; then the refusal stands. */
 const REFUSED_LOOK_UP_MS = 2_000;
-const LOOK_UP_MS = 10_000;
+
+/** Submits the payment of a call or a refund. Returns what the facilitator proves, or else the chain. */
+export async function submit(
+  payment: SignedPayment,
+  {
+    resource,
+    createdAt,
+    ambiguous,
+    tries,
+  }: Pick<CallRecord, "resource" | "createdAt" | "ambiguous" | "tries">,
+  { facilitator, ...source }: ChainSource & { readonly facilitator: Facilitator },
+): Promise<Evidence> {
+  const reply = await facilitator.settle(payment, resource);
+  if (reply.evidence === "settled" || (reply.evidence === "not-sent" && tries === 0 && !ambiguous))
+    return reply;
+  const isBelieved = reply.evidence === "refused" && !ambiguous;
+  const found = await lookUp(source, payment, createdAt, isBelieved ? REFUSED_LOOK_UP_MS : undefined);
+  return found && found.evidence !== "unused-yet" ? found : reply;
+}
 
 export function createSettling(options: SettlingOptions): Settling {
   const { store, facilitator, chain, facts, time, log, faults } = options;
@@ -76,16 +89,9 @@ export function createSettling(options: SettlingOptions): Settling {
     return job === "gone" ? undefined : job;
   }
 
-  /** What the facilitator proves, or else the chain. */
   async function evidenceOn(call: CallRecord): Promise<Evidence> {
-    const { payment, resource, ambiguous, tries, createdAt } = call;
-    if (!payment || !facilitator) return { evidence: "not-sent", reason: "no_facilitator" };
-    const reply = await facilitator.settle(payment, resource);
-    if (reply.evidence === "settled" || (reply.evidence === "not-sent" && tries === 0 && !ambiguous))
-      return reply;
-    const timeoutMs = reply.evidence === "refused" && !ambiguous ? REFUSED_LOOK_UP_MS : LOOK_UP_MS;
-    const found = await lookUp(chain, payment, createdAt, log, timeoutMs, time);
-    return found && found.evidence !== "unused-yet" ? found : reply;
+    if (!call.payment || !facilitator) return { evidence: "not-sent", reason: "no_facilitator" };
+    return submit(call.payment, call, { facilitator, chain, log, time });
   }
 
   return {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ChainRecord, lookUp, rpcRecord } from "../../src/ledger/evidence.ts";
 import type { SignedPayment } from "../../src/store/store.ts";
 import { type Chain, startChain, startWorld, type World } from "../../src/testing/index.ts";
+import { systemTime, type Time } from "../../src/time/time.ts";
 import { authorizationOf, pay, requirementsOf, resign } from "../testing/payments.ts";
 
 interface Query {
@@ -89,7 +90,8 @@ async function settled(payment?: SignedPayment): Promise<SignedPayment & { reado
   return { ...made, hash: reply.transaction };
 }
 
-const look = (payment: SignedPayment, since = Date.now()) => lookUp(record, payment, since, log);
+const source = (chain: ChainRecord, time: Time = systemTime) => ({ chain, log, time });
+const look = (payment: SignedPayment, since = Date.now()) => lookUp(source(record), payment, since);
 const authorization = ({ payload }: SignedPayment) => authorizationOf(payload as never);
 
 /** The call by which anybody executes an authorization. */
@@ -344,7 +346,7 @@ describe("a record of the seller's own", () => {
     ["that says what only a facilitator may say", async () => ({ evidence: "refused", reason: "x" })],
     ["that returns nothing to read", async () => 5],
   ])("%s proves nothing", async (_, own) => {
-    expect(await lookUp({ lookUp: own as never }, await signed(), 0, log)).toBeUndefined();
+    expect(await lookUp(source({ lookUp: own as never }), await signed(), 0)).toBeUndefined();
   });
 
   it("that never replies is waited for until the timeout", async () => {
@@ -358,7 +360,8 @@ describe("a record of the seller's own", () => {
         return () => {};
       },
     };
-    const waiting = lookUp({ lookUp: () => new Promise(() => {}) }, await signed(), 0, log, 2_000, time);
+    const silent = source({ lookUp: () => new Promise(() => {}) }, time);
+    const waiting = lookUp(silent, await signed(), 0, 2_000);
     timer();
     expect(await waiting).toBeUndefined();
   });
@@ -376,7 +379,7 @@ describe("an authorization that has expired unused", () => {
     };
     const there = rpcRecord(new Map([[chain.network, chain.rpcUrl]]));
     const payment = await signed();
-    const look = () => lookUp(there, payment, Date.now(), log);
+    const look = () => lookUp(source(there), payment, Date.now());
     await ask("anvil_mine", ["0x3"]);
     await ask("evm_increaseTime", [3_600]);
     await ask("evm_mine");

@@ -22,7 +22,7 @@ const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
 /** One call with its ceilings. */
-export interface Purchase {
+export interface LimitedCall {
   readonly definition: CallDefinition;
   readonly input: object;
   readonly call: UnsignedCall;
@@ -43,8 +43,8 @@ export interface PurchaseDeps {
 }
 
 export interface Purchases {
-  buy(purchase: Purchase, known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged>;
-  replace(purchase: Purchase, sent: Exchanged): Promise<Exchanged | undefined>;
+  buy(purchase: LimitedCall, known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged>;
+  replace(purchase: LimitedCall, sent: Exchanged): Promise<Exchanged | undefined>;
 }
 
 /** Buys: send → 402 → sign once → store → send. With known terms, the payment is sent ahead of a 402. */
@@ -53,7 +53,7 @@ export function createPurchases({ send, calls, sign, deliver, terms, ...deps }: 
    * Signs for a call. `known` is an earlier one under its key that may still settle; `replaced` is its payment, where
    * one of the two is to settle.
    */
-  async function buy(purchase: Purchase, known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged> {
+  async function buy(purchase: LimitedCall, known?: SavedCall, replaced?: SavedPayment): Promise<Exchanged> {
     const { definition, input, call, request, limits, signal } = purchase;
     const charged = known ? (known.ended?.charged ?? "unknown") : "no";
     const agreed = known ? undefined : terms?.of(definition, input, request.url);
@@ -89,7 +89,7 @@ export function createPurchases({ send, calls, sign, deliver, terms, ...deps }: 
   }
 
   /** Signs for terms that are known. `undefined`: they are above a ceiling, and the seller is to be asked. */
-  async function buyAhead(purchase: Purchase, known: PaymentRequired): Promise<Exchanged | undefined> {
+  async function buyAhead(purchase: LimitedCall, known: PaymentRequired): Promise<Exchanged | undefined> {
     const { definition, call, request, limits, signal } = purchase;
     throwIfAborted(signal);
     const signed = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add).catch(
@@ -113,7 +113,7 @@ export function createPurchases({ send, calls, sign, deliver, terms, ...deps }: 
    * `undefined`: the answer stands. `known` are the terms that were signed, where they are at hand.
    */
   async function replace(
-    purchase: Purchase,
+    purchase: LimitedCall,
     sent: Exchanged,
     known?: PaymentRequired,
   ): Promise<Exchanged | undefined> {
@@ -145,7 +145,7 @@ export function createPurchases({ send, calls, sign, deliver, terms, ...deps }: 
    * `challenge`: those of a 402 of this call.
    */
   function learn(
-    { definition, input, request }: Purchase,
+    { definition, input, request }: LimitedCall,
     sent: Exchanged,
     challenge: PaymentRequired | undefined,
     isAhead = false,

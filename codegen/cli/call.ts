@@ -4,9 +4,9 @@ import { connect } from "../../src/client/connect.ts";
 import { quote, requestOf } from "../../src/client/definition.ts";
 import { isResourceError } from "../../src/client/errors.ts";
 import { evmPayer } from "../../src/client/evm.ts";
-import type { ClientEvent } from "../../src/client/exchange.ts";
 import { missingHeader } from "../../src/client/headers.ts";
 import type { Job } from "../../src/client/job.ts";
+import type { ClientEvent } from "../../src/client/options.ts";
 import type { Payer } from "../../src/client/pay.ts";
 import {
   findAsset,

@@ -1,5 +1,5 @@
-import type { ClientOptions } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
+import type { ClientOptions } from "../../src/client/options.ts";
 import type { BearerCheck } from "../../src/telemetry/bearer.ts";
 import { emitTools } from "../emit/tools.ts";
 import { createBuyer } from "../mcp/buyer.ts";

@@ -2,11 +2,9 @@ import { createHash } from "node:crypto";
 import { chaptersOf } from "../docs/chapters.ts";
 import { contents } from "../docs/contents.ts";
 import { formsOf } from "../docs/forms.ts";
+import { FIRST, SCRIPT, STYLE } from "../docs/page/bundle.gen.ts";
 import { escapeHtml, render } from "../docs/render.ts";
-import { FIRST, READING } from "../docs/script.ts";
 import { section } from "../docs/sections.ts";
-import { STYLE } from "../docs/style.ts";
-import { TRY_IT } from "../docs/try-it.ts";
 import type { ApiModel } from "../model.ts";
 
 /**
@@ -17,7 +15,6 @@ export function emitDocs(model: ApiModel, reference: string): string {
   const { version, description, source, servers, resources } = model;
   const title = escapeHtml(model.title);
   const { opening, chapters } = chaptersOf(reference, resources);
-  const script = READING + TRY_IT;
   // Only "<" could end a script element.
   const data = JSON.stringify({ servers: servers.map(({ url }) => url), forms: formsOf(model) });
   // Keep the opening tag unchanged: `resource402 dev` adds an attribute to it.
@@ -26,7 +23,7 @@ export function emitDocs(model: ApiModel, reference: string): string {
 <head>
 <meta charset="utf-8">
 ${DOCS_MARK}
-<meta http-equiv="Content-Security-Policy" content="${policy([FIRST, script])}">
+<meta http-equiv="Content-Security-Policy" content="${policy([FIRST, SCRIPT])}">
 <title>${title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="description" content="${escapeHtml(description)}">
@@ -54,7 +51,7 @@ ${chapters.map(section).join("")}<footer class="foot">Generated from <code>${esc
 </main>
 </div>
 <script type="application/json" id="forms">${data.replaceAll("<", "\\u003c")}</script>
-<script>${script}</script>
+<script>${SCRIPT}</script>
 </body>
 </html>
 `;

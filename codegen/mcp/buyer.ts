@@ -1,7 +1,7 @@
-import { type ClientOptions, connect, type PendingCall } from "../../src/client/connect.ts";
+import { connect, type PendingCall } from "../../src/client/connect.ts";
 import { isResourceError, type ResourceError } from "../../src/client/errors.ts";
-import type { CallOptions } from "../../src/client/exchange.ts";
 import type { Job } from "../../src/client/job.ts";
+import type { CallOptions, ClientOptions } from "../../src/client/options.ts";
 import { isRecord } from "../../src/protocol/index.ts";
 import { contentOf, jsonValueOf } from "./content.ts";
 import { createSpendingLedger, type Entry } from "./ledger.ts";

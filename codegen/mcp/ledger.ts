@@ -1,5 +1,5 @@
-import type { ClientEvent } from "../../src/client/exchange.ts";
 import type { Charged, PaymentState, Receipt } from "../../src/client/index.ts";
+import type { ClientEvent } from "../../src/client/options.ts";
 
 /** One payment that this process has signed. */
 export interface Entry {

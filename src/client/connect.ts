@@ -2,77 +2,20 @@ import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { formatUsd, type Usd } from "../../schema/money.ts";
 import { systemTime } from "../time/time.ts";
 import { createKnownTerms } from "./ahead.ts";
-import { type BudgetOptions, createBudget } from "./budget.ts";
-import { type Calls, memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
+import { createBudget } from "./budget.ts";
+import { memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallDefinition, quote } from "./definition.ts";
 import { chargedBy, type ErrorFacts } from "./errors.ts";
 import type { ServerSentEvent } from "./event-stream.ts";
-import { type CallOptions, type ClientEvent, createExchange, type JobCallOptions } from "./exchange.ts";
+import { createExchange } from "./exchange.ts";
 import { missingHeader, withHeaders } from "./headers.ts";
 import { createHeld } from "./held.ts";
 import { createHttp, onHostOf, parseUrl } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
 import { pathOf } from "./job-format.ts";
-import type { TrustedAsset } from "./offers.ts";
+import type { CallOptions, ClientEvent, ClientOptions, JobCallOptions } from "./options.ts";
 import { type Exchanged, lost, refusal } from "./outcome.ts";
-import type { Payer } from "./pay.ts";
 import { readReceipt } from "./receipt.ts";
-
-/** Options of the generated `createClient`. */
-export interface ClientOptions {
-  /** Where the API is served: `https://api.example.com`. */
-  readonly baseUrl: string;
-  /** Signs payments: `evmPayer(account)`, or any `x402Client`. May be left out to call what is free. */
-  readonly payer?: Payer;
-  /** Ceilings in US dollars, checked before anything is signed. */
-  readonly budget?: BudgetOptions;
-  /**
-   * Where calls are kept from the moment their payment is signed until their end is known, so that they can be resumed
-   * after a crash: `fileCalls(directory)` of `resource402/node`, `storageCalls(localStorage)`.
-   * @default memoryCalls()
-   */
-  readonly calls?: Calls;
-  /**
-   * For how long a signature may be valid: a seller that asks for more is refused (`too_long`).
-   * @default the published timeout of the call and 10 minutes; 1 hour where none is published
-   */
-  readonly maxValidity?: Duration;
-  /** Dollar tokens to trust beside those that are known. */
-  readonly assets?: readonly TrustedAsset[];
-  /** The networks that may be paid on, by their CAIP-2 ids: `["eip155:8453"]`. @default all on which a token is known */
-  readonly networks?: readonly string[];
-  /**
-   * Other hosts, with their ports, by which the seller may name itself: behind a proxy it may know its inner name alone.
-   * The loopback names of one port are equal without this.
-   */
-  readonly resourceHosts?: readonly string[];
-  /** Receives every step that concerns money or waiting. An error that it throws is ignored, so that no purchase is lost. */
-  readonly onEvent?: (event: ClientEvent) => void;
-  /**
-   * True: once the seller has taken a payment for a resource, the next call at the same exact price sends its payment
-   * at once, without asking for the terms first. When the seller answers with other terms, they are checked as always,
-   * and signed so that at most one of the two payments can settle. Needs a payer with `replace`, such as `evmPayer`. A call
-   * that fails then has a signed payment, which counts in the budget until it is known not to settle.
-   * @default false
-   */
-  readonly payAhead?: boolean;
-  /** Request headers that the API asks for beside the payment, such as a key. They are sent with every request. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** @default the global fetch */
-  readonly fetch?: typeof globalThis.fetch;
-  /** Timeout of one attempt, until its whole response has arrived, in milliseconds. @default 60000 */
-  readonly attemptMs?: number;
-  /** How often a request is sent again, always with the same key and the same signature. @default 4 */
-  readonly retries?: number;
-  /**
-   * Milliseconds for which a call goes on being sent again, whatever `retries` says, while the server answers that it
-   * is in progress, or its payment in flight: another server may need a while to take over from one that has crashed.
-   * @default 60000
-   */
-  readonly patienceMs?: number;
-  /** The most that is read of an answer, in bytes; of an error 1 MiB at most. @default 33554432 (32 MiB) */
-  readonly maxAnswerBytes?: number;
-}
 
 /** A resource that answers in the same request. */
 export interface Resource<Input, Output> {

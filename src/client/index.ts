@@ -21,7 +21,6 @@ export {
   storageCalls,
 } from "./calls.ts";
 export {
-  type ClientOptions,
   type Connection,
   connect,
   type JobResource,
@@ -39,8 +38,8 @@ export {
   ResourceError,
 } from "./errors.ts";
 export type { ServerSentEvent } from "./event-stream.ts";
-export type { CallOptions, ClientEvent, JobCallOptions } from "./exchange.ts";
 export type { Job, JobUpdate, WaitOptions } from "./job.ts";
 export type { JobFormat } from "./job-format.ts";
 export type { TrustedAsset } from "./offers.ts";
+export type { CallOptions, ClientEvent, ClientOptions, JobCallOptions } from "./options.ts";
 export type { Payer } from "./pay.ts";

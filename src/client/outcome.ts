@@ -26,6 +26,11 @@ export interface Exchanged extends CallName {
   readonly isSettled?: boolean;
 }
 
+/** What every error about a call says. */
+export function factsOf({ resource, idempotencyKey }: CallName, charged: Charged): ErrorFacts {
+  return { resource, charged, idempotencyKey };
+}
+
 /**
  * An answer that is neither output nor job, as an error that says what happened to the money. `elsewhere` is where the
  * status address of a job leads that is not followed.

@@ -2,6 +2,7 @@ import { statusOf } from "../store/state.ts";
 import { readStats } from "../store/stats.ts";
 import type { Store, StoredAnswer } from "../store/store.ts";
 import { createBearerCheck } from "../telemetry/bearer.ts";
+import type { AdminData } from "./admin-page/data.ts";
 import type { Observer } from "./observer.ts";
 
 /** Options of the admin page. */
@@ -83,8 +84,7 @@ export function createAdmin({
       store.refunds({ dueAt: Number.MAX_SAFE_INTEGER, limit: LISTED }),
       store.unconfirmedCalls(LISTED),
     ]);
-    // Field by field, so that inputs, results, signatures and secrets are never sent.
-    return JSON.stringify({
+    const data: AdminData = {
       now,
       begun,
       title,
@@ -100,28 +100,21 @@ export function createAdmin({
         const [status, code] = [statusOf(job), failure?.code];
         return { id, resource, status, code, attempt, createdAt, startedAt, endedAt };
       }),
-      owed: owed.map(({ id, resource, reason, amount, currency, to, problem, tries, createdAt }) => ({
-        ...{ id, resource, reason, amount, currency, to, problem, tries, createdAt },
-      })),
-      unconfirmed: unconfirmed.map(({ id, resource, value, identity, tries, createdAt, retryAt }) => ({
-        ...{
-          id,
-          resource,
-          value,
-          network: identity.network,
-          payer: identity.payer,
-          tries,
-          createdAt,
-          retryAt,
-        },
-      })),
-    });
+      owed: owed.map(({ id, resource, reason, amount, currency, to, problem, tries, createdAt }) => {
+        return { id, resource, reason, amount, currency, to, problem, tries, createdAt };
+      }),
+      unconfirmed: unconfirmed.map(({ id, resource, value, identity, tries, createdAt, retryAt }) => {
+        const { network, payer } = identity;
+        return { id, resource, value, network, payer, tries, createdAt, retryAt };
+      }),
+    };
+    return JSON.stringify(data);
   }
 
   return {
     page: (request) =>
       guarded(request, async () => {
-        const { adminPage } = await import("./admin-page.ts");
+        const { ADMIN_PAGE } = await import("./admin-page/bundle.gen.ts");
         const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
         const policy = [
           "default-src 'none'",
@@ -137,7 +130,11 @@ export function createAdmin({
           "content-type": "text/html; charset=utf-8",
           "content-security-policy": policy.join("; "),
         };
-        return { status: 200, headers: { ...GUARDED, ...headers }, body: adminPage(nonce) };
+        return {
+          status: 200,
+          headers: { ...GUARDED, ...headers },
+          body: ADMIN_PAGE.replaceAll("{nonce}", nonce),
+        };
       }),
 
     data: (request) =>

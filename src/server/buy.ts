@@ -1,12 +1,9 @@
-import { DEFAULT_RETENTION, DEFAULT_TIMEOUT } from "../../schema/api.ts";
-import { milliseconds } from "../../schema/duration.ts";
 import { microUsd } from "../../schema/money.ts";
 import { newCallback } from "../jobs/callback.ts";
 import { newJob, newJobId } from "../jobs/record.ts";
 import type { Verdict } from "../ledger/facilitator.ts";
-import { NO_PAYMENT, ofPayer, provenPayer, recall, unrecorded } from "../ledger/idempotency.ts";
+import { ofPayer, provenPayer, recall } from "../ledger/idempotency.ts";
 import { anonymous, endsTooLate, TOO_LONG } from "../ledger/payment.ts";
-import type { Standing } from "../ledger/settle.ts";
 import { saysUsed } from "../ledger/words.ts";
 import {
   AUTHORIZATION_MARGIN_MS,
@@ -16,45 +13,31 @@ import {
   type StoredAnswer,
 } from "../store/store.ts";
 import { StoreUnavailable, Uncertain } from "../store/store-errors.ts";
-import { problem, replayed, withPaymentState } from "./answer.ts";
-import {
-  type CallDeps,
-  type Challenger,
-  type Purchase,
-  type RequestContext,
-  STORE_RETRY_SECONDS,
-  said,
-  settlementOf,
-} from "./request-context.ts";
+import { problem, replayed } from "./answer.ts";
+import type { Challenger } from "./challenge.ts";
+import { createRepeats, type Repeats } from "./repeat.ts";
+import { type CallDeps, type Purchase, STORE_RETRY_SECONDS, said } from "./request-context.ts";
 import type { ServedResource } from "./resource.ts";
-import { type ResponseContext, responseTo } from "./response.ts";
+import { createStandings } from "./standing.ts";
 import { createWork, endsBeforeWork, TOO_SHORT } from "./work.ts";
 
 const QUEUE_RETRY_SECONDS = 5;
 const OUTSTANDING_RETRY_SECONDS = 5;
 const PLACE_RETRY_SECONDS = 1;
-const CONFIRM_RETRY_SECONDS = 2;
 /** So many free calls with a key are kept at a time, of all callers together. */
 const MAX_FREE_CALLS = 10_000;
 
-export interface Buying {
+export interface Buying extends Repeats {
   /** From a valid, priced request to its response. @throws StoreUnavailable */
   buy(purchase: Purchase): Promise<StoredAnswer>;
-  /**
-   * The response to the very request of a recorded call; `undefined` when its work is still to be done, or when it takes a
-   * new challenge. @throws StoreUnavailable
-   */
-  repeat(call: CallRecord, context: RequestContext): Promise<StoredAnswer | undefined>;
-  /** How a recorded call stands now, without going on with it. @throws StoreUnavailable */
-  standingOf(call: CallRecord, context: RequestContext): Promise<StoredAnswer | undefined>;
-  /** As `repeat`, for a call whose resource is no longer there. */
-  repeatElsewhere(call: CallRecord, request: Request): Promise<StoredAnswer | undefined>;
 }
 
 export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
   const { store, ledger, offers, facilitator, faults, time, working } = deps;
   const { challenge, unavailable } = challenger;
   const work = createWork(deps);
+  const standings = createStandings(deps, challenger, work);
+  const { exclusively, goOn, respond } = standings;
 
   async function buy(purchase: Purchase): Promise<StoredAnswer> {
     const { resource, claim } = purchase;
@@ -260,13 +243,6 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     return problem("too_much_outstanding", requestId, { detail, paymentState, retryAfterSeconds });
   }
 
-  /** Lets twins in this process wait for one response, from before the intent can stand in the store. */
-  function exclusively(callId: string, task: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    const answer = task();
-    working.set(callId, answer);
-    return answer.finally(() => working.delete(callId));
-  }
-
   /** A payment or a key that a call holds: the same response, for the buyer of that call. */
   async function again(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const { requestId, log, amount, claim, paymentState } = purchase;
@@ -302,6 +278,11 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     return replayed(await exclusively(holder.id, () => resumed(holder, purchase)), isUnused);
   }
 
+  async function jobOf({ jobId }: CallRecord): Promise<JobRecord | undefined> {
+    const job = jobId === undefined ? undefined : await store.job(jobId);
+    return job === "gone" ? undefined : job;
+  }
+
   /** Goes on with a call whose server died, for the buyer that came back; else the response to it as it stands. */
   async function resumed(holder: CallRecord, purchase: Purchase): Promise<StoredAnswer> {
     const isSync = holder.jobId === undefined;
@@ -313,128 +294,5 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     return respond(now ?? "deleted", purchase);
   }
 
-  /** From where a call of ours stands to its response: settle and run, or run and settle. */
-  async function goOn(
-    call: CallRecord,
-    job: JobRecord | undefined,
-    purchase: Purchase,
-  ): Promise<StoredAnswer> {
-    let standing: Standing = call;
-    if (call.phase === "submitted") {
-      const settle = () => ledger.settle(call);
-      standing = await purchase.trace.step("settle", settle, (now) => said(settlementOf(now)));
-    }
-    if (typeof standing === "string") return respond(standing, purchase, call, job);
-    const isOurs = standing.owner === ledger.owner && standing.jobId === undefined;
-    if (isOurs && (standing.phase === "open" || standing.phase === "charged")) {
-      const worked = await work.execute(standing, purchase);
-      standing = worked.standing;
-      if (standing === "deleted" && worked.failure) return withPaymentState(worked.failure, NO_PAYMENT);
-    }
-    const response = await respond(standing, purchase, call, job);
-    if (faults && response.status < 400) await faults.reach("call.answered");
-    return response;
-  }
-
-  async function jobOf({ jobId }: CallRecord): Promise<JobRecord | undefined> {
-    const job = jobId === undefined ? undefined : await store.job(jobId);
-    return job === "gone" ? undefined : job;
-  }
-
-  /**
-   * The response to a call as it stands.
-   * @param begun The call and its job as this request has written them, for when the store cannot be read.
-   */
-  async function respond(
-    standing: Standing,
-    purchase: Purchase,
-    begun?: CallRecord,
-    job?: JobRecord,
-  ): Promise<StoredAnswer> {
-    const { requestId, amount, claim } = purchase;
-    if (standing === "deleted") {
-      // A deleted call is never settled: the buyer may send the same bytes again.
-      const paymentState = claim.paid
-        ? unrecorded(claim.identity, deps.memory, time.now())
-        : purchase.paymentState;
-      return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
-    }
-    if (standing === "unreadable") {
-      if (begun && job) return jobResponse(begun, job, purchase);
-      return problem("settlement_unknown", requestId, {
-        detail: "The payment is not confirmed yet. Send the same request again. Do not pay again.",
-        paymentState: claim.paid ? "in_flight" : purchase.paymentState,
-        retryAfterSeconds: CONFIRM_RETRY_SECONDS,
-      });
-    }
-    const now = standing.jobId === undefined ? undefined : await jobNow(standing.jobId);
-    if (now === "unreadable") return respond(now, purchase, begun, job);
-    const about = { ...contextOf(purchase, purchase.resource), isFirst: begun?.id === requestId };
-    const response = responseTo(standing, now, about);
-    if (response) return response;
-    const paymentState = "unused";
-    const reason = standing.reason ?? "payment_failed";
-    if (amount.value > 0n) return challenge(purchase, amount, paymentState, reason);
-    return problem("in_progress", requestId, { paymentState, retryAfterSeconds: 1 });
-  }
-
-  function jobNow(jobId: string): Promise<JobRecord | "gone" | "unreadable" | undefined> {
-    return store.job(jobId).catch((error: unknown) => {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      return "unreadable" as const;
-    });
-  }
-
-  function jobResponse(call: CallRecord, job: JobRecord, purchase: Purchase): StoredAnswer {
-    const about = { ...contextOf(purchase, purchase.resource), isFirst: call.id === purchase.requestId };
-    const response = responseTo(call, job, about);
-    if (!response) throw new Error("a job always has a response");
-    return response;
-  }
-
-  function contextOf(
-    { request, requestId }: Pick<RequestContext, "request" | "requestId">,
-    resource: ResponseContext["resource"],
-  ): ResponseContext {
-    const statusUrl = (jobId: string) => deps.url(request, `/v1/jobs/${jobId}`);
-    return { requestId, statusUrl, resource, isFirst: false };
-  }
-
-  async function stated(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
-    const job = call.jobId === undefined ? undefined : await store.job(call.jobId);
-    const response = responseTo(call, job, about);
-    return response && replayed(response);
-  }
-
-  async function repeat(call: CallRecord, about: ResponseContext): Promise<StoredAnswer | undefined> {
-    const twin = working.get(call.id);
-    if (twin) return replayed(await twin);
-    const isSync = call.jobId === undefined;
-    if (call.phase === "submitted" && !(isSync && call.charge === "before")) {
-      // To settle takes neither the resource nor its handler.
-      return exclusively(call.id, async () => {
-        const taken = await ledger.take(call);
-        const settled = taken && (await ledger.settle(taken));
-        const now = typeof settled === "object" ? settled : await store.call(call.id);
-        // Refused after all: the next request gets the new challenge.
-        const again = { paymentState: "unknown", retryAfterSeconds: 1 } as const;
-        return (now && (await stated(now, about))) ?? problem("in_progress", about.requestId, again);
-      });
-    }
-    const takesWork = isSync && ["open", "submitted", "charged"].includes(call.phase);
-    return takesWork ? undefined : stated(call, about);
-  }
-
-  return {
-    buy,
-    repeat: (call, context) => repeat(call, contextOf(context, context.resource)),
-    standingOf: (call, context) => stated(call, contextOf(context, context.resource)),
-    async repeatElsewhere(call, request) {
-      const about = contextOf(
-        { request, requestId: crypto.randomUUID() },
-        { timeoutMs: milliseconds(DEFAULT_TIMEOUT), retentionMs: milliseconds(DEFAULT_RETENTION) },
-      );
-      return (await repeat(call, about)) ?? stated((await store.call(call.id)) ?? call, about);
-    },
-  };
+  return { ...createRepeats(deps, standings), buy };
 }

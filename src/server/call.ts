@@ -21,11 +21,11 @@ import { createAmounts, QuoteUnavailable } from "./amount.ts";
 import { type ProblemOptions, problem } from "./answer.ts";
 import { createBodies, type ReceivedBody } from "./body.ts";
 import { createBuying } from "./buy.ts";
+import { createChallenger } from "./challenge.ts";
 import { readInput } from "./input.ts";
 import { issuesOf } from "./issues.ts";
 import {
   type CallDeps,
-  type Challenger,
   type Purchase,
   type RequestContext,
   type Seen,
@@ -52,7 +52,6 @@ export interface CallServer {
 const MAX_URL_LENGTH = 2_000;
 const QUOTE_RETRY_SECONDS = 1;
 const BODY_RETRY_SECONDS = 5;
-const FACILITATOR_RETRY_SECONDS = 5;
 
 /**
  * One call, from its request to its response. The order is the order of the money rules:
@@ -62,21 +61,7 @@ export function createCalls(deps: CallDeps): CallServer {
   const { offers, store, time } = deps;
   const amounts = createAmounts(store, time, deps.log);
 
-  const challenger: Challenger = {
-    async challenge(context, amount, paymentState, error) {
-      try {
-        if (!offers) throw new Error("payments are not configured");
-        return await offers.challenge(context.resource, amount, context.url, paymentState, error);
-      } catch (cause) {
-        return challenger.unavailable(context, cause, paymentState);
-      }
-    },
-    unavailable({ log, requestId }, cause, paymentState) {
-      log.error({ error: cause }, "the facilitator is not available");
-      const retryAfterSeconds = FACILITATOR_RETRY_SECONDS;
-      return problem("facilitator_unavailable", requestId, { retryAfterSeconds, paymentState });
-    },
-  };
+  const challenger = createChallenger(offers);
   const buying = createBuying(deps, challenger);
   const bodies = createBodies(time);
 

@@ -41,6 +41,7 @@ export { FAULT_POINTS, type FaultPoint, type Faults } from "../telemetry/fault.t
 export type { Logger, LogLevel } from "../telemetry/log.ts";
 export type { MetricsEndpoint } from "../telemetry/telemetry.ts";
 export type { AdminOptions } from "./admin.ts";
+export type { FetchContext, Server } from "./lifecycle.ts";
 export type { CallbackSettings, PaymentOptions, ServerOptions } from "./options.ts";
 export type { Documents, Quote, ResourceDocument } from "./resource.ts";
-export { type FetchContext, type Server, serve } from "./serve.ts";
+export { serve } from "./serve.ts";

@@ -99,18 +99,6 @@ export interface Purchase extends RequestContext {
 /** A store that fails is asked again after this long. */
 export const STORE_RETRY_SECONDS = 2;
 
-/** The 402, and the 503 in its place while the facilitator does not say how it can be paid. Never kept. */
-export interface Challenger {
-  /** @param paymentState of the payment that came along */
-  challenge(
-    context: RequestContext,
-    amount: Amount,
-    paymentState: PaymentState | "unknown",
-    error?: string,
-  ): Promise<StoredAnswer>;
-  unavailable(context: RequestContext, cause: unknown, paymentState: PaymentState | "unknown"): StoredAnswer;
-}
-
 /** How a settlement has ended, for its trace. */
 export function settlementOf(standing: Standing): string {
   if (typeof standing === "string") return standing;

@@ -5,27 +5,8 @@ import {
   type MeterProvider,
   metrics,
 } from "@opentelemetry/api";
+import { type Backlog, observeBacklog, RESOURCE } from "./gauges.ts";
 import { createTracing, SCOPE, type Tracing } from "./trace.ts";
-
-/** Waiting jobs in the store, by resource. */
-interface Backlog {
-  readonly unfinished: readonly {
-    readonly resource: string;
-    readonly status: string;
-    readonly jobs: number;
-    /** When the oldest was accepted; milliseconds since the epoch. */
-    readonly since: number;
-  }[];
-  readonly refunds: readonly {
-    readonly resource: string;
-    readonly state: string;
-    readonly currency: string;
-    readonly refunds: number;
-  }[];
-  readonly unconfirmed: number;
-  /** Servers that live and run jobs. */
-  readonly workers: number;
-}
 
 /**
  * What a server tells of itself through `@opentelemetry/api`, in the words of its semantic conventions where there are
@@ -95,17 +76,10 @@ export interface MetricsEndpoint {
   }>;
 }
 
-/** Statuses in which a job waits for something. A gauge that is absent is not 0: no rule can be made of it. */
-const UNFINISHED = ["awaiting_payment", "queued", "running"] as const;
-
-/** What is read of the store serves every gauge, and every reader, for so long. */
-const BACKLOG_MS = 5_000;
-
 /** Upper limits of buckets in seconds: from the convention for requests, and up to an hour for work. */
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const WORK_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 
-const RESOURCE = "resource402.resource";
 const OUTCOME = "resource402.outcome";
 const ERROR = "error.type";
 
@@ -251,59 +225,7 @@ function speaking(meter: Meter, tracing: Tracing): Telemetry {
     },
 
     gauge(read, jobs) {
-      observe(meter, read, jobs);
+      observeBacklog(meter, read, jobs);
     },
   };
-}
-
-/** Gauges of what waits. All of them show the same look at the store. */
-function observe(meter: Meter, read: () => Promise<Backlog>, jobs: readonly string[]): void {
-  const gauge = (name: string, description: string, unit: string) =>
-    meter.createObservableGauge(name, { description, unit });
-  const depth = gauge("resource402.queue.depth", "Jobs that have not ended, by status.", "{job}");
-  const age = gauge(
-    "resource402.queue.oldest.age",
-    "Age of the oldest job that has not ended, by status; 0 where nothing waits.",
-    "s",
-  );
-  const owed = gauge("resource402.refunds.owed", "Refunds that are owed.", "{refund}");
-  const unknown = gauge(
-    "resource402.settlements.unknown",
-    "Settlements whose outcome is not known.",
-    "{payment}",
-  );
-  const workerLiveness = gauge("resource402.workers", "Servers that live and run jobs.", "{server}");
-
-  /** Queues in which nothing waits. */
-  const empty = (backlog: Backlog, now: number): Backlog["unfinished"] =>
-    jobs
-      .flatMap((resource) => UNFINISHED.map((status) => ({ resource, status, jobs: 0, since: now })))
-      .filter(
-        (queue) =>
-          !backlog.unfinished.some((one) => one.resource === queue.resource && one.status === queue.status),
-      );
-
-  let last: { readonly until: number; readonly backlog: Promise<Backlog> } | undefined;
-  meter.addBatchObservableCallback(
-    async (result) => {
-      const now = Date.now();
-      if (!last || last.until <= now) last = { until: now + BACKLOG_MS, backlog: read() };
-      // A store that fails shows as gauges that are not there; the log has the reason.
-      const backlog = await last.backlog.catch(() => undefined);
-      if (!backlog) return;
-      for (const queue of [...backlog.unfinished, ...empty(backlog, now)]) {
-        const { resource, status, since } = queue;
-        const of = { [RESOURCE]: resource, "resource402.status": status };
-        result.observe(depth, queue.jobs, of);
-        result.observe(age, Math.max(0, now - since) / 1000, of);
-      }
-      for (const { resource, state, currency, refunds } of backlog.refunds) {
-        if (state !== "owed") continue;
-        result.observe(owed, refunds, { [RESOURCE]: resource, "resource402.currency": currency });
-      }
-      result.observe(unknown, backlog.unconfirmed);
-      result.observe(workerLiveness, backlog.workers);
-    },
-    [depth, age, owed, unknown, workerLiveness],
-  );
 }

@@ -7,6 +7,7 @@ type Unit = "count" | "bytes" | "ms" | "duration" | "usd";
 type Source = readonly [file: string, name: string, unit: Unit];
 
 const SERVE = "src/server/serve.ts";
+const LIFECYCLE = "src/server/lifecycle.ts";
 const LISTEN = "src/runtime/index.ts";
 const CONNECT = "src/client/connect.ts";
 /** The tables of the page, row by row. */
@@ -65,7 +66,7 @@ const SOURCES: Readonly<Record<string, readonly Source[]>> = {
     [SERVE, "RECOVER_EVERY_MS", "ms"],
     [SERVE, "COME_BACK_MS", "ms"],
     [SERVE, "SWEEP_EVERY_MS", "ms"],
-    [SERVE, "TICK_MS", "ms"],
+    [LIFECYCLE, "TICK_MS", "ms"],
     [LISTEN, "graceMs: grace", "ms"],
     [LISTEN, "drainMs: drain", "ms"],
     [LISTEN, "headersTimeoutMs", "ms"],

@@ -51,11 +51,11 @@ export interface GenerateOutcome {
 export async function generate(options: GenerateOptions): Promise<GenerateOutcome> {
   const { file, out = dirname(file), lend = false, entry } = options;
   const source = relative(out, file).split(sep).join("/");
+  const loading = load({ file, source, lend, documents: true }, entry);
+  // Beside the thread that reads the definition.
   prepare();
-  const [{ compilation, files, documents }, extension] = await Promise.all([
-    load({ file, source, lend, documents: true }, entry),
-    options.ext ?? importExtension(dirname(file)),
-  ]);
+  const { compilation, files, documents } = await loading;
+  const extension = options.ext ?? importExtension(dirname(file));
   sayMistakes(compilation.advice);
   if ("mistakes" in compilation) {
     sayMistakes(compilation.mistakes);
@@ -86,7 +86,7 @@ export interface GenerateFromOptions {
 /** Generates what a buyer needs from a published document. Returns the exit code. */
 export async function generateClient(options: GenerateFromOptions): Promise<0 | 1> {
   const { model, out, check = false, isPackaged = false } = options;
-  const files = await emitBuyers(model, isPackaged);
+  const files = emitBuyers(model, isPackaged);
   const runtime = isPackaged
     ? []
     : await clientRuntime(BUYERS_RUNTIME, (name) => `./${BUYERS_RUNTIME[name]}.js`);

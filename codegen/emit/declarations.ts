@@ -11,18 +11,15 @@ import {
 } from "../model.ts";
 import { banner, jsdoc, jsonText } from "../print.ts";
 import { limitsText } from "../prose.ts";
-
-/** Loads the tools, which takes longer than using them; a caller with something else to wait for begins early. */
-export function loadTools() {
-  return Promise.all([import("typescript"), import("openapi-typescript")]);
-}
+import { loadSchemaTransform, loadTypescript } from "../tools.ts";
 
 /**
  * `types.gen.ts`: named interfaces for buyers and handlers. openapi-typescript turns schemas into types;
  * names, comments and tuples are ours.
  */
-export async function emitTypes(model: ApiModel): Promise<string> {
-  const [{ default: ts }, { transformSchemaObject }] = await loadTools();
+export function emitTypes(model: ApiModel): string {
+  const ts = loadTypescript();
+  const { transformSchemaObject } = loadSchemaTransform();
   const schemas: Schemas = { ...model.schemas, ...model.handlerSchemas };
   const printer = ts.createPrinter({ newLine: ts.NewLineKind.LineFeed });
   const file = ts.createSourceFile("types.gen.ts", "", ts.ScriptTarget.ESNext);

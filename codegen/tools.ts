@@ -10,6 +10,6 @@ export function loadTypescript(): typeof Typescript {
 }
 
 /** Loads only the part that turns a schema into a type. The package as a whole also loads a linter. */
-export function loadSchemaTransform(): Pick<typeof OpenapiTypescript, "transformSchemaObject"> {
-  return require("openapi-typescript/dist/transform/schema-object.cjs");
+export function loadSchemaTransform(): typeof OpenapiTypescript.transformSchemaObject {
+  return require("openapi-typescript/dist/transform/schema-object.cjs").default;
 }

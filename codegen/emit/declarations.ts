@@ -19,7 +19,7 @@ import { loadSchemaTransform, loadTypescript } from "../tools.ts";
  */
 export function emitTypes(model: ApiModel): string {
   const ts = loadTypescript();
-  const { transformSchemaObject } = loadSchemaTransform();
+  const transformSchemaObject = loadSchemaTransform();
   const schemas: Schemas = { ...model.schemas, ...model.handlerSchemas };
   const printer = ts.createPrinter({ newLine: ts.NewLineKind.LineFeed });
   const file = ts.createSourceFile("types.gen.ts", "", ts.ScriptTarget.ESNext);

@@ -1,6 +1,6 @@
 import { descriptions } from "./discovery.ts";
 import { emitClient } from "./emit/client.ts";
-import { emitTypes, loadTools } from "./emit/declarations.ts";
+import { emitTypes } from "./emit/declarations.ts";
 import { emitDocs } from "./emit/docs.ts";
 import { emitLlms } from "./emit/llms.ts";
 import { openapiOf } from "./emit/openapi.ts";
@@ -12,6 +12,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { type ApiModel, compareText } from "./model.ts";
 import { jsonText, suffixOf } from "./print.ts";
+import { loadSchemaTransform } from "./tools.ts";
 
 export interface GeneratedFile {
   /** Relative to the output folder, with slashes. */
@@ -25,10 +26,13 @@ export interface Generated {
   readonly stubs: readonly GeneratedFile[];
 }
 
-/** Preloads the modules that {@link emitAll} needs. */
+/** Preloads the modules that {@link emitAll} needs, which takes longer than using them. It does not return before. */
 export function prepare(): void {
-  // emitAll loads the same modules and reports a failure.
-  loadTools().catch(() => undefined);
+  try {
+    loadSchemaTransform();
+  } catch {
+    // emitAll loads the same modules and reports the failure.
+  }
 }
 
 /** The documents that take longest to generate. */
@@ -67,7 +71,7 @@ export async function emitAll(
     { path: "client.gen.ts", text: emitClient(model, { suffix: suffixOf(definition) }) },
     { path: "llms.txt", text: llms },
     { path: "server.gen.ts", text: emitServer(model, definition) },
-    { path: "types.gen.ts", text: await emitTypes(model) },
+    { path: "types.gen.ts", text: emitTypes(model) },
   ];
   const stubs = model.resources.map((resource) => ({
     path: `handlers/${resource.name}.ts`,
@@ -92,7 +96,7 @@ export const BUYERS_RUNTIME = { client: "runtime.gen", evm: "evm.gen", node: "no
  * Emits the files for buyers only. With `isPackaged`, the client imports its runtime from the package `resource402`, else
  * from the files that {@link BUYERS_RUNTIME} names.
  */
-export async function emitBuyers(model: ApiModel, isPackaged: boolean): Promise<readonly GeneratedFile[]> {
+export function emitBuyers(model: ApiModel, isPackaged: boolean): readonly GeneratedFile[] {
   const bought = { ...model, handlerSchemas: {} };
   const { client, evm } = BUYERS_RUNTIME;
   return [
@@ -101,7 +105,7 @@ export async function emitBuyers(model: ApiModel, isPackaged: boolean): Promise<
       path: "client.gen.ts",
       text: isPackaged ? emitClient(bought) : emitClient(bought, { runtime: `./${client}.js` }),
     },
-    { path: "types.gen.ts", text: await emitTypes(bought) },
+    { path: "types.gen.ts", text: emitTypes(bought) },
   ];
 }
 
@@ -112,7 +116,7 @@ export interface Sdk {
 }
 
 /** Emits a package. */
-export async function emitSdk(model: ApiModel, options: SdkOptions): Promise<Sdk> {
+export function emitSdk(model: ApiModel, options: SdkOptions): Sdk {
   // Buyers do not need the types of handlers.
   const bought = { ...model, handlerSchemas: {} };
   return {
@@ -123,7 +127,7 @@ export async function emitSdk(model: ApiModel, options: SdkOptions): Promise<Sdk
     sources: [
       { path: "index.ts", text: emitSdkIndex(bought, options) },
       { path: "client.gen.ts", text: emitClient(bought, { runtime: `./${SDK_RUNTIME.client}.js` }) },
-      { path: "types.gen.ts", text: await emitTypes(bought) },
+      { path: "types.gen.ts", text: emitTypes(bought) },
     ],
   };
 }

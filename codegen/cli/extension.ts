@@ -1,12 +1,13 @@
 import type ts from "typescript";
+import { loadTypescript } from "../tools.ts";
 
 /**
  * The extension with which generated code imports its neighbors: `ts` when the nearest tsconfig.json allows it or does
  * not exist (Node.js then runs the file directly), none when the project leaves modules to a bundler (Turbopack and
  * webpack do not find a `.ts` file by the name `.js`), else `js`.
  */
-export async function importExtension(folder: string): Promise<"ts" | "js" | "none"> {
-  const { default: typescript } = await import("typescript");
+export function importExtension(folder: string): "ts" | "js" | "none" {
+  const typescript = loadTypescript();
   const file = typescript.findConfigFile(folder, typescript.sys.fileExists);
   if (file === undefined) return "ts";
   const { config } = typescript.readConfigFile(file, typescript.sys.readFile);

@@ -55,11 +55,11 @@ export async function generate(options: GenerateOptions): Promise<GenerateOutcom
   const source = relative(out, file).split(sep).join("/");
   // A watching command has emitted documents before, and is faster at it than a new thread.
   const question = { file, source, lend, documents: reader === undefined };
+  const loading = reader ? reader.load(question) : load(question, entry);
+  // Beside the thread that reads the definition.
   prepare();
-  const [{ compilation, files, documents }, extension] = await Promise.all([
-    reader ? reader.load(question) : load(question, entry),
-    options.ext ?? importExtension(dirname(file)),
-  ]);
+  const { compilation, files, documents } = await loading;
+  const extension = options.ext ?? importExtension(dirname(file));
   sayMistakes(compilation.advice);
   if ("mistakes" in compilation) {
     sayMistakes(compilation.mistakes);
@@ -90,7 +90,7 @@ export interface GenerateFromOptions {
 /** Generates what a buyer needs from a published document. Returns the exit code. */
 export async function generateClient(options: GenerateFromOptions): Promise<0 | 1> {
   const { model, out, check = false, isPackaged = false } = options;
-  const files = await emitBuyers(model, isPackaged);
+  const files = emitBuyers(model, isPackaged);
   const runtime = isPackaged
     ? []
     : await clientRuntime(BUYERS_RUNTIME, (name) => `./${BUYERS_RUNTIME[name]}.js`);

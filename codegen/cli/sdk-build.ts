@@ -1,10 +1,13 @@
-import ts from "typescript";
+import type Typescript from "typescript";
 import { SDK_RUNTIME } from "../emit/sdk.ts";
 import type { GeneratedFile } from "../files.ts";
+import { loadTypescript } from "../tools.ts";
 import { clientRuntime, runtimeLicense } from "./client-runtime.ts";
 import { CommandError } from "./command.ts";
 
-const OPTIONS: ts.CompilerOptions = {
+const ts = loadTypescript();
+
+const OPTIONS: Typescript.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts", "lib.dom.asynciterable.d.ts"],
   module: ts.ModuleKind.ESNext,

@@ -67,7 +67,7 @@ async function checkSdk(model: ApiModel, options: SdkOptions, { out }: SdkFlags)
 async function filesOfPackage(model: ApiModel, options: SdkOptions): Promise<GeneratedFile[]> {
   sayProgress("Building …");
   try {
-    const { files, sources } = await emitSdk(model, options);
+    const { files, sources } = emitSdk(model, options);
     const built = await buildSdk(sources, options.name);
     return [...files, ...built.map(({ path, text }) => ({ path: `dist/${path}`, text }))];
   } finally {

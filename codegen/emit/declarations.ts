@@ -1,5 +1,4 @@
-import { registerHooks } from "node:module";
-import type { GlobalContext, SchemaObject, transformSchemaObject } from "openapi-typescript";
+import type { GlobalContext, SchemaObject } from "openapi-typescript";
 import type ts from "typescript";
 import {
   ANSWER,
@@ -12,45 +11,15 @@ import {
 } from "../model.ts";
 import { banner, jsdoc, jsonText } from "../print.ts";
 import { limitsText } from "../prose.ts";
-
-/**
- * The part that turns schemas into types. The package's entry loads a linter of documents besides, which takes half as
- * long as all of TypeScript. The package exports its modules, without types of their own.
- */
-const TRANSFORM: string = "openapi-typescript/dist/transform/schema-object.js";
-
-/** TypeScript's package does not say which format its modules have: Node would parse all of it to find out, and then again to run it. */
-function tellFormat(): void {
-  registerHooks({
-    resolve(specifier, context, next) {
-      const found = next(specifier, context);
-      return specifier === "typescript" ? { ...found, format: "commonjs" } : found;
-    },
-  });
-}
-
-/** Loads the tools, which takes longer than using them; a caller with something else to wait for begins early. */
-export function loadTools() {
-  tools ??= importTools();
-  return tools;
-}
-
-let tools: ReturnType<typeof importTools> | undefined;
-
-function importTools() {
-  tellFormat();
-  return Promise.all([
-    import("typescript"),
-    import(TRANSFORM) as Promise<{ default: typeof transformSchemaObject }>,
-  ]);
-}
+import { loadSchemaTransform, loadTypescript } from "../tools.ts";
 
 /**
  * `types.gen.ts`: named interfaces for buyers and handlers. openapi-typescript turns schemas into types;
  * names, comments and tuples are ours.
  */
-export async function emitTypes(model: ApiModel): Promise<string> {
-  const [{ default: ts }, { default: transform }] = await loadTools();
+export function emitTypes(model: ApiModel): string {
+  const ts = loadTypescript();
+  const transformSchemaObject = loadSchemaTransform();
   const schemas: Schemas = { ...model.schemas, ...model.handlerSchemas };
   const printer = ts.createPrinter({ newLine: ts.NewLineKind.LineFeed });
   const file = ts.createSourceFile("types.gen.ts", "", ts.ScriptTarget.ESNext);
@@ -78,7 +47,7 @@ export async function emitTypes(model: ApiModel): Promise<string> {
     transform: (schema, options) => {
       const { prefixItems, items, minItems = 0 } = schema as JsonSchema;
       if (prefixItems === undefined) return undefined;
-      const toType = (item: JsonSchema): ts.TypeNode => transform(item as SchemaObject, options);
+      const toType = (item: JsonSchema): ts.TypeNode => transformSchemaObject(item as SchemaObject, options);
       const elements = prefixItems.map((item, index) =>
         index < minItems ? toType(item) : ts.factory.createOptionalTypeNode(toType(item)),
       );
@@ -99,7 +68,7 @@ export async function emitTypes(model: ApiModel): Promise<string> {
   const blocks = declarations.map(([name, schema]) => {
     const answer = ANSWERS.get(schema[ANSWER]);
     if (answer !== undefined) return `${jsdoc([about.get(name) ?? ""])}export type ${name} = ${answer};`;
-    const type = transform(schema as SchemaObject, { ctx: context as GlobalContext });
+    const type = transformSchemaObject(schema as SchemaObject, { ctx: context as GlobalContext });
     for (const [member, schema] of members) comment(ts, member, describe(schemas, schema));
     members.clear();
     const modifiers = [ts.factory.createModifier(ts.SyntaxKind.ExportKeyword)];

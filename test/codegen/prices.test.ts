@@ -82,7 +82,7 @@ describe("a price that does not say what is paid for", () => {
   ])("%s, is one per call wherever it is written", async (_, price, per, sentence) => {
     const model = await modelOf(apiWith({ input, price }));
     expect(model.resources[0]).toMatchObject({ per, priceSentence: sentence });
-    const { files } = await emitSdk(model, { name: "test", version: "1.0.0" });
+    const { files } = emitSdk(model, { name: "test", version: "1.0.0" });
     for (const text of [
       emitReference(model),
       emitLlms(model),

@@ -9,7 +9,7 @@ const PAGES = ["API.md", "README.md", "client.gen.ts", "llms.txt", "openapi.json
 
 /** All that is written about an API, by name: the files, the README of its package and its tools. */
 async function writtenOf(model: ApiModel): Promise<ReadonlyMap<string, string>> {
-  const sdk = await emitSdk(model, { name: "test", version: "1.0.0" });
+  const sdk = emitSdk(model, { name: "test", version: "1.0.0" });
   const { files } = await emitAll(model, "./resources.ts");
   const written = [...sdk.files, ...files].map(({ path, text }) => [path, text] as const);
   return new Map([...written, ["tools", JSON.stringify(emitTools(model))]]);

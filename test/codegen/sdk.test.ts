@@ -10,7 +10,7 @@ import { createProject } from "./project.ts";
 const OPTIONS = { name: "@pixel/studio", version: "1.0.0" };
 
 async function emitted(api: unknown, options: object = {}): Promise<(path: string) => string> {
-  const { files, sources }: Sdk = await emitSdk(await modelOf(api), { ...OPTIONS, ...options });
+  const { files, sources }: Sdk = emitSdk(await modelOf(api), { ...OPTIONS, ...options });
   return (path) => [...files, ...sources].find((file) => file.path === path)?.text ?? "";
 }
 

@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { madeOnce } from "../once.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -21,43 +20,18 @@ export interface Packed {
  * tests beside it use.
  */
 export async function packed(): Promise<Packed> {
-  // All workers of a run have the same parent.
-  const folder = packedFolder(process.ppid);
-  const made = join(folder, "made");
-  const isFirst = await mkdir(folder).then(
-    () => true,
-    () => false,
-  );
-  if (isFirst) await pack(folder, made);
-  while (!existsSync(made)) {
-    if (existsSync(join(folder, "failed"))) throw new Error("another test file could not pack the packages");
-    await pause(200);
-  }
+  const made = await madeOnce("packed", pack);
   const names = await readdir(made);
   const at = (pattern: RegExp): string => join(made, names.find((name) => pattern.test(name)) ?? "");
   return { resource402: at(/^resource402-\d/), cli: at(/^resource402-cli-/) };
 }
 
-/** Where the packages of a run are. The run deletes it. */
-export function packedFolder(run: number): string {
-  return join(tmpdir(), `resource402-packed-${run}`);
-}
-
-async function pack(folder: string, made: string): Promise<void> {
-  const unfinished = join(folder, "unfinished");
-  try {
-    await mkdir(unfinished);
-    const isBuilt = await isFresh();
-    if (!isBuilt) await run("npm", ["run", "--silent", "build"], { cwd: root });
-    const places = [".", "codegen"].map((place) => join(root, place));
-    await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", unfinished, ...places], {
-      cwd: folder,
-    });
-    await rename(unfinished, made);
-  } catch (error) {
-    await writeFile(join(folder, "failed"), "");
-    throw error;
-  }
+async function pack(folder: string): Promise<void> {
+  if (!(await isFresh())) await run("npm", ["run", "--silent", "build"], { cwd: root });
+  const places = [".", "codegen"].map((place) => join(root, place));
+  await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", folder, ...places], {
+    cwd: dirname(folder),
+  });
 }
 
 /** Whether `npm run build` has run since the last change. */

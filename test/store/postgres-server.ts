@@ -19,6 +19,7 @@ import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { isMissing } from "../missing.ts";
+import { madeOnce, RUN_FOLDER } from "../once.ts";
 
 const run = promisify(execFile);
 
@@ -58,8 +59,7 @@ export async function startPostgres(options: { readonly fsync?: boolean } = {}):
   const folder = await mkdtemp(join(tmpdir(), "resource402-postgres-"));
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
   const data = join(folder, "data");
-  const made = ["-D", data, "-U", "resource402", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-  await run(join(bin, "initdb"), made, { ...user, cwd: folder });
+  await makeData(bin, user, data);
 
   let port = 0;
   let server: ChildProcess | undefined;
@@ -112,6 +112,21 @@ export async function startPostgres(options: { readonly fsync?: boolean } = {}):
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Makes the files of an empty database. Within a run of the tests only the first file makes them; the others copy them. */
+async function makeData(bin: string, user: User, data: string): Promise<void> {
+  const initialize = async (folder: string): Promise<void> => {
+    const how = ["-U", "resource402", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+    await run(join(bin, "initdb"), ["-D", folder, ...how], { ...user, cwd: "/" });
+  };
+  if (process.env[RUN_FOLDER] === undefined) return initialize(data);
+  const made = await madeOnce("postgres", async (folder) => {
+    if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
+    await initialize(join(folder, "data"));
+  });
+  // As the user who owns the files, so that the copies are its own.
+  await run("cp", ["-R", join(made, "data"), data], { ...user, cwd: "/" });
 }
 
 /**
@@ -171,7 +186,7 @@ function binaries(): string {
 
 /**
  * The binaries where the user can run them, with the links beside their libraries that npm packages cannot contain:
- * where they were installed, or else a copy, made once a machine.
+ * where they were installed, or else a copy, made once for each temporary folder.
  */
 async function usableBinaries(user: User): Promise<string> {
   const native = binaries();

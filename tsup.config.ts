@@ -35,7 +35,7 @@ const published = {
     server: "src/server/index.ts",
     node: "src/runtime/index.ts",
     next: "src/runtime/next.ts",
-    sqlite: "src/store/sqlite.ts",
+    sqlite: "src/store/sqlite-store.ts",
     prometheus: "src/telemetry/prometheus.ts",
     postgres: "src/store/postgres.ts",
     testing: "src/testing/index.ts",

@@ -35,6 +35,7 @@ const published = {
     server: "src/server/index.ts",
     node: "src/runtime/index.ts",
     next: "src/runtime/next.ts",
+    workers: "src/runtime/workers.ts",
     sqlite: "src/store/sqlite-store.ts",
     prometheus: "src/telemetry/prometheus.ts",
     postgres: "src/store/postgres.ts",

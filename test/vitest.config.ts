@@ -35,6 +35,7 @@ export default defineConfig({
       { find: /^resource402$/, replacement: at("schema/index.ts") },
       { find: /^resource402\/(client|server|testing)$/, replacement: at("src/$1/index.ts") },
       { find: /^resource402\/node$/, replacement: at("src/runtime/index.ts") },
+      { find: /^resource402\/workers$/, replacement: at("src/runtime/workers.ts") },
       { find: /^resource402\/next$/, replacement: at("src/runtime/next.ts") },
       { find: /^resource402\/evm$/, replacement: at("src/client/evm-payers.ts") },
       { find: /^resource402\/prometheus$/, replacement: at("src/telemetry/prometheus.ts") },

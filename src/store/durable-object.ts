@@ -1,6 +1,7 @@
 import { storeIn } from "./sqlite.ts";
 import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
+import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { Store } from "./store.ts";
 
 /** What is used of `ctx.storage` of a Durable Object. Source: developers.cloudflare.com/durable-objects/api/sqlite-storage-api */
@@ -33,11 +34,12 @@ export function durableObjectStore(
 }
 
 /** Whether anything waits for a round of the server: calls, jobs, refunds or callbacks. */
-export function hasOpenWork({ sql }: DurableObjectStorage): boolean {
-  const waits = `SELECT EXISTS (SELECT 1 FROM calls WHERE retry_at < 8.64e15)
+export function hasOpenWork(storage: DurableObjectStorage): boolean {
+  storage.transactionSync(() => migrate(storage));
+  const waits = `SELECT EXISTS (SELECT 1 FROM calls WHERE retry_at < ${NEVER_SQL})
     OR EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL) OR EXISTS (SELECT 1 FROM jobs WHERE callback_at IS NOT NULL)
     OR EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid') AS waits`;
-  const [row] = sql.exec(waits).toArray() as { waits: number }[];
+  const [row] = storage.sql.exec(waits).toArray() as { waits: number }[];
   return row?.waits === 1;
 }
 

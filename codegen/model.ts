@@ -177,12 +177,30 @@ export function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
   return resolved;
 }
 
+/** References that a walk has followed: what it finds behind one the second time, it has found already. */
+type Followed = Set<string>;
+
+/** The parts that a walk has not followed yet. Otherwise a chain of 30 schemas that names each next one twice has 2^30. */
+function unfollowed(parts: readonly JsonSchema[] | undefined, followed: Followed): readonly JsonSchema[] {
+  return (parts ?? []).filter((part) => {
+    if (part.$ref === undefined) return true;
+    const key = JSON.stringify(part);
+    const isNew = !followed.has(key);
+    followed.add(key);
+    return isNew;
+  });
+}
+
 /** The members of a plain object, in the order of the definition; `undefined` for a union or anything else. */
-export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[] | undefined {
+export function fieldsOf(
+  schemas: Schemas,
+  schema: JsonSchema,
+  followed: Followed = new Set(),
+): readonly Field[] | undefined {
   const { type, properties, required, allOf, anyOf, oneOf } = resolve(schemas, schema);
   if (anyOf !== undefined || oneOf !== undefined) return undefined;
   if (type !== "object" && allOf === undefined) return undefined;
-  const inherited = (allOf ?? []).map((part) => fieldsOf(schemas, part));
+  const inherited = unfollowed(allOf, followed).map((part) => fieldsOf(schemas, part, followed));
   if (inherited.includes(undefined)) return undefined;
   const own = Object.entries(properties ?? {}).map(([name, schema]) => ({
     name,
@@ -193,19 +211,22 @@ export function fieldsOf(schemas: Schemas, schema: JsonSchema): readonly Field[]
 }
 
 /** Whether an object may have members that its schema does not declare. */
-export function takesMore(schemas: Schemas, schema: JsonSchema): boolean {
+export function takesMore(schemas: Schemas, schema: JsonSchema, followed: Followed = new Set()): boolean {
   const { properties, additionalProperties, patternProperties, allOf } = resolve(schemas, schema);
   if (patternProperties !== undefined) return true;
   if (additionalProperties !== undefined) return additionalProperties !== false;
-  if (allOf !== undefined) return allOf.some((part) => takesMore(schemas, part));
+  if (allOf !== undefined) {
+    return unfollowed(allOf, followed).some((part) => takesMore(schemas, part, followed));
+  }
   // Our plain objects do not mention other members, and drop them.
   return properties === undefined;
 }
 
 /** Whether a schema explicitly forbids undeclared members, which foreign schemas otherwise allow. */
-export function isClosed(schemas: Schemas, schema: JsonSchema): boolean {
+export function isClosed(schemas: Schemas, schema: JsonSchema, followed: Followed = new Set()): boolean {
   const { additionalProperties, allOf } = resolve(schemas, schema);
-  return additionalProperties === false || (allOf ?? []).some((part) => isClosed(schemas, part));
+  if (additionalProperties === false) return true;
+  return unfollowed(allOf, followed).some((part) => isClosed(schemas, part, followed));
 }
 
 /** What every absolute URL begins with. What follows is the URL standard's, which no pattern can say. */
@@ -229,16 +250,20 @@ interface Bounds {
 }
 
 /** The values of a closed set (enum, literal, boolean, null, or a union of those); `undefined` when it is open. */
-export function choicesOf(schemas: Schemas, schema: JsonSchema): readonly unknown[] | undefined {
+export function choicesOf(
+  schemas: Schemas,
+  schema: JsonSchema,
+  followed: Followed = new Set(),
+): readonly unknown[] | undefined {
   const { type, enum: values, const: value, anyOf, oneOf } = resolve(schemas, schema);
   if (value !== undefined) return [value];
   if (values !== undefined) return values;
   if (type === "boolean") return [true, false];
   if (type === "null") return [null];
-  const options = (anyOf ?? oneOf)?.map((option) => choicesOf(schemas, option));
-  return options === undefined || options.includes(undefined)
-    ? undefined
-    : options.flatMap((choices) => choices ?? []);
+  const parts = anyOf ?? oneOf;
+  if (parts === undefined) return undefined;
+  const options = unfollowed(parts, followed).map((option) => choicesOf(schemas, option, followed));
+  return options.includes(undefined) ? undefined : options.flatMap((choices) => choices ?? []);
 }
 
 /** The defaults of those of the named fields that have one. */

@@ -35,10 +35,12 @@ export default defineConfig({
       { find: /^resource402$/, replacement: at("schema/index.ts") },
       { find: /^resource402\/(client|server|testing)$/, replacement: at("src/$1/index.ts") },
       { find: /^resource402\/node$/, replacement: at("src/runtime/index.ts") },
+      { find: /^resource402\/workers$/, replacement: at("src/runtime/workers.ts") },
       { find: /^resource402\/next$/, replacement: at("src/runtime/next.ts") },
       { find: /^resource402\/evm$/, replacement: at("src/client/evm-payers.ts") },
       { find: /^resource402\/prometheus$/, replacement: at("src/telemetry/prometheus.ts") },
-      { find: /^resource402\/(sqlite|postgres)$/, replacement: at("src/store/$1.ts") },
+      { find: /^resource402\/postgres$/, replacement: at("src/store/postgres.ts") },
+      { find: /^resource402\/sqlite$/, replacement: at("src/store/sqlite-store.ts") },
     ],
   },
   test: {

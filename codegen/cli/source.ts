@@ -99,9 +99,15 @@ async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: strin
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (!answer.ok) return { why: `${url.href} answers ${answer.status}` };
-    const bytes = await answer.arrayBuffer();
-    if (bytes.byteLength > MAX_BYTES) return { why: `${url.href} is larger than 32 MiB` };
-    return { text: decodeDocument(new Uint8Array(bytes)) };
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    // As it arrives: a small compressed body can be gigabytes.
+    for await (const part of answer.body ?? []) {
+      size += part.byteLength;
+      if (size > MAX_BYTES) return { why: `${url.href} is larger than 32 MiB` };
+      parts.push(part);
+    }
+    return { text: decodeDocument(Buffer.concat(parts)) };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { why: `${url.origin} cannot be reached (${messageOf(cause)})` };

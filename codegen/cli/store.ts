@@ -44,8 +44,11 @@ export async function withStore(place: string, work: (store: Store) => Promise<n
 }
 
 async function sqlite(path: string): Promise<Store> {
-  const { sqliteStore } = await import("../../src/store/sqlite.ts");
-  return sqliteStore(path);
+  const { sqliteStore } = await import("../../src/store/sqlite-store.ts");
+  const store = sqliteStore(path);
+  // Opened by the first use: what is wrong with the file is said before the work begins.
+  await store.workers();
+  return store;
 }
 
 async function postgres(connectionString: string): Promise<Store> {

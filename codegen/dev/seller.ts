@@ -7,7 +7,7 @@ import { listen } from "../../src/runtime/index.ts";
 import { DEV_MARK } from "../../src/server/generated.ts";
 import type { Server } from "../../src/server/lifecycle.ts";
 import type { PaymentOptions } from "../../src/server/options.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import type { Mistake } from "../mistake.ts";
 import { createLines } from "./lines.ts";
 import type { SellerEnd, SellerMessage, SellerOrder } from "./order.ts";

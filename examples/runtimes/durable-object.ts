@@ -1,22 +1,16 @@
-import { DurableObject, env } from "cloudflare:workers";
+import { durableServer } from "resource402/workers";
 import { openServer, type Settings } from "./server.ts";
 
-interface Env {
+interface Bindings {
   readonly SHOP: {
     idFromName(name: string): unknown;
     get(id: unknown): { fetch(request: Request): Promise<Response> };
   };
 }
 
-/** One server for all requests, which goes on between them. */
-export class Shop extends DurableObject<Env> {
-  readonly server = openServer(env as unknown as Settings, { jobs: { keepsRunning: true } });
-
-  override fetch(request: Request): Promise<Response> {
-    return this.server.fetch(request);
-  }
-}
+/** One server for all requests, which goes on between them. Its records are in the SQLite storage of the object. */
+export const Shop = durableServer((settings: Settings, place) => openServer(settings, place));
 
 export default {
-  fetch: (request: Request, { SHOP }: Env) => SHOP.get(SHOP.idFromName("shop")).fetch(request),
+  fetch: (request: Request, { SHOP }: Bindings) => SHOP.get(SHOP.idFromName("shop")).fetch(request),
 };

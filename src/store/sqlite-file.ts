@@ -5,7 +5,8 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 
 /** A SQLite file that several processes write, and this one in groups. */
 export interface SqliteFile {
-  readonly db: DatabaseSync;
+  /** A statement for use within `read` and `write`. It is compiled once the file is open. */
+  prepare<Row>(sql: string): Statement<Row>;
   /** Runs one reading statement. */
   read<T>(work: () => T): Promise<T>;
   /**
@@ -22,8 +23,8 @@ export interface SqliteFile {
   checkpointEvery(pages: number): void;
   /** A number that changes when another connection commits. Source: sqlite.org/pragma.html#pragma_data_version */
   version(): unknown;
-  /** Calls `happened` when another connection has written since the last look, every `ms` at most. End it by `clearInterval`. */
-  onForeignChange(ms: number, happened: () => void): ReturnType<typeof setInterval>;
+  /** Calls `happened` when another connection has written since the last look, every `ms` at most. Returns what ends that. */
+  onForeignChange(ms: number, happened: () => void): () => void;
   /** Waits for the writes that were asked for, then closes the file. */
   close(): Promise<void>;
 }
@@ -41,22 +42,43 @@ export interface Statement<Row> {
 const APPLICATION_ID = 0x78343032;
 
 /**
- * Opens or creates a file.
+ * A file that is opened, or created, by the first `read` or `write`. These reject when the file cannot be read and written,
+ * is not ours, or was written by a newer version of this program.
  * @param busyMs How long another process may keep the file locked before reads and writes fail, in milliseconds.
  * @param migrations SQL by which a file grows from one version to the next. Only ever appended to.
- * @throws when the file cannot be read and written, is not ours, or was written by a newer version of this program.
  */
 export function openSqliteFile(path: string, busyMs: number, migrations: readonly string[]): SqliteFile {
   const failed = (cause: unknown): unknown => (isSqliteError(cause) ? failure(path, cause) : cause);
   const over = () => new Error(`store ${path}: it has been closed`);
-  const db = open(path, busyMs, migrations);
-  const begin = db.prepare("BEGIN IMMEDIATE");
-  const commit = db.prepare("COMMIT");
-  const rollback = db.prepare("ROLLBACK");
-  const savepoint = db.prepare("SAVEPOINT writer");
-  const undo = db.prepare("ROLLBACK TO writer");
-  const release = db.prepare("RELEASE writer");
-  const dataVersion = db.prepare("PRAGMA data_version");
+  let db: DatabaseSync | undefined;
+  /** Statements that were asked for before the file was opened. */
+  const asked: (() => unknown)[] = [];
+  const opened = (): DatabaseSync => {
+    if (db) return db;
+    db = open(path, busyMs, migrations);
+    for (const compile of asked.splice(0)) compile();
+    return db;
+  };
+  const prepare = <Row>(sql: string): Statement<Row> => {
+    let compiled: Statement<Row> | undefined;
+    const statement = (): Statement<Row> => {
+      compiled ??= opened().prepare(sql) as unknown as Statement<Row>;
+      return compiled;
+    };
+    if (!db) asked.push(statement);
+    return {
+      get: (...values) => statement().get(...values),
+      all: (...values) => statement().all(...values),
+      run: (...values) => statement().run(...values),
+    };
+  };
+  const begin = prepare("BEGIN IMMEDIATE");
+  const commit = prepare("COMMIT");
+  const rollback = prepare("ROLLBACK");
+  const savepoint = prepare("SAVEPOINT writer");
+  const undo = prepare("ROLLBACK TO writer");
+  const release = prepare("RELEASE writer");
+  const dataVersion = prepare<{ data_version: number }>("PRAGMA data_version");
   const version = (): unknown => dataVersion.get()?.data_version;
 
   interface Writer {
@@ -110,7 +132,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   /** Whether commits wait for the disk. Never OFF, which could damage the file. Source: sqlite.org/pragma.html#pragma_synchronous */
   function flushing(durable: boolean): void {
     if (durable === isFlushing) return;
-    db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
+    opened().exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
     isFlushing = durable;
   }
 
@@ -130,7 +152,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
             outcomes.push(() => resolve(value));
           } catch (cause) {
             // A full disk ends the transaction of all.
-            if (!db.isTransaction) throw cause;
+            if (!opened().isTransaction) throw cause;
             undo.run();
             outcomes.push(() => reject(failed(cause)));
           }
@@ -141,20 +163,22 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
     } catch (cause) {
       const error = failed(cause);
       for (const { reject } of writers) reject(error);
-      if (db.isTransaction) rollback.run();
+      if (opened().isTransaction) rollback.run();
       return;
     }
     for (const tell of outcomes) tell();
   }
 
   return {
-    db,
+    prepare,
     async read(work) {
       if (closed) throw over();
+      opened();
       return whenFree(work);
     },
     async write<T>(durable: boolean, work: () => T) {
       if (closed) throw over();
+      opened();
       return new Promise<T>((resolve, reject) => {
         waiting.push({ durable, work, resolve: resolve as Writer["resolve"], reject });
         draining ??= drain();
@@ -164,25 +188,25 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
     checkpointEvery(pages) {
       if (pages === every) return;
       every = pages;
-      db.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
+      opened().exec(`PRAGMA wal_autocheckpoint = ${pages}`);
     },
     onForeignChange(ms, happened) {
-      let seen = version();
+      let seen = db?.isOpen ? version() : undefined;
       const timer = setInterval(() => {
-        const now = db.isOpen ? version() : seen;
+        const now = db?.isOpen ? version() : seen;
         if (now === seen) return;
         seen = now;
         happened();
       }, ms);
       timer.unref();
-      return timer;
+      return () => clearInterval(timer);
     },
 
     async close() {
       if (closed) return;
       closed = true;
       await draining;
-      db.close();
+      db?.close();
     },
   };
 }

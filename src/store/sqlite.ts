@@ -1,8 +1,7 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
-import { openSqliteFile, type Statement } from "./sqlite-file.ts";
-import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
+import type { SqliteFile } from "./sqlite-file.ts";
 import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
@@ -11,30 +10,16 @@ const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
 /** Interval of the search for changes of other processes, while there is a listener. */
 const LOOK_EVERY_MS = 200;
 
-/** Options of `sqliteStore`. */
-export interface SqliteStoreOptions {
-  /** The store's clock, in milliseconds since the epoch. @default Date.now */
-  readonly now?: () => number;
-  /**
-   * How long another process may keep the file locked before a method fails, in milliseconds. Waiting does not stop
-   * the event loop, except while the file is opened. @default 5000
-   */
-  readonly busyMs?: number;
+/** Options of `storeIn`. */
+export interface StoreInOptions {
+  /** The store's clock, in milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly completeSince: number;
 }
 
-/**
- * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What is written
- * survives a crash of the process; what is written durably also one of the machine, as far as its disk keeps its word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
- * trusted. `":memory:"` keeps everything in this process instead.
- *
- * A method rejects when the disk is full, the file is locked for longer than `busyMs`, or reading and writing fail;
- * nothing of it is written then, and the store can be used on. The error's `cause` is SQLite's.
- * @throws when the folder is missing, the file may not be written, or a newer release of resource402 has written it.
- */
-export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
-  const now = options.now ?? Date.now;
-  const file = openSqliteFile(path, options.busyMs ?? 5000, SQLITE_MIGRATIONS);
-  const prepare = <Row>(sql: string): Statement<Row> => file.db.prepare(sql) as unknown as Statement<Row>;
+/** A store in a SQLite file of which nothing but its statements is used here. */
+export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions): Store {
+  const { prepare } = file;
   /** Writes a row, or of one that is there already what may change in it. */
   const put = (table: string, columns: string, changing: readonly string[]) =>
     prepare<never>(
@@ -158,7 +143,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   };
   /** The resource whose turn was last. */
   let lastClaimed = "";
-  let looking: ReturnType<typeof setInterval> | undefined;
+  let stopLooking: (() => void) | undefined;
 
   const alive: Alive = (owner) => servers.alive.get(owner, now()) !== undefined;
   const jobById = (id: string) => record(jobs.get.get(id), jobOf);
@@ -284,12 +269,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
     watch(listener) {
       listeners.add(listener);
-      looking ??= file.onForeignChange(LOOK_EVERY_MS, () => tell(undefined));
+      stopLooking ??= file.onForeignChange(LOOK_EVERY_MS, () => tell(undefined));
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0) return;
-        clearInterval(looking);
-        looking = undefined;
+        stopLooking?.();
+        stopLooking = undefined;
       };
     },
 
@@ -351,12 +336,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       return file.read(() => quotes.get.get(id, now())?.value);
     },
 
-    completeSince: path === ":memory:" ? now() : 0,
+    completeSince,
 
     ...sqliteCallStats(file, prepare),
 
     close() {
-      clearInterval(looking);
+      stopLooking?.();
       return file.close();
     },
   };

@@ -12,6 +12,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   "resource402/server": "To sell. Generated servers import it.",
   "resource402/node": "To listen on Node, and to keep calls in files.",
   "resource402/next": "To serve from a Next route.",
+  "resource402/workers": "To serve from a Durable Object of Cloudflare.",
   "resource402/sqlite": "To keep calls, jobs and refunds in one file.",
   "resource402/postgres": "To keep them in Postgres, for several machines. Install `pg`.",
   "resource402/prometheus":

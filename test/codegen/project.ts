@@ -96,7 +96,7 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
     "./evm": "./src/client/evm-payers.ts",
     "./server": "./src/server/index.ts",
     "./node": "./src/runtime/index.ts",
-    "./sqlite": "./src/store/sqlite.ts",
+    "./sqlite": "./src/store/sqlite-store.ts",
   };
   write(
     "node_modules/resource402/package.json",

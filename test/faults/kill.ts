@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Address, LocalAccount } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { fileCalls } from "../../src/runtime/calls.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import type { Phase } from "../../src/store/state.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FAULT_POINTS, type FaultPoint, startWorld, type World } from "../../src/testing/index.ts";

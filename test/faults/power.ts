@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync } from "node:fs";
 import { memoryStore } from "../../src/store/memory.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import type {
   CallRecord,
   ClaimedJob,

@@ -1,7 +1,7 @@
 import { jobMap, jobTable } from "../../bench/stock/jobs.ts";
 import { type StockPoint, stockServer } from "../../bench/stock/server.ts";
 import { serve } from "../../src/server/index.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import { hasEnded, type Phase } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Step, Stepped, Store } from "../../src/store/store.ts";
 import type { Logger } from "../../src/telemetry/log.ts";

@@ -4,7 +4,7 @@ import type { JobContext } from "../../src/jobs/handler.ts";
 import { listen } from "../../src/runtime/index.ts";
 import { serve } from "../../src/server/index.ts";
 import { postgresStore } from "../../src/store/postgres.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import { killAt } from "../../src/testing/crashable.ts";
 import { api, documents, RESOURCES } from "./api.ts";
 

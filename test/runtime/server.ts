@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineApi, price, resource } from "../../schema/index.ts";
 import { listen } from "../../src/runtime/index.ts";
 import { type JobContext, serve } from "../../src/server/index.ts";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 
 /** What the parent asks of a server, as JSON in the environment's `SERVER`. */
 export interface ServerOrder {

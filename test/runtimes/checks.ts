@@ -1,4 +1,3 @@
-import { connect as dial } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { evmPayer } from "resource402/evm";
 import type { LocalAccount } from "viem";
@@ -182,14 +181,17 @@ export const CHECKS: readonly Check[] = [
       expect(String(await place.balance()), String(before), "balance");
     },
   },
+  {
+    name: "restart",
+    run: async (place) => {
+      const job = await clientOf(place).render.start({ text: "kept", stepMs: 500 });
+      await until(
+        "progress",
+        () => job.status(),
+        ({ status }) => status === "running",
+      );
+      await place.restart();
+      expect(await job.result(), { text: "kept" }, "output");
+    },
+  },
 ];
-
-/** Whether something listens. */
-export async function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = dial(port, "127.0.0.1");
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
-  });
-}

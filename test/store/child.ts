@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { sqliteStore } from "../../src/store/sqlite.ts";
+import { sqliteStore } from "../../src/store/sqlite-store.ts";
 import { answer, call, job } from "./records.ts";
 
 const [task = "", path = "", ...rest] = process.argv.slice(2);

@@ -63,8 +63,19 @@ export const testWith = (make: (now: () => number) => Promise<Made>) =>
     },
   });
 
-/** Every store there is, by how a test's title names it: the tests of the contract run on each. */
-export const kinds: readonly (readonly [string, (now: () => number) => Promise<Made>])[] = [
+type Kind = readonly [string, (now: () => number) => Promise<Made>];
+
+/** `npm run test:runtimes` sets it: this kind needs packages that the root does not install. */
+const isOnWorkers = process.env.STORE_ON_WORKERS === "1";
+const onWorkers: Kind = [
+  "in a Durable Object",
+  async (now) => {
+    const { durableObject } = await import("./durable-object.ts");
+    return { store: await durableObject(now), dispose: async () => {} };
+  },
+];
+
+const ofNode: readonly Kind[] = [
   ["in memory", async (now) => ({ store: memoryStore({ now, completeSince: 0 }), dispose: async () => {} })],
   [
     "in SQLite",
@@ -80,3 +91,6 @@ export const kinds: readonly (readonly [string, (now: () => number) => Promise<M
   ],
   ...(whyNoPostgres() ? [] : [["in Postgres", postgres] as const]),
 ];
+
+/** Every store there is, by how a test's title names it: the tests of the contract run on each. */
+export const kinds: readonly Kind[] = isOnWorkers ? [onWorkers] : ofNode;

@@ -232,21 +232,21 @@ async function sqlite(): Promise<Opened> {
   cleanups.push(() => rm(folder, { recursive: true }));
   const path = join(folder, "store.db");
   const before = openSqliteFile(path, 1000, SQLITE.slice(0, OLD));
-  before.db.exec("BEGIN");
+  before.prepare("BEGIN").run();
   for (const old of all) {
     for (const [table, row] of Object.entries(rowsOf(old)) as [string, Row][]) {
-      before.db.prepare(insertion(table, row, () => "?")).run(...Object.values(row));
+      before.prepare(insertion(table, row, () => "?")).run(...Object.values(row));
     }
   }
-  before.db.exec("COMMIT");
+  before.prepare("COMMIT").run();
   await before.close();
   const store = sqliteStore(path, { now: () => START });
   cleanups.push(() => store.close());
   const beside = openSqliteFile(path, 1000, SQLITE);
   const column = (sql: string) =>
     new Map(
-      beside.db
-        .prepare(sql)
+      beside
+        .prepare<{ id: string; value: string }>(sql)
         .all()
         .map(({ id, value }) => [String(id), String(value)]),
     );

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -34,6 +34,13 @@ afterEach(async () => {
 function open(options?: Parameters<typeof sqliteStore>[1]): Store {
   store = sqliteStore(path, options);
   return store;
+}
+
+/** As `open`, with its file there. */
+async function opened(options?: Parameters<typeof sqliteStore>[1]): Promise<Store> {
+  const made = open(options);
+  await made.workers();
+  return made;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -248,7 +255,7 @@ describe("a file that another process keeps locked", () => {
   });
 
   it("is written as soon as it is free, if that is soon enough", async () => {
-    const mine = open({ busyMs: 20_000 });
+    const mine = await opened({ busyMs: 20_000 });
     const locker = start("lock", path);
     await said(locker);
     const writing = Promise.all([
@@ -260,19 +267,19 @@ describe("a file that another process keeps locked", () => {
   });
 
   it("cannot be opened, and says so", async () => {
-    await open().close();
+    await (await opened()).close();
     const locker = start("lock", path);
     await said(locker);
-    expect(() => open({ busyMs: 50 })).toThrow("another process keeps it locked");
+    await expect(opened({ busyMs: 50 })).rejects.toThrow("another process keeps it locked");
     locker.stdin.write("go on\n");
     await once(locker, "exit");
-    open();
+    await opened();
   });
 });
 
 describe("writes of one turn", () => {
   it("share a commit, and resolve when another connection can see them", async () => {
-    const mine = open();
+    const mine = await opened();
     const db = new DatabaseSync(path);
     const seen = db.prepare("SELECT count(*) AS n FROM calls");
     const whenResolved = await Promise.all(
@@ -334,10 +341,10 @@ describe("writes of one turn", () => {
 
   it("flush the disk when one of them is durable, and only then", async () => {
     const file = openSqliteFile(path, 1000, []);
-    expect(file.db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    expect(file.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
     // What a test cannot see without cutting the power: 2 is FULL, a sync at each commit; 1 is NORMAL, none.
     // Prepared each time: a prepared PRAGMA returns the value of the time at which it was prepared.
-    const pragma = () => file.db.prepare("PRAGMA synchronous").get()?.synchronous;
+    const pragma = () => file.prepare<{ synchronous: number }>("PRAGMA synchronous").get()?.synchronous;
     const write = (durable: boolean) => file.write(durable, pragma);
     expect(await write(false)).toBe(1);
     expect(await write(true)).toBe(2);
@@ -373,7 +380,7 @@ describe("writes of one turn", () => {
 });
 
 it("keeps a bounded number of quotes: the oldest go first", async () => {
-  const mine = open();
+  const mine = await opened();
   const until = Date.now() + 1e9;
   look((db) =>
     db.exec(
@@ -402,7 +409,7 @@ it("keeps an offer once that a payment accepts as it was made", async () => {
 
 it("reads no table from end to end", async () => {
   const prepare = vi.spyOn(DatabaseSync.prototype, "prepare");
-  open();
+  await opened();
   const statements = prepare.mock.calls
     .map(([sql]) => sql)
     .filter((sql) => !/^(PRAGMA|[A-Z]+( \w+)?$)/.test(sql));
@@ -468,7 +475,7 @@ describe("a disk", () => {
   );
 
   it.skipIf(!canMount)("that is read-only is found out when the store is opened", async () => {
-    await open().close();
+    await (await opened()).close();
     const child = apart(
       `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder} && ` +
         `exec ${process.execPath} ${CHILD} "try to write" ${path}`,
@@ -480,7 +487,7 @@ describe("a disk", () => {
 
 describe("a file", () => {
   it("that may not be written is refused when the store is opened", async () => {
-    await open().close();
+    await (await opened()).close();
     await chmod(path, 0o444);
     await chmod(folder, 0o777);
     // Root may write everything; nobody may not.
@@ -491,52 +498,79 @@ describe("a file", () => {
   });
 
   it("of a newer version is refused and left unchanged", async () => {
-    await open().close();
+    await (await opened()).close();
     look((db) => db.exec("PRAGMA user_version = 99"));
-    expect(() => open()).toThrow(
+    await expect(opened()).rejects.toThrow(
       `has version 99, this resource402 knows up to ${SQLITE_MIGRATIONS.length}; install the release that wrote it`,
     );
     look((db) => db.exec(`PRAGMA user_version = ${SQLITE_MIGRATIONS.length}`));
-    open();
+    await opened();
   });
 
-  it("of another program is refused and left unchanged", () => {
+  it("of another program is refused and left unchanged", async () => {
     look((db) => db.exec("CREATE TABLE customers (name TEXT)"));
-    expect(() => open()).toThrow("belongs to another program");
+    await expect(open().workers()).rejects.toThrow("belongs to another program");
     expect(look((db) => db.prepare("PRAGMA journal_mode").get())).toEqual({ journal_mode: "delete" });
   });
 
   it("that is not a database is refused", async () => {
     await writeFile(path, "not a database\n".repeat(100));
-    expect(() => open()).toThrow(`store ${path}: the file is not a SQLite database`);
+    await expect(open().workers()).rejects.toThrow(`store ${path}: the file is not a SQLite database`);
   });
 
-  it("in a folder that does not exist is refused, naming the folder", () => {
+  it("in a folder that does not exist is refused, naming the folder", async () => {
     const missing = join(folder, "data");
-    expect(() => sqliteStore(join(missing, "store.db"))).toThrow(`make the folder ${missing} first`);
+    const nowhere = sqliteStore(join(missing, "store.db"));
+    await expect(nowhere.workers()).rejects.toThrow(`make the folder ${missing} first`);
+    await nowhere.close();
   });
+
+  it("is opened by the first use, not when the store is made", async () => {
+    const made = open();
+    const unwatch = made.watch(() => {});
+    expect(await readdir(folder)).toEqual([]);
+    unwatch();
+    await made.close();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is tried again after it could not be opened", async () => {
+    const missing = join(folder, "data");
+    const later = sqliteStore(join(missing, "store.db"));
+    await expect(later.workers()).rejects.toThrow("make the folder");
+    await mkdir(missing);
+    expect(await later.workers()).toBe(0);
+    await later.close();
+  });
+
+  /** Opens the file with these migrations, and closes it. */
+  async function write(migrations: readonly string[]): Promise<void> {
+    const file = openSqliteFile(path, 1000, migrations);
+    await file.read(() => {}).finally(() => file.close());
+  }
 
   it("grows from one version to the next, once, whoever comes first", async () => {
     const first = ["CREATE TABLE a (n)", "INSERT INTO a VALUES (1)"];
-    await openSqliteFile(path, 1000, first.slice(0, 1)).close();
+    await write(first.slice(0, 1));
     const [one, two] = [openSqliteFile(path, 1000, first), openSqliteFile(path, 1000, first)];
-    expect(two.db.prepare("SELECT n FROM a").all()).toEqual([{ n: 1 }]);
+    expect(one.prepare("SELECT n FROM a").all()).toEqual([{ n: 1 }]);
+    expect(two.prepare("SELECT n FROM a").all()).toEqual([{ n: 1 }]);
     await Promise.all([one.close(), two.close()]);
   });
 
   it("of the first version is brought up to date, and its servers are taken to run jobs: they could not say", async () => {
     const old = openSqliteFile(path, 1000, SQLITE_MIGRATIONS.slice(0, 1));
-    old.db.prepare("INSERT INTO servers VALUES (?, ?)").run("old", Date.now() + 60_000);
+    old.prepare("INSERT INTO servers VALUES (?, ?)").run("old", Date.now() + 60_000);
     await old.close();
     expect(await open().workers()).toBe(1);
   });
 
   it("stays at the old version when a migration fails", async () => {
     const steps = ["CREATE TABLE a (n)", "INSERT INTO a VALUES (1); INSERT INTO missing VALUES (1)"];
-    await openSqliteFile(path, 1000, steps.slice(0, 1)).close();
-    expect(() => openSqliteFile(path, 1000, steps)).toThrow("no such table: missing");
+    await write(steps.slice(0, 1));
+    await expect(write(steps)).rejects.toThrow("no such table: missing");
     const file = openSqliteFile(path, 1000, steps.slice(0, 1));
-    expect(file.db.prepare("SELECT n FROM a").all()).toEqual([]);
+    expect(file.prepare("SELECT n FROM a").all()).toEqual([]);
     await file.close();
   });
 });

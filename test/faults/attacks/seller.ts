@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { serve } from "../../../src/server/index.ts";
 import { memoryStore } from "../../../src/store/memory.ts";
-import { sqliteStore } from "../../../src/store/sqlite.ts";
+import { sqliteStore } from "../../../src/store/sqlite-store.ts";
 import type { FaultPoint } from "../../../src/testing/index.ts";
 import { type Crashable, crashable } from "../../../src/testing/index.ts";
 import { postgresStores } from "../postgres.ts";

@@ -30,7 +30,7 @@ export function openServer(settings: Settings, more: Partial<ServerOptions<Handl
       refunds: { account: privateKeyToAccount(REFUND_KEY as `0x${string}`) },
     },
     log: "error",
-    recovery: { everyMs: 200 },
+    recovery: { everyMs: 200, leaseMs: 2_000 },
     ...more,
   });
 }

@@ -1,9 +1,10 @@
+import { dirname } from "node:path";
 import { env } from "node:process";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 
 /** Serves a Worker as wrangler does: bundled, on the workerd that it pins. */
-const { WORKER, PORT, PAY_TO = "", FACILITATOR_URL = "", REFUND_KEY = "" } = env;
+const { WORKER, PORT, DATABASE = "", PAY_TO = "", FACILITATOR_URL = "", REFUND_KEY = "" } = env;
 const source = new URL(`../examples/${WORKER}.ts`, import.meta.url).pathname;
 const { outputFiles } = await build({
   entryPoints: [source],
@@ -27,6 +28,9 @@ const miniflare = new Miniflare({
   cf: false,
   host: "127.0.0.1",
   port: Number(PORT),
-  ...(WORKER === "durable-object" && { durableObjects: { SHOP: "Shop" } }),
+  ...(WORKER === "durable-object" && {
+    durableObjects: { SHOP: { className: "Shop", useSQLite: true } },
+    durableObjectsPersist: dirname(DATABASE),
+  }),
 });
 await miniflare.ready;

@@ -15,6 +15,7 @@ import {
   maySweepRefund,
   take,
 } from "./rules.ts";
+import { isCallNamed, searchFor } from "./search.ts";
 import { isClaimable, statusOf } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, TOMBSTONE_LIFE_MS } from "./store.ts";
@@ -243,6 +244,24 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
     async unconfirmedCalls(limit) {
       return [...calls.all()].filter(isUnconfirmed).sort(byAge).slice(0, limit);
+    },
+
+    async searchCalls(text, limit) {
+      const search = searchFor(text);
+      if (!search) return [];
+      const { hex } = search;
+      const ids = [text, jobs.get(text)?.callId, refunds.get(text)?.callId];
+      const newest = (found: (call: CallRecord) => boolean) =>
+        [...calls.all()]
+          .filter(found)
+          .sort((a, b) => byAge(b, a))
+          .slice(0, limit);
+      const indexed = newest(({ id, identity }) => ids.includes(id) || identity.payer === hex);
+      if (indexed.length > 0 || limit === 0) return indexed;
+      const refunded = [...refunds.values()].filter(
+        ({ transaction }) => hex !== undefined && transaction?.toLowerCase() === hex,
+      );
+      return newest((call) => isCallNamed(call, search) || refunded.some(({ callId }) => callId === call.id));
     },
 
     async refund(id) {

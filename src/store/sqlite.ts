@@ -4,6 +4,7 @@ import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
 import { openSqliteFile, type Statement } from "./sqlite-file.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
 import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
+import { sqliteSearch } from "./sqlite-search.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
@@ -354,6 +355,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     completeSince: path === ":memory:" ? now() : 0,
 
     ...sqliteCallStats(file, prepare),
+    ...sqliteSearch(file, prepare),
 
     close() {
       clearInterval(looking);

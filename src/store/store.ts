@@ -503,6 +503,13 @@ export interface Store {
   unconfirmedCalls(limit: number): Promise<readonly CallRecord[]>;
 
   /**
+   * Calls that an operator asks for, the newest first: by payer or by the id of the call, of its job or of its refund. When
+   * these find none: by idempotency key, nonce, or the hash of the transaction that settled the payment or the refund.
+   * This second search reads every call, so it is not for requests of buyers.
+   */
+  searchCalls(text: string, limit: number): Promise<readonly CallRecord[]>;
+
+  /**
    * A random secret of this store: 256 bits in hexadecimal, made at its first use. All servers of a fleet read the same
    * one, and any of them honors what another has authenticated with it.
    */

@@ -689,6 +689,71 @@ describe.each(kinds)("a store %s", (_name, make) => {
     expect(ids(await store.unconfirmedCalls(1))).toEqual(["c2"]);
   });
 
+  describe("searching calls, as operators do,", () => {
+    const transaction = (digit: string) => `0x${digit.repeat(64)}`;
+    const settledBy = (hash: string) => ({
+      phase: "owed" as const,
+      receipt: { ...receipt, transaction: hash },
+    });
+    const found = async (text: string, limit = 9) => ids(await store.searchCalls(text, limit));
+
+    it("finds one by the id of the call, of its job and of its refund, by key, nonce and transaction", async () => {
+      const nonce = `0x${"ab".repeat(32)}`;
+      await given(
+        call("c1", { jobId: "j1", key: "key\u0000 1", answer, ...settledBy(transaction("d")) }),
+        job("j1", "c1"),
+      );
+      await given(call("c2", { identity: { payer: "0xbob", nonce } }));
+      await given(call("c3", { jobId: "gone", identity: { payer: "", network: "" } }));
+      await store.change({
+        durable: true,
+        refund: { add: refund("r1", "c1", { state: "paid", transaction: transaction("e") }) },
+      });
+      for (const text of [
+        "c1",
+        "j1",
+        "r1",
+        "key\u0000 1",
+        transaction("d"),
+        transaction("D"),
+        transaction("e"),
+      ])
+        expect([text, await found(text)]).toEqual([text, ["c1"]]);
+      expect(await found(nonce)).toEqual(["c2"]);
+      expect(await found(nonce.toUpperCase().replace("0X", "0x"))).toEqual(["c2"]);
+      expect(await found("gone")).toEqual(["c3"]);
+      for (const text of ["", "c", "KEY", "0x", "%", "USDC", transaction("a")])
+        expect(await found(text)).toEqual([]);
+    });
+
+    it("finds all of a payer, the newest first, up to the limit", async () => {
+      await given(call("c1"));
+      await given(call("c3", { createdAt: START + 2 }));
+      await given(call("c2", { createdAt: START + 1 }));
+      await given(call("c4", { identity: { payer: "0xbob" } }));
+      expect(await found("0xALICE")).toEqual(["c3", "c2", "c1"]);
+      expect(await found("0xalice", 2)).toEqual(["c3", "c2"]);
+    });
+
+    it("does not believe a transaction that a buyer has written into its payment", async () => {
+      const forged = call("c1");
+      const { payment } = forged;
+      if (payment?.version !== 2) throw new Error("expected a payment of version 2");
+      const payload = {
+        ...payment.payload,
+        payload: { receipt: { transaction: transaction("d") }, transaction: transaction("d") },
+      };
+      await given({ ...forged, payment: { ...payment, payload } });
+      expect(await found(transaction("d"))).toEqual([]);
+    });
+
+    it("prefers ids and payers to keys, so that a buyer cannot hide a call behind its key", async () => {
+      await given(call("c1"));
+      await given(call("c2", { key: "c1", identity: { payer: "0xbob" } }));
+      expect(await found("c1")).toEqual(["c1"]);
+    });
+  });
+
   describe("quotes", () => {
     it("are kept until they expire", async () => {
       await store.keepQuote({ id: "q1", value: '{"price":"é\\u0000"}', until: START + 10 });

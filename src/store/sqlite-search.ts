@@ -15,11 +15,14 @@ export function sqliteSearch(
        SELECT :text UNION ALL SELECT call_id FROM jobs WHERE id = :text
        UNION ALL SELECT call_id FROM refunds WHERE id = :text) ${NEWEST}`,
   );
-  const scanned = prepare<CallRow>(
-    `SELECT * FROM calls WHERE job_id = :text OR key = :text OR nonce IN (:text, :hex)
-       OR lower(rest ->> '$.receipt.transaction') = :hex
-       OR id IN (SELECT call_id FROM refunds WHERE lower(rest ->> '$.transaction') = :hex) ${NEWEST}`,
-  );
+  // Reads the whole table: prepared at its first use, which no server makes.
+  let scanned: Statement<CallRow> | undefined;
+  const scan = () =>
+    prepare<CallRow>(
+      `SELECT * FROM calls WHERE job_id = :text OR key = :text OR nonce IN (:text, :hex)
+         OR lower(rest ->> '$.receipt.transaction') = :hex
+         OR id IN (SELECT call_id FROM refunds WHERE lower(rest ->> '$.transaction') = :hex) ${NEWEST}`,
+    );
   return {
     async searchCalls(given, limit) {
       const search = searchFor(given);
@@ -27,7 +30,9 @@ export function sqliteSearch(
       const by = { text: search.text, hex: search.hex ?? null, limit };
       return file.read(() => {
         const found = indexed.all(by);
-        return (found.length > 0 ? found : scanned.all(by)).map(callOf);
+        if (found.length > 0) return found.map(callOf);
+        scanned ??= scan();
+        return scanned.all(by).map(callOf);
       });
     },
   };

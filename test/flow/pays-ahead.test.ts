@@ -549,6 +549,7 @@ describe("a replaced payment and its replacement", () => {
     await echo({});
     goOn();
     await slow;
+    slow = undefined;
     expect(await connection.budget()).toMatchObject({ spent: "0.02", held: "0.00" });
   });
 });

@@ -205,8 +205,8 @@ function jobPart(
     work: to.work,
     ...defined({ receipt, result, runAt }),
     ...(to.work === "running" ? {} : { owner: undefined }),
-    // The output is kept: the input is no longer needed.
-    ...(event === "submit" ? { input: null } : {}),
+    // Nothing runs the job again: the input is no longer needed.
+    ...(event === "submit" || isEnd ? { input: null } : {}),
     ...(event === "aged" ? { input: null, result: undefined } : {}),
     ...(event === "attempt-failed" ? { failures: failures ?? job.failures + 1 } : {}),
     ...(isEnd ? { expiresAt: facts.now + retentionMs } : {}),

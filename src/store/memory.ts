@@ -1,4 +1,5 @@
 import { callStatsOf } from "./call-stats.ts";
+import { largeInputBytes } from "./input-bytes.ts";
 import {
   type Alive,
   byAge,
@@ -43,6 +44,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const unfinished = new Set<string>();
   /** Jobs with a callback that is due, now or later. */
   const calling = new Set<string>();
+  /** The large inputs that are kept, by payer and job. */
+  const inputs = new Map<string, Map<string, number>>();
   const listeners = new Set<JobListener>();
   const refunds = new Map<string, RefundRecord>();
   const owed = new Set<string>();
@@ -59,12 +62,34 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     jobs.set(job.id, job);
     mark(unfinished, job.id, job.endedAt === undefined);
     mark(calling, job.id, job.callback?.dueAt !== undefined);
+    if (job.input === null) dropInput(job);
+  }
+
+  function keepInput(job: JobRecord): void {
+    const bytes = largeInputBytes(job);
+    if (bytes === 0) return;
+    const own = inputs.get(job.payer ?? "") ?? new Map<string, number>();
+    inputs.set(job.payer ?? "", own.set(job.id, bytes));
+  }
+
+  function dropInput({ id, payer = "" }: JobRecord): void {
+    const own = inputs.get(payer);
+    if (own?.delete(id) && own.size === 0) inputs.delete(payer);
+  }
+
+  function hasLargeInputs(job: JobRecord, { inputBytes }: Limits): boolean {
+    const own = inputBytes === undefined ? 0 : largeInputBytes(job);
+    if (own === 0) return false;
+    let kept = 0;
+    for (const bytes of inputs.get(job.payer ?? "")?.values() ?? []) kept += bytes;
+    return kept + own > Math.max(inputBytes ?? 0, own);
   }
 
   function dropJob(job: JobRecord): void {
     jobs.delete(job.id);
     unfinished.delete(job.id);
     calling.delete(job.id);
+    dropInput(job);
   }
 
   function tell(job: JobRecord): void {
@@ -120,12 +145,16 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
           return { begun: false, because: "outstanding" };
         }
       }
+      if (job && hasLargeInputs(job, limits)) return { begun: false, because: "inputs" };
       if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
       const isFree = !job && call.payment === undefined;
       if (isFree && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
-      if (job) putJob(job);
+      if (job) {
+        putJob(job);
+        keepInput(job);
+      }
       calls.put(call);
       if (job) tell(job);
       return { begun: true };

@@ -274,6 +274,77 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
   });
 
+  describe("a limit on the bytes of large inputs", () => {
+    const KIB = 1024;
+    let next = 0;
+    beforeEach(() => {
+      next = 0;
+    });
+    /** Begins a job whose input takes so many bytes as JSON. */
+    const tryWith = (
+      bytes: number,
+      inputBytes: number,
+      payer: string | undefined = "0xalice",
+    ): Promise<Begun> => {
+      next += 1;
+      const [id, jobId] = [`c${next}`, `j${next}`];
+      const record = payer === "" ? freeCall(id, { jobId }) : call(id, { jobId, identity: { payer } });
+      const part = { payer: payer === "" ? undefined : payer, input: "x".repeat(bytes - 2) };
+      return store.begin(record, job(jobId, id, part), { durable: true, inputBytes });
+    };
+    const refused = { begun: false, because: "inputs" };
+
+    it("refuses an input that would exceed it, and writes nothing", async () => {
+      expect(await tryWith(20 * KIB, 60 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(40 * KIB, 60 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB, 60 * KIB)).toEqual(refused);
+      expect([await store.call("c3"), await store.job("j3")]).toEqual([undefined, undefined]);
+    });
+
+    it("counts each payer by itself, and free jobs together", async () => {
+      expect(await tryWith(20 * KIB, 20 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 20 * KIB, "0xbob")).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 20 * KIB, "")).toEqual({ begun: true });
+      for (const payer of ["0xalice", "0xbob", ""])
+        expect(await tryWith(20 * KIB, 20 * KIB, payer)).toEqual(refused);
+    });
+
+    it("allows one input whatever its size, and counts no small one", async () => {
+      for (let n = 0; n < 3; n += 1) expect(await tryWith(16 * KIB - 1, 1)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 1)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB - 1, 1)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB, 1)).toEqual(refused);
+    });
+
+    it("counts bytes, not characters", async () => {
+      const input = "€".repeat(6_000);
+      const part = { durable: true, inputBytes: 20 * KIB };
+      expect(await store.begin(call("c1", { jobId: "j1" }), job("j1", "c1", { input }), part)).toEqual({
+        begun: true,
+      });
+      expect(await store.begin(call("c2", { jobId: "j2" }), job("j2", "c2", { input }), part)).toEqual(
+        refused,
+      );
+    });
+
+    it("counts an input no longer once it is dropped, or its job is gone", async () => {
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      await store.change({ durable: true, job: { id: "j1", set: { progress: 5 } } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual(refused);
+      await store.change({ durable: true, job: { id: "j1", set: { input: null } } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual(refused);
+      await store.change({ durable: true, job: { id: "j2", set: "forget" } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+    });
+
+    it("lets no two in that begin at once where there is space for one", async () => {
+      const all = await Promise.all([1, 2, 3, 4].map(() => tryWith(20 * KIB, 40 * KIB)));
+      expect(all.filter(({ begun }) => begun)).toHaveLength(2);
+    });
+  });
+
   describe("a limit on what is outstanding", () => {
     let next = 0;
     const later = (part: Parameters<typeof call>[1] = {}) => {

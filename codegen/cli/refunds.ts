@@ -8,6 +8,8 @@ import type { Logger } from "../../src/telemetry/log.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { confirmed, needSomebody } from "./ask.ts";
 import { chainFromFlags } from "./nodes.ts";
+import { minute } from "./payment-facts.ts";
+import { publishedRefund, refundText } from "./refund-facts.ts";
 import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
@@ -42,7 +44,7 @@ export async function listRefunds(options: ListOptions): Promise<number> {
   return withStore(options.store, async (store) => {
     const refunds = await store.refunds(options.all ? { limit: MAX_LISTED } : UNPAID);
     if (options.json) {
-      console.log(JSON.stringify(refunds.map(published), undefined, 2));
+      console.log(JSON.stringify(refunds.map(publishedRefund), undefined, 2));
       return 0;
     }
     if (refunds.length === 0) {
@@ -152,35 +154,17 @@ function reasonOf(fields: object): string {
   return [facilitator, reason ?? "no reason was given", detail].filter(Boolean).join(": ");
 }
 
-/** The public fields of a refund, without its signed transfer. */
-function published({ payment: _, domain: __, ...refund }: RefundRecord): object {
-  const time = (ms: number): string => new Date(ms).toISOString();
-  const { resolution } = refund;
-  return {
-    ...refund,
-    createdAt: time(refund.createdAt),
-    retryAt: time(refund.retryAt),
-    ...(resolution ? { resolution: { ...resolution, at: time(resolution.at) } } : {}),
-  };
-}
-
 function listed(refunds: readonly RefundRecord[]): string {
   const head = ["Refund", "Since (UTC)", "Resource", "Reason", "Amount", "Network", "To", "State"];
   const rows = refunds.map((refund) => [
     refund.id,
-    new Date(refund.createdAt).toISOString().slice(0, 16).replace("T", " "),
+    minute(refund.createdAt),
     refund.resource,
     refund.reason,
     `${refund.amount} ${refund.currency}`,
     refund.network,
     refund.to,
-    refund.state === "paid"
-      ? `paid ${refund.transaction ?? ""}`.trimEnd()
-      : [
-          refund.state,
-          ...(refund.tries > 0 ? [`tried ${refund.tries}×`] : []),
-          ...(refund.problem === undefined ? [] : [refund.problem]),
-        ].join(", "),
+    refundText(refund),
   ]);
   return tableOf(head, rows);
 }

@@ -30,7 +30,7 @@ export interface Buyer {
   /** Calls that were paid for and have not ended. */
   pending(): Promise<readonly PendingCall[]>;
   /** US dollars that may still be signed for; `undefined` when the client has no total budget. */
-  left(): string | undefined;
+  left(): Promise<string | undefined>;
 }
 
 export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
@@ -132,6 +132,8 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     };
   }
 
+  const left = async (): Promise<string | undefined> => (await connection.budget()).free;
+
   async function failure(error: unknown, idempotencyKey: string): Promise<ToolResult> {
     if (!isResourceError(error)) {
       const text = error instanceof Error ? error.message : String(error);
@@ -142,7 +144,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
     const answer = response && { ...response, body: await jsonValueOf(response.body) };
     // A model sees the text alone, and what was paid for may be in the answer.
     const told = answer?.body === undefined || charged === "no" ? "" : answerText(answer);
-    return errorResult(textOf(error, connection.budget().free, fixes) + told, {
+    return errorResult(textOf(error, await left().catch(() => undefined), fixes) + told, {
       [META.idempotencyKey]: idempotencyKey,
       [META.code]: error.code,
       [META.charged]: error.charged,
@@ -184,7 +186,7 @@ export function createBuyer({ client, fixes }: BuyerOptions): Buyer {
 
     payments: ledger.entries,
     pending: connection.pending,
-    left: () => connection.budget().free,
+    left,
   };
 }
 

@@ -30,7 +30,7 @@ export function ownTools(
         }));
         const spending = {
           budgetUsd: budget.total,
-          leftUsd: buyer.left(),
+          leftUsd: await buyer.left(),
           perCallUsd: budget.perCall,
           paymentCount: payments.length,
           payments: payments.slice(-LISTED),

@@ -4,6 +4,7 @@ import { systemTime } from "../time/time.ts";
 import { createKnownTerms } from "./ahead.ts";
 import { createBudget } from "./budget.ts";
 import { memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
+import { type CallCheck, check } from "./check.ts";
 import { type CallDefinition, quote } from "./definition.ts";
 import { chargedBy, type ErrorFacts } from "./errors.ts";
 import type { ServerSentEvent } from "./event-stream.ts";
@@ -74,9 +75,17 @@ export interface PendingCall {
   readonly jobId: string | undefined;
   /**
    * Brings the call to its end and returns its output: sends the same bytes again, or waits for the job. It is not paid
-   * a second time. @throws ResourceError as the call itself does, or the reason of an aborted `signal`
+   * a second time. When the payer proves that the payment lapsed unused and the seller still asks for it, this signs again,
+   * for at most the same price; `check()` never does. @throws ResourceError as the call itself does, or the reason of an aborted `signal`
    */
   resume(options?: { readonly signal?: AbortSignal; readonly timeout?: Duration }): Promise<unknown>;
+  /**
+   * Looks what has become of the call, and changes nothing. It never signs, and never sends a payment that could still
+   * settle. Asks the status of a job, and a `payer` that reads the chain (`evmPayer` with an `rpcUrl`); the seller of a
+   * synchronous call is asked once its payment can no longer settle. Without an answer, `charged` is `unknown`.
+   * @throws the reason of an aborted `signal`
+   */
+  check(options?: { readonly signal?: AbortSignal }): Promise<CallCheck>;
   /** Stops listing the call. It neither undoes its payment nor ends its job. */
   forget(): Promise<void>;
 }
@@ -90,8 +99,11 @@ export interface Connection {
    * being made, here or by whoever shares `calls`. To resume one of these as well does no harm. @throws what `calls` throws
    */
   pending(): Promise<readonly PendingCall[]>;
-  /** Where the money of this client is. Each amount in US dollars, as a decimal. */
-  budget(): {
+  /**
+   * Where the money of this client is, with what earlier runs have left in `calls`. Each amount in US dollars, as a decimal.
+   * Releases first what has lapsed. @throws what `calls` throws
+   */
+  budget(): Promise<{
     /** Settled, as receipts and sellers say. A refund does not return. */
     readonly spent: string;
     /**
@@ -101,7 +113,7 @@ export interface Connection {
     readonly held: string;
     /** What may still be signed of `budget.total`, not below 0; `undefined` without such a ceiling. */
     readonly free: string | undefined;
-  };
+  }>;
 }
 
 /**
@@ -235,14 +247,23 @@ export function connect(options: ClientOptions): Connection {
               ? (await jobOf(exchanged)).result(wait)
               : outputOf(exchanged, wait.signal);
           },
+          async check({ signal } = {}) {
+            const quiet = {
+              isSigned: true,
+              find: async () => saved,
+              onUpdate: () => {},
+              onEnd: async () => {},
+            };
+            return check(saved, { send: http.send, held, job: job && createJob(http, job, quiet) }, signal);
+          },
           forget: () => calls.remove(saved),
         };
       });
     },
 
-    budget() {
-      // What has lapsed by now is free the next time.
-      void held.review();
+    async budget() {
+      await exchange.pending();
+      await held.review();
       const { spent, held: open, free } = budget.amounts();
       return {
         spent: formatUsd(spent),

@@ -20,6 +20,7 @@ export {
   type StorageLike,
   storageCalls,
 } from "./calls.ts";
+export type { CallCheck } from "./check.ts";
 export {
   type Connection,
   connect,

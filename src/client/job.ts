@@ -55,8 +55,11 @@ export interface Job<Output> extends AsyncIterable<JobUpdate> {
   /** Asks once. */
   status(options?: { readonly signal?: AbortSignal }): Promise<JobUpdate>;
   /**
-   * Ends the job. False when it had ended before. Whether the payment is given back is for the seller to say: the error
-   * of `result` says `refund_owed` or `refunded` in its `paymentState` when it is.
+   * Ends the job. False when it had ended before. The policy that the seller publishes with the price says what follows:
+   * `refund` gives the payment back (the error of `result` says `refund_owed` or `refunded` in its `paymentState`), `keep`
+   * does not, and `forbid` lets the job go on.
+   * @throws ResourceError `http` with `failure: "cancel_forbidden"` under the policy `forbid`; `network` when the seller does
+   * not answer, and then the job may have ended or not
    */
   cancel(): Promise<boolean>;
   toJSON(): SavedJob;
@@ -232,16 +235,16 @@ export function createJob<Output>(
         .catch((cause: unknown): HttpAnswer => {
           throw lost(cause, undefined, facts(undefined));
         });
-      if (status === 409) return false;
+      const { detail, code, paymentState, requestId } = readProblem(body);
+      if (status === 409 && code !== "cancel_forbidden") return false;
       if (status >= 200 && status < 300) {
         const document = readJobDocument(body);
         if (document) await onDocument(document);
         return true;
       }
-      const { detail, paymentState } = readProblem(body);
       throw new ResourceError("http", detail ?? `the server answered ${status}`, {
         ...facts(status === 404 ? undefined : paymentState),
-        status,
+        ...{ status, failure: code, requestId },
       });
     },
 

@@ -205,8 +205,8 @@ function jobPart(
     work: to.work,
     ...defined({ receipt, result, runAt }),
     ...(to.work === "running" ? {} : { owner: undefined }),
-    // The output is kept: the input is no longer needed.
-    ...(event === "submit" ? { input: null } : {}),
+    // Nothing runs the job again: the input is no longer needed.
+    ...(event === "submit" || isEnd ? { input: null } : {}),
     ...(event === "aged" ? { input: null, result: undefined } : {}),
     ...(event === "attempt-failed" ? { failures: failures ?? job.failures + 1 } : {}),
     ...(isEnd ? { expiresAt: facts.now + retentionMs } : {}),
@@ -267,13 +267,18 @@ function withoutEcho(payment: SignedPayment): SignedPayment {
   return { ...payment, payload };
 }
 
-/** The refund of a charged call that ends without a result. One call, one refund. */
+/** One call, one refund: its id follows from that of the call. */
+export function refundIdOf(callId: string): string {
+  return `ref_${callId}`;
+}
+
+/** The refund of a charged call that ends without a result. */
 function refundOf(call: CallRecord, receipt: Receipt, reason: string, now: number): RefundRecord {
   const { id: callId, jobId, resource, payment } = call;
   const { payer: to, network, asset, atomicAmount, amount, currency } = receipt;
   const { name, version } = payment?.requirements.extra ?? {};
   return {
-    ...{ id: `ref_${callId}`, callId, jobId, resource, reason },
+    ...{ id: refundIdOf(callId), callId, jobId, resource, reason },
     ...{ to, network, asset, atomicAmount, amount, currency },
     domain: { name: String(name ?? ""), version: String(version ?? "") },
     ...{ state: "owed", ambiguous: false, payment: undefined, transaction: undefined },

@@ -198,6 +198,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
         all: deps.maxQueued,
         ...(resource.maxQueued === undefined ? {} : { resource: resource.maxQueued }),
       },
+      inputBytes: deps.maxInputBytes,
       settleableSince: now - AUTHORIZATION_MARGIN_MS,
     };
   }
@@ -219,7 +220,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
 
   /** Nothing was written, and nothing was charged. */
   async function notBegun(
-    because: "taken" | "duplicate" | "outstanding" | "full",
+    because: "taken" | "duplicate" | "outstanding" | "inputs" | "full",
     purchase: Purchase,
   ): Promise<StoredAnswer> {
     const { requestId, paymentState, resource, claim } = purchase;
@@ -230,7 +231,7 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
         "This looks like a duplicate of a recent purchase. To buy again, send a new Idempotency-Key.";
       return problem("possible_duplicate", requestId, { detail, paymentState });
     }
-    if (because === "full") {
+    if (because === "full" || (because === "inputs" && !claim.paid)) {
       const detail = "The queue is full. Nothing was charged. Send the same request again later.";
       return problem("queue_full", requestId, {
         detail,
@@ -238,7 +239,10 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
         retryAfterSeconds: QUEUE_RETRY_SECONDS,
       });
     }
-    const detail = "Earlier calls of this payer are not settled yet. Send the same request again later.";
+    const detail =
+      because === "inputs"
+        ? "The inputs of earlier jobs of this payer take too much space. Nothing was charged. Send the same request again later."
+        : "Earlier calls of this payer are not settled yet. Send the same request again later.";
     const retryAfterSeconds = OUTSTANDING_RETRY_SECONDS;
     return problem("too_much_outstanding", requestId, { detail, paymentState, retryAfterSeconds });
   }

@@ -121,6 +121,12 @@ export interface ServerOptions<Handlers> {
     readonly keepsRunning?: boolean;
     /** With so many jobs waiting, in all processes, further ones are answered 503 and not charged. @default 10000 */
     readonly maxQueued?: number;
+    /**
+     * How many bytes the stored inputs of one payer's jobs may take together until the jobs have ended; more is answered 429
+     * and not charged. Inputs below 16 KiB are not counted, and one input is allowed whatever its size. All free jobs count
+     * as those of one payer, and are answered 503. @default 67108864 (64 MiB)
+     */
+    readonly maxInputBytes?: number;
   };
   /**
    * How many synchronous calls have their handlers run at a time in this process; further calls are answered 503 before
@@ -186,7 +192,7 @@ const KNOWN = {
     ],
   ],
   payments: ["accepts", "facilitator", "facilitatorTimeout", "refunds", "maxOutstanding", "chain"],
-  jobs: ["concurrency", "maxQueued", "keepsRunning"],
+  jobs: ["concurrency", "maxQueued", "maxInputBytes", "keepsRunning"],
   recovery: ["everyMs", "leaseMs", "comeBackMs"],
   callbacks: ["allowPrivate", "timeout", "attempts"],
 } as const;
@@ -239,6 +245,7 @@ export function checkOptions(options: ServerOptions<object>): void {
   whole("concurrency", options.concurrency, 1);
   whole("jobs.concurrency", jobs.concurrency, 1);
   whole("jobs.maxQueued", jobs.maxQueued, 1);
+  whole("jobs.maxInputBytes", jobs.maxInputBytes, 0);
   whole("recovery.everyMs", recovery.everyMs, 1);
   whole("recovery.leaseMs", recovery.leaseMs, 1);
   whole("recovery.comeBackMs", recovery.comeBackMs, 0);

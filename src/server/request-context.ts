@@ -39,6 +39,8 @@ export interface CallDeps {
   readonly duplicateWindowMs: number;
   /** The open and submitted calls of one payer may cost this much together, or one call whatever it costs; millionths of a US dollar. */
   readonly maxOutstanding: number;
+  /** Bytes of the large inputs of one payer's jobs that have not ended, or one input whatever its size. */
+  readonly maxInputBytes: number;
   /** With so many jobs waiting no more are taken. */
   readonly maxQueued: number;
   /** Who runs the jobs that this server takes in; absent where it runs them itself. */

@@ -44,6 +44,7 @@ const SWEEP_EVERY_MS = 60_000;
 const CONCURRENCY = 100;
 const MAX_CALLS = 1_000;
 const MAX_QUEUED = 10_000;
+const MAX_INPUT_BYTES = 64 * 1024 * 1024;
 const CALLBACK_TIMEOUT: Duration = "10s";
 const CALLBACK_ATTEMPTS = 8;
 const MAX_CACHE_BYTES = 64 * 1024 * 1024;
@@ -180,6 +181,7 @@ export function serve(
     duplicateWindowMs: options.duplicateWindow === undefined ? 0 : milliseconds(options.duplicateWindow),
     maxOutstanding: microUsd(parseUsd(payments?.maxOutstanding ?? MAX_OUTSTANDING)),
     maxQueued: options.jobs?.maxQueued ?? MAX_QUEUED,
+    maxInputBytes: options.jobs?.maxInputBytes ?? MAX_INPUT_BYTES,
     workerLiveness,
     startJobs: () => {
       if (!lifecycle.isStopping()) jobs.start();

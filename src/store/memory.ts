@@ -1,4 +1,5 @@
 import { callStatsOf } from "./call-stats.ts";
+import { largeInputBytes } from "./input-bytes.ts";
 import {
   type Alive,
   byAge,
@@ -15,6 +16,7 @@ import {
   maySweepRefund,
   take,
 } from "./rules.ts";
+import { isCallNamed, searchFor } from "./search.ts";
 import { isClaimable, statusOf } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, TOMBSTONE_LIFE_MS } from "./store.ts";
@@ -42,6 +44,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const unfinished = new Set<string>();
   /** Jobs with a callback that is due, now or later. */
   const calling = new Set<string>();
+  /** The large inputs that are kept, by payer and job. */
+  const inputs = new Map<string, Map<string, number>>();
   const listeners = new Set<JobListener>();
   const refunds = new Map<string, RefundRecord>();
   const owed = new Set<string>();
@@ -58,12 +62,34 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     jobs.set(job.id, job);
     mark(unfinished, job.id, job.endedAt === undefined);
     mark(calling, job.id, job.callback?.dueAt !== undefined);
+    if (job.input === null) dropInput(job);
+  }
+
+  function keepInput(job: JobRecord): void {
+    const bytes = largeInputBytes(job);
+    if (bytes === 0) return;
+    const own = inputs.get(job.payer ?? "") ?? new Map<string, number>();
+    inputs.set(job.payer ?? "", own.set(job.id, bytes));
+  }
+
+  function dropInput({ id, payer = "" }: JobRecord): void {
+    const own = inputs.get(payer);
+    if (own?.delete(id) && own.size === 0) inputs.delete(payer);
+  }
+
+  function hasLargeInputs(job: JobRecord, { inputBytes }: Limits): boolean {
+    const own = inputBytes === undefined ? 0 : largeInputBytes(job);
+    if (own === 0) return false;
+    let kept = 0;
+    for (const bytes of inputs.get(job.payer ?? "")?.values() ?? []) kept += bytes;
+    return kept + own > Math.max(inputBytes ?? 0, own);
   }
 
   function dropJob(job: JobRecord): void {
     jobs.delete(job.id);
     unfinished.delete(job.id);
     calling.delete(job.id);
+    dropInput(job);
   }
 
   function tell(job: JobRecord): void {
@@ -119,12 +145,16 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
           return { begun: false, because: "outstanding" };
         }
       }
+      if (job && hasLargeInputs(job, limits)) return { begun: false, because: "inputs" };
       if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
       const isFree = !job && call.payment === undefined;
       if (isFree && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
-      if (job) putJob(job);
+      if (job) {
+        putJob(job);
+        keepInput(job);
+      }
       calls.put(call);
       if (job) tell(job);
       return { begun: true };
@@ -243,6 +273,24 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
     async unconfirmedCalls(limit) {
       return [...calls.all()].filter(isUnconfirmed).sort(byAge).slice(0, limit);
+    },
+
+    async searchCalls(text, limit) {
+      const search = searchFor(text);
+      if (!search) return [];
+      const { hex } = search;
+      const ids = [text, jobs.get(text)?.callId, refunds.get(text)?.callId];
+      const newest = (found: (call: CallRecord) => boolean) =>
+        [...calls.all()]
+          .filter(found)
+          .sort((a, b) => byAge(b, a))
+          .slice(0, limit);
+      const indexed = newest(({ id, identity }) => ids.includes(id) || identity.payer === hex);
+      if (indexed.length > 0 || limit === 0) return indexed;
+      const refunded = [...refunds.values()].filter(
+        ({ transaction }) => hex !== undefined && transaction?.toLowerCase() === hex,
+      );
+      return newest((call) => isCallNamed(call, search) || refunded.some(({ callId }) => callId === call.id));
     },
 
     async refund(id) {

@@ -1,3 +1,4 @@
+import { largeInputBytes } from "./input-bytes.ts";
 import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
 import type { Opened } from "./postgres-open.ts";
 import { callTable, jobTable, toText } from "./postgres-rows.ts";
@@ -99,11 +100,13 @@ async function refusal(
   const { query } = transaction;
   const payer = toText(call.identity.payer);
   const { settleableSince = Number.NEGATIVE_INFINITY } = limits;
-  const isPayerLimited = limits.duplicateSince !== undefined || limits.outstanding !== undefined;
+  const { duplicateSince, outstanding: most, inputBytes } = limits;
+  const inputSize = job && inputBytes !== undefined ? largeInputBytes(job) : 0;
+  const isPayerLimited = duplicateSince !== undefined || most !== undefined || inputSize > 0;
   // The second of two calls waits here, and then sees the first: each statement reads again. (The database waits; the
   // client sends the next statements meanwhile.)
   if (isPayerLimited) void takeTurn(query, `${schema} payer ${payer}`);
-  const [holder, duplicate, outstanding, full] = await Promise.all([
+  const [holder, duplicate, outstanding, inputs, full] = await Promise.all([
     findHolder({ schema, query }, call),
     limits.duplicateSince === undefined
       ? []
@@ -121,6 +124,12 @@ async function refusal(
            WHERE payer = $1 AND phase IN ('open', 'submitted') AND network <> '' AND valid_before * 1000 >= $2::float8`,
           [payer, settleableSince],
         ),
+    inputSize === 0
+      ? []
+      : query<{ bytes: number }>(
+          `SELECT coalesce(sum(input_bytes), 0) AS bytes FROM ${schema}.jobs WHERE payer = $1 AND input_bytes > 0`,
+          [toText(job?.payer ?? "")],
+        ),
     isFull(query, schema, call, job, limits),
   ]);
   if (holder) return { begun: false, because: "taken", holder };
@@ -128,6 +137,8 @@ async function refusal(
   const owed = (outstanding[0]?.value ?? 0) + call.value;
   if (owed > (limits.outstanding ?? Number.POSITIVE_INFINITY))
     return { begun: false, because: "outstanding" };
+  if ((inputs[0]?.bytes ?? 0) + inputSize > Math.max(inputBytes ?? 0, inputSize))
+    return { begun: false, because: "inputs" };
   return full ? { begun: false, because: "full" } : undefined;
 }
 

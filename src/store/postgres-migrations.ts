@@ -139,6 +139,10 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
    CREATE INDEX calls_free ON $.calls (id) WHERE network = '' AND job_id IS NULL;
    CREATE INDEX refunds_owed ON $.refunds (call_id) WHERE state <> 'paid';
    CREATE INDEX refunds_due ON $.refunds (created_at, id) WHERE state <> 'paid';`,
+  // Jobs of an earlier release do not count: they end soon.
+  `ALTER TABLE $.jobs ADD COLUMN payer text NOT NULL DEFAULT '';
+   ALTER TABLE $.jobs ADD COLUMN input_bytes float8 NOT NULL DEFAULT 0;
+   CREATE INDEX jobs_inputs ON $.jobs (payer) INCLUDE (input_bytes) WHERE input_bytes > 0;`,
   // Earlier releases kept a queue in the schema `$_boss`. It is left untouched as long as servers of such a release may
   // still run; the next release drops it.
 ];

@@ -72,6 +72,8 @@ const JOBS: Columns<JobRow> = {
   attempt: "float8",
   failures: "float8",
   claim: "text",
+  payer: "text",
+  input_bytes: "float8",
   rest: "text",
 };
 
@@ -108,7 +110,7 @@ export const jobTable = table<JobRow, JobRecord>(
       "started_at",
       "ended_at",
     ] as const),
-    ...(["updated_at", "expires_at", "attempt", "failures", "claim", "rest"] as const),
+    ...(["updated_at", "expires_at", "attempt", "failures", "claim", "input_bytes", "rest"] as const),
   ],
   jobRow,
   jobOf,

@@ -6,6 +6,7 @@ import type { Value } from "./postgres-connection.ts";
 import { listenForNotifications } from "./postgres-notifications.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
+import { postgresSearch } from "./postgres-search.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
 import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { State } from "./state.ts";
@@ -239,6 +240,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     completeSince: 0,
 
     ...postgresCallStats(schema, read),
+    ...postgresSearch(schema, read),
 
     async close() {
       listeners.clear();

@@ -133,4 +133,8 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
    CREATE INDEX calls_free ON calls (id) WHERE network = '' AND job_id IS NULL;
    CREATE INDEX refunds_owed ON refunds (call_id) WHERE state <> 'paid';
    CREATE INDEX refunds_due ON refunds (created_at, id) WHERE state <> 'paid';`,
+  // Jobs of an earlier release do not count: they end soon.
+  `ALTER TABLE jobs ADD COLUMN payer TEXT NOT NULL DEFAULT '';
+   ALTER TABLE jobs ADD COLUMN input_bytes REAL NOT NULL DEFAULT 0;
+   CREATE INDEX jobs_inputs ON jobs (payer, input_bytes) WHERE input_bytes > 0;`,
 ];

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../protocol/index.ts";
 import { refundValue } from "./call-stats.ts";
+import { LARGE_INPUT_BYTES, largeInputBytes } from "./input-bytes.ts";
 import { hasFailed, sweepCallAt } from "./rules.ts";
 import { statusOf } from "./state.ts";
 import type { CallRecord, JobRecord, PaymentIdentity, RefundRecord, SignedPayment } from "./store.ts";
@@ -166,6 +167,10 @@ export type JobRow = {
   attempt: number;
   failures: number;
   claim: string | null;
+  /** Empty when its call is free. */
+  payer: string;
+  /** Of a large input that is kept; else 0. */
+  input_bytes: number;
   rest: string;
 };
 
@@ -202,6 +207,7 @@ export function jobRow(job: JobRecord): JobRow {
     callback: job.callback,
     trace: job.trace,
   };
+  const text = JSON.stringify(rest);
   return {
     id,
     call_id: callId,
@@ -223,7 +229,9 @@ export function jobRow(job: JobRecord): JobRow {
     attempt: job.attempt,
     failures: job.failures,
     claim: job.claim ?? null,
-    rest: JSON.stringify(rest),
+    payer: job.payer ?? "",
+    input_bytes: text.length * 3 < LARGE_INPUT_BYTES ? 0 : largeInputBytes(job),
+    rest: text,
   };
 }
 

@@ -1,8 +1,10 @@
+import { largeInputBytes } from "./input-bytes.ts";
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
+import { sqliteSearch } from "./sqlite-search.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
@@ -41,7 +43,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
     put: put(
       "jobs",
       `id, call_id, resource, status, phase, work, paid, code, owner, run_at, start_by, callback_at, created_at, updated_at, started_at,
-       ended_at, expires_at, attempt, failures, claim, rest`,
+       ended_at, expires_at, attempt, failures, claim, payer, input_bytes, rest`,
       [
         ...[
           "status",
@@ -56,7 +58,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
           "started_at",
           "ended_at",
         ],
-        ...["expires_at", "attempt", "failures", "claim", "rest"],
+        ...["expires_at", "attempt", "failures", "claim", "input_bytes", "rest"],
       ],
     ),
     delete: prepare("DELETE FROM jobs WHERE id = ?"),
@@ -91,6 +93,10 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
          SELECT 1 FROM jobs WHERE status = 'queued' AND paid = :paid AND (:resource IS NULL OR resource = :resource)
          LIMIT :limit
        )`,
+    ),
+    /** Bytes of the large inputs that are kept of a payer. */
+    inputs: prepare<{ bytes: number }>(
+      "SELECT coalesce(sum(input_bytes), 0) AS bytes FROM jobs WHERE payer = ? AND input_bytes > 0",
     ),
     expired: prepare<Pick<JobRow, "id" | "call_id">>(
       `SELECT id, call_id FROM jobs WHERE expires_at <= :at AND phase <> 'submitted' AND NOT ${OWED} = jobs.call_id)
@@ -165,6 +171,11 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
     return reached(most.resource, resource) || reached(most.all, null);
   }
 
+  function hasLargeInputs(job: JobRecord, { inputBytes }: Limits): boolean {
+    const own = inputBytes === undefined ? 0 : largeInputBytes(job);
+    return own > 0 && (jobs.inputs.get(job.payer ?? "")?.bytes ?? 0) + own > Math.max(inputBytes ?? 0, own);
+  }
+
   function isFullOfFree({ payment }: CallRecord, { freeCalls }: Limits): boolean {
     if (payment !== undefined || freeCalls === undefined) return false;
     return calls.free(freeCalls) >= freeCalls;
@@ -203,6 +214,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
         if (most !== undefined && calls.outstanding(payer, limits.settleableSince) + call.value > most) {
           return { begun: false, because: "outstanding" };
         }
+        if (job && hasLargeInputs(job, limits)) return { begun: false, because: "inputs" };
         if (job ? isFull(job, limits) : isFullOfFree(call, limits)) return { begun: false, because: "full" };
         if (calls.has(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
@@ -339,6 +351,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
     completeSince,
 
     ...sqliteCallStats(file, prepare),
+    ...sqliteSearch(file, prepare),
 
     close() {
       stopLooking?.();

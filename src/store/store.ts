@@ -324,6 +324,11 @@ export interface Limits {
    * that free ones never displace paid ones.
    */
   readonly queued?: { readonly resource?: number; readonly all?: number };
+  /**
+   * Refuse a job with a large input (16 KiB as JSON, or more) when the large inputs that are kept of its payer's jobs would
+   * exceed so many bytes; one is allowed whatever its size. Free jobs count together.
+   */
+  readonly inputBytes?: number;
   /** Refuse a free call without a job when so many are kept. */
   readonly freeCalls?: number;
   /** Calls whose payment could be settled until then at the latest no longer count; milliseconds since the epoch. */
@@ -335,7 +340,7 @@ export type Begun =
   | { readonly begun: true }
   /** Payment or key is taken, or (`duplicate`) the same was bought a moment ago: by this call. Nothing was written. */
   | { readonly begun: false; readonly because: "taken" | "duplicate"; readonly holder: CallRecord }
-  | { readonly begun: false; readonly because: "outstanding" | "full" };
+  | { readonly begun: false; readonly because: "outstanding" | "inputs" | "full" };
 
 /** Which jobs a server claims. */
 export interface ClaimOptions {
@@ -501,6 +506,13 @@ export interface Store {
 
   /** Submitted calls whose settlement was tried at least once without an outcome, oldest first. */
   unconfirmedCalls(limit: number): Promise<readonly CallRecord[]>;
+
+  /**
+   * Calls that an operator asks for, the newest first: by payer or by the id of the call, of its job or of its refund. When
+   * these find none: by idempotency key, nonce, or the hash of the transaction that settled the payment or the refund.
+   * This second search reads every call, so it is not for requests of buyers.
+   */
+  searchCalls(text: string, limit: number): Promise<readonly CallRecord[]>;
 
   /**
    * A random secret of this store: 256 bits in hexadecimal, made at its first use. All servers of a fleet read the same

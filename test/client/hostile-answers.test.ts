@@ -234,7 +234,7 @@ describe("whatever a server answers at each step", () => {
           }
           expect(hostile.payments().length).toBeLessThanOrEqual(1);
           expect(signed.length).toBeLessThanOrEqual(1);
-          const { spent, held } = client.budget();
+          const { spent, held } = await client.budget();
           expect(parseUsd(spent) + parseUsd(held)).toBe(parseUsd(signed[0] ?? "0"));
         }),
         { numRuns: 200 },

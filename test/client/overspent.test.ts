@@ -56,7 +56,7 @@ describe("a payment that takes the place of a lapsed one", () => {
     open();
     expect(await resumed).toEqual({ done: true });
     expect(hostile.payments().filter(isValid)).toHaveLength(1);
-    expect(client.budget()).toEqual({ spent: "0.00", held: "0.01", free: "0.00" });
+    expect(await client.budget()).toEqual({ spent: "0.00", held: "0.01", free: "0.00" });
   });
 });
 

@@ -34,6 +34,8 @@ const SOURCES: Readonly<Record<string, readonly Source[]>> = {
   Jobs: [
     [SERVE, "CONCURRENCY", "count"],
     [SERVE, "MAX_QUEUED", "count"],
+    [SERVE, "MAX_INPUT_BYTES", "bytes"],
+    ["src/store/input-bytes.ts", "LARGE_INPUT_BYTES", "bytes"],
     ["schema/api.ts", "MAX_RETRIES", "count"],
     ["schema/api.ts", "DEFAULT_BACKOFF", "duration"],
     ["schema/api.ts", "MAX_BACKOFF", "duration"],

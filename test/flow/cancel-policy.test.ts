@@ -1,4 +1,6 @@
 import { type CancelPolicy, defineApi, price, resource } from "resource402";
+import { connect } from "resource402/client";
+import { evmPayer } from "resource402/evm";
 import { memoryStore, type Server, serve } from "resource402/server";
 import { startWorld, type World } from "resource402/testing";
 import { expect, it } from "vitest";
@@ -82,6 +84,29 @@ it("refuses to cancel a job, where the policy forbids it", async () => {
   expect(policy).toContain("The job cannot be canceled.");
   expect([status, document]).toMatchObject([409, { code: "cancel_forbidden", retryable: false }]);
   expect(document.paymentState).toBe("settled");
+});
+
+it.each([
+  ["forbid", { code: "http", failure: "cancel_forbidden", status: 409, charged: "yes" }],
+  ["refund", true],
+  ["keep", true],
+] as const)("tells the client's caller what the policy %s makes of canceling", async (cancel, end) => {
+  await using world = await startWorld({ chain: false });
+  const server = sell(world, cancel);
+  const client = connect({
+    baseUrl: "http://slow.test",
+    payer: evmPayer(world.buyer),
+    fetch: (input, init) => server.fetch(new Request(input, init)),
+  });
+  const slow = client.jobResource<{ text: string }, unknown>({
+    ...{ name: "slow", method: "POST", path: "/v1/slow" },
+    price: { kind: "fixed", usd: "0.01", per: "job" },
+  });
+  const job = await slow.start({ text: "a" });
+  const ended = await job.cancel().catch((error: unknown) => error);
+  if (end === true) expect(ended).toBe(true);
+  else expect(ended).toMatchObject({ ...end, jobId: job.id });
+  await server.stop(0);
 });
 
 it.each([

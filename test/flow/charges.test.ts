@@ -253,6 +253,30 @@ describe("a job that is charged after its work", () => {
     expect((await buy(shop, "/v1/bake", { loaf: "5" }, "loaf-number-5")).status).toBe(202);
   });
 
+  it("is refused with 429 when the inputs of its payer's jobs take too much space, until one has ended", async () => {
+    const padding = "x".repeat(20_000);
+    await using shop = await openShop({ jobs: { maxInputBytes: 45_000 } });
+    const { opened, open } = latch();
+    shop.handlers.bake = async ({ loaf }) => {
+      await opened;
+      return { bread: loaf };
+    };
+    // What the schema does not know is stored too.
+    const bake = (loaf: string) => buy(shop, "/v1/bake", { loaf, padding }, `loaf-number-${loaf}`);
+    expect([(await bake("1")).status, (await bake("2")).status]).toEqual([202, 202]);
+    const refused = await bake("3");
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("retry-after")).not.toBeNull();
+    expect(await refused.json()).toMatchObject({ code: "too_much_outstanding", paymentState: "unused" });
+    expect((await buy(shop, "/v1/bake", { loaf: "4" }, "loaf-number-4")).status).toBe(202);
+    open();
+    await until(
+      async () => (await shop.moved()).paid,
+      (paid) => paid === 120_000n,
+    );
+    expect((await bake("5")).status).toBe(202);
+  });
+
   it("is accepted when it is the only one of its payer, whatever it costs", async () => {
     await using shop = await openShop({ payments: { maxOutstanding: "0.01" } });
     expect((await buy(shop, "/v1/bake", { loaf: "1" })).status).toBe(202);

@@ -45,7 +45,7 @@ describe("a payment to a seller that says nothing of it", () => {
     expect(await work({}).catch(caught)).toMatchObject({ reason: "over_budget" });
     await aDayLater(seller);
     expect(await work({})).toEqual({ ok: true });
-    expect(client.budget()).toMatchObject({ spent: "0.01", held: "0.00" });
+    expect(await client.budget()).toMatchObject({ spent: "0.01", held: "0.00" });
     expect(await client.pending()).toEqual([]);
     expect(await seller.paid()).toBe(10_000n);
   });
@@ -76,7 +76,7 @@ describe("a payment to a seller that says nothing of it", () => {
     });
     const error = await client.resource(operation("work"))({}).catch(caught);
     expect(error).toMatchObject({ code: "payment_rejected", charged: "yes" });
-    expect(client.budget()).toMatchObject({ spent: "0.01", held: "0.00" });
+    expect(await client.budget()).toMatchObject({ spent: "0.01", held: "0.00" });
     // There is nothing left to come back for.
     expect(await client.pending()).toEqual([]);
     expect(await seller.paid()).toBe(10_000n);

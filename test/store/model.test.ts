@@ -312,6 +312,7 @@ async function everything(store: Store): Promise<unknown> {
     dueRefunds: await store.refunds({ dueAt: START + 1000, state: "signed", limit: 9 }),
     dueCalls: await store.dueCalls({ limit: 9 }),
     unconfirmed: await store.unconfirmedCalls(9),
+    searched: [await store.searchCalls("job of c1", 9), await store.searchCalls("0xalice", 9)],
     quotes: [await store.quote("q0"), await store.quote("q1")],
     lateJobs: byId(await store.lateJobs(9)).map(unclaimed),
     dueCallbacks: byId(await store.dueCallbacks(9)).map(unclaimed),

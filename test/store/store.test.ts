@@ -274,6 +274,77 @@ describe.each(kinds)("a store %s", (_name, make) => {
     });
   });
 
+  describe("a limit on the bytes of large inputs", () => {
+    const KIB = 1024;
+    let next = 0;
+    beforeEach(() => {
+      next = 0;
+    });
+    /** Begins a job whose input takes so many bytes as JSON. */
+    const tryWith = (
+      bytes: number,
+      inputBytes: number,
+      payer: string | undefined = "0xalice",
+    ): Promise<Begun> => {
+      next += 1;
+      const [id, jobId] = [`c${next}`, `j${next}`];
+      const record = payer === "" ? freeCall(id, { jobId }) : call(id, { jobId, identity: { payer } });
+      const part = { payer: payer === "" ? undefined : payer, input: "x".repeat(bytes - 2) };
+      return store.begin(record, job(jobId, id, part), { durable: true, inputBytes });
+    };
+    const refused = { begun: false, because: "inputs" };
+
+    it("refuses an input that would exceed it, and writes nothing", async () => {
+      expect(await tryWith(20 * KIB, 60 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(40 * KIB, 60 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB, 60 * KIB)).toEqual(refused);
+      expect([await store.call("c3"), await store.job("j3")]).toEqual([undefined, undefined]);
+    });
+
+    it("counts each payer by itself, and free jobs together", async () => {
+      expect(await tryWith(20 * KIB, 20 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 20 * KIB, "0xbob")).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 20 * KIB, "")).toEqual({ begun: true });
+      for (const payer of ["0xalice", "0xbob", ""])
+        expect(await tryWith(20 * KIB, 20 * KIB, payer)).toEqual(refused);
+    });
+
+    it("allows one input whatever its size, and counts no small one", async () => {
+      for (let n = 0; n < 3; n += 1) expect(await tryWith(16 * KIB - 1, 1)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 1)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB - 1, 1)).toEqual({ begun: true });
+      expect(await tryWith(16 * KIB, 1)).toEqual(refused);
+    });
+
+    it("counts bytes, not characters", async () => {
+      const input = "€".repeat(6_000);
+      const part = { durable: true, inputBytes: 20 * KIB };
+      expect(await store.begin(call("c1", { jobId: "j1" }), job("j1", "c1", { input }), part)).toEqual({
+        begun: true,
+      });
+      expect(await store.begin(call("c2", { jobId: "j2" }), job("j2", "c2", { input }), part)).toEqual(
+        refused,
+      );
+    });
+
+    it("counts an input no longer once it is dropped, or its job is gone", async () => {
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      await store.change({ durable: true, job: { id: "j1", set: { progress: 5 } } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual(refused);
+      await store.change({ durable: true, job: { id: "j1", set: { input: null } } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual(refused);
+      await store.change({ durable: true, job: { id: "j2", set: "forget" } });
+      expect(await tryWith(20 * KIB, 40 * KIB)).toEqual({ begun: true });
+    });
+
+    it("lets no two in that begin at once where there is space for one", async () => {
+      const all = await Promise.all([1, 2, 3, 4].map(() => tryWith(20 * KIB, 40 * KIB)));
+      expect(all.filter(({ begun }) => begun)).toHaveLength(2);
+    });
+  });
+
   describe("a limit on what is outstanding", () => {
     let next = 0;
     const later = (part: Parameters<typeof call>[1] = {}) => {
@@ -687,6 +758,71 @@ describe.each(kinds)("a store %s", (_name, make) => {
     await given(call("c4", { phase: "void", tries: 1 }));
     expect(ids(await store.unconfirmedCalls(9))).toEqual(["c2", "c1"]);
     expect(ids(await store.unconfirmedCalls(1))).toEqual(["c2"]);
+  });
+
+  describe("searching calls, as operators do,", () => {
+    const transaction = (digit: string) => `0x${digit.repeat(64)}`;
+    const settledBy = (hash: string) => ({
+      phase: "owed" as const,
+      receipt: { ...receipt, transaction: hash },
+    });
+    const found = async (text: string, limit = 9) => ids(await store.searchCalls(text, limit));
+
+    it("finds one by the id of the call, of its job and of its refund, by key, nonce and transaction", async () => {
+      const nonce = `0x${"ab".repeat(32)}`;
+      await given(
+        call("c1", { jobId: "j1", key: "key\u0000 1", answer, ...settledBy(transaction("d")) }),
+        job("j1", "c1"),
+      );
+      await given(call("c2", { identity: { payer: "0xbob", nonce } }));
+      await given(call("c3", { jobId: "gone", identity: { payer: "", network: "" } }));
+      await store.change({
+        durable: true,
+        refund: { add: refund("r1", "c1", { state: "paid", transaction: transaction("e") }) },
+      });
+      for (const text of [
+        "c1",
+        "j1",
+        "r1",
+        "key\u0000 1",
+        transaction("d"),
+        transaction("D"),
+        transaction("e"),
+      ])
+        expect([text, await found(text)]).toEqual([text, ["c1"]]);
+      expect(await found(nonce)).toEqual(["c2"]);
+      expect(await found(nonce.toUpperCase().replace("0X", "0x"))).toEqual(["c2"]);
+      expect(await found("gone")).toEqual(["c3"]);
+      for (const text of ["", "c", "KEY", "0x", "%", "USDC", transaction("a")])
+        expect(await found(text)).toEqual([]);
+    });
+
+    it("finds all of a payer, the newest first, up to the limit", async () => {
+      await given(call("c1"));
+      await given(call("c3", { createdAt: START + 2 }));
+      await given(call("c2", { createdAt: START + 1 }));
+      await given(call("c4", { identity: { payer: "0xbob" } }));
+      expect(await found("0xALICE")).toEqual(["c3", "c2", "c1"]);
+      expect(await found("0xalice", 2)).toEqual(["c3", "c2"]);
+    });
+
+    it("does not believe a transaction that a buyer has written into its payment", async () => {
+      const forged = call("c1");
+      const { payment } = forged;
+      if (payment?.version !== 2) throw new Error("expected a payment of version 2");
+      const payload = {
+        ...payment.payload,
+        payload: { receipt: { transaction: transaction("d") }, transaction: transaction("d") },
+      };
+      await given({ ...forged, payment: { ...payment, payload } });
+      expect(await found(transaction("d"))).toEqual([]);
+    });
+
+    it("prefers ids and payers to keys, so that a buyer cannot hide a call behind its key", async () => {
+      await given(call("c1"));
+      await given(call("c2", { key: "c1", identity: { payer: "0xbob" } }));
+      expect(await found("c1")).toEqual(["c1"]);
+    });
   });
 
   describe("quotes", () => {

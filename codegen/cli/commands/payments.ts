@@ -9,10 +9,15 @@ const EXAMPLES = `
 Examples:
   $ resource402 payments list --store studio.db \\
       --rpc eip155:8453=https://node.example.com          list unconfirmed payments and what the chain proves
+  $ resource402 payments show 0x91ab… --store studio.db     show what happened to the payments of this account
   $ resource402 payments resolve 8f3a… paid --store studio.db \\
       --by "Jo Doe" --why "seen on the block explorer" --transaction 0x…
   $ resource402 payments resolve 8f3a… unpaid --store studio.db \\
       --by "Jo Doe" --why "the facilitator never sent it"
+
+show takes the id of a call, a job or a refund, an Idempotency-Key, a payer, a nonce, or a transaction. It prints the whole story
+of one call: phase, price, times, submissions, evidence, job, refund, decisions by hand, and what happens next. Several calls
+are listed, the newest first. --json prints an array of them.
 
 A payment is unconfirmed when the server sent a settlement and nothing proves its outcome. A server with an rpcUrl
 finds out by itself.
@@ -23,7 +28,7 @@ unpaid: rejected until ten minutes after the authorization expires, because the 
 The command rejects both when the chain proves the opposite. It stores the decision with --by and --why, and logs it as
 JSON on standard error.
 
-Exit codes: 0 success, 1 the decision is rejected or the store cannot be used, 2 invalid usage.`;
+Exit codes: 0 success, 1 no call is found, the decision is rejected or the store cannot be used, 2 invalid usage.`;
 
 /** The outcome argument of `payments resolve` and `refunds resolve`. */
 export const outcomeArgument = (): Argument =>
@@ -42,8 +47,10 @@ export function withDecision(command: Command): Command {
 export function addPayments(program: Command, context: CommandContext): void {
   const payments = program
     .command("payments")
-    .summary("list and resolve unconfirmed payments")
-    .description("List and resolve payments whose settlement is unconfirmed.")
+    .summary("show what happened to a payment, list and resolve unconfirmed ones")
+    .description(
+      "Show what happened to a payment, and list and resolve payments whose settlement is unconfirmed.",
+    )
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);
   payments
@@ -55,6 +62,18 @@ export function addPayments(program: Command, context: CommandContext): void {
     .action(async (flags: ListPaymentsFlags) => {
       const { listPayments } = await import("../payments.ts");
       context.exit(await listPayments(flags));
+    });
+  payments
+    .command("show")
+    .description("Show what happened to a payment.")
+    .argument("<name>", "call, job, refund, Idempotency-Key, payer, nonce or transaction")
+    .requiredOption(...STORE_OPTION)
+    .option(...RPC_OPTION)
+    .option("--json", "print JSON")
+    .addHelpText("after", EXAMPLES)
+    .action(async (named: string, flags: ListPaymentsFlags) => {
+      const { showPayment } = await import("../payments-show.ts");
+      context.exit(await showPayment(named, flags));
     });
   withDecision(
     payments

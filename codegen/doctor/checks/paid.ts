@@ -5,6 +5,7 @@ import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check
 import { ANOTHER_INPUT, type Examination, type TrialPurchase } from "../examination.ts";
 import { probeRequestOf } from "../operation.ts";
 import { trialReceiptOf } from "../purchase.ts";
+import { isSameSale, moneyObjection } from "../replay.ts";
 import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];
@@ -108,7 +109,8 @@ export const PAID_CHECKS: readonly Check[] = [
       const evidence = purchase.answers.map((one) => evidenceOf(one)).join("\n");
       if (transactions.size > 1)
         found.push({ what: `The payment was settled ${transactions.size} times.`, evidence });
-      if (new Set(good.map(({ body }) => body)).size > 1) {
+      const [first] = good;
+      if (first && good.some((one) => !isSameSale(first, one))) {
         found.push({ what: `One payment bought ${good.length} different responses.`, evidence });
       }
       const failed = purchase.answers.find(({ status, headers }) => {
@@ -142,14 +144,20 @@ export const PAID_CHECKS: readonly Check[] = [
       if (!isGood(again)) return fault(`The server answers ${again.status} to the repeated call.`, evidence);
       // The check paid-concurrent compares the first three.
       const before = purchase.answers.filter(isGood);
-      const charges = before.flatMap((one) => trialReceiptOf(one)?.transaction ?? []);
+      const charges = before.flatMap((one) => trialReceiptOf(one)?.transaction || []);
       const charge = trialReceiptOf(again)?.transaction;
-      if (charge !== undefined && charges.length > 0 && !charges.includes(charge)) {
+      if (charge && charges.length > 0 && !charges.includes(charge)) {
         return fault("The server charged the repeated call again.", [...charges, charge].join("\n"));
       }
-      return before.some(({ body }) => withoutMoney(body) === withoutMoney(again.body))
+      if (!before.some((one) => isSameSale(one, again))) {
+        return fault("The repeated call gets another response.", evidence);
+      }
+      const objection = before
+        .map((one) => moneyObjection(one, again))
+        .find((one) => one !== undefined);
+      return objection === undefined
         ? PASSED
-        : fault("The repeated call gets another response.", evidence);
+        : fault(`The repeated call takes back what was said about the money: ${objection}.`, evidence);
     },
   },
   {
@@ -230,16 +238,4 @@ function otherInput(at: Examination): unknown {
     return { ...value, [name]: changed };
   }
   return undefined;
-}
-
-/** The payment state in a job's 202 may change between two responses, so it is not compared. */
-function withoutMoney(body: string): string {
-  try {
-    const document: unknown = JSON.parse(body);
-    if (!isRecord(document)) return body;
-    const { paymentState, receipt, status, ...rest } = document;
-    return JSON.stringify(rest);
-  } catch {
-    return body;
-  }
 }

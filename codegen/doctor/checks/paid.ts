@@ -1,5 +1,6 @@
 import { rejectionOf } from "../../../src/client/outcome.ts";
 import { findAsset, isRecord, saysShort } from "../../../src/protocol/index.ts";
+import { isShareable } from "../caching.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { ANOTHER_INPUT, type Examination, type TrialPurchase } from "../examination.ts";
@@ -80,13 +81,13 @@ export const PAID_CHECKS: readonly Check[] = [
     scope: "resource",
     paid: true,
     why: "A shared cache would give other clients what one buyer paid for.",
-    source: "RFC 9111 §5.2.2.7",
+    source: "RFC 9111 §3 and §5.2.2.7",
     fix: "Send Cache-Control: private, or no-store, with every paid response.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const { answer } = bought;
-      return /\bprivate\b|\bno-store\b/i.test(answer.headers.get("cache-control") ?? "")
+      return !isShareable(answer)
         ? PASSED
         : fault("A shared cache may store the paid response.", evidenceOf(answer, ["cache-control"]));
     },
@@ -152,9 +153,7 @@ export const PAID_CHECKS: readonly Check[] = [
       if (!before.some((one) => isSameSale(one, again))) {
         return fault("The repeated call gets another response.", evidence);
       }
-      const objection = before
-        .map((one) => moneyObjection(one, again))
-        .find((one) => one !== undefined);
+      const objection = before.map((one) => moneyObjection(one, again)).find((one) => one !== undefined);
       return objection === undefined
         ? PASSED
         : fault(`The repeated call takes back what was said about the money: ${objection}.`, evidence);

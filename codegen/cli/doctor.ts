@@ -9,6 +9,7 @@ import { NothingThere } from "../doctor/target.ts";
 import { CommandError, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";
 import { junitOf } from "./doctor-junit.ts";
+import { headersFromFlags } from "./header-flags.ts";
 import { counted, sayDone, sayError, sayNote, sayProgress } from "./say.ts";
 import { usdOf } from "./seller.ts";
 import { WALLET_FIX, walletFromEnvironment } from "./wallet.ts";
@@ -17,6 +18,8 @@ export interface DoctorFlags {
   readonly method?: string;
   /** JSON. */
   readonly input?: string;
+  /** `Name: value` of request headers. */
+  readonly header?: readonly string[];
   readonly pay?: boolean;
   /** Maximum total of all payments in US dollars. */
   readonly max?: string;
@@ -45,12 +48,13 @@ export async function printExamination(
   if (!Number.isSafeInteger(maxRequests) || maxRequests < 1) {
     throw new CommandError(`--max-requests "${flags.maxRequests}" is not a whole number of at least 1.`, 2);
   }
+  const headers = headersFromFlags(flags.header);
   const wallet = await walletOf(flags);
   const signed: string[] = [];
   let report: Report;
   try {
     report = await examine({
-      ...{ url, method: flags.method, input, wallet, timeoutMs, maxRequests, signal },
+      ...{ url, method: flags.method, input, headers, wallet, timeoutMs, maxRequests, signal },
       onSign: (resource, usd) => signed.push(`$${usd} for ${resource}`),
       onCheck: ({ check, resource }, done, all) => {
         const percent = String(Math.floor((100 * done) / all)).padStart(3);

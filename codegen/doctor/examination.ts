@@ -8,10 +8,11 @@ import {
   probeRequestOf,
   type Sample,
   sampleInput,
+  takesJson,
 } from "./operation.ts";
 import { wrongTypeOf } from "./schema.ts";
 import type { Site } from "./site.ts";
-import { saidBy } from "./target.ts";
+import { checkNameOf, saidBy } from "./target.ts";
 import type { Ask, ProbeExchange, Wire } from "./wire.ts";
 
 /** One resource under examination. A request that several checks need is sent once. */
@@ -118,10 +119,6 @@ export async function beginExamination(options: ExaminationOptions): Promise<Exa
   return self;
 }
 
-export function checkNameOf({ method, url }: ProbeOperation): string {
-  return `${method} ${decodeURI(new URL(url).pathname)}`;
-}
-
 interface InvalidRequest {
   readonly ask: Ask;
   readonly field?: string;
@@ -136,10 +133,10 @@ function invalidRequest(
   const fields = operation.shape?.fields ?? [];
   const valid = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;
   const plain = probeRequestOf(operation, input);
-  const { body: _, headers: __, ...bare } = plain;
+  const { body: _, headers, ...bare } = plain;
   const with_ = (body: string, type = "application/json"): Ask => ({
     ...bare,
-    headers: { "content-type": type },
+    headers: { ...headers, "content-type": type },
     body,
   });
   switch (mistake) {
@@ -163,11 +160,13 @@ function invalidRequest(
       return isProbe ? undefined : { ask: probeRequestOf(operation, rest), field: field.name };
     }
     case "json":
-      return hasBody(method) ? { ask: with_(`{"${fields[0]?.name ?? "input"}": "unfinished`) } : undefined;
+      return takesJson(operation)
+        ? { ask: with_(`{"${fields[0]?.name ?? "input"}": "unfinished`) }
+        : undefined;
     case "media":
-      return hasBody(method) ? { ask: with_("this is plain text, not JSON", "text/plain") } : undefined;
+      return takesJson(operation) ? { ask: with_("this is plain text, not JSON", "text/plain") } : undefined;
     case "size": {
-      if (!hasBody(method)) return undefined;
+      if (!takesJson(operation)) return undefined;
       const text = fields.find(
         ({ place, schema }) => place === "body" && schema.type === "string" && !schema.enum,
       );

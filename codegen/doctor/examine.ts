@@ -9,10 +9,10 @@ import { PAID_ANSWER, PAID_CHECKS } from "./checks/paid.ts";
 import { PRICE_CHECKS } from "./checks/price.ts";
 import { SEEN_CHECKS } from "./checks/seen.ts";
 import { TRANSPORT_CHECKS } from "./checks/transport.ts";
-import { beginExamination, checkNameOf, type Examination } from "./examination.ts";
+import { beginExamination, type Examination } from "./examination.ts";
 import type { ProbeOperation } from "./operation.ts";
 import { createTrialBuyer, type Spending, type Wallet } from "./purchase.ts";
-import { findTarget, NothingThere } from "./target.ts";
+import { checkNameOf, findTarget, NothingThere } from "./target.ts";
 import { createWire, Spent } from "./wire.ts";
 
 /** One finding, with its evidence and its fix. */
@@ -63,6 +63,8 @@ export interface ExamineOptions {
   readonly method?: string | undefined;
   /** The first input to send. By default the doctor makes one from examples and schema. */
   readonly input?: unknown;
+  /** Request headers for every operation, such as a key. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** When absent, the doctor pays nothing. */
   readonly wallet?: Wallet | undefined;
   /** Timeout of one request, in milliseconds. @default 10000 */
@@ -100,7 +102,7 @@ export const CHECKS: readonly Check[] = [
  */
 export async function examine(options: ExamineOptions): Promise<Report> {
   const begun = performance.now();
-  const { url, method, input, wallet, slowMs = 3_000, onCheck = () => {} } = options;
+  const { url, method, input, headers = {}, wallet, slowMs = 3_000, onCheck = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const wire = createWire({
     timeoutMs: options.timeoutMs ?? 10_000,
@@ -108,11 +110,13 @@ export async function examine(options: ExamineOptions): Promise<Report> {
     signal,
     fetch: options.fetch ?? fetch,
   });
-  const target = await findTarget(wire, { url, method: method?.toUpperCase(), input }).catch((error) => {
-    throw error instanceof Spent
-      ? new NothingThere(`${url.origin} cannot be examined: ${error.message}.`)
-      : error;
-  });
+  const target = await findTarget(wire, { url, method: method?.toUpperCase(), input, headers }).catch(
+    (error) => {
+      throw error instanceof Spent
+        ? new NothingThere(`${url.origin} cannot be examined: ${error.message}.`)
+        : error;
+    },
+  );
   const buyer = createTrialBuyer(wallet, options.onSign ?? (() => {}));
   const left = [...target.left];
   const findings: Finding[] = [];

@@ -1,4 +1,8 @@
+import { type CallDefinition, requestOf } from "../../src/client/definition.ts";
 import { isRecord } from "../../src/protocol/index.ts";
+import type { Method } from "../../src/protocol/request.ts";
+import type { CallModel } from "../call-definition.ts";
+import { fieldsOf, type ResourceModel, refTo, type Schemas } from "../model.ts";
 import { type CheckedSchema, inlined, isMadeUp, probeSampleOf, requiredOf } from "./schema.ts";
 import type { Ask } from "./wire.ts";
 
@@ -17,7 +21,7 @@ export interface InputShape {
   readonly fields: readonly OperationField[];
   /** The schema of the whole body, when the body is not an object with named fields. */
   readonly body?: CheckedSchema;
-  /** A complete input that the document gives as an example. */
+  /** An input that the document gives as an example, as far as it goes. */
   readonly example?: unknown;
   /** False when the source gives names and types only, as x402 v1 does. Limits cannot be checked then. */
   readonly hasLimits: boolean;
@@ -34,95 +38,132 @@ export interface ProbeOperation {
   readonly method: string;
   /** Absolute URL, with `{name}` for a path parameter. */
   readonly url: string;
+  /** The URL that the path of `call` is added to. */
+  readonly root: string;
+  /** How the client calls it, when a document says so. */
+  readonly call: CallModel | undefined;
   readonly shape: InputShape | undefined;
   /** The caller's own input, from the command line. */
   readonly given: unknown;
-  /** The operation's object in the API's OpenAPI document, references replaced. */
-  readonly documented: Readonly<Record<string, unknown>> | undefined;
+  /** Request headers that the caller gives, such as a key. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly documented: DocumentedResource | undefined;
+}
+
+/** What the API's document says about an operation, read as `generate --from` reads it. */
+interface DocumentedResource {
+  readonly operation: Readonly<Record<string, unknown>>;
+  readonly resource: ResourceModel;
+  readonly schemas: Schemas;
+  /** True for an API of another library. */
+  readonly isForeign: boolean;
 }
 
 /** The first input to send, and its origin. */
 export function sampleInput({ shape, given }: Pick<ProbeOperation, "shape" | "given">): Sample {
   if (given !== undefined) return { value: given, from: "given" };
-  if (shape?.example !== undefined) return { value: shape.example, from: "example" };
   if (!shape) return { value: {}, from: "made up" };
-  if (shape.body)
-    return { value: probeSampleOf(shape.body), from: isMadeUp(shape.body) ? "made up" : "schema" };
-  const needed = shape.fields.filter(({ required }) => required);
+  const { example, body } = shape;
+  if (body) {
+    if (example !== undefined) return { value: example, from: "example" };
+    return { value: probeSampleOf(body), from: isMadeUp(body) ? "made up" : "schema" };
+  }
+  const shown = isRecord(example) ? example : {};
+  const needed = shape.fields.filter(({ required, name }) => required && !Object.hasOwn(shown, name));
+  const isShown = example !== undefined && needed.length === 0;
   return {
-    value: Object.fromEntries(needed.map(({ name, schema }) => [name, probeSampleOf(schema)])),
-    from: needed.some(({ schema }) => isMadeUp(schema)) ? "made up" : "schema",
+    value: {
+      ...Object.fromEntries(needed.map(({ name, schema }) => [name, probeSampleOf(schema)])),
+      ...shown,
+    },
+    from: isShown ? "example" : needed.some(({ schema }) => isMadeUp(schema)) ? "made up" : "schema",
   };
 }
 
 /** Builds the request that sends `input`; without an input, a probe that fills in only the path parameters. */
 export function probeRequestOf(operation: ProbeOperation, input: unknown, probe = false): Ask {
-  const { method, shape } = operation;
-  const members: Record<string, unknown> = isRecord(input) ? { ...input } : {};
-  const url = operation.url.replace(/\{([^{}]+)\}/g, (_, name: string) => {
-    const field = shape?.fields.find((one) => one.place === "path" && one.name === name);
-    const value = members[name] ?? probeSampleOf(field?.schema ?? {});
-    delete members[name];
-    return encodeURIComponent(typeof value === "object" ? JSON.stringify(value) : String(value));
-  });
-  if (probe) return { method, url };
-  const query = new URL(url);
-  const inQuery = (name: string): boolean =>
-    !hasBody(method) || shape?.fields.some((one) => one.place === "query" && one.name === name) === true;
-  for (const [name, value] of Object.entries(members)) {
-    if (!inQuery(name)) continue;
-    delete members[name];
-    const values = Array.isArray(value) ? value : [value];
-    for (const one of values) {
-      query.searchParams.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
-    }
+  const { method, shape, root, documented } = operation;
+  const call = operation.call ?? callOf(operation);
+  const members: Record<string, unknown> = isRecord(input) && !probe ? { ...input } : {};
+  for (const { name, place, schema } of shape?.fields ?? []) {
+    if (place !== "path") continue;
+    const given = isRecord(input) && Object.hasOwn(input, name) ? input[name] : probeSampleOf(schema);
+    // No client can leave a segment of a path empty.
+    members[name] = /^\.{0,2}$/.test(String(given)) ? "sample" : given;
   }
-  if (!hasBody(method)) return { method, url: query.href };
-  const body = JSON.stringify(isRecord(input) ? members : input);
-  return { method, url: query.href, headers: { "content-type": "application/json" }, body };
+  const request = requestOf(root, call as CallDefinition, members, "");
+  const whole = hasBody(method) && !isRecord(input) && !probe && documented === undefined;
+  const isBare = probe || (request.body === undefined && !whole);
+  const { "content-type": type, accept: _, ...known } = request.headers;
+  const headers = { ...known, ...operation.headers };
+  const url = withQuery(request.url, new URL(operation.url).searchParams);
+  if (isBare) return { method, url, headers };
+  const body = whole ? JSON.stringify(input) : request.body;
+  return {
+    ...{ method, url },
+    headers: { ...headers, "content-type": type ?? "application/json" },
+    ...(body === undefined ? {} : { body }),
+  };
+}
+
+/** Adds the query of the address that the user named. */
+function withQuery(address: string, query: URLSearchParams): string {
+  const url = new URL(address);
+  const before = new Set(url.searchParams.keys());
+  const more = [...query].filter(([name]) => !before.has(name));
+  if (more.length === 0) return address;
+  return `${address}${url.search === "" ? "?" : "&"}${new URLSearchParams(more)}`;
+}
+
+/** How an operation is called of which only the challenge tells. */
+function callOf({ method, shape }: ProbeOperation): CallModel {
+  const inQuery = (shape?.fields ?? []).filter(({ place }) => place === "query" || !hasBody(method));
+  return {
+    ...{ name: "probe", method: method as Method, path: "", price: { kind: "unknown" } },
+    send: Object.fromEntries(inQuery.map(({ name }) => [name, { in: "query" }])),
+    ...(hasBody(method) ? {} : { body: "" }),
+  };
 }
 
 export function hasBody(method: string): boolean {
   return method !== "GET" && method !== "HEAD" && method !== "DELETE";
 }
 
-/** The input of an OpenAPI operation; `undefined` when the document does not describe it. */
-export function documentedShape(
-  operation: Readonly<Record<string, unknown>>,
-  shared: unknown,
-  document: unknown,
-): InputShape | undefined {
-  const parameters = [...asList(shared), ...asList(operation.parameters)].map((one) =>
-    inlined(one, document),
-  );
-  const fields: OperationField[] = parameters.flatMap((one) => {
-    const place = one.in;
-    if ((place !== "path" && place !== "query") || typeof one.name !== "string") return [];
-    const description = one.description === undefined ? {} : { description: one.description };
-    const example = "example" in one ? { example: one.example } : {};
-    const schema = { ...description, ...example, ...inlined(one.schema, document) };
-    return [{ name: one.name, place, required: one.required === true, schema }];
-  });
-  const body = inlined(operation.requestBody, document);
-  const content = isRecord(body.content) ? body.content["application/json"] : undefined;
-  if (!isRecord(content)) {
-    return parameters.length > 0 || operation.requestBody === undefined
-      ? { source: "openapi.json", fields, hasLimits: true }
-      : undefined;
-  }
-  const example = exampleOf(content);
+/** True when the operation takes a body of JSON, as far as is known. */
+export function takesJson({ method, call }: ProbeOperation): boolean {
+  if (!hasBody(method)) return false;
+  return call?.body === undefined || /json/i.test(call.body);
+}
+
+/** The operation at one of its addresses, whose path parameters are known. */
+export function operationAt(operation: ProbeOperation, url: URL): ProbeOperation {
+  const { call, shape } = operation;
   return {
-    ...shapeOfBody(inlined(content.schema, document), fields, "openapi.json"),
-    ...(example === undefined ? {} : { example }),
+    ...operation,
+    ...{ url: url.href, root: url.origin + url.pathname, call: call && { ...call, path: "" } },
+    shape: shape && { ...shape, fields: shape.fields.filter(({ place }) => place !== "path") },
   };
 }
 
-/** The first complete example of a media type object, inline or named. */
-function exampleOf(content: Record<string, unknown>): unknown {
-  if ("example" in content) return content.example;
-  if (!isRecord(content.examples)) return undefined;
-  const first = Object.values(content.examples)[0];
-  return isRecord(first) ? first.value : undefined;
+/** The input of a resource that a document describes. */
+export function resourceShape(
+  { typeName, method, pathParams, transport }: ResourceModel,
+  from: { readonly schemas: Schemas; readonly example: unknown; readonly source: string },
+): InputShape {
+  const { schemas, example, source } = from;
+  const input = { $ref: refTo(`${typeName}Input`) };
+  const root = { components: { schemas } };
+  const common = { source, hasLimits: true, ...(example === undefined ? {} : { example }) };
+  const fields = fieldsOf(schemas, input);
+  if (fields === undefined) return { ...common, fields: [], body: inlined(input, root) };
+  return {
+    ...common,
+    fields: fields.map(({ name, required, schema }): OperationField => {
+      const isQuery = method === "GET" || transport?.send?.[name]?.in === "query";
+      const place = pathParams.includes(name) ? "path" : isQuery ? "query" : "body";
+      return { name, place, required, schema: inlined(schema, root) };
+    }),
+  };
 }
 
 function shapeOfBody(schema: CheckedSchema, others: readonly OperationField[], source: string): InputShape {
@@ -197,8 +238,4 @@ function propertiesOf(schema: unknown): Record<string, CheckedSchema> {
   return isRecord(schema) && isRecord(schema.properties)
     ? (schema.properties as Record<string, CheckedSchema>)
     : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -78,7 +78,9 @@ export function createTrialBuyer(
       };
       const usd = formatUsd(price);
       onSign(at.name, usd);
-      const sent = await Promise.allSettled([paid, paid, paid].map((one) => at.wire.send(one)));
+      const sent = await Promise.allSettled(
+        [paid, paid, paid].map((one) => at.wire.send({ ...one, isSingle: true })),
+      );
       const answers = sent.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
       const [first] = sent;
       if (answers.length === 0 && first?.status === "rejected") throw first.reason;

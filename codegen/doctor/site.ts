@@ -1,7 +1,9 @@
-import { isRecord } from "../../src/protocol/index.ts";
-import { jsonOf } from "./challenge.ts";
-import { documentedShape, type ProbeOperation } from "./operation.ts";
-import { inlined } from "./schema.ts";
+import { callDefinition } from "../call-definition.ts";
+import { isJob, type ResourceModel } from "../model.ts";
+import { type DocumentOperation, type ReadDocument, readDocument } from "../read/document.ts";
+import { isLoopback, plain, serversOf } from "../read/servers.ts";
+import { looksLikeDocument, parseDocument } from "../read/text.ts";
+import { type ProbeOperation, resourceShape } from "./operation.ts";
 import type { ProbeExchange, Wire } from "./wire.ts";
 
 /** The documents that a host publishes about itself. */
@@ -10,120 +12,117 @@ export interface Site {
   readonly openapi: ProbeExchange;
   readonly llms: ProbeExchange;
   readonly wellKnown: ProbeExchange;
-  /** The OpenAPI document, when it is valid. */
-  readonly document: Readonly<Record<string, unknown>> | undefined;
+  /** True when there is a document that clients can be generated from. */
+  readonly isDocumented: boolean;
+  /** Why the document cannot be read. */
+  readonly problem: string | undefined;
   /** Paid operations of the document. */
   readonly paid: readonly ProbeOperation[];
-  /** Free operations of the document, as `GET /path`. */
-  readonly free: readonly string[];
+  /** Other operations of the document, and why they are not examined. */
+  readonly left: readonly { readonly name: string; readonly reason: string }[];
   /** URL template of a job's status, with one `{name}`. */
   readonly statusUrl: string | undefined;
 }
 
-const METHODS = ["get", "post", "put", "patch", "delete"];
+/** Maximum size of a document, in bytes. */
+const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 
 /** Reads the documents at the usual paths. A missing document is not an error here: checks report it. */
 export async function readSite(wire: Wire, url: URL): Promise<Site> {
   const folder = url.pathname.endsWith("/") ? url.pathname : "/";
   const places = new Set([
-    ...(url.pathname.endsWith(".json") ? [url.pathname] : []),
-    `${folder}openapi.json`,
-    "/openapi.json",
+    ...(/\.(json|ya?ml)$/i.test(url.pathname) ? [url.pathname + url.search] : []),
+    ...["openapi.json", "openapi.yaml"].flatMap((name) => [folder + name, `/${name}`]),
   ]);
+  const at = (path: string, maxLength?: number) => {
+    const whole = maxLength === undefined ? {} : { maxLength };
+    return wire.send({ method: "GET", url: new URL(path, url).href, ...whole });
+  };
   let openapi: ProbeExchange | undefined;
+  let found: Read = {};
   for (const place of places) {
-    openapi = await wire.send({ method: "GET", url: new URL(place, url).href });
-    if (documentOf(openapi)) break;
+    const exchange = await at(place, MAX_DOCUMENT_BYTES);
+    openapi ??= exchange;
+    if (exchange.status !== 200 || !looksLikeDocument(exchange.body)) continue;
+    openapi = exchange;
+    found = await read(exchange);
+    break;
   }
   if (!openapi) throw new Error("there is always one place");
-  const at = (path: string) => wire.send({ method: "GET", url: new URL(path, url).href });
-  const document = documentOf(openapi);
-  const operations = document ? operationsOf(document, openapi.url) : [];
+  const { document, reading, problem } = found;
+  const sold = reading?.model.resources ?? [];
+  const free = sold.filter(({ price }) => price.kind === "free");
+  const operation = (resource: ResourceModel): ProbeOperation[] => {
+    const own = reading?.operations.get(resource.name);
+    return reading && own ? [operationOf({ document, reading, resource, own, from: openapi.url })] : [];
+  };
+  const paid = sold.filter((one) => !free.includes(one)).flatMap(operation);
   return {
-    ...{ origin: url.origin, openapi, document },
+    ...{ origin: url.origin, openapi, problem, paid },
+    isDocumented: reading !== undefined,
+    left: [
+      ...free.flatMap((one) => {
+        const path = reading?.operations.get(one.name)?.path;
+        return path === undefined ? [] : [{ name: `${one.method} ${path}`, reason: "it is free" }];
+      }),
+      ...(reading?.left ?? []),
+    ],
+    statusUrl: sold.some(isJob) ? statusOf(document, openapi.url) : undefined,
     llms: await at("/llms.txt"),
     wellKnown: await at("/.well-known/x402"),
-    paid: operations.filter(({ documented }) => isPaid(documented)),
-    free: operations
-      .filter(({ documented }) => !isPaid(documented))
-      .map(({ method, url }) => `${method} ${decodeURI(new URL(url).pathname)}`),
-    statusUrl: operations.find(isStatus)?.url,
   };
 }
 
-function documentOf(exchange: ProbeExchange): Site["document"] {
-  const document = exchange.status === 200 ? jsonOf(exchange) : undefined;
-  return isRecord(document) && typeof document.openapi === "string" ? document : undefined;
+interface Read {
+  readonly document?: { readonly servers?: unknown; readonly paths?: object };
+  readonly reading?: ReadDocument;
+  readonly problem?: string;
 }
 
-function isPaid(operation: ProbeOperation["documented"]): boolean {
-  if (!operation) return false;
-  return (
-    isRecord(operation["x-payment-info"]) || (isRecord(operation.responses) && "402" in operation.responses)
-  );
+async function read({ url, body }: ProbeExchange): Promise<Read> {
+  try {
+    const document = await parseDocument(body, url);
+    return { document: document as object, reading: readDocument(document, { source: url, url }) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
 }
 
-/** Finds the free GET with one parameter that names a job: the buyer polls it. */
-function isStatus({ method, url, documented }: ProbeOperation): boolean {
-  return (
-    method === "GET" &&
-    !isPaid(documented) &&
-    /\{[^{}]+\}$/.test(url) &&
-    /job|task|status|operation/i.test(`${new URL(url).pathname} ${String(documented?.operationId ?? "")}`)
-  );
-}
-
-function operationsOf(document: Record<string, unknown>, from: string): ProbeOperation[] {
-  const base = baseOf(document, from);
-  return Object.entries(isRecord(document.paths) ? document.paths : {}).flatMap(([path, item]) => {
-    if (!isRecord(item)) return [];
-    return METHODS.filter((method) => isRecord(item[method])).map((method): ProbeOperation => {
-      const documented = inlinedOperation(item[method] as Record<string, unknown>, document);
-      return {
-        method: method.toUpperCase(),
-        url: base + path,
-        shape: documentedShape(documented, item.parameters, document),
-        given: undefined,
-        documented,
-      };
-    });
-  });
-}
-
-/** The parts of an operation that checks use, with their references replaced. */
-function inlinedOperation(
-  operation: Record<string, unknown>,
-  document: Record<string, unknown>,
-): Record<string, unknown> {
-  const responses = isRecord(operation.responses) ? operation.responses : {};
+function operationOf(of: {
+  readonly document: Read["document"];
+  readonly reading: ReadDocument;
+  readonly resource: ResourceModel;
+  readonly own: DocumentOperation;
+  readonly from: string;
+}): ProbeOperation {
+  const { document, reading, resource, own, from } = of;
+  const { schemas, isForeign = false } = reading.model;
+  const { server, ...call } = callDefinition(resource);
+  const base = baseOf(serversOf(document?.servers, from), from, reading.baseUrl);
+  const root = server === undefined ? base : baseOf(serversOf([{ url: server }], `${base}/`), from, base);
+  const source = from.slice(from.lastIndexOf("/") + 1).replace(/\?.*/, "") || "the document";
   return {
-    ...operation,
-    responses: Object.fromEntries(
-      Object.entries(responses).map(([status, one]) => [status, inlined(one, document)]),
-    ),
-    parameters: (Array.isArray(operation.parameters) ? operation.parameters : []).map((one) =>
-      inlined(one, document),
-    ),
+    ...{ method: resource.method, root, url: root + own.path, call },
+    shape: resourceShape(resource, { schemas, example: own.example, source }),
+    given: undefined,
+    documented: { operation: own.operation, resource, schemas, isForeign },
   };
 }
 
-/**
- * The base URL of the operations. A document that this machine serves is examined at its own origin, whatever public
- * URL it names.
- */
-function baseOf(document: Record<string, unknown>, from: string): string {
-  const servers = (Array.isArray(document.servers) ? document.servers : [])
-    .filter(isRecord)
-    .flatMap(({ url }) => (typeof url === "string" && URL.canParse(url, from) ? [new URL(url, from)] : []));
+/** The base URL of operations. A document that this machine serves is examined at its own origin, whatever URL it names. */
+function baseOf(servers: readonly URL[], from: string, other: string | undefined): string {
   const own = new URL(from);
-  const chosen =
-    servers.find(({ origin }) => origin === own.origin) ??
-    (isLoopback(own.hostname) ? undefined : servers[0]) ??
-    new URL(".", own);
-  return chosen.href.replace(/\/$/, "");
+  const same = servers.find(({ origin }) => origin === own.origin);
+  if (same) return plain(same);
+  const isAway = !isLoopback(own.hostname) || (other !== undefined && new URL(other).origin === own.origin);
+  return isAway && other !== undefined ? other : plain(new URL(".", own));
 }
 
-/** True for this machine, where plain HTTP is safe because the traffic never leaves it. */
-export function isLoopback(hostname: string): boolean {
-  return /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+/** Finds the GET with one parameter that names a job: the buyer polls it. */
+function statusOf(document: Read["document"], from: string): string | undefined {
+  const found = Object.entries(document?.paths ?? {}).find(([path, item]) => {
+    const isGet = typeof item === "object" && item !== null && "get" in item;
+    return isGet && /job|task|status/i.test(path) && /^[^{}]*\{[^{}]+\}$/.test(path);
+  });
+  return found && baseOf(serversOf(document?.servers, from), from, undefined) + found[0];
 }

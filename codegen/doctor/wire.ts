@@ -1,3 +1,5 @@
+import { decodeDocument } from "../read/text.ts";
+
 /** One request and its response. `body` and `headers` are as on the wire; a long body is truncated. */
 export interface ProbeExchange {
   readonly method: string;
@@ -26,6 +28,10 @@ export interface Ask {
   readonly body?: string;
   /** Timeout of this request, in milliseconds. @default the timeout of the wire */
   readonly timeoutMs?: number;
+  /** Bytes of the body to read. @default 262144 */
+  readonly maxLength?: number;
+  /** Sends the request on a connection of its own, and only once. */
+  readonly isSingle?: boolean;
 }
 
 /** Sends every request of the doctor, with one limit, one timeout and one record. */
@@ -50,7 +56,7 @@ export class Spent extends Error {
   override readonly name = "Spent";
 }
 
-/** Maximum number of body bytes to read. */
+/** Bytes of a body to read. */
 const MAX_BODY_LENGTH = 256 * 1024;
 /** Longest pause after a 429 before the same request is sent again. */
 const MAX_PAUSE_MS = 5_000;
@@ -63,7 +69,7 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
   let left = maxRequests;
   let running = 0;
 
-  async function once(ask: Ask): Promise<ProbeExchange> {
+  async function once(ask: Ask, isFresh = ask.isSingle === true): Promise<ProbeExchange> {
     if (left <= 0)
       throw new Spent(`the limit of ${maxRequests} requests is reached; increase --max-requests`);
     left -= 1;
@@ -74,12 +80,15 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
     try {
       const response = await fetch(ask.url, {
         method: ask.method,
-        headers: { "user-agent": "resource402-doctor", accept: "*/*", ...ask.headers },
+        headers: {
+          ...{ "user-agent": "resource402-doctor", accept: "*/*", ...ask.headers },
+          ...(isFresh ? { connection: "close" } : {}),
+        },
         redirect: "manual",
         signal: AbortSignal.any([signal, AbortSignal.timeout(ask.timeoutMs ?? timeoutMs)]),
         ...(ask.body === undefined ? {} : { body: ask.body }),
       });
-      const body = await start(response);
+      const body = await start(response, ask.maxLength ?? MAX_BODY_LENGTH);
       const ms = performance.now() - begun;
       return {
         ...base,
@@ -101,6 +110,9 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
     async send(ask) {
       signal.throwIfAborted();
       let exchange = await once(ask);
+      // A kept connection may have been closed by the server, and a server that refuses a large body closes its own
+      // while the body is sent (RFC 9110 §15.5.14). Neither says anything about the resource.
+      if (exchange.failure?.kind === "broken" && !ask.isSingle) exchange = await once(ask, true);
       if (exchange.status === 429) {
         const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
         await pause(after >= 0 ? Math.min(after, MAX_PAUSE_MS) : MAX_PAUSE_MS, signal);
@@ -127,19 +139,21 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Reads the beginning of a body, without waiting for the rest. */
-async function start(response: Response): Promise<string> {
+async function start(response: Response, maxLength: number): Promise<string> {
   if (!response.body) return "";
-  const decoder = new TextDecoder();
   const reader = response.body.getReader();
-  let text = "";
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    text += decoder.decode(value, { stream: true });
-    if (text.length < MAX_BODY_LENGTH) continue;
+    if (done) break;
+    chunks.push(value);
+    length += value.length;
+    if (length < maxLength) continue;
     await reader.cancel().catch(() => {});
-    return text;
+    break;
   }
+  return decodeDocument(Buffer.concat(chunks));
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {

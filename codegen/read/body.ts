@@ -1,5 +1,5 @@
 import { ANSWER, type JsonSchema, resolve, type Schemas } from "../model.ts";
-import { dereferenced, isJsonObject, type JsonRecord } from "./json.ts";
+import { dereferenced, exampleIn, isJsonObject, type JsonRecord } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 /** What an operation takes in its body. */
@@ -10,6 +10,7 @@ export interface RequestBody {
   readonly required: boolean;
   /** Whether its members are members of the input; otherwise the input has it as one member. */
   readonly isObject: boolean;
+  readonly example?: unknown;
 }
 
 const JSON_TYPE = /^(application\/([^;]*\+)?json\b|\*\/\*|application\/\*)/i;
@@ -42,12 +43,14 @@ export function requestBodyOf(
     const file = filesIn(schemas.known, schema).find(({ required }) => required);
     if (file !== undefined) return `its body needs the file "${file.name}", which this client cannot send`;
   }
+  const example = exampleIn(document, media) ?? exampleIn(document, given);
   const isMembers = isForm || (isJson && (isOpen || isObject(schemas.known, schema)));
   return {
     schema: isMembers && isOpen ? { type: "object", additionalProperties: true } : schema,
     type: plain,
     required,
     isObject: isMembers,
+    ...(example === undefined ? {} : { example }),
   };
 }
 

@@ -2,10 +2,12 @@ import type { ApiModel } from "../model.ts";
 import { EXTENSION } from "../published.ts";
 import { type ForeignOptions, readForeign } from "./foreign.ts";
 import { DocumentError, isJsonObject } from "./json.ts";
+import type { DocumentOperation, LeftOperation } from "./operation.ts";
 import { readOwn } from "./own.ts";
 import { placeOf } from "./servers.ts";
 
 export { DocumentError } from "./json.ts";
+export type { DocumentOperation, LeftOperation } from "./operation.ts";
 
 /** The result of reading a document. */
 export interface ReadDocument {
@@ -15,6 +17,9 @@ export interface ReadDocument {
   readonly baseUrl?: string;
   /** Parts that were left out, and why. */
   readonly notes: readonly string[];
+  /** By the name of the resource. */
+  readonly operations: ReadonlyMap<string, DocumentOperation>;
+  readonly left: readonly LeftOperation[];
 }
 
 export interface ReadOptions extends ForeignOptions {
@@ -33,12 +38,12 @@ export function readDocument(document: unknown, options: ReadOptions): ReadDocum
       `${options.source} is not an OpenAPI 3 document. Example: https://api.example.com/openapi.json`,
     );
   }
-  const { model, notes } = isJsonObject(document[EXTENSION])
+  const { model, notes, operations, left } = isJsonObject(document[EXTENSION])
     ? readOwn(document, options.source)
     : readForeign(document, options);
   const place = placeOf(document.servers, options.url);
   return {
-    model,
+    ...{ model, operations, left },
     notes: place.note === undefined ? notes : [...notes, place.note],
     ...(place.url === undefined ? {} : { baseUrl: place.url }),
   };

@@ -2,10 +2,11 @@ import type { Usd } from "../../schema/money.ts";
 import type { Price } from "../../schema/price.ts";
 import { perWhat, priceSentence } from "../../schema/price-prose.ts";
 import { checkNames, pascalCase } from "../check/names.ts";
-import { type ApiModel, compareText, type ResourceModel } from "../model.ts";
+import { compareText, type ResourceModel } from "../model.ts";
 import { credentialHeaders, type HeaderUse, headerModels, headersOf } from "./headers.ts";
 import { isForeignJob } from "./job.ts";
 import { DocumentError, dereferenced, isJsonObject, type JsonRecord, textOf } from "./json.ts";
+import type { DocumentOperation, LeftOperation, Reading } from "./operation.ts";
 import { headOf } from "./own.ts";
 import { parametersOf } from "./parameters.ts";
 import { parametersIn, piecesOf, templateOf } from "./path.ts";
@@ -43,15 +44,14 @@ const OTHERS = ["head", "options", "trace", "query"];
 const FACES = ["Input", "Output"];
 
 /** Reads a document of another make, as far as our client can call what it describes. */
-export function readForeign(
-  document: JsonRecord,
-  options: ForeignOptions,
-): { readonly model: ApiModel; readonly notes: readonly string[] } {
+export function readForeign(document: JsonRecord, options: ForeignOptions): Reading {
   const notes: string[] = [];
   const schemas = foreignSchemas(document);
   const resources: ResourceModel[] = [];
   const uses: HeaderUse[] = [];
   const taken = new Set<string>();
+  const operations = new Map<string, DocumentOperation>();
+  const left: LeftOperation[] = [];
   const root = placeOf(document.servers, options.url).url;
 
   /** One operation as a resource; a text that says why it is left out. */
@@ -89,6 +89,8 @@ export function readForeign(
     schemas.add(`${typeName}Output`, isJob ? {} : shape.output);
     const price = priceOf(payment, options.maxPrice);
     if (payment.isPaid && payment.price === undefined) notes.push(`${label} ${unpriced(payment, options)}`);
+    const { example } = shape;
+    operations.set(name, { path, operation, ...(example === undefined ? {} : { example }) });
     const use: HeaderUse = { name, headers: [...shape.headers, ...credentialHeaders(credentials)] };
     uses.push(use);
     const { fixed, needs } = headersOf(use);
@@ -135,7 +137,9 @@ export function readForeign(
       if (!isJsonObject(operation)) continue;
       const label = `${method.toUpperCase()} ${path}`;
       const why = read({ path, item, method, operation }, label);
-      if (why !== undefined) notes.push(`${label} is left out: ${why}`);
+      if (why === undefined) continue;
+      notes.push(`${label} is left out: ${why}`);
+      left.push({ name: label, reason: why });
     }
   }
   if (resources.length === 0) {
@@ -156,7 +160,7 @@ export function readForeign(
       schemas: schemas.all(),
       handlerSchemas: {},
     },
-    notes,
+    ...{ notes, operations, left },
   };
 }
 

@@ -32,6 +32,16 @@ export function dereferenced(document: JsonRecord, value: JsonRecord): JsonRecor
   return found.$ref === undefined ? found : {};
 }
 
+/** The first example that a schema, a parameter or a media type gives: inline, in a list, or by name. */
+export function exampleIn(document: JsonRecord, given: unknown): unknown {
+  if (!isJsonObject(given)) return undefined;
+  const { example, examples } = dereferenced(document, given);
+  if (example !== undefined) return example;
+  if (Array.isArray(examples)) return examples[0];
+  const [first] = isJsonObject(examples) ? Object.values(examples).filter(isJsonObject) : [];
+  return first === undefined ? undefined : dereferenced(document, first).value;
+}
+
 /** The keys of a reference into its own document (RFC 6901 section 6); `undefined` when it leads elsewhere. */
 export function pointerOf(ref: string): readonly string[] | undefined {
   if (ref === "#") return [];

@@ -21,6 +21,7 @@ import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published
 import { sampleOf } from "../sample.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 import { DocumentError, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import type { DocumentOperation, Reading } from "./operation.ts";
 import { isLoop, isSchema } from "./schemas.ts";
 
 const WIRE = new Set(Object.keys(wireSchemas([], [])));
@@ -29,10 +30,7 @@ const WIRE = new Set(Object.keys(wireSchemas([], [])));
  * Reads what {@link emitOpenapi} has written. Names, paths and prices are checked as those of a definition are: what
  * becomes code must not come from a stranger unseen.
  */
-export function readOwn(
-  document: JsonRecord,
-  source: string,
-): { readonly model: ApiModel; readonly notes: readonly string[] } {
+export function readOwn(document: JsonRecord, source: string): Reading {
   const mistakes: Mistake[] = [];
   const report = reporter("error", mistakes);
   const extension = document[EXTENSION] as JsonRecord;
@@ -65,7 +63,20 @@ export function readOwn(
     );
   }
   resources.sort((a, b) => compareText(a.name, b.name));
-  return { model: { ...headOf(document, source), resources, schemas, handlerSchemas: {} }, notes: [] };
+  const operations = found.map(({ path, operation, terms }): [string, DocumentOperation] => {
+    const example = recordsOf(terms.examples).find(({ input }) => isJsonObject(input))?.input as
+      | JsonRecord
+      | undefined;
+    const written = path.replace(/:([A-Za-z0-9_]+)/g, "{$1}");
+    return [
+      String(operation.operationId),
+      { path: written, operation, ...(example === undefined ? {} : { example }) },
+    ];
+  });
+  return {
+    model: { ...headOf(document, source), resources, schemas, handlerSchemas: {} },
+    ...{ notes: [], operations: new Map(operations), left: [] },
+  };
 }
 
 interface Found {

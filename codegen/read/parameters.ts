@@ -1,6 +1,6 @@
 import type { Carriage } from "../../src/protocol/request.ts";
 import type { JsonSchema } from "../model.ts";
-import { dereferenced, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
+import { dereferenced, exampleIn, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
 /** A parameter that is a member of the input. */
@@ -10,6 +10,7 @@ export interface Parameter {
   readonly schema: JsonSchema;
   readonly required: boolean;
   readonly as?: NonNullable<Carriage["as"]>;
+  readonly example?: unknown;
 }
 
 /** A request header beside the payment. */
@@ -67,7 +68,9 @@ export function parametersOf(
         problem ??= `its path parameter "${name}" has the style ${String(parameter.style)}`;
       const schema = schemaOf(schemas, parameter);
       const as = style === undefined || style === "none" ? {} : { as: style };
-      members.push({ name, place, schema, required: required || place === "path", ...as });
+      const example = exampleIn(document, parameter) ?? exampleIn(document, parameter.schema);
+      const shown = example === undefined ? {} : { example };
+      members.push({ name, place, schema, required: required || place === "path", ...as, ...shown });
     } else if (required) problem ??= `it needs the ${place} "${name}"`;
     else dropped.push(`the ${place} "${name}"`);
   }

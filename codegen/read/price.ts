@@ -43,6 +43,16 @@ export function paymentOf(document: JsonRecord, operation: JsonRecord): Payment 
   };
 }
 
+/** The prices of the x402 offers that an operation lists. One that cannot be read is left out. */
+export function offerRanges(operation: JsonRecord): readonly Range[] {
+  const infos = EXTENSIONS.map((extension) => operation[extension]).filter(isJsonObject);
+  return infos.flatMap((info) =>
+    OFFERS.flatMap((name) => recordsOf(info[name]))
+      .filter(isPayable)
+      .flatMap((offer) => rangeOf(offer, NOTHING) ?? []),
+  );
+}
+
 const stated = (value: unknown): boolean => value !== undefined && value !== null && value !== false;
 
 function isMark(value: unknown): boolean {

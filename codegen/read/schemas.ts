@@ -135,6 +135,7 @@ const STEPS = new Set([
 
 /** What a document says by other keywords, or by older ones. */
 function told(schema: JsonRecord, own: Record<string, unknown>): void {
+  if (schema.example !== undefined && own.examples === undefined) own.examples = [schema.example];
   // OpenAPI 3.0 has truth values beside the bound.
   for (const [keyword, bound] of [
     ["exclusiveMinimum", "minimum"],

@@ -14,12 +14,7 @@ export interface Place {
  */
 export function placeOf(servers: unknown, url: string | undefined): Place {
   const listed = recordsOf(servers);
-  const found = (listed.length === 0 ? [{ url: "/" }] : listed).flatMap((server) => {
-    const named = filled(server);
-    if (named === undefined || !URL.canParse(named, url)) return [];
-    const absolute = new URL(named, url);
-    return /^https?:$/.test(absolute.protocol) ? [absolute] : [];
-  });
+  const found = serversOf(servers, url);
   const away = url !== undefined && !isLoopback(new URL(url).hostname);
   const best = found.find(({ hostname }) => !(away && isLoopback(hostname)));
   if (best !== undefined) return { url: plain(best) };
@@ -31,6 +26,17 @@ export function placeOf(servers: unknown, url: string | undefined): Place {
     url: plain(own),
     note: `its server ${stated} cannot be reached from here: ${plain(own)} is called`,
   };
+}
+
+/** The servers that a document names, with the defaults of their variables; where it names none, the one that it is on. */
+export function serversOf(servers: unknown, url: string | undefined): URL[] {
+  const listed = recordsOf(servers);
+  return (listed.length === 0 ? [{ url: "/" }] : listed).flatMap((server) => {
+    const named = filled(server);
+    if (named === undefined || !URL.canParse(named, url)) return [];
+    const absolute = new URL(named, url);
+    return /^https?:$/.test(absolute.protocol) ? [absolute] : [];
+  });
 }
 
 /** A server's URL with the defaults of its variables; `undefined` when one has none. */
@@ -47,10 +53,12 @@ function filled({ url, variables }: JsonRecord): string | undefined {
   return /[{}]/.test(named) ? undefined : named;
 }
 
-function plain({ origin, pathname }: URL): string {
+/** Without query, fragment and a slash at its end. */
+export function plain({ origin, pathname }: URL): string {
   return (origin + pathname).replace(/\/+$/, "");
 }
 
-function isLoopback(hostname: string): boolean {
+/** True for this machine, where plain HTTP is safe because the traffic never leaves it. */
+export function isLoopback(hostname: string): boolean {
   return /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\])$/i.test(hostname);
 }

@@ -1,7 +1,7 @@
 import type { Carriage } from "../../src/protocol/request.ts";
 import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
 import { filesIn, outputOf, type RequestBody, requestBodyOf } from "./body.ts";
-import type { JsonRecord } from "./json.ts";
+import { isJsonObject, type JsonRecord } from "./json.ts";
 import { type HeaderParameter, hasParts, type Parameter, type Parameters } from "./parameters.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
@@ -15,6 +15,8 @@ export interface Shape {
   readonly path: ReadonlyMap<string, string>;
   /** Parts that need not be sent and cannot be. */
   readonly dropped: readonly string[];
+  /** An input that the document gives as an example, as far as it goes. */
+  readonly example?: JsonRecord;
 }
 
 interface Operation {
@@ -58,10 +60,12 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   const required = new Set<string>();
   const send: Record<string, Carriage> = {};
   const path = new Map<string, string>();
-  for (const { name, place, schema, required: isRequired, as } of [...listed, ...unlisted]) {
+  const examples: [string, unknown][] = [];
+  for (const { name, place, schema, required: isRequired, as, example } of [...listed, ...unlisted]) {
     const member = freeName(name, place, taken);
     taken.add(member);
     fields.set(member, schema);
+    if (example !== undefined) examples.push([member, example]);
     if (isRequired) required.add(member);
     if (place === "path") {
       path.set(name, member);
@@ -88,6 +92,7 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
     headers: parameters.headers,
     path,
     dropped,
+    ...exampleOf(body, examples),
   });
 
   if (body !== undefined && !body.isObject) {
@@ -112,6 +117,18 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   const isOpen = takesMore(schemas.known, body.schema);
   const more = isClosed(schemas.known, body.schema) ? false : isOpen ? true : undefined;
   return result(objectOf(fields, required, more === undefined ? {} : { additionalProperties: more }));
+}
+
+/** The examples of the body and of the parameters as one input. */
+function exampleOf(
+  body: RequestBody | undefined,
+  parameters: readonly [string, unknown][],
+): Pick<Shape, "example"> {
+  const whole = body?.example;
+  const isMembers = body?.isObject === true && isJsonObject(whole);
+  const members = isMembers ? whole : whole === undefined || body?.isObject ? {} : { [WHOLE]: whole };
+  const example = { ...members, ...Object.fromEntries(parameters) };
+  return Object.keys(example).length === 0 ? {} : { example };
 }
 
 function isForm(body: RequestBody | undefined): body is RequestBody {

@@ -75,6 +75,19 @@ describe("a correct server", () => {
     expect([...new Set(known)].filter((id) => !planted.has(id))).toEqual(["https"]);
   });
 
+  it("may say more about the money of a job with each repeated call", async () => {
+    const words = ["in_flight", "in_flight", "settled", "settled"];
+    await using seller = await openSeller(world, async (call, real) => {
+      const answer = await real(call);
+      if (answer.status !== 202) return answer;
+      const money = { paymentState: words.shift(), status: words.length > 1 ? "queued" : "running" };
+      return { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), ...money }) };
+    });
+    const report = await examine({ url: new URL("/v1/render", seller.url), wallet: wallet() });
+    expect(said(report)).toBe("");
+    expect(report.passed.map(({ check }) => check)).toContain("paid-replay");
+  });
+
   it("is paid once for each resource, however many requests are sent", async () => {
     await using seller = await openSeller(world);
     const before = await world.balanceOf(world.buyer.address);

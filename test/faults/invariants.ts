@@ -1,5 +1,6 @@
 import { chargeOf, isJob } from "./api.ts";
 import type { ClientKind, Outcome } from "./clients.ts";
+import { differences, type Reply, reversals } from "./replays.ts";
 import { type Book, type Purchase, type Sent, type Stage, type Start, sleep } from "./stage.ts";
 
 /** What must never be, by the numbers of the money rules. */
@@ -104,19 +105,14 @@ async function checkPurchase(
   if (stage.seller.name === "stock" && isJob(resource) && ran && charges.length === 0)
     say("ran unpaid", "the job was accepted and has run, and nothing was charged");
 
-  // 5. A replay's bytes are equal.
-  const byIdentity = new Map<string, Sent[]>();
-  for (const sent of purchase.sent) {
-    if (!sent.answer || !isFinal(sent.answer)) continue;
-    const identity = sent.request.headers.get("idempotency-key") ?? sent.nonce;
-    byIdentity.set(identity, [...(byIdentity.get(identity) ?? []), sent]);
-  }
-  for (const same of byIdentity.values()) {
-    // DESIGN 5: words about money are computed when they are sent. All else is equal to the byte.
-    const text = ({ answer }: Sent) => `${answer?.status} ${answer?.body.replace(MONEY_WORD, "")}`;
-    const different = new Set(same.map(text));
-    if (different.size > 1) say("replay differs", [...different].join(" / "));
-  }
+  // 5. A replay's bytes are equal, and its words about the money only move forward.
+  for (const same of repliesBy(
+    purchase,
+    ({ request, nonce }) => request.headers.get("idempotency-key") ?? nonce,
+  ))
+    for (const detail of differences(same)) say("replay differs", detail);
+  for (const same of repliesBy(purchase, ({ nonce }) => nonce))
+    for (const detail of reversals(same)) say("replay differs", detail);
 
   if (process.env.FAULTS_LOG && found.length > 0) {
     for (const one of purchase.sent)
@@ -142,13 +138,15 @@ function atOnce(starts: readonly Start[]): number {
   return Math.max(0, ...living.map(({ at }) => during(at)));
 }
 
-const MONEY_WORD = /"paymentState":"(in_flight|settled|refund_owed|refunded)",?/;
-
-/** An answer after which nothing else may be said: the result, the job, or the end of a call that was charged. */
-function isFinal({ status, body }: { status: number; body: string }): boolean {
-  if (status === 200) return true;
-  if (status === 202) return !body.includes('"paymentState":"in_flight"');
-  return body.includes('"paymentState":"refund_owed"');
+/** The answers to a purchase, grouped. */
+function repliesBy({ sent }: Purchase, identity: (one: Sent) => string): readonly Reply[][] {
+  const groups = new Map<string, Reply[]>();
+  for (const one of sent) {
+    if (!one.answer) continue;
+    const key = identity(one);
+    groups.set(key, [...(groups.get(key) ?? []), { asked: one.turn, ...one.answer }]);
+  }
+  return [...groups.values()];
 }
 
 /** How long an answer may take, in milliseconds. */
@@ -158,13 +156,13 @@ const PATIENCE_MS = 600_000;
 async function retrieve(stage: Stage, sent: readonly Sent[]): Promise<string> {
   const last = sent.at(-1);
   if (!last) return "nothing was sent";
+  const turn = stage.nextTurn();
   const again = await Promise.race([stage.answer(last.request.clone()), sleep(PATIENCE_MS)]);
   if (!again) return "a replay is not answered";
   const body = await again.text();
-  last.answer ??= { status: again.status, headers: again.headers, body };
-  stage.purchases
-    .find((one) => one.sent.includes(last))
-    ?.sent.push({ ...last, answer: { status: again.status, headers: again.headers, body } });
+  const answer = { status: again.status, headers: again.headers, body, answered: stage.nextTurn() };
+  last.answer ??= answer;
+  stage.purchases.find((one) => one.sent.includes(last))?.sent.push({ ...last, turn, answer });
   if (again.status === 200) return "found";
   if (again.status !== 202) return `a replay is answered ${again.status} ${body.slice(0, 160)}`;
   const { statusUrl } = JSON.parse(body) as { statusUrl: string };

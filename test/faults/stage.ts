@@ -145,7 +145,9 @@ export interface Sent {
   readonly at: number;
   readonly nonce: Hex;
   readonly request: Request;
-  answer?: { status: number; headers: Headers; body: string };
+  /** The number of this event in the run. */
+  readonly turn: number;
+  answer?: { status: number; headers: Headers; body: string; answered: number };
 }
 
 /** A handler was started. */
@@ -206,6 +208,8 @@ export interface Stage {
     purchase: Purchase,
     rules?: readonly NetworkRule[],
   ): (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+  /** Numbers the events of the run in their order. */
+  nextTurn(): number;
   /** The seller's answer, without a network between. */
   answer(request: Request): Promise<Response>;
   /** Starts what is missing of `plan.servers`. */
@@ -273,6 +277,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   let serial = 0;
   let closed = false;
   let turn = 0;
+  let events = 0;
   const itemOf = (nonces: Iterable<string>, item: string) =>
     Array.from(nonces).filter((nonce) => itemsByNonce.get(nonce) === item).length;
 
@@ -424,13 +429,18 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         const nonce = nonceOf(request);
         if (!nonce) return stage.answer(request);
         itemsByNonce.set(nonce, purchase.item);
-        const sent: Sent = { at: clock.elapsed, nonce, request: request.clone() };
+        const sent: Sent = { at: clock.elapsed, nonce, request: request.clone(), turn: stage.nextTurn() };
         purchase.sent.push(sent);
         const answer = await stage.answer(request);
         const body = await answer.text();
-        sent.answer = { status: answer.status, headers: answer.headers, body };
-        return new Response(body, { status: answer.status, headers: answer.headers });
+        const { status, headers } = answer;
+        sent.answer = { status, headers, body, answered: stage.nextTurn() };
+        return new Response(body, { status, headers });
       }, rules);
+    },
+    nextTurn: () => {
+      events += 1;
+      return events;
     },
     async answer(request) {
       turn += 1;

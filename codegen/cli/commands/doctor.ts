@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../command.ts";
 import type { DoctorFlags } from "../doctor.ts";
+import { collected, HEADER_OPTION } from "../header-flags.ts";
 
 const EXAMPLES = `
 Examples:
@@ -24,6 +25,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .argument("<url>", "a resource, an API, or its openapi.json")
     .option("-m, --method <method>", "the resource's HTTP method (default: detected)")
     .option("-i, --input <json>", "a valid input (default: made from examples and schema)")
+    .option(...HEADER_OPTION, collected)
     .option("--pay", "buy each resource once and examine the paid part too")
     .option("--max <usd>", "maximum total cost in US dollars, with --pay (default: 0.05)")
     .option("-t, --timeout <time>", "timeout of one response", "10s")

@@ -21,7 +21,12 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const resource = isRecord(v2) && isRecord(v2.resource) ? v2.resource : {};
       const old = v1 && Array.isArray(v1.accepts) && isRecord(v1.accepts[0]) ? v1.accepts[0] : {};
-      const said = [resource.description, old.description, operation.documented?.summary];
+      const said = [
+        resource.description,
+        old.description,
+        operation.documented?.operation.summary,
+        operation.documented?.operation.description,
+      ];
       return said.some((one) => typeof one === "string" && one.trim() !== "")
         ? PASSED
         : fault(
@@ -135,9 +140,11 @@ export const DESCRIPTION_CHECKS: readonly Check[] = [
       const info = isRecord(bazaar) && isRecord(bazaar.info) ? bazaar.info : {};
       const first = v1 && Array.isArray(v1.accepts) && isRecord(v1.accepts[0]) ? v1.accepts[0] : {};
       const old = isRecord(first.outputSchema) ? first.outputSchema : {};
-      const responses = isRecord(operation.documented?.responses) ? operation.documented.responses : {};
-      const documented = Object.entries(responses).some(
-        ([status, one]) => status.startsWith("2") && isRecord(one) && isRecord(one.content),
+      const responses = operation.documented?.operation.responses;
+      const documented = Object.entries(isRecord(responses) ? responses : {}).some(
+        ([status, one]) =>
+          status === "204" ||
+          (status.startsWith("2") && isRecord(one) && (isRecord(one.content) || one.$ref !== undefined)),
       );
       return documented || info.output !== undefined || (old.output !== undefined && old.output !== null)
         ? PASSED

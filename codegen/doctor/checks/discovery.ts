@@ -13,12 +13,12 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     source: "practice: GET /openapi.json; OpenAPI 3.1",
     fix: "Serve the API's OpenAPI 3.1 document at /openapi.json.",
     look: ({ site }) => {
-      const { document, openapi } = site;
-      if (!document) return fault("There is no OpenAPI document.", evidenceOf(openapi, ["content-type"]));
-      const isCurrent = /^3\./.test(String(document.openapi)) && isRecord(document.paths);
-      return isCurrent
-        ? PASSED
-        : fault("The document is not an OpenAPI 3 document.", shown(JSON.stringify(document), 160));
+      const { isDocumented, problem, openapi } = site;
+      if (isDocumented) return PASSED;
+      const evidence = evidenceOf(openapi, ["content-type"]);
+      return problem === undefined
+        ? fault("There is no OpenAPI document.", evidence)
+        : fault(`No client can be generated from the document: ${shown(problem)}`, evidence);
     },
   },
   {
@@ -30,20 +30,22 @@ export const DISCOVERY_CHECKS: readonly Check[] = [
     source: "practice: x-payment-info; OpenAPI 3.1 §4.8.16 Responses Object",
     fix: "Add the operation with x-payment-info { price, protocols } and a 402 response.",
     look: ({ site, operation, challenge }) => {
-      if (!site.document) return skipped("there is no OpenAPI document");
+      if (!site.isDocumented) return skipped("there is no OpenAPI document");
       const { documented } = operation;
       if (!documented) return fault("The document does not list the resource.", operation.url);
       // When the challenge has no price either, the check price-shown reports it.
       const isShown = challenge.offers.some(({ extra }) => isRecord(extra.pricing));
+      const { resource, operation: described } = documented;
+      const responses = isRecord(described.responses) ? described.responses : {};
       const missing = [
-        ...(isRecord(documented["x-payment-info"]) || !isShown ? [] : ["x-payment-info"]),
-        ...(isRecord(documented.responses) && "402" in documented.responses ? [] : ["responses.402"]),
+        ...(resource.price.kind !== "unknown" || !isShown ? [] : ["x-payment-info"]),
+        ...("402" in responses || "4XX" in responses ? [] : ["responses.402"]),
       ];
       return missing.length === 0
         ? PASSED
         : fault(
             `The operation is listed without ${missing.join(" and ")}.`,
-            shown(JSON.stringify(documented), 160),
+            shown(JSON.stringify(described), 160),
           );
     },
   },

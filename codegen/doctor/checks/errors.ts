@@ -135,12 +135,9 @@ export const ERROR_CHECKS: readonly Check[] = [
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
       const v2 = challenge.v2 as { extensions?: Record<string, unknown> } | undefined;
-      const parameters = operation.documented?.parameters;
+      const { documented } = operation;
       const inDocument =
-        Array.isArray(parameters) &&
-        parameters.some(
-          ({ name, in: place }) => place === "header" && /^(x-)?idempotency-key$/i.test(String(name)),
-        );
+        documented?.isForeign === false || documented?.resource.transport?.idempotent === true;
       return inDocument || v2?.extensions?.["payment-identifier"] !== undefined
         ? PASSED
         : fault(

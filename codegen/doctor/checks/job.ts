@@ -1,6 +1,16 @@
-import { isRecord, parseRetryAfter } from "../../../src/protocol/index.ts";
+import { type Accepted, readAccepted, readForeignJob } from "../../../src/client/job-format.ts";
+import { isRecord, type JobDocument, parseRetryAfter } from "../../../src/protocol/index.ts";
 import { jsonOf } from "../challenge.ts";
-import { type Check, type CheckVerdict, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import {
+  type Check,
+  type CheckVerdict,
+  type Fault,
+  fault,
+  faults,
+  PASSED,
+  type Severity,
+  skipped,
+} from "../check.ts";
 import type { Examination } from "../examination.ts";
 import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
@@ -42,21 +52,21 @@ export const JOB_CHECKS: readonly Check[] = [
     look: async (at) => {
       const accepted = await acceptedJob(at);
       if (typeof accepted === "string") return skipped(accepted);
-      const { exchange, document } = accepted;
-      const wrong: string[] = [];
-      if (typeof document.statusUrl !== "string" || !/^https?:/.test(document.statusUrl))
-        wrong.push("statusUrl is not an absolute URL");
-      if (document.state !== "processing")
-        wrong.push(`state is ${JSON.stringify(document.state)}, not "processing"`);
+      const { exchange, document, statusUrl } = accepted;
+      const found: Fault[] = [];
+      const evidence = evidenceOf(exchange, ["retry-after", "location"]);
+      const say = (what: string, severity?: Severity): void => {
+        found.push({ what: `The 202 is incomplete: ${what}.`, evidence, ...(severity && { severity }) });
+      };
+      if (statusUrl === undefined) say("it names no status URL");
+      else if (!/^https?:/.test(statusUrl)) say("its status URL is not absolute", "info");
+      const { state } = document;
+      // Many sellers use other words than ours, or none; clients that know them can buy.
+      if (state !== "processing") say(`state is ${JSON.stringify(state)}, not "processing"`, "info");
       const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now());
       if (after === undefined && typeof document.retryAfterSeconds !== "number")
-        wrong.push("Retry-After is missing");
-      return wrong.length === 0
-        ? PASSED
-        : fault(
-            `The 202 is incomplete: ${wrong.join("; ")}.`,
-            evidenceOf(exchange, ["retry-after", "location"]),
-          );
+        say("Retry-After is missing", "warning");
+      return faults(found);
     },
   },
   {
@@ -86,7 +96,7 @@ export const JOB_CHECKS: readonly Check[] = [
     look: async (at) => {
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
-      const running = documents.filter((one) => stateOf(one) === "processing");
+      const running = documents.filter((one) => jobOf(one).document?.state === "processing");
       const kept = running.find(
         ({ headers }) => !/no-store|no-cache/i.test(headers.get("cache-control") ?? ""),
       );
@@ -113,15 +123,16 @@ export const JOB_CHECKS: readonly Check[] = [
       const documents = await followed(at);
       if (typeof documents === "string") return skipped(documents);
       const last = documents.at(-1);
-      const document = last ? jsonOf(last) : undefined;
-      if (!last || !isRecord(document)) return skipped("the status document of the job cannot be read");
+      const { document, word } = last ? jobOf(last) : {};
+      if (!last || !document || word !== undefined)
+        return skipped("the status document of the job cannot be read");
       if (document.state === "processing") {
         return fault(`The job has not ended after ${MAX_JOB_MS / 1000} s.`, evidenceOf(last), "warning");
       }
-      if (document.state === "succeeded" && document.result === undefined) {
+      if (document.state === "succeeded" && hasNoResult(last)) {
         return fault("The job succeeded without a result.", evidenceOf(last));
       }
-      if (document.state === "failed" && typeof document.error !== "string") {
+      if (document.state === "failed" && document.error === undefined) {
         return fault("The job failed without an error message.", evidenceOf(last));
       }
       return PASSED;
@@ -133,52 +144,78 @@ function stateFaults(documents: readonly ProbeExchange[]): Fault[] {
   const found: Fault[] = [];
   let furthest = -1;
   for (const exchange of documents) {
-    const document = jsonOf(exchange);
-    const say = (what: string): void => {
-      if (!found.some((one) => one.what === what)) found.push({ what, evidence: evidenceOf(exchange) });
+    const body = jsonOf(exchange);
+    const say = (what: string, severity?: Severity): void => {
+      if (found.some((one) => one.what === what)) return;
+      found.push({ what, evidence: evidenceOf(exchange), ...(severity && { severity }) });
     };
-    if (exchange.status !== 200 || !isRecord(document)) {
-      say(`The server answers ${exchange.status} for an existing job, or not with a JSON object.`);
+    const { document, word } = jobOf(exchange);
+    if ((exchange.status !== 200 && exchange.status !== 202) || !document) {
+      say(`The server answers ${exchange.status} for an existing job, or not with a JSON document.`);
       continue;
     }
-    if (!STATES.includes(String(document.state))) say(`The state is ${JSON.stringify(document.state)}.`);
-    const { progress } = document;
+    const said = isRecord(body) ? body.state : undefined;
+    if (word !== undefined) say(`The state is ${JSON.stringify(word === "" ? said : word)}.`);
+    else if (!STATES.includes(String(said))) say(`The state is ${JSON.stringify(document.status)}.`, "info");
+    const progress = isRecord(body) ? body.progress : undefined;
     if (progress === undefined) continue;
     if (!Number.isInteger(progress) || Number(progress) < 0 || Number(progress) > 100) {
-      say(`The progress is ${JSON.stringify(progress)}, not a whole percent.`);
+      say(`The progress is ${JSON.stringify(progress)}, not a whole percent.`, "info");
     } else if (Number(progress) < furthest) say(`The progress decreases from ${furthest} to ${progress}.`);
     else furthest = Number(progress);
   }
   return found;
 }
 
-function stateOf(exchange: ProbeExchange): unknown {
-  const document = jsonOf(exchange);
-  return isRecord(document) ? document.state : undefined;
+/** The status as our client reads it, in the words of any seller. `word` is a state that it does not know. */
+function jobOf(exchange: ProbeExchange): {
+  readonly document?: JobDocument | undefined;
+  readonly word?: string;
+} {
+  const { status, headers } = exchange;
+  return readForeignJob({ status, headers, body: jsonOf(exchange) }, {});
+}
+
+/** True when a document in our own words has no result. Other sellers may give the output beside the state. */
+function hasNoResult(exchange: ProbeExchange): boolean {
+  const body = jsonOf(exchange);
+  if (!isRecord(body)) return false;
+  const { state, status, jobId, progress, result, output, data, ...others } = body;
+  const isOutput = [result, output, data].some((one) => one !== undefined && one !== null);
+  const isOurs = state === "succeeded" && jobId !== undefined;
+  return !isOutput && (isOurs || Object.keys(others).length === 0);
+}
+
+interface AcceptedJob {
+  readonly exchange: ProbeExchange;
+  readonly document: Readonly<Record<string, unknown>>;
+  /** As the server has given it. */
+  readonly statusUrl: Accepted["statusUrl"];
 }
 
 /** The 202 of the paid call, or the reason why there is none. */
-async function acceptedJob(
-  at: Examination,
-): Promise<{ readonly exchange: ProbeExchange; readonly document: Record<string, unknown> } | string> {
+async function acceptedJob(at: Examination): Promise<AcceptedJob | string> {
   const purchase = await at.purchase();
   if (typeof purchase === "string") return purchase;
   const exchange = purchase.bought;
   if (exchange?.status !== 202) return exchange ? "the resource is synchronous" : "nothing was bought";
   const document = jsonOf(exchange);
-  return isRecord(document) ? { exchange, document } : "the 202 is not a JSON object";
+  if (!isRecord(document)) return "the 202 is not a JSON object";
+  const statusUrl = readAccepted({ body: document, headers: exchange.headers })?.statusUrl;
+  return { exchange, document, statusUrl };
 }
 
 async function statusTemplate(at: Examination): Promise<string | undefined> {
   const accepted = await acceptedJob(at);
-  const url = typeof accepted === "string" ? undefined : statusUrlOf(at, accepted.document);
+  const url = typeof accepted === "string" ? undefined : statusUrlOf(at, accepted);
   return url?.replace(/[^/?]+(\?.*)?$/, "{id}");
 }
 
 /** The status URL of the job. A URL on another host is not followed. */
-function statusUrlOf(at: Examination, { statusUrl }: Record<string, unknown>): string | undefined {
-  if (typeof statusUrl !== "string" || !URL.canParse(statusUrl)) return undefined;
-  return new URL(statusUrl).origin === new URL(at.probe.url).origin ? statusUrl : undefined;
+function statusUrlOf(at: Examination, { statusUrl }: AcceptedJob): string | undefined {
+  if (statusUrl === undefined || !URL.canParse(statusUrl, at.probe.url)) return undefined;
+  const url = new URL(statusUrl, at.probe.url);
+  return url.origin === new URL(at.probe.url).origin ? url.href : undefined;
 }
 
 const journals = new WeakMap<Examination, Promise<ProbeExchange[] | string>>();
@@ -193,17 +230,17 @@ function followed(at: Examination): Promise<ProbeExchange[] | string> {
 async function follow(at: Examination): Promise<ProbeExchange[] | string> {
   const accepted = await acceptedJob(at);
   if (typeof accepted === "string") return accepted;
-  const statusUrl = statusUrlOf(at, accepted.document);
+  const statusUrl = statusUrlOf(at, accepted);
   if (statusUrl === undefined) return "the 202 has no statusUrl on this host";
   const end = Date.now() + MAX_JOB_MS;
   const documents: ProbeExchange[] = [];
   for (;;) {
     const exchange = await at.wire.send({ method: "GET", url: statusUrl });
     documents.push(exchange);
-    const state = stateOf(exchange);
-    if (exchange.status !== 200 || state === "succeeded" || state === "failed") return documents;
+    const { document, word } = jobOf(exchange);
     // An unknown word is already a finding, and polling on would never end.
-    if (!STATES.includes(String(state)) || Date.now() > end) return documents;
+    const isOver = document?.state !== "processing" || word !== undefined || Date.now() > end;
+    if (isOver || (exchange.status !== 200 && exchange.status !== 202)) return documents;
     const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now()) ?? 1_000;
     await at.wire.pause(Math.min(Math.max(after, SHORTEST_PAUSE_MS), MAX_PAUSE_MS));
   }

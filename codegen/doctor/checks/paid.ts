@@ -1,10 +1,12 @@
 import { rejectionOf } from "../../../src/client/outcome.ts";
 import { findAsset, isRecord, saysShort } from "../../../src/protocol/index.ts";
+import { isShareable } from "../caching.ts";
 import { jsonOf } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { ANOTHER_INPUT, type Examination, type TrialPurchase } from "../examination.ts";
 import { probeRequestOf } from "../operation.ts";
 import { trialReceiptOf } from "../purchase.ts";
+import { isSameSale, moneyObjection } from "../replay.ts";
 import { evidenceOf, type ProbeExchange } from "../wire.ts";
 
 const RECEIPT = ["payment-response"];
@@ -79,13 +81,13 @@ export const PAID_CHECKS: readonly Check[] = [
     scope: "resource",
     paid: true,
     why: "A shared cache would give other clients what one buyer paid for.",
-    source: "RFC 9111 §5.2.2.7",
+    source: "RFC 9111 §3 and §5.2.2.7",
     fix: "Send Cache-Control: private, or no-store, with every paid response.",
     look: async (at) => {
       const bought = await boughtBy(at);
       if (typeof bought === "string") return skipped(bought);
       const { answer } = bought;
-      return /\bprivate\b|\bno-store\b/i.test(answer.headers.get("cache-control") ?? "")
+      return !isShareable(answer)
         ? PASSED
         : fault("A shared cache may store the paid response.", evidenceOf(answer, ["cache-control"]));
     },
@@ -108,7 +110,8 @@ export const PAID_CHECKS: readonly Check[] = [
       const evidence = purchase.answers.map((one) => evidenceOf(one)).join("\n");
       if (transactions.size > 1)
         found.push({ what: `The payment was settled ${transactions.size} times.`, evidence });
-      if (new Set(good.map(({ body }) => body)).size > 1) {
+      const [first] = good;
+      if (first && good.some((one) => !isSameSale(first, one))) {
         found.push({ what: `One payment bought ${good.length} different responses.`, evidence });
       }
       const failed = purchase.answers.find(({ status, headers }) => {
@@ -142,14 +145,18 @@ export const PAID_CHECKS: readonly Check[] = [
       if (!isGood(again)) return fault(`The server answers ${again.status} to the repeated call.`, evidence);
       // The check paid-concurrent compares the first three.
       const before = purchase.answers.filter(isGood);
-      const charges = before.flatMap((one) => trialReceiptOf(one)?.transaction ?? []);
+      const charges = before.flatMap((one) => trialReceiptOf(one)?.transaction || []);
       const charge = trialReceiptOf(again)?.transaction;
-      if (charge !== undefined && charges.length > 0 && !charges.includes(charge)) {
+      if (charge && charges.length > 0 && !charges.includes(charge)) {
         return fault("The server charged the repeated call again.", [...charges, charge].join("\n"));
       }
-      return before.some(({ body }) => withoutMoney(body) === withoutMoney(again.body))
+      if (!before.some((one) => isSameSale(one, again))) {
+        return fault("The repeated call gets another response.", evidence);
+      }
+      const objection = before.map((one) => moneyObjection(one, again)).find((one) => one !== undefined);
+      return objection === undefined
         ? PASSED
-        : fault("The repeated call gets another response.", evidence);
+        : fault(`The repeated call takes back what was said about the money: ${objection}.`, evidence);
     },
   },
   {
@@ -230,16 +237,4 @@ function otherInput(at: Examination): unknown {
     return { ...value, [name]: changed };
   }
   return undefined;
-}
-
-/** The payment state in a job's 202 may change between two responses, so it is not compared. */
-function withoutMoney(body: string): string {
-  try {
-    const document: unknown = JSON.parse(body);
-    if (!isRecord(document)) return body;
-    const { paymentState, receipt, status, ...rest } = document;
-    return JSON.stringify(rest);
-  } catch {
-    return body;
-  }
 }

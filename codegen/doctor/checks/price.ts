@@ -1,7 +1,9 @@
-import { formatAtomic, formatUsd, fromAtomic, isUsd, parseUsd } from "../../../schema/money.ts";
-import { findAsset, isRecord, sameAddress } from "../../../src/protocol/index.ts";
+import { formatAtomic, formatUsd, fromAtomic, isUsd, type Money, parseUsd } from "../../../schema/money.ts";
+import { findAsset, isRecord } from "../../../src/protocol/index.ts";
+import { offerRanges } from "../../read/price.ts";
 import { type ChallengeOffer, readChallenge } from "../challenge.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
+import type { ProbeOperation } from "../operation.ts";
 import { shown } from "../wire.ts";
 
 export const PRICE_CHECKS: readonly Check[] = [
@@ -16,7 +18,7 @@ export const PRICE_CHECKS: readonly Check[] = [
     fix: 'Add extra.pricing such as { "amount": "0.10", "currency": "USDC", "description": "Per image" } to every offer.',
     look: ({ challenge, operation }) => {
       if (challenge.offers.length === 0) return skipped("there is no challenge");
-      if (isRecord(operation.documented?.["x-payment-info"])) return PASSED;
+      if (isPublished(operation)) return PASSED;
       const silent = challenge.offers.find(({ extra }) => !isPricing(extra.pricing));
       return silent
         ? fault(
@@ -63,13 +65,21 @@ export const PRICE_CHECKS: readonly Check[] = [
     source: "practice: x-payment-info of openapi.json; the 402 is authoritative",
     fix: "Generate the document and the challenge from one definition.",
     look: async (at) => {
-      const info = at.operation.documented?.["x-payment-info"];
-      if (!isRecord(info)) return skipped("openapi.json publishes no price");
+      const { documented } = at.operation;
+      if (!documented || !isPublished(at.operation)) return skipped("openapi.json publishes no price");
       const ask = await at.accepted();
       const asked = typeof ask === "string" ? at.challenge : readChallenge(await at.priced());
       // Other checks compare the versions, and the prices of the offers.
       const current = asked.offers.filter(({ version }) => version === 2);
-      const judged = (current.length > 0 ? current : asked.offers).map((offer) => disagreement(info, offer));
+      const evidence = shown(
+        JSON.stringify(documented.operation["x-payment-info"] ?? documented.resource.price),
+        200,
+      );
+      const judged = (current.length > 0 ? current : asked.offers).map((offer) =>
+        disagreement(documented, offer).map((what) => ({
+          ...{ what, evidence: `document: ${evidence}\namount: ${offer.amount}` },
+        })),
+      );
       return judged.some((one) => one.length === 0) ? PASSED : faults(judged[0] ?? []);
     },
   },
@@ -117,40 +127,27 @@ const EVM_BY_NAME: Readonly<Record<string, string>> = {
   avalanche: "eip155:43114",
 };
 
-/** The differences between the document's price and an offer. */
-function disagreement(info: Record<string, unknown>, offer: ChallengeOffer): Fault[] {
-  if (!/^\d+$/.test(offer.amount)) return [];
-  const decimals = decimalsOf(offer);
-  const evidence = `x-payment-info: ${shown(JSON.stringify(info), 200)}\namount: ${offer.amount}`;
-  const price = isRecord(info.price) ? info.price : {};
-  if (decimals !== undefined) {
-    const asked = fromAtomic(BigInt(offer.amount), decimals);
-    const said = `asks for $${formatUsd(asked)}`;
-    const { amount, min, max } = price;
-    if (isUsd(amount) && parseUsd(amount) !== asked) {
-      return [{ what: `The document says $${amount} and the challenge ${said}.`, evidence }];
-    }
-    if ((isUsd(min) && asked < parseUsd(min)) || (isUsd(max) && asked > parseUsd(max))) {
-      return [
-        { what: `The document says $${min ?? "0"} to $${max ?? "…"} and the challenge ${said}.`, evidence },
-      ];
-    }
-  }
-  const published = (Array.isArray(info.offers) ? info.offers : []).flatMap((one) => {
-    if (!isRecord(one) || one.intent !== "charge" || typeof one.amount !== "string") return [];
-    const places = placesOf(one.currency, offer);
-    return places === undefined || !/^\d+$/.test(one.amount) ? [] : [fromAtomic(BigInt(one.amount), places)];
-  });
-  if (decimals === undefined || published.length === 0) return [];
-  const asked = fromAtomic(BigInt(offer.amount), decimals);
-  return published.includes(asked)
-    ? []
-    : [{ what: "No offer in the document matches the amount of the challenge.", evidence }];
+type Documented = NonNullable<ProbeOperation["documented"]>;
+
+/** True when the document states a price that can be read. */
+function isPublished({ documented }: ProbeOperation): boolean {
+  return documented !== undefined && documented.resource.price.kind !== "unknown";
 }
 
-/** A document's offers use base units of their currency: cents for dollars (ISO 4217), smallest units for a token. */
-function placesOf(currency: unknown, offer: ChallengeOffer): number | undefined {
-  if (currency === "USD") return 2;
-  const isToken = typeof currency === "string" && sameAddress(offer.network, currency, offer.asset);
-  return isToken || /^USD[CT]/.test(String(currency)) ? decimalsOf(offer) : undefined;
+/** What the document says that an offer contradicts. Amounts are whole numbers of smallest units, so prices are rounded. */
+function disagreement({ resource, operation }: Documented, offer: ChallengeOffer): string[] {
+  const decimals = decimalsOf(offer);
+  if (decimals === undefined || !/^\d+$/.test(offer.amount)) return [];
+  const unit = fromAtomic(1n, decimals);
+  const asked = fromAtomic(BigInt(offer.amount), decimals);
+  const isWithin = (min: Money, max: Money): boolean => asked > min - unit && asked < max + unit;
+  const { price, priceBounds } = resource;
+  if (!isWithin(parseUsd(priceBounds.min), parseUsd(priceBounds.max))) {
+    const said = price.kind === "fixed" ? `$${price.usd}` : `$${priceBounds.min} to $${priceBounds.max}`;
+    return [`The document says ${said} and the challenge asks for $${formatUsd(asked)}.`];
+  }
+  const offers = offerRanges(operation);
+  return offers.length === 0 || offers.some(({ min, max }) => max === undefined || isWithin(min, max))
+    ? []
+    : ["No offer in the document matches the amount of the challenge."];
 }

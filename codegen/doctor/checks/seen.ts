@@ -1,9 +1,9 @@
 import { decodeHeader, HEADERS } from "../../../src/protocol/index.ts";
+import { isShareable } from "../caching.ts";
 import { type Check, type Fault, fault, faults, PASSED, skipped } from "../check.ts";
 import { evidenceOf, type ProbeExchange, shown } from "../wire.ts";
 import { isRefusal } from "./input.ts";
 import { internals } from "./internals.ts";
-import { isUnkept } from "./transport.ts";
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_HEADERS_LENGTH = 16 * 1024;
@@ -70,15 +70,13 @@ export const SEEN_CHECKS: readonly Check[] = [
     severity: "warning",
     scope: "resource",
     why: "A cache would answer the next, valid request with the stored error.",
-    source: "RFC 9111 §4.2.2 and §5.2.2.5",
+    source: "RFC 9111 §3 and §5.2.2.5",
     fix: "Send Cache-Control: no-store with every error.",
     look: (at) => {
       const errors = at.exchanges().filter((exchange) => isRefusal(exchange) && exchange.method !== "HEAD");
       if (errors.length === 0) return skipped("no error response was seen");
       // A router or proxy in front of the resource often makes its own errors; only the resource's errors count.
-      const kept = errors.find(
-        ({ headers, status }) => status !== 404 && status !== 405 && !isUnkept(headers),
-      );
+      const kept = errors.find((one) => one.status !== 404 && one.status !== 405 && isShareable(one));
       return kept
         ? fault(`A cache may store a ${kept.status} response.`, evidenceOf(kept, ["cache-control"]))
         : PASSED;

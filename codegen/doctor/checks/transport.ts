@@ -1,5 +1,6 @@
+import { isLoopback } from "../../read/servers.ts";
+import { isShareable } from "../caching.ts";
 import { type Check, fault, PASSED, skipped } from "../check.ts";
-import { isLoopback } from "../site.ts";
 import { evidenceOf } from "../wire.ts";
 
 export const TRANSPORT_CHECKS: readonly Check[] = [
@@ -25,11 +26,11 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     severity: "error",
     scope: "resource",
     why: "A cache that stores the challenge sends it to clients that have paid, or sends an old price.",
-    source: "RFC 9111 §5.2.2.5; x402 v2 HTTP transport",
-    fix: "Send Cache-Control: no-store with every 402.",
+    source: "RFC 9111 §3 and §5.2.2.5",
+    fix: "Send Cache-Control: no-store with every 402, and no max-age or Expires.",
     look: ({ probe }) => {
       if (probe.status !== 402) return skipped("there is no challenge");
-      return isUnkept(probe.headers)
+      return !isShareable(probe)
         ? PASSED
         : fault("A cache may store the 402.", evidenceOf(probe, ["cache-control"]));
     },
@@ -96,11 +97,6 @@ export const TRANSPORT_CHECKS: readonly Check[] = [
     },
   },
 ];
-
-/** True when a shared cache must not store the response. */
-export function isUnkept(headers: Headers): boolean {
-  return /\b(no-store|no-cache|private|max-age=0)\b/i.test(headers.get("cache-control") ?? "");
-}
 
 function lists(value: string | null, name: string): boolean {
   const listed = (value ?? "").split(",").map((one) => one.trim().toLowerCase());

@@ -1,5 +1,5 @@
 import { type Broken, changing, instead, isPaid, parsed, unread, withHeaders, without } from "./bend.ts";
-import type { Call, Handle } from "./seller.ts";
+import type { Answer, Call, Fault, Handle } from "./seller.ts";
 
 /** Faults in paid responses and in jobs. */
 export const BROKEN_PURCHASES: readonly Broken[] = [
@@ -118,6 +118,34 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     })(),
   },
   {
+    name: "takes back the word that a job is paid",
+    finds: "paid-replay",
+    path: "/v1/render",
+    paid: true,
+    fault: later(({ answer, isLater }) => {
+      const paymentState = isLater ? "in_flight" : "settled";
+      return { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), paymentState }) };
+    }),
+  },
+  {
+    name: "sells another job to a repeated call",
+    finds: "paid-replay",
+    path: "/v1/render",
+    paid: true,
+    fault: later(({ answer, isLater }) => {
+      const more = isLater ? { expiresAt: "2030-01-01T00:00:00Z" } : {};
+      return { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), ...more }) };
+    }),
+  },
+  {
+    name: "changes a member of its output that is named status",
+    finds: "paid-replay",
+    paid: true,
+    fault: later(({ answer, isLater }) => {
+      return { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), status: isLater ? "b" : "a" }) };
+    }),
+  },
+  {
     name: "gives another input under the same key the first response",
     finds: "paid-conflict",
     paid: true,
@@ -132,3 +160,15 @@ export const BROKEN_PURCHASES: readonly Broken[] = [
     })(),
   },
 ];
+
+/** Changes every sale; the doctor's first three requests are sent at once, and what follows is a repeated call. */
+function later(change: (sale: { readonly answer: Answer; readonly isLater: boolean }) => Answer): Fault {
+  let sold = 0;
+  return changing(
+    ({ status }, call) => (status === 200 || status === 202) && isPaid(call),
+    (answer) => {
+      sold += 1;
+      return change({ answer, isLater: sold > 3 });
+    },
+  );
+}

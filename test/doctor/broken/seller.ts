@@ -313,13 +313,19 @@ const JOB_PATH = {
   },
 };
 
+const ACCEPTED = {
+  type: "object",
+  properties: { jobId: { type: "string" }, statusUrl: { type: "string" }, state: { type: "string" } },
+  required: ["jobId", "statusUrl", "state"],
+};
+
 const PUBLISHED: Readonly<Record<string, string>> = {
   "/openapi.json": JSON.stringify({
     openapi: "3.1.0",
     info: { title: "Small seller", version: "1.0.0" },
     paths: {
       ...Object.fromEntries(
-        Object.entries(RESOURCES).map(([path, { summary, usd, schema, example }]) => [
+        Object.entries(RESOURCES).map(([path, { summary, usd, schema, example, isJob }]) => [
           path,
           {
             post: {
@@ -331,9 +337,9 @@ const PUBLISHED: Readonly<Record<string, string>> = {
               parameters: [{ name: "Idempotency-Key", in: "header", schema: { type: "string" } }],
               requestBody: { required: true, content: { "application/json": { schema, example } } },
               responses: {
-                "200": {
+                [isJob ? "202" : "200"]: {
                   description: "The answer.",
-                  content: { "application/json": { schema: { type: "object" } } },
+                  content: { "application/json": { schema: isJob ? ACCEPTED : { type: "object" } } },
                 },
                 "402": { description: "Payment required." },
               },

@@ -1,15 +1,6 @@
 import type { Value } from "./postgres-connection.ts";
-import {
-  type CallRow,
-  callOf,
-  callRow,
-  type JobRow,
-  jobOf,
-  jobRow,
-  type RefundRow,
-  refundOf,
-  refundRow,
-} from "./sqlite-rows.ts";
+import { type CallRow, callOf, callRow } from "./sqlite-call-rows.ts";
+import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import type { CallRecord, JobRecord, RefundRecord } from "./store.ts";
 
 type Columns<Row> = Readonly<Record<keyof Row, "text" | "float8" | "int2">>;

@@ -7,7 +7,7 @@ import { listenForNotifications } from "./postgres-notifications.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
-import { NEVER_SQL } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-call-rows.ts";
 import type { State } from "./state.ts";
 import { type JobListener, type JobRecord, jobEventOf, MAX_QUOTES, newSecret, type Store } from "./store.ts";
 

@@ -2,7 +2,7 @@ import type { CallRecord } from "./records.ts";
 import { byAge, hasEndedFree, isOutstanding } from "./rules.ts";
 
 /** The calls with an index for each way to look for them, so that a begin costs the same among ten and a million. */
-export function memoryCalls() {
+export function createCallIndex() {
   const calls = new Map<string, CallRecord>();
   const byPayment = new Map<string, string>();
   const byKey = new Map<string, string>();

@@ -1,5 +1,5 @@
 import { callStatsOf } from "./call-stats.ts";
-import { mark, memoryCalls, those } from "./memory-calls.ts";
+import { createCallIndex, mark, those } from "./memory-calls.ts";
 import {
   type Alive,
   byAge,
@@ -36,7 +36,7 @@ export interface MemoryStoreOptions {
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now;
   let completeSince = options.completeSince;
-  const calls = memoryCalls();
+  const calls = createCallIndex();
   const jobs = new Map<string, JobRecord>();
   /** Jobs that have not ended. */
   const unfinished = new Set<string>();

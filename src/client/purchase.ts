@@ -14,7 +14,7 @@ import { chargedBy, ResourceError, readProblem } from "./errors.ts";
 import { type Send, throwIfAborted } from "./http.ts";
 import { type Exchanged, factsOf, lost, retryAtOf } from "./outcome.ts";
 import { challengeOf } from "./pay.ts";
-import type { Limits, Sign, UnsignedCall } from "./signing.ts";
+import type { Sign, SigningLimits, UnsignedCall } from "./signing.ts";
 
 /** Refusals to sign known terms that the seller's present ones may not deserve. */
 const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
@@ -27,7 +27,7 @@ export interface LimitedCall {
   readonly input: object;
   readonly call: UnsignedCall;
   readonly request: SavedRequest;
-  readonly limits: Limits;
+  readonly limits: SigningLimits;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -21,7 +21,7 @@ export interface SigningDeps {
 }
 
 /** The ceilings of one call. */
-export type Limits = Pick<
+export type SigningLimits = Pick<
   PayOptions,
   "price" | "maxPrice" | "accepted" | "maxValidityMs" | "agreed" | "known" | "replaced" | "retryAt"
 >;
@@ -33,7 +33,7 @@ export type UnsignedCall = Pick<SavedCall, "request" | "fingerprint" | "isKeyRan
 export type Sign = (
   call: UnsignedCall,
   terms: Pick<HttpAnswer, "headers" | "body">,
-  limits: Limits,
+  limits: SigningLimits,
   charged: Charged,
   store: (call: SavedCall) => Promise<SavedCall>,
 ) => Promise<SignedCall>;

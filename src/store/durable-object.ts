@@ -1,7 +1,7 @@
 import { storeIn } from "./sqlite.ts";
+import { NEVER_SQL } from "./sqlite-call-rows.ts";
 import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
-import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { Store } from "./store.ts";
 
 /** What is used of `ctx.storage` of a Durable Object. Source: developers.cloudflare.com/durable-objects/api/sqlite-storage-api */

@@ -1,19 +1,19 @@
 import { callStatsOf } from "./call-stats.ts";
 import { largeInputBytes } from "./input-bytes.ts";
+import { createCallIndex, mark, those } from "./memory-calls.ts";
 import {
   type Alive,
   byAge,
   claimed,
-  hasEndedFree,
   inTurns,
   isLate,
   isOrphaned,
-  isOutstanding,
   isUnconfirmed,
   mayClaim,
   maySweepCall,
   maySweepJob,
   maySweepRefund,
+  refusalToBegin,
   take,
 } from "./rules.ts";
 import { isCallNamed, searchFor } from "./search.ts";
@@ -38,7 +38,7 @@ export interface MemoryStoreOptions {
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now;
   let completeSince = options.completeSince;
-  const calls = callTable();
+  const calls = createCallIndex();
   const jobs = new Map<string, JobRecord>();
   /** Jobs that have not ended. */
   const unfinished = new Set<string>();
@@ -77,12 +77,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     if (own?.delete(id) && own.size === 0) inputs.delete(payer);
   }
 
-  function hasLargeInputs(job: JobRecord, { inputBytes }: Limits): boolean {
-    const own = inputBytes === undefined ? 0 : largeInputBytes(job);
-    if (own === 0) return false;
+  function inputsOf(payer = ""): number {
     let kept = 0;
-    for (const bytes of inputs.get(job.payer ?? "")?.values() ?? []) kept += bytes;
-    return kept + own > Math.max(inputBytes ?? 0, own);
+    for (const bytes of inputs.get(payer)?.values() ?? []) kept += bytes;
+    return kept;
   }
 
   function dropJob(job: JobRecord): void {
@@ -96,14 +94,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     for (const listener of listeners) listener(jobEventOf(job));
   }
 
-  /** Free jobs and paid jobs have queues of their own. */
-  function isFull(job: JobRecord, { queued: most = {} }: Limits): boolean {
+  function isFull(call: CallRecord, job: JobRecord | undefined, limits: Limits): boolean {
+    if (!job) return call.payment === undefined && calls.free() >= (limits.freeCalls ?? Infinity);
+    const { all = Infinity, resource = Infinity } = limits.queued ?? {};
+    // Free jobs and paid jobs have queues of their own.
     const isFree = job.payer === undefined;
     const queued = those(unfinished, jobs).filter(
       (one) => isClaimable(one) && (one.payer === undefined) === isFree,
     );
-    const alike = queued.filter(({ resource }) => resource === job.resource);
-    return queued.length >= (most.all ?? Infinity) || alike.length >= (most.resource ?? Infinity);
+    return queued.length >= all || queued.filter((one) => one.resource === job.resource).length >= resource;
   }
 
   function putRefund(refund: RefundRecord): void {
@@ -131,24 +130,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     },
 
     async begin(call, job, limits) {
-      const holder = calls.holder(call);
-      if (holder) return { begun: false, because: "taken", holder };
-      if (limits.duplicateSince !== undefined) {
-        const duplicate = calls.lastAlike(call, limits.duplicateSince);
-        if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
-      }
-      if (limits.outstanding !== undefined) {
-        if (
-          calls.outstanding(call.identity.payer, limits.settleableSince) + call.value >
-          limits.outstanding
-        ) {
-          return { begun: false, because: "outstanding" };
-        }
-      }
-      if (job && hasLargeInputs(job, limits)) return { begun: false, because: "inputs" };
-      if (job && limits.queued && isFull(job, limits)) return { begun: false, because: "full" };
-      const isFree = !job && call.payment === undefined;
-      if (isFree && calls.free() >= (limits.freeCalls ?? Infinity)) return { begun: false, because: "full" };
+      const refused = refusalToBegin(call, job, limits, {
+        holder: calls.holder,
+        lastAlike: calls.lastAlike,
+        outstanding: calls.outstanding,
+        inputs: inputsOf,
+        isFull,
+      });
+      if (refused) return refused;
       if (calls.get(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) {
@@ -326,85 +315,6 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   };
 }
 
-/** The calls with an index for each way to look for them, so that a begin costs the same among ten and a million. */
-function callTable() {
-  const calls = new Map<string, CallRecord>();
-  const byPayment = new Map<string, string>();
-  const byKey = new Map<string, string>();
-  const alike = new Map<string, Set<string>>();
-  const scheduled = new Set<string>();
-  const free = new Set<string>();
-  const unpaid = new Map<string, Set<string>>();
-
-  const paymentOf = ({ identity }: Pick<CallRecord, "identity">) =>
-    JSON.stringify([identity.network, identity.payer, identity.nonce]);
-  const keyOf = ({ resource, identity, key }: Pick<CallRecord, "resource" | "identity" | "key">) =>
-    JSON.stringify([resource, identity.payer, key]);
-  const purchaseOf = ({ identity, fingerprint }: CallRecord) => JSON.stringify([identity.payer, fingerprint]);
-
-  return {
-    get: (id: string) => calls.get(id),
-    all: () => calls.values(),
-    due: (at: number) => those(scheduled, calls).filter(({ retryAt = Infinity }) => retryAt <= at),
-    /** How many free calls without a job are kept. */
-    free: () => free.size,
-
-    put(call: CallRecord): void {
-      const before = calls.get(call.id);
-      calls.set(call.id, call);
-      if (!before) {
-        byPayment.set(paymentOf(call), call.id);
-        if (call.key !== undefined) byKey.set(keyOf(call), call.id);
-        enlist(alike, purchaseOf(call), call.id, true);
-      } else if (before.key !== call.key) {
-        // Of what a call is found by, a change may only free its key.
-        if (before.key !== undefined) byKey.delete(keyOf(before));
-        if (call.key !== undefined) byKey.set(keyOf(call), call.id);
-      }
-      mark(scheduled, call.id, call.retryAt !== undefined);
-      mark(free, call.id, call.payment === undefined && call.jobId === undefined);
-      enlist(unpaid, call.identity.payer, call.id, isOutstanding(call));
-    },
-
-    drop(call: CallRecord): void {
-      calls.delete(call.id);
-      byPayment.delete(paymentOf(call));
-      if (call.key !== undefined) byKey.delete(keyOf(call));
-      enlist(alike, purchaseOf(call), call.id, false);
-      scheduled.delete(call.id);
-      free.delete(call.id);
-      enlist(unpaid, call.identity.payer, call.id, false);
-    },
-
-    holder(by: Pick<CallRecord, "resource" | "identity" | "key">): CallRecord | undefined {
-      const id = byPayment.get(paymentOf(by)) ?? (by.key === undefined ? undefined : byKey.get(keyOf(by)));
-      return id === undefined ? undefined : calls.get(id);
-    },
-
-    /** The last call of this payer with this fingerprint, if it began no earlier than `since`. */
-    lastAlike(call: CallRecord, since: number): CallRecord | undefined {
-      return those(alike.get(purchaseOf(call)) ?? [], calls)
-        .filter((one) => one.createdAt >= since && !hasEndedFree(one))
-        .sort(byAge)
-        .at(-1);
-    },
-
-    outstanding: (payer: string, settleableSince: number | undefined): number =>
-      those(unpaid.get(payer) ?? [], calls)
-        .filter((call) => isOutstanding(call, settleableSince))
-        .reduce((sum, call) => sum + call.value, 0),
-  };
-}
-
-function those<T>(ids: Iterable<string>, records: ReadonlyMap<string, T>): T[] {
-  const found: T[] = [];
-  for (const id of ids) {
-    const record = records.get(id);
-    if (record) found.push(record);
-  }
-  return found;
-}
-
 function first<T>(limit: number, records: Iterable<T>, chosen: (record: T) => boolean): T[] {
   const found: T[] = [];
   for (const record of records) {
@@ -412,16 +322,4 @@ function first<T>(limit: number, records: Iterable<T>, chosen: (record: T) => bo
     if (chosen(record)) found.push(record);
   }
   return found;
-}
-
-function mark(set: Set<string>, id: string, present: boolean): void {
-  if (present) set.add(id);
-  else set.delete(id);
-}
-
-function enlist(sets: Map<string, Set<string>>, name: string, id: string, present: boolean): void {
-  const set = sets.get(name) ?? new Set();
-  mark(set, id, present);
-  if (set.size > 0) sets.set(name, set);
-  else sets.delete(name);
 }

@@ -1,4 +1,4 @@
-import { largeInputBytes } from "./input-bytes.ts";
+import { exceedsInputs, largeInputBytes } from "./input-bytes.ts";
 import { brokenConstraint, type Transaction, type Value } from "./postgres-connection.ts";
 import type { Opened } from "./postgres-open.ts";
 import { callTable, jobTable, toText } from "./postgres-rows.ts";
@@ -137,7 +137,7 @@ async function refusal(
   const owed = (outstanding[0]?.value ?? 0) + call.value;
   if (owed > (limits.outstanding ?? Number.POSITIVE_INFINITY))
     return { begun: false, because: "outstanding" };
-  if ((inputs[0]?.bytes ?? 0) + inputSize > Math.max(inputBytes ?? 0, inputSize))
+  if (exceedsInputs(inputs[0]?.bytes ?? 0, inputSize, inputBytes ?? 0))
     return { begun: false, because: "inputs" };
   return full ? { begun: false, because: "full" } : undefined;
 }

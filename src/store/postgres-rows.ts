@@ -1,15 +1,6 @@
 import type { Value } from "./postgres-connection.ts";
-import {
-  type CallRow,
-  callOf,
-  callRow,
-  type JobRow,
-  jobOf,
-  jobRow,
-  type RefundRow,
-  refundOf,
-  refundRow,
-} from "./sqlite-rows.ts";
+import { type CallRow, callOf, callRow } from "./sqlite-call-rows.ts";
+import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import type { CallRecord, JobRecord, RefundRecord } from "./store.ts";
 
 type Columns<Row> = Readonly<Record<keyof Row, "text" | "float8" | "int2">>;
@@ -122,10 +113,13 @@ export const refundTable = table<RefundRow, RefundRecord>(
   refundOf,
 );
 
+/** A call whose job is gone stays without it. The size of an input is known at the beginning. */
+const FALLING: readonly string[] = ["held", "input_bytes"];
+
 function table<Row extends object, Record>(
   columns: Columns<Row>,
   changing: readonly (keyof Row & string)[],
-  encode: (record: Record) => Row,
+  encode: (record: Record, isNew?: boolean) => Row,
   decode: (row: Row) => Record,
 ): Table<Record> {
   const names = Object.keys(columns) as (keyof Row & string)[];
@@ -135,13 +129,12 @@ function table<Row extends object, Record>(
       return typeof value === "string" && name !== "rest" ? toText(value) : value;
     });
   const placeholder = (name: keyof Row & string, n: number) => `$${n}::${columns[name]}`;
-  // A call whose job is gone stays without it.
   const assignment = (name: keyof Row & string, n: number) =>
-    `${name} = ${name === "held" ? `least(held, ${placeholder(name, n)})` : placeholder(name, n)}`;
+    `${name} = ${FALLING.includes(name) ? `least(${name}, ${placeholder(name, n)})` : placeholder(name, n)}`;
   return {
     columns: names.join(", "),
     placeholders: (first) => names.map((name, n) => placeholder(name, first + n)).join(", "),
-    values: (record) => valuesOf(encode(record), names),
+    values: (record) => valuesOf(encode(record, true), names),
     assignments: (first) => changing.map((name, n) => assignment(name, first + n)).join(", "),
     changed: (record) => valuesOf(encode(record), changing),
     record(row) {

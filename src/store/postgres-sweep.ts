@@ -1,5 +1,5 @@
 import type { Opened } from "./postgres-open.ts";
-import { NEVER_SQL } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-call-rows.ts";
 import { REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
 /**

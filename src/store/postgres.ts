@@ -8,7 +8,7 @@ import { openPostgres } from "./postgres-open.ts";
 import { callTable, fromText, jobTable, refundTable, toText } from "./postgres-rows.ts";
 import { postgresSearch } from "./postgres-search.ts";
 import { sweepPostgres } from "./postgres-sweep.ts";
-import { NEVER_SQL } from "./sqlite-rows.ts";
+import { NEVER_SQL } from "./sqlite-call-rows.ts";
 import type { State } from "./state.ts";
 import { type JobListener, type JobRecord, jobEventOf, MAX_QUOTES, newSecret, type Store } from "./store.ts";
 

@@ -1,9 +1,12 @@
+import { exceedsInputs, largeInputBytes } from "./input-bytes.ts";
 import { hasEnded, isClaimable, MOVED, type State, statusOf, UNSETTLED } from "./state.ts";
 import type {
+  Begun,
   CallRecord,
   ClaimedJob,
   ClaimOptions,
   JobRecord,
+  Limits,
   PaymentIdentity,
   RefundRecord,
   Step,
@@ -28,6 +31,42 @@ export function hasFailed({ answer }: Pick<CallRecord, "answer">): boolean {
 export function hasEndedFree(call: Pick<CallRecord, "phase" | "payment" | "jobId">): boolean {
   if (call.jobId !== undefined) return false;
   return call.phase === "void" || (call.phase === "delivered" && call.payment === undefined);
+}
+
+/** What a store can look up of a call that is about to begin. */
+interface Looks {
+  holder(call: CallRecord): CallRecord | undefined;
+  /** The last call of this payer with this fingerprint, if it began no earlier than `since`. */
+  lastAlike(call: CallRecord, since: number): CallRecord | undefined;
+  /** What the payer's open and submitted calls cost together. */
+  outstanding(payer: string, settleableSince: number | undefined): number;
+  /** Bytes of the large inputs that are kept of a payer; of all free jobs without one. */
+  inputs(payer: string | undefined): number;
+  /** Whether the queue of the job, or what is kept of free calls, has reached a limit. */
+  isFull(call: CallRecord, job: JobRecord | undefined, limits: Limits): boolean;
+}
+
+/** Why a call may not begin, if it may not. A store that asks has locked what it looks at. */
+export function refusalToBegin(
+  call: CallRecord,
+  job: JobRecord | undefined,
+  limits: Limits,
+  looks: Looks,
+): Extract<Begun, { readonly begun: false }> | undefined {
+  const holder = looks.holder(call);
+  if (holder) return { begun: false, because: "taken", holder };
+  const { duplicateSince, outstanding: most } = limits;
+  const duplicate = duplicateSince === undefined ? undefined : looks.lastAlike(call, duplicateSince);
+  if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
+  const { payer } = call.identity;
+  if (most !== undefined && looks.outstanding(payer, limits.settleableSince) + call.value > most) {
+    return { begun: false, because: "outstanding" };
+  }
+  const own = job && limits.inputBytes !== undefined ? largeInputBytes(job) : 0;
+  if (own > 0 && exceedsInputs(looks.inputs(job?.payer), own, limits.inputBytes ?? 0)) {
+    return { begun: false, because: "inputs" };
+  }
+  return looks.isFull(call, job, limits) ? { begun: false, because: "full" } : undefined;
 }
 
 /** Whether a claim may take this job. */

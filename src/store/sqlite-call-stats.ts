@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { bucketOf } from "./call-stats.ts";
+import { type CallRow, callOf } from "./sqlite-call-rows.ts";
 import type { SqliteFile, Statement } from "./sqlite-file.ts";
-import { type CallRow, callOf, type JobRow, jobOf } from "./sqlite-rows.ts";
+import { type JobRow, jobOf } from "./sqlite-rows.ts";
 import type { CallStats, Store } from "./store.ts";
 
 const UNCONFIRMED = "phase = 'submitted' AND tries > 0";

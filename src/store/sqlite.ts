@@ -1,14 +1,15 @@
-import { largeInputBytes } from "./input-bytes.ts";
-import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
+import { type Alive, byAge, type Candidate, claimed, inTurns, refusalToBegin, take } from "./rules.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
-import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
+import { sqliteCalls } from "./sqlite-calls.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
-import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
+import { sqliteJobs } from "./sqlite-jobs.ts";
+import { sqliteQuotes } from "./sqlite-quotes.ts";
+import { sqliteRefunds } from "./sqlite-refunds.ts";
+import { jobOf, jobRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import { sqliteSearch } from "./sqlite-search.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
-import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
+import { jobEventOf, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";
 
-const NOT_EXCEPTED = "id NOT IN (SELECT value FROM json_each(:except))";
 /** Interval of the search for changes of other processes, while there is a listener. */
 const LOOK_EVERY_MS = 200;
 
@@ -19,16 +20,9 @@ export interface StoreInOptions {
   readonly completeSince: number;
 }
 
-/** A store in a SQLite file of which nothing but its statements is used here. */
+/** A store whose records are in a SQLite file, wherever that file is kept. */
 export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions): Store {
   const { prepare } = file;
-  /** Writes a row, or of one that is there already what may change in it. */
-  const put = (table: string, columns: string, changing: readonly string[]) =>
-    prepare<never>(
-      `INSERT INTO ${table} (${columns}) VALUES (${columns.replaceAll(/\w+/g, ":$&")})
-       ON CONFLICT (id) DO UPDATE SET ${changing.map((name) => `${name} = ${changed(name)}`).join(", ")}`,
-    );
-
   const servers = {
     put: prepare("INSERT OR REPLACE INTO servers (owner, until, runs_jobs) VALUES (?, ?, ?)"),
     delete: prepare("DELETE FROM servers WHERE owner = ?"),
@@ -39,110 +33,9 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
     sweep: prepare("DELETE FROM servers WHERE until <= ?"),
   };
   const calls = sqliteCalls(file, prepare);
-  const jobs = {
-    put: put(
-      "jobs",
-      `id, call_id, resource, status, phase, work, paid, code, owner, run_at, start_by, callback_at, created_at, updated_at, started_at,
-       ended_at, expires_at, attempt, failures, claim, payer, input_bytes, rest`,
-      [
-        ...[
-          "status",
-          "phase",
-          "work",
-          "code",
-          "owner",
-          "run_at",
-          "start_by",
-          "callback_at",
-          "updated_at",
-          "started_at",
-          "ended_at",
-        ],
-        ...["expires_at", "attempt", "failures", "claim", "input_bytes", "rest"],
-      ],
-    ),
-    delete: prepare("DELETE FROM jobs WHERE id = ?"),
-    get: prepare<JobRow>("SELECT * FROM jobs WHERE id = ?"),
-    /** The oldest of each resource that has some. */
-    claimable: prepare<Candidate>(
-      `WITH RECURSIVE names (name) AS (
-         SELECT min(resource) FROM jobs WHERE status = 'queued'
-         UNION ALL
-         SELECT (SELECT min(resource) FROM jobs WHERE status = 'queued' AND resource > name)
-         FROM names WHERE name IS NOT NULL
-       )
-       SELECT id, resource, created_at AS createdAt FROM names JOIN jobs ON jobs.rowid IN (
-         SELECT rowid FROM jobs WHERE resource = name AND status = 'queued' AND run_at <= :now
-           AND (start_by IS NULL OR start_by > :now) AND ${NOT_EXCEPTED}
-         ORDER BY created_at, id LIMIT :limit
-       )`,
-    ),
-    orphaned: prepare<Candidate>(
-      `SELECT id, resource, created_at AS createdAt FROM jobs
-       WHERE status = 'running' AND (owner = :owner OR ${ORPHANED}) AND ${NOT_EXCEPTED}`,
-    ),
-    late: prepare<JobRow>(
-      `SELECT * FROM jobs WHERE status = 'queued' AND start_by <= :now ORDER BY start_by LIMIT :limit`,
-    ),
-    calling: prepare<JobRow>(
-      "SELECT * FROM jobs WHERE callback_at <= :now ORDER BY callback_at, id LIMIT :limit",
-    ),
-    /** How many take a place in the queue, counted up to a limit. */
-    queued: prepare<{ jobs: number }>(
-      `SELECT count(*) AS jobs FROM (
-         SELECT 1 FROM jobs WHERE status = 'queued' AND paid = :paid AND (:resource IS NULL OR resource = :resource)
-         LIMIT :limit
-       )`,
-    ),
-    /** Bytes of the large inputs that are kept of a payer. */
-    inputs: prepare<{ bytes: number }>(
-      "SELECT coalesce(sum(input_bytes), 0) AS bytes FROM jobs WHERE payer = ? AND input_bytes > 0",
-    ),
-    expired: prepare<Pick<JobRow, "id" | "call_id">>(
-      `SELECT id, call_id FROM jobs WHERE expires_at <= :at AND phase <> 'submitted' AND NOT ${OWED} = jobs.call_id)
-       ORDER BY expires_at LIMIT :limit`,
-    ),
-    bury: prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)"),
-    buried: prepare("SELECT 1 FROM tombstones WHERE id = ?"),
-    forget: prepare(
-      "DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones WHERE until <= :at LIMIT :limit)",
-    ),
-  };
-  const refunds = {
-    put: put("refunds", "id, call_id, resource, state, currency, value, retry_at, created_at, rest", [
-      "state",
-      "retry_at",
-      "rest",
-    ]),
-    delete: prepare("DELETE FROM refunds WHERE id = ?"),
-    get: prepare<RefundRow>("SELECT * FROM refunds WHERE id = ?"),
-    list: prepare<RefundRow>(
-      `SELECT * FROM refunds WHERE :state IS NULL OR state = :state ORDER BY created_at, id LIMIT :limit`,
-    ),
-    due: prepare<RefundRow>(
-      `SELECT * FROM refunds WHERE state <> 'paid' AND retry_at <= :dueAt
-         AND (:state IS NULL OR state = :state) ORDER BY created_at, id LIMIT :limit`,
-    ),
-    old: prepare<Pick<RefundRow, "id">>(
-      "SELECT id FROM refunds WHERE state = 'paid' AND created_at <= :at ORDER BY created_at LIMIT :limit",
-    ),
-  };
-
-  const secrets = {
-    get: prepare<{ value: string }>("SELECT value FROM secrets WHERE name = 'quotes'"),
-    put: prepare("INSERT OR IGNORE INTO secrets (name, value) VALUES ('quotes', ?)"),
-  };
-  const quotes = {
-    put: prepare("INSERT OR REPLACE INTO quotes (id, value, until) VALUES (?, ?, ?)"),
-    get: prepare<{ value: string }>("SELECT value FROM quotes WHERE id = ? AND until > ?"),
-    expire: prepare("DELETE FROM quotes WHERE until <= ?"),
-    bound: prepare(
-      `DELETE FROM quotes WHERE id IN (
-         SELECT id FROM quotes ORDER BY until DESC LIMIT -1 OFFSET ${MAX_QUOTES})`,
-    ),
-  };
-  let quotesKept = 0;
-
+  const jobs = sqliteJobs(prepare);
+  const refunds = sqliteRefunds(prepare);
+  const quotes = sqliteQuotes(file, prepare, now);
   const listeners = new Set<JobListener>();
   const tell: JobListener = (event) => {
     for (const listener of listeners) listener(event);
@@ -156,29 +49,13 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
   const refundById = (id: string) => record(refunds.get.get(id), refundOf);
 
   /** The jobs that a claim takes, in the order of their turns. */
-  function claimable({ owner, limit, most, except = [], orphans }: ClaimOptions): Candidate[] {
-    const by = { now: now(), except: JSON.stringify(except) };
-    const found = jobs.claimable.all({ ...by, limit });
-    if (orphans) found.push(...jobs.orphaned.all({ ...by, owner }));
-    return inTurns(found, { limit, ...(most && { most }) }, lastClaimed);
+  function claimable(options: ClaimOptions): Candidate[] {
+    return inTurns(jobs.claimable(options, now()), options, lastClaimed);
   }
 
-  /** Free jobs and paid jobs have queues of their own. */
-  function isFull({ resource, payer }: JobRecord, { queued: most = {} }: Limits): boolean {
-    const paid = Number(payer !== undefined);
-    const reached = (limit: number | undefined, of: string | null): boolean =>
-      limit !== undefined && (jobs.queued.get({ resource: of, limit, paid })?.jobs ?? 0) >= limit;
-    return reached(most.resource, resource) || reached(most.all, null);
-  }
-
-  function hasLargeInputs(job: JobRecord, { inputBytes }: Limits): boolean {
-    const own = inputBytes === undefined ? 0 : largeInputBytes(job);
-    return own > 0 && (jobs.inputs.get(job.payer ?? "")?.bytes ?? 0) + own > Math.max(inputBytes ?? 0, own);
-  }
-
-  function isFullOfFree({ payment }: CallRecord, { freeCalls }: Limits): boolean {
-    if (payment !== undefined || freeCalls === undefined) return false;
-    return calls.free(freeCalls) >= freeCalls;
+  function isFull(call: CallRecord, job: JobRecord | undefined, { queued, freeCalls }: Limits): boolean {
+    if (job) return jobs.isFull(job, queued ?? {});
+    return call.payment === undefined && freeCalls !== undefined && calls.free(freeCalls) >= freeCalls;
   }
 
   return {
@@ -203,23 +80,12 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
 
     async begin(call, job, limits) {
       const outcome = await file.write<Begun>(limits.durable, () => {
-        const holder = calls.holder(call);
-        if (holder) return { begun: false, because: "taken", holder };
-        const { payer } = call.identity;
-        if (limits.duplicateSince !== undefined) {
-          const duplicate = calls.lastAlike(call, limits.duplicateSince);
-          if (duplicate) return { begun: false, because: "duplicate", holder: duplicate };
-        }
-        const most = limits.outstanding;
-        if (most !== undefined && calls.outstanding(payer, limits.settleableSince) + call.value > most) {
-          return { begun: false, because: "outstanding" };
-        }
-        if (job && hasLargeInputs(job, limits)) return { begun: false, because: "inputs" };
-        if (job ? isFull(job, limits) : isFullOfFree(call, limits)) return { begun: false, because: "full" };
+        const refused = refusalToBegin(call, job, limits, { ...calls, inputs: jobs.inputs, isFull });
+        if (refused) return refused;
         if (calls.has(call.id)) throw new Error(`a call with the id ${call.id} is kept already`);
         if (job && jobs.get.get(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
         calls.insert(call);
-        if (job) jobs.put.run(jobRow(job));
+        if (job) jobs.put.run(jobRow(job, true));
         return { begun: true };
       });
       if (outcome.begun) calls.written(call);
@@ -317,7 +183,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
         for (const { id } of paid) refunds.delete.run(id);
         const forgotten = jobs.forget.run({ at, limit });
         servers.sweep.run(now());
-        quotes.expire.run(now());
+        quotes.expire();
         return expired.length + old.length + paid.length + Number(forgotten.changes);
       });
       file.checkpointEvery(swept > 0 ? PAGES_WHILE_SWEEPING : PAGES);
@@ -328,25 +194,7 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
       return file.read(() => refundById(id));
     },
 
-    async secret() {
-      const known = await file.read(() => secrets.get.get());
-      if (known) return known.value;
-      // Of servers that make one at the same time, the first one counts.
-      await file.write(true, () => secrets.put.run(newSecret()));
-      return (await file.read(() => secrets.get.get()))?.value ?? "";
-    },
-
-    async keepQuote({ id, value, until }) {
-      await file.write(false, () => {
-        quotes.put.run(id, value, until);
-        quotesKept += 1;
-        if (quotesKept % QUOTES_A_CHECK === 0) quotes.bound.run();
-      });
-    },
-
-    quote(id) {
-      return file.read(() => quotes.get.get(id, now())?.value);
-    },
+    ...quotes.methods,
 
     completeSince,
 
@@ -360,17 +208,10 @@ export function storeIn(file: SqliteFile, { now, completeSince }: StoreInOptions
   };
 }
 
-/** How often the number of quotes is looked at. */
-const QUOTES_A_CHECK = 1_000;
 /** SQLite's own number. */
 const PAGES = 1000;
 /** A sweep changes pages all over the file: a thousand of them would take longer than anybody should wait. */
 const PAGES_WHILE_SWEEPING = 100;
-
-/** A call whose job is gone stays without it. */
-function changed(name: string): string {
-  return name === "held" ? "min(held, excluded.held)" : `excluded.${name}`;
-}
 
 function record<Row, Record>(row: Row | undefined, decode: (row: Row) => Record): Record | undefined {
   return row === undefined ? undefined : decode(row);

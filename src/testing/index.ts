@@ -3,6 +3,8 @@
  * a test USDC and the official facilitator, or a ledger in memory with the same verdicts and no child process. Beside
  * it, what goes wrong: facilitators and networks that misbehave, and servers that die.
  */
+
+export type { Rule } from "./broken.ts";
 export { type Chain, type ChainOptions, type GasWallet, startChain } from "./chain.ts";
 export {
   type Crashable,
@@ -23,15 +25,16 @@ export { FACILITATOR_WORDS } from "./facilitator-words.ts";
 export {
   type FacilitatorRule,
   type HostileFacilitator,
-  type HostileNetwork,
   hostileFacilitator,
+  type SettleFault,
+  type VerifyFault,
+} from "./hostile-facilitator.ts";
+export {
+  type HostileNetwork,
   hostileNetwork,
   type NetworkFault,
   type NetworkRule,
-  type Rule,
-  type SettleFault,
-  type VerifyFault,
-} from "./faults.ts";
+} from "./hostile-network.ts";
 export { type HostileNode, hostileNode, type NodeLies, RANGE_ERRORS, remoteNode } from "./hostile-node.ts";
 export {
   fetchFrom,

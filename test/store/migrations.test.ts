@@ -13,7 +13,7 @@ import { migrate, POSTGRES_MIGRATIONS as POSTGRES } from "../../src/store/postgr
 import { toText } from "../../src/store/postgres-rows.ts";
 import { openSqliteFile } from "../../src/store/sqlite-file.ts";
 import { SQLITE_MIGRATIONS as SQLITE } from "../../src/store/sqlite-migrations.ts";
-import { callOf, callRow } from "../../src/store/sqlite-rows.ts";
+import { callOf, callRow } from "../../src/store/sqlite-call-rows.ts";
 import { hasEnded, MOVED, statusOf } from "../../src/store/state.ts";
 import type { CallRecord, JobRecord, RefundRecord, Store } from "../../src/store/store.ts";
 import { startPostgres, whyNoPostgres } from "./postgres-server.ts";

@@ -138,10 +138,16 @@ function inlined(schemas: Schemas, schema: JsonSchema, within: readonly string[]
       ? inlined(schemas, value as JsonSchema, within)
       : value;
   };
-  // Values are data: what looks like a reference in them is none.
-  const entries = Object.entries(schema).map(([keyword, value]) =>
-    VALUES.has(keyword) ? [keyword, value] : [keyword, onPlace(value)],
-  );
+  // Values are data, and members may have any name: what looks like a reference or a keyword in them is none.
+  const entries = Object.entries(schema).map(([keyword, value]) => {
+    if (VALUES.has(keyword)) return [keyword, value];
+    if (keyword !== "properties") return [keyword, onPlace(value)];
+    const members = Object.entries(value as Schemas).map(([name, one]) => [
+      name,
+      inlined(schemas, one, within),
+    ]);
+    return [keyword, Object.fromEntries(members)];
+  });
   return Object.fromEntries(entries) as JsonSchema;
 }
 

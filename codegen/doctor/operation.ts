@@ -129,10 +129,12 @@ export function hasBody(method: string): boolean {
   return method !== "GET" && method !== "HEAD" && method !== "DELETE";
 }
 
-/** True when the operation takes a body of JSON, as far as is known. */
-export function takesJson({ method, call }: ProbeOperation): boolean {
+/** True when the operation is known to take a body of JSON. A resource that reads no body may ignore every body. */
+export function takesJson({ method, call, shape, given }: ProbeOperation): boolean {
   if (!hasBody(method)) return false;
-  return call?.body === undefined || /json/i.test(call.body);
+  if (call) return call.body === undefined || /json/i.test(call.body);
+  const isGiven = isRecord(given) ? Object.keys(given).length > 0 : given !== undefined;
+  return isGiven || shape?.body !== undefined || shape?.fields.some(({ place }) => place === "body") === true;
 }
 
 /** The operation at one of its addresses, whose path parameters are known. */

@@ -58,6 +58,18 @@ async function liar(answers: Record<string, unknown>): Promise<{ url: string; cl
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
 }
 
+describe("the EVM payer", () => {
+  it("signs in the domain of a known token that the offer does not name, and of no other", async () => {
+    const { payment } = await sign(undefined, { extra: {} });
+    const settled = await world.facilitator.settle(payment as never, offer() as never);
+    expect(settled.success).toBe(true);
+    const asset = "0x000000000000000000000000000000000000dEaD";
+    await expect(sign(undefined, { asset, extra: {} })).rejects.toThrow(
+      "does not name the token's EIP-712 domain",
+    );
+  });
+});
+
 describe("the EVM payer's proof that a payment has expired unused", () => {
   it("is given by a chain that is past its end and has not seen it, and by nothing less", async () => {
     const unused = await sign(world.rpcUrl);

@@ -94,6 +94,16 @@ describe("the doctor reads a document as the client does", () => {
     expect(findings.map(({ check }) => check).filter((id) => id.startsWith("input-"))).toEqual([]);
   });
 
+  it("and tries no body where no document describes one and none is given", async () => {
+    const { look } = seller("{}");
+    const ids = async (more: Partial<ExamineOptions>) => {
+      const url = new URL("https://api.example/run");
+      return (await look({ url, method: "POST", ...more })).findings.map(({ check }) => check);
+    };
+    expect(await ids({})).not.toContain("input-json");
+    expect(await ids({ input: { text: "a" } })).toContain("input-json");
+  });
+
   it("and leaves out what is paid otherwise or needs a key", async () => {
     const document = api(
       {

@@ -11,8 +11,19 @@ import { connect } from "../../src/client/connect.ts";
 import { evmPayer } from "../../src/client/evm.ts";
 import { startWorld } from "../../src/testing/world.ts";
 
-const SELLERS = ["@x402/hono", "@x402/express", "x402-hono", "x402-express"];
-const here = fileURLToPath(new URL(".", import.meta.url));
+/** The folder of each seller, and its kind there. Their packages need versions of zod, viem and @x402 that conflict. */
+const ALL: Readonly<Record<string, readonly [folder: string, kind: string]>> = {
+  "@x402/hono": [".", "@x402/hono"],
+  "@x402/express": [".", "@x402/express"],
+  "x402-hono": [".", "x402-hono"],
+  "x402-express": [".", "x402-express"],
+  "@faremeter/middleware hono": ["faremeter", "hono"],
+  "@faremeter/middleware express": ["faremeter", "express"],
+  "@dexterai/x402": ["dexterai", "express"],
+};
+const wanted = process.argv.slice(2);
+const SELLERS = Object.entries(ALL).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+const here = new URL(".", import.meta.url);
 const BYTES = [0x50, 0x4b, 3, 4, 0xff, 0xfe, 0x80, 0];
 /** What each path sells. */
 const GOODS: Readonly<Record<string, unknown>> = {
@@ -23,9 +34,9 @@ const GOODS: Readonly<Record<string, unknown>> = {
   text: "42",
 };
 
-async function startSeller(kind: string, facilitator: string, payTo: string) {
+async function startSeller([folder, kind]: readonly [string, string], facilitator: string, payTo: string) {
   const child: ChildProcess = spawn(process.execPath, ["seller.mjs", kind, facilitator, payTo], {
-    ...{ cwd: here, stdio: ["ignore", "pipe", "inherit"] },
+    ...{ cwd: fileURLToPath(new URL(`${folder}/`, here)), stdio: ["ignore", "pipe", "inherit"] },
   });
   if (!child.stdout) throw new Error("the seller has no output");
   const [port] = (await Promise.race([
@@ -57,10 +68,10 @@ async function startProxy(port: number) {
 await using world = await startWorld();
 const facilitator = await world.startFacilitatorServer();
 let failures = 0;
-for (const kind of SELLERS) {
-  const seller = await startSeller(kind, facilitator.url, world.seller.address);
+for (const [kind, place] of SELLERS) {
+  const seller = await startSeller(place, facilitator.url, world.seller.address);
   const proxy = await startProxy(seller.port);
-  for (const [place, port] of Object.entries({ direct: seller.port, proxied: proxy.port })) {
+  for (const [way, port] of Object.entries({ direct: seller.port, proxied: proxy.port })) {
     const client = connect({
       baseUrl: `http://127.0.0.1:${port}`,
       payer: evmPayer(world.buyer),
@@ -82,7 +93,7 @@ for (const kind of SELLERS) {
       const paid = (await world.balanceOf(world.seller.address)) - before;
       const isRight = isDeepStrictEqual(output, good) && paid === 10_000n;
       if (!isRight) failures += 1;
-      console.log(`${isRight ? "pass" : "FAIL"}  ${kind}  ${place}  ${name}  paid ${paid}`);
+      console.log(`${isRight ? "pass" : "FAIL"}  ${kind}  ${way}  ${name}  paid ${paid}`);
       if (!isRight) console.log(output);
     }
   }

@@ -1,20 +1,8 @@
-// A seller made with a package of the ecosystem: `node seller.mjs <kind> <facilitator> <payTo>`. Prints its port.
-import { once } from "node:events";
-import { createServer } from "node:http";
+// A seller made with an official package, of either version: `node seller.mjs <kind> <facilitator> <payTo>`. Prints its port.
+import { listen, PATHS, sellWithExpress, sellWithHono } from "./goods.mjs";
 
 const [kind = "", url = "", payTo = ""] = process.argv.slice(2);
-const BYTES = Buffer.from([0x50, 0x4b, 3, 4, 0xff, 0xfe, 0x80, 0]);
-/** What each path answers: status, media type, body. */
-const ANSWERS = {
-  "/json": [200, "application/json", JSON.stringify({ ok: true })],
-  "/created": [201, "application/json", JSON.stringify({ orderId: "o1" })],
-  "/job": [202, "application/json", JSON.stringify({ job_id: "1", status_url: "/jobs/1" })],
-  "/bytes": [200, "application/zip", BYTES],
-  "/text": [200, "text/plain", "42"],
-};
-const STATUS = JSON.stringify({ status: "COMPLETED", output: { ok: true } });
-const paths = Object.keys(ANSWERS).map((path) => `POST ${path}`);
-const routes = (route) => Object.fromEntries(paths.map((path) => [path, route]));
+const routes = (route) => Object.fromEntries(PATHS.map((path) => [`POST ${path}`, route]));
 const version1 = routes({ price: "$0.01", network: "base-sepolia" });
 const accepts = { scheme: "exact", price: "$0.01", network: "eip155:84532", payTo };
 
@@ -31,24 +19,12 @@ async function coreOf() {
 
 async function withHono(middleware) {
   const [{ Hono }, { getRequestListener }] = await Promise.all([import("hono"), import("@hono/node-server")]);
-  const app = new Hono();
-  app.use(middleware);
-  for (const [path, [status, type, body]] of Object.entries(ANSWERS)) {
-    app.post(path, (c) => c.body(body, status, { "content-type": type }));
-  }
-  app.get("/jobs/1", (c) => c.body(STATUS, 200, { "content-type": "application/json" }));
-  return getRequestListener(app.fetch);
+  return getRequestListener(sellWithHono(new Hono(), middleware).fetch);
 }
 
 async function withExpress(middleware) {
   const { default: express } = await import("express");
-  const app = express();
-  app.use(middleware);
-  for (const [path, [status, type, body]] of Object.entries(ANSWERS)) {
-    app.post(path, (_, response) => void response.status(status).set("content-type", type).end(body));
-  }
-  app.get("/jobs/1", (_, response) => void response.type("json").end(STATUS));
-  return app;
+  return sellWithExpress(express(), middleware);
 }
 
 const KINDS = {
@@ -61,7 +37,4 @@ const KINDS = {
     withExpress((await import("x402-express")).paymentMiddleware(payTo, version1, { url })),
 };
 
-const server = createServer(await KINDS[kind]());
-server.listen(0, "127.0.0.1");
-await once(server, "listening");
-console.log(server.address().port);
+await listen(await KINDS[kind]());

@@ -62,7 +62,11 @@ export const JOB_CHECKS: readonly Check[] = [
       else if (!/^https?:/.test(statusUrl)) say("its status URL is not absolute", "info");
       const { state } = document;
       // Many sellers use other words than ours, or none; clients that know them can buy.
-      if (state !== "processing") say(`state is ${JSON.stringify(state)}, not "processing"`, "info");
+      if (state !== "processing")
+        say(
+          state === undefined ? "it has no state" : `state is ${JSON.stringify(state)}, not "processing"`,
+          "info",
+        );
       const after = parseRetryAfter(exchange.headers.get("retry-after"), Date.now());
       if (after === undefined && typeof document.retryAfterSeconds !== "number")
         say("Retry-After is missing", "warning");

@@ -1,5 +1,15 @@
 import { type SchemaPlace, type SeenSchemas, type Union, walk } from "./convert/walk.ts";
-import { choicesOf, type Field, fieldsOf, type JsonSchema, refName, resolve, type Schemas } from "./model.ts";
+import {
+  choicesOf,
+  type Field,
+  type Followed,
+  fieldsOf,
+  type JsonSchema,
+  refName,
+  resolve,
+  type Schemas,
+  unfollowed,
+} from "./model.ts";
 import { code } from "./print.ts";
 
 /** A field as documents list it. A field that is the same in several options of a union is listed once. */
@@ -224,10 +234,16 @@ function described(schemas: Schemas, fields: readonly (Field | undefined)[]): Js
 }
 
 /** The plain objects that a schema allows, field by field; none when it allows none. */
-function formsOf(schemas: Schemas, schema: JsonSchema): readonly (readonly Field[])[] {
+function formsOf(
+  schemas: Schemas,
+  schema: JsonSchema,
+  followed: Followed = new Set(),
+): readonly (readonly Field[])[] {
   const { anyOf, oneOf } = resolve(schemas, schema);
   const options = anyOf ?? oneOf;
-  if (options !== undefined) return options.flatMap((option) => formsOf(schemas, option));
+  if (options !== undefined) {
+    return unfollowed(options, followed).flatMap((option) => formsOf(schemas, option, followed));
+  }
   const fields = fieldsOf(schemas, schema);
   return fields === undefined ? [] : [fields];
 }

@@ -178,10 +178,13 @@ export function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
 }
 
 /** References that a walk has followed: what it finds behind one the second time, it has found already. */
-type Followed = Set<string>;
+export type Followed = Set<string>;
 
 /** The parts that a walk has not followed yet. Otherwise a chain of 30 schemas that names each next one twice has 2^30. */
-function unfollowed(parts: readonly JsonSchema[] | undefined, followed: Followed): readonly JsonSchema[] {
+export function unfollowed(
+  parts: readonly JsonSchema[] | undefined,
+  followed: Followed,
+): readonly JsonSchema[] {
   return (parts ?? []).filter((part) => {
     if (part.$ref === undefined) return true;
     const key = JSON.stringify(part);

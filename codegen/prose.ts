@@ -17,20 +17,29 @@ import {
 
 /** The type of a schema: `string`, `"draft" | "high"`, `list of Address`. */
 export function typeText(schemas: Schemas, schema: JsonSchema): string {
-  return typeWithin(schemas, schema, []);
+  return typeWithin(schemas, schema, [], { left: MAX_DESCRIBED });
 }
 
 /** Maximum number of components that are described inside of each other. */
 const MAX_WITHIN = 6;
+/** Maximum number of components that are described in one text. Six levels of unions of 100 would have 10^12. */
+const MAX_DESCRIBED = 200;
 
 /** A component that is around itself is named. */
-function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly string[]): string {
+function typeWithin(
+  schemas: Schemas,
+  schema: JsonSchema,
+  around: readonly string[],
+  budget: { left: number },
+): string {
+  const text = (part: JsonSchema): string => typeWithin(schemas, part, around, budget);
   if (schema.$ref !== undefined) {
     const name = refName(schema.$ref);
     const target = schemas[name] ?? {};
     const isNamed = target.type === "object" || target.properties !== undefined;
-    if (isNamed || around.includes(name) || around.length >= MAX_WITHIN) return name;
-    return typeWithin(schemas, target, [...around, name]);
+    if (isNamed || around.includes(name) || around.length >= MAX_WITHIN || budget.left <= 0) return name;
+    budget.left -= 1;
+    return typeWithin(schemas, target, [...around, name], budget);
   }
   const { type, anyOf, oneOf, allOf, prefixItems, items, [ANSWER]: answer } = schema;
   if (answer !== undefined) return answer === "bytes" ? "file" : "server-sent events";
@@ -38,18 +47,17 @@ function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly strin
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;
   if (options !== undefined) {
-    return [...new Set(options.map((option) => typeWithin(schemas, option, around)))].join(" | ");
+    return [...new Set(options.map(text))].join(" | ");
   }
   if (Array.isArray(type)) return type.join(" | ");
   if (prefixItems !== undefined) {
-    const rest = typeof items === "object" ? [`...${typeWithin(schemas, items, around)}`] : [];
-    return `[${[...prefixItems.map((item) => typeWithin(schemas, item, around)), ...rest].join(", ")}]`;
+    const rest = typeof items === "object" ? [`...${text(items)}`] : [];
+    return `[${[...prefixItems.map(text), ...rest].join(", ")}]`;
   }
-  if (type === "array")
-    return `list of ${typeof items === "object" ? typeWithin(schemas, items, around) : "any value"}`;
+  if (type === "array") return `list of ${typeof items === "object" ? text(items) : "any value"}`;
   const { properties, additionalProperties: values } = schema;
   if (type === "object" && properties === undefined && typeof values === "object") {
-    return `map of ${typeWithin(schemas, values, around)}`;
+    return `map of ${text(values)}`;
   }
   if (typeof type === "string") return type;
   return allOf === undefined ? "any value" : "object";

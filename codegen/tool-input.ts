@@ -19,7 +19,7 @@ const MAX_DEPTH = 16;
 export function objectRoot(schemas: Schemas, schema: JsonSchema): JsonSchema {
   const own = resolve(schemas, schema);
   if (own.anyOf === undefined && own.oneOf === undefined && own.allOf === undefined) return own;
-  const forms = formsOf(schemas, own, 0);
+  const forms = formsOf(schemas, own, new Map(), 0);
   const names = [...new Set(forms.flatMap(({ properties }) => Object.keys(properties)))];
   const members = names.map((name): [string, JsonSchema] => [
     name,
@@ -40,7 +40,10 @@ export function objectRoot(schemas: Schemas, schema: JsonSchema): JsonSchema {
   };
 }
 
-function formsOf(schemas: Schemas, schema: JsonSchema, depth: number): Form[] {
+/** @param known The forms of references that were looked at: a chain of unions of 10 would have 10^30 paths. */
+function formsOf(schemas: Schemas, schema: JsonSchema, known: Map<string, Form[]>, depth: number): Form[] {
+  const found = schema.$ref === undefined ? undefined : known.get(JSON.stringify(schema));
+  if (found !== undefined) return found;
   if (depth > MAX_DEPTH) return [{ properties: {}, required: [], isClosed: false }];
   const {
     properties = {},
@@ -50,13 +53,18 @@ function formsOf(schemas: Schemas, schema: JsonSchema, depth: number): Form[] {
     ...own
   } = resolve(schemas, schema);
   const base: Form = { properties, required, isClosed: additionalProperties === false };
-  const parts = allOf.map((part) => formsOf(schemas, part, depth + 1));
+  const parts = allOf.map((part) => formsOf(schemas, part, known, depth + 1));
   const options = own.anyOf ?? own.oneOf;
-  if (options !== undefined) parts.push(options.flatMap((option) => formsOf(schemas, option, depth + 1)));
-  return parts.reduce<Form[]>(
+  if (options !== undefined) {
+    const forms = options.flatMap((option) => formsOf(schemas, option, known, depth + 1));
+    parts.push(forms.slice(0, MAX_FORMS));
+  }
+  const forms = parts.reduce<Form[]>(
     (forms, part) => forms.flatMap((form) => part.map((one) => both(form, one))).slice(0, MAX_FORMS),
     [base],
   );
+  if (schema.$ref !== undefined) known.set(JSON.stringify(schema), forms);
+  return forms;
 }
 
 function both(a: Form, b: Form): Form {

@@ -139,7 +139,10 @@ function running(resource: ResourceModel): string {
 
 function request(resource: ResourceModel, { schemas, servers }: ApiModel): string[] {
   const { name, typeName, method, path, pathParams, examples } = resource;
-  const input = (examples[0]?.input ?? sampleOf(schemas, { $ref: refTo(`${typeName}Input`) })) as object;
+  // Of a schema without an end there is no sample.
+  const input = (examples[0]?.input ??
+    sampleOf(schemas, { $ref: refTo(`${typeName}Input`) }) ??
+    {}) as object;
   const values = new Map<string, unknown>(Object.entries(input));
   const take = (name: string): string => {
     const value = values.get(name);

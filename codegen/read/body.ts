@@ -1,4 +1,4 @@
-import { ANSWER, type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { ANSWER, type Followed, type JsonSchema, resolve, type Schemas, unfollowed } from "../model.ts";
 import { dereferenced, exampleIn, isJsonObject, type JsonRecord } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
@@ -72,12 +72,14 @@ function isFile(schemas: Schemas, schema: JsonSchema): boolean {
 }
 
 /** Whether every value of a schema can be an object. */
-function isObject(schemas: Schemas, schema: JsonSchema, depth = 0): boolean {
+function isObject(schemas: Schemas, schema: JsonSchema, followed: Followed = new Set(), depth = 0): boolean {
   if (depth > 32) return false;
   const { type, anyOf, oneOf, allOf, properties } = resolve(schemas, schema);
   const options = anyOf ?? oneOf;
-  if (options !== undefined) return options.every((option) => isObject(schemas, option, depth + 1));
-  if (allOf !== undefined) return allOf.every((part) => isObject(schemas, part, depth + 1));
+  const parts = options ?? allOf;
+  if (parts !== undefined) {
+    return unfollowed(parts, followed).every((part) => isObject(schemas, part, followed, depth + 1));
+  }
   return type === "object" || (type === undefined && properties !== undefined);
 }
 

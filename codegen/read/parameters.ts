@@ -1,5 +1,5 @@
 import type { Carriage } from "../../src/protocol/request.ts";
-import type { JsonSchema } from "../model.ts";
+import { type Followed, type JsonSchema, unfollowed } from "../model.ts";
 import { dereferenced, exampleIn, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
 import type { ForeignSchemas } from "./schemas.ts";
 
@@ -132,16 +132,18 @@ function schemaOf(schemas: ForeignSchemas, parameter: JsonRecord): JsonSchema {
 export function hasParts(
   schemas: ForeignSchemas,
   schema: JsonSchema,
+  followed: Followed = new Set(),
   depth = 0,
 ): { list: boolean; object: boolean } {
   if (depth > 8) return { list: true, object: true };
   const { type, anyOf = [], oneOf = [], allOf = [], properties, $ref } = schema;
   if ($ref !== undefined) {
     const name = $ref.slice("#/components/schemas/".length);
-    return hasParts(schemas, schemas.known[name] ?? {}, depth + 1);
+    return hasParts(schemas, schemas.known[name] ?? {}, followed, depth + 1);
   }
   const types = Array.isArray(type) ? type : [type];
-  const inner = [...anyOf, ...oneOf, ...allOf].map((part) => hasParts(schemas, part, depth + 1));
+  const parts = unfollowed([...anyOf, ...oneOf, ...allOf], followed);
+  const inner = parts.map((part) => hasParts(schemas, part, followed, depth + 1));
   return {
     list: types.includes("array") || inner.some(({ list }) => list),
     object: types.includes("object") || properties !== undefined || inner.some(({ object }) => object),

@@ -1,4 +1,4 @@
-import { type JsonSchema, resolve, type Schemas } from "../model.ts";
+import { type Followed, type JsonSchema, resolve, type Schemas, unfollowed } from "../model.ts";
 
 /** Maximum number of options that are written out; more are left unchanged. */
 const MAX_OPTIONS = 32;
@@ -59,6 +59,7 @@ function merge(schemas: Schemas, parts: readonly JsonSchema[]): JsonSchema | und
   const properties = new Map<string, JsonSchema>();
   const required = new Set<string>();
   let more: JsonSchema["additionalProperties"];
+  const followed: Followed = new Set();
   const hold = (part: JsonSchema, depth: number): boolean => {
     if (depth > MAX_HOPS) return false;
     const { type, allOf, anyOf, oneOf, ...own } = resolve(schemas, part);
@@ -74,7 +75,7 @@ function merge(schemas: Schemas, parts: readonly JsonSchema[]): JsonSchema | und
     }
     for (const name of own.required ?? []) required.add(name);
     if (own.additionalProperties !== undefined) more = own.additionalProperties;
-    return (allOf ?? []).every((inner) => hold(inner, depth + 1));
+    return unfollowed(allOf, followed).every((inner) => hold(inner, depth + 1));
   };
   if (!parts.every((part) => hold(part, 0))) return undefined;
   for (const name of required) if (!properties.has(name)) properties.set(name, {});

@@ -71,7 +71,10 @@ async function main(): Promise<number> {
   for (const start of chosen) {
     const begun = performance.now();
     const outcomes = new Map<string, string | undefined>();
-    const process_ = await open(start, settings).catch((error: unknown) => String(error));
+    const folder = await mkdtemp(join(tmpdir(), "resource402-place-"));
+    const own = { ...settings, PORT: String(await freePort()), DATABASE: join(folder, "store.db") };
+    await build(start, own);
+    let process_ = await open(start, own).catch((error: unknown) => String(error));
     if (typeof process_ === "string") {
       for (const { name } of CHECKS) outcomes.set(name, `does not start: ${process_}`);
     } else {
@@ -79,18 +82,23 @@ async function main(): Promise<number> {
         url: process_.url,
         buyer: world.buyer,
         balance: () => world.balanceOf(world.buyer.address),
+        async restart() {
+          if (typeof process_ === "object") await close(process_.child);
+          process_ = await open(start, own);
+        },
       };
       for (const { name, run } of CHECKS) {
         const reason = start.impossible?.[name];
         if (reason !== undefined) outcomes.set(name, `impossible: ${reason}`);
         else outcomes.set(name, await outcomeOf(run(place)));
       }
-      await close(process_.child);
+      if (typeof process_ === "object") await close(process_.child);
       const failed = [...outcomes.values()].some(
         (text) => text !== undefined && !text.startsWith("impossible"),
       );
       if (failed && values.why) process.stdout.write(`${process_.output()}\n`);
     }
+    await rm(folder, { recursive: true });
     rows.push({ name: start.name, outcomes });
     for (const [name, text] of outcomes) if (text !== undefined) say(`${start.name}: ${name}: ${text}`);
     say(`${start.name}: ${Math.round((performance.now() - begun) / 1000)} s`);
@@ -152,19 +160,19 @@ async function packagesRoot(): Promise<string> {
   return root;
 }
 
+async function environment(start: Start, settings: Settings) {
+  const common = { NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", PACKAGES: await packagesRoot() };
+  return { ...process.env, ...settings, ...common, ...start.env };
+}
+
+async function build(start: Start, settings: Settings): Promise<void> {
+  if (!start.build) return;
+  const [file = "", ...args] = start.build;
+  await run(file, args, { cwd: HERE, env: await environment(start, settings), timeout: BUILD_MS });
+}
+
 async function open(start: Start, settings: Settings) {
-  const port = await freePort();
-  const env = {
-    ...process.env,
-    ...settings,
-    ...{ PORT: String(port), DATABASE: ":memory:", NO_COLOR: "1", WRANGLER_SEND_METRICS: "false" },
-    ...start.env,
-    PACKAGES: await packagesRoot(),
-  };
-  if (start.build) {
-    const [file = "", ...args] = start.build;
-    await run(file, args, { cwd: HERE, env, timeout: BUILD_MS });
-  }
+  const env = await environment(start, settings);
   const [file = "", ...args] = start.command;
   const child = spawn(file, args, { cwd: HERE, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
@@ -173,7 +181,7 @@ async function open(start: Start, settings: Settings) {
       text = (text + part).slice(-20_000);
     });
   }
-  const url = `http://127.0.0.1:${port}${start.path ?? ""}`;
+  const url = `http://127.0.0.1:${settings.PORT}${start.path ?? ""}`;
   const end = performance.now() + START_MS;
   for (;;) {
     if (child.exitCode !== null)

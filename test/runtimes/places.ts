@@ -20,17 +20,20 @@ const NEXT = "places/next";
 /** The route of the Next application. */
 export const NEXT_EXAMPLE = "next/app/api/[...path]/route.ts";
 
+/** The example of this place has its records in memory, where a restart forgets them. */
+const inMemory = { impossible: { restart: "its example keeps its records in memory" } };
+
 export const PLACES: readonly Start[] = [
-  { name: "Node listen", command: node("node-listen") },
+  { name: "Node listen", command: node("node-listen"), ...inMemory },
   { name: "Node listen, SQLite", command: node("node-sqlite") },
-  { name: "node:http", command: node("node-http") },
-  { name: "Hono at root", command: node("hono-root") },
-  { name: "Hono mount", command: node("hono-mounted"), path: "/api" },
-  { name: 'Hono all("/api/*")', command: node("hono-all"), path: "/api" },
-  { name: "Express under /api", ...example("express"), path: "/api" },
-  { name: "Express after json()", command: node("express-json"), path: "/api" },
-  { name: "Fastify", ...example("fastify") },
-  { name: "Koa", ...example("koa") },
+  { name: "node:http", command: node("node-http"), ...inMemory },
+  { name: "Hono at root", command: node("hono-root"), ...inMemory },
+  { name: "Hono mount", command: node("hono-mounted"), path: "/api", ...inMemory },
+  { name: 'Hono all("/api/*")', command: node("hono-all"), path: "/api", ...inMemory },
+  { name: "Express under /api", ...example("express"), path: "/api", ...inMemory },
+  { name: "Express after json()", command: node("express-json"), path: "/api", ...inMemory },
+  { name: "Fastify", ...example("fastify"), ...inMemory },
+  { name: "Koa", ...example("koa"), ...inMemory },
   { name: "Bun, SQLite", command: [bin("bun"), "run", "examples/bun.ts"], example: "bun.ts" },
   {
     name: "Deno, SQLite",
@@ -40,6 +43,7 @@ export const PLACES: readonly Start[] = [
   },
   {
     name: "Workers, waitUntil",
+    ...inMemory,
     command: node("workers-main"),
     env: { WORKER: "workers" },
     example: "workers.ts",
@@ -52,6 +56,7 @@ export const PLACES: readonly Start[] = [
   },
   {
     name: "Next start",
+    ...inMemory,
     build: [bin("next"), "build", NEXT],
     command: [bin("next"), "start", NEXT],
     env: { NEXT_TELEMETRY_DISABLED: "1" },

@@ -52,9 +52,10 @@ export function createSupported(endpoints: readonly Endpoint[]): Supports {
       );
       const known = [...new Set(networks)].filter((one) => one.includes(":"));
       const near = known.find((one) => isNear(one, network));
+      const nothing = networks.length > 0 ? "x402 version 1 only" : "no network";
       const fix =
         near === undefined
-          ? `use a facilitator that supports it; this one supports ${known.slice(0, 10).join(", ") || "no network"}`
+          ? `use a facilitator that supports it; this one supports ${known.slice(0, 10).join(", ") || nothing}`
           : `did you mean "${near}"?`;
       return new StartError(`${place}: the facilitator ${names} does not support ${network}; ${fix}`);
     },

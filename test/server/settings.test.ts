@@ -116,6 +116,19 @@ describe("a facilitator that cannot serve is found out at start", () => {
     await server.stop(0);
   });
 
+  it("when it speaks x402 version 1 only", async () => {
+    await using world = await startWorld({ chain: false });
+    const kinds = [{ x402Version: 1, scheme: "exact", network: "base-sepolia" as never }];
+    const facilitator = {
+      verify: world.facilitator.verify.bind(world.facilitator),
+      settle: world.facilitator.settle.bind(world.facilitator),
+      getSupported: async () => ({ kinds, extensions: [], signers: {} }),
+    };
+    const server = await serverWith({ facilitator });
+    await expect(server.start()).rejects.toThrow(/this one supports x402 version 1 only/);
+    await server.stop(0);
+  });
+
   it("when it cannot be reached, by its address", async () => {
     const server = await serverWith({ facilitator: "http://127.0.0.1:9" });
     await expect(server.start()).rejects.toThrow(

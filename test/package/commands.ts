@@ -24,7 +24,7 @@ export interface Outcome {
 
 /** What the commands of the pages have left in a folder. */
 export interface Followed {
-  /** Where nobody changes it. */
+  /** The project. No test changes it. */
   readonly folder: string;
   /** By each `npm install`: of the package, and of the command after it. */
   readonly installations: readonly Installation[];

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,13 +9,17 @@ import { RUN_FOLDER } from "./once.ts";
 const IN_MEMORY = "/dev/shm";
 const ENOUGH_BYTES = 4 * 2 ** 30;
 
+const PREFIX = "resource402-run-";
+
 /** Runs once, before and after all test files. */
 export default function setUp(): () => void {
   // Hundreds of tests start the command line: each start then loads code that is compiled already.
   process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
     new URL("../node_modules/.cache/compiled", import.meta.url),
   );
-  const folder = mkdtempSync(join(place(), "resource402-run-"));
+  const parent = place();
+  removeAbandoned(parent);
+  const folder = mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
   // Postgres runs as another user, and must reach its folder.
   chmodSync(folder, 0o755);
   process.env.TMPDIR = folder;
@@ -25,6 +29,27 @@ export default function setUp(): () => void {
     const line = reportMissing();
     if (line !== undefined) console.warn(line);
   };
+}
+
+/** A run that was killed has left its folder, and in memory it would stay until the machine restarts. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const [, run] = new RegExp(`^${PREFIX}(\\d+)-`).exec(name) ?? [];
+    if (run === undefined || isRunning(Number(run))) continue;
+    try {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    } catch {
+      // Another user's.
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** Databases wait for their disk, and no test takes the disk's power: in memory they do the same in half the time. */

@@ -1,44 +1,12 @@
-import { defineConfig, mergeConfig } from "vitest/config";
-import full from "./vitest.config.ts";
-
-/**
- * The fast lane, under 60 s: no chain, no process, no database, no browser, and no other compiler than ours.
- * no-processes.ts refuses the first four. Add a file when it takes less than 3 s by itself.
- */
-const UNIT = [
-  "test/{schema,time,protocol,jobs,telemetry}/**/*.test.ts",
-  // evidence.test.ts starts chains.
-  "test/ledger/!(evidence).test.ts",
-  "test/api/report.test.ts",
-  "test/architecture.test.ts",
-  "test/client/abort.test.ts",
-  "test/client/event-stream.test.ts",
-  "test/client/overspent.test.ts",
-  "test/client/reserved.test.ts",
-  "test/client/version-1.test.ts",
-  "test/codegen/advice.test.ts",
-  "test/codegen/call-input.test.ts",
-  "test/codegen/diff-finds.test.ts",
-  "test/codegen/diff.test.ts",
-  "test/codegen/docs.test.ts",
-  "test/codegen/listed-fields.test.ts",
-  "test/codegen/mistakes.test.ts",
-  "test/codegen/prices.test.ts",
-  "test/codegen/print.test.ts",
-  "test/codegen/prose.test.ts",
-  "test/codegen/read.test.ts",
-  "test/codegen/wire-schemas.test.ts",
-  "test/docs/*.test.ts",
-  "test/doctor/fit.test.ts",
-  "test/language.test.ts",
-  "test/mcp/progress.test.ts",
-  "test/runtime/listen.test.ts",
-  "test/server/status.test.ts",
-  "test/store/stats.test.ts",
-];
+import { defineConfig } from "vitest/config";
+import { UNIT } from "./lanes.ts";
+import full, { shared } from "./vitest.config.ts";
 
 const { test = {}, ...rest } = full;
-export default mergeConfig(
-  { ...rest, test: { ...test, include: [] } },
-  defineConfig({ test: { include: UNIT, setupFiles: ["test/no-processes.ts"] } }),
-);
+const { projects: _, ...options } = test;
+
+/** The fast lane, under 60 s. */
+export default defineConfig({
+  ...rest,
+  test: { ...options, ...shared, include: UNIT, setupFiles: ["test/no-processes.ts"] },
+});

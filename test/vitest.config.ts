@@ -1,26 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { UNIT } from "./lanes.ts";
+import { LONGEST } from "./longest.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-/** These take a minute and more: begun last, one of them would keep one core busy while the other has nothing to do. */
-const LONGEST = [
-  ...[
-    "package/installed",
-    "package/budget",
-    "faults/simulation",
-    "flow/workers",
-    "faults/kill",
-    "codegen/dev",
-    "faults/faults",
-  ],
-  "flow/works",
-];
-
+/** The files that are alone in their process, the longest first; then the others, which share two processes. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
+    const rank = ({ moduleId, project }: TestSpecification): number => {
+      if (!project.config.isolate) return LONGEST.length + 1;
       const found = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
       return found === -1 ? LONGEST.length : found;
     };
@@ -28,7 +18,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig({
+const base = {
   root: at(""),
   resolve: {
     alias: [
@@ -43,15 +33,27 @@ export default defineConfig({
       { find: /^resource402\/sqlite$/, replacement: at("src/store/sqlite-store.ts") },
     ],
   },
+};
+const common = {
+  // Two cores may be busy with several real chains, databases and compilers at once.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 30_000 } },
+};
+
+/** How the files of the fast lane run: several in one process, one after the other. */
+export const shared = { ...common, isolate: false };
+
+export default defineConfig({
+  ...base,
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: at("test/set-up.ts"),
     sequence: { sequencer: LongestFirst },
     // The default leaves one core free, although much of the work waits for chains, databases and clocks. Three take as long.
     maxWorkers: 2,
-    // Two cores may be busy with several real chains, databases and compilers at once.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000 } },
+    projects: [
+      { ...base, test: { ...common, name: "alone", include: ["test/**/*.test.ts"], exclude: UNIT } },
+      { ...base, test: { ...shared, name: "shared", include: UNIT } },
+    ],
   },
 });

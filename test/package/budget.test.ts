@@ -2,25 +2,14 @@ import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packed } from "./packed.ts";
+import { type Followed, type Installation, installation } from "./commands.ts";
+import { followedPages } from "./installation.ts";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../", import.meta.url));
 let folder = "";
-let seller: Installation;
-let withCommand: Installation;
-let without: Readonly<
-  Record<"command" | "postgres" | "prometheus" | "server", { code: number; stderr: string }>
->;
-
-/** What npm has installed in a folder. */
-interface Installation {
-  readonly packages: number;
-  readonly warnings: readonly string[];
-}
+let followed: Followed;
 
 const at = (...path: string[]): string => join(folder, ...path);
 
@@ -34,55 +23,33 @@ async function emptyFolder(name: string): Promise<string> {
 async function install(cwd: string, ...args: string[]): Promise<Installation> {
   const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=warn"];
   const { stderr } = await run("npm", ["install", ...flags, ...args], { cwd });
-  const lock = JSON.parse(await readFile(join(cwd, "node_modules/.package-lock.json"), "utf8"));
-  const warnings = stderr.split("\n").filter((line) => line.includes("install-scripts"));
-  return { packages: Object.keys(lock.packages).length, warnings };
+  return installation(cwd, stderr);
 }
 
 /** Runs the command in the seller's folder. */
 const resource402 = (...args: string[]) =>
-  run(at("seller/node_modules/.bin/resource402"), args, { cwd: at("seller") });
-
-/** Never throws: what a command has printed, and its exit code. */
-async function outcome(running: Promise<{ stderr: string }>): Promise<{ code: number; stderr: string }> {
-  return running.then(
-    ({ stderr }) => ({ code: 0, stderr }),
-    ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
-  );
-}
-
-const evaluated = (code: string) =>
-  outcome(run("node", ["--input-type=module", "--eval", code], { cwd: at("seller") }));
+  run(join(followed.folder, "node_modules/.bin/resource402"), args, { cwd: followed.folder });
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "resource402-budget-"));
-  const tarballs = await packed();
-  const { devDependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  const place = await emptyFolder("seller");
-  seller = await install(place, tarballs.resource402, `zod@${devDependencies.zod}`);
-  without = {
-    command: await outcome(run(at("seller/node_modules/.bin/resource402"), ["--version"], { cwd: place })),
-    postgres: await evaluated('await import("resource402/postgres")'),
-    prometheus: await evaluated('await import("resource402/prometheus")'),
-    server: await evaluated('await import("resource402/server"); await import("resource402/sqlite")'),
-  };
-  withCommand = await install(place, "--save-dev", tarballs.cli);
-  await resource402("init", ".", "--yes");
+  followed = await followedPages();
 }, 300_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("npm installs", () => {
   it("at most 45 packages for a seller, none of which wants to run a script", () => {
-    console.log(`seller: ${seller.packages} packages`);
-    expect(seller.packages).toBeLessThanOrEqual(45);
-    expect(seller.warnings).toEqual([]);
+    const [seller] = followed.installations;
+    expect(seller?.warnings).toEqual([]);
+    console.log(`seller: ${seller?.packages} packages`);
+    expect(seller?.packages).toBeLessThanOrEqual(45);
   });
 
   it("at most 110 packages with the command, none of which wants to run a script", () => {
-    console.log(`with the command: ${withCommand.packages} packages`);
-    expect(withCommand.packages).toBeLessThanOrEqual(110);
-    expect(withCommand.warnings).toEqual([]);
+    const [, withCommand] = followed.installations;
+    console.log(`with the command: ${withCommand?.packages} packages`);
+    expect(withCommand?.packages).toBeLessThanOrEqual(110);
+    expect(withCommand?.warnings).toEqual([]);
   });
 
   it("nothing beside a package for buyers", async () => {
@@ -98,7 +65,7 @@ describe("npm installs", () => {
 
   it("nothing for a client of another seller's API, which runs where nothing is installed", async () => {
     const buyer = await emptyFolder("client");
-    await resource402("generate", "--from", at("seller/openapi.json"), "--out", buyer);
+    await resource402("generate", "--from", "openapi.json", "--out", buyer);
     expect(await readdir(buyer)).not.toContain("node_modules");
     const code = `import { createClient } from "./client.gen.ts";
 import { evmPayer } from "./evm.gen.js";
@@ -118,7 +85,7 @@ console.log(JSON.stringify([Object.keys(client), typeof evmPayer]));`;
 
   it("the client's runtime where --import asks for it", async () => {
     const buyer = await emptyFolder("importing");
-    await resource402("generate", "--from", at("seller/openapi.json"), "--out", buyer, "--import");
+    await resource402("generate", "--from", "openapi.json", "--out", buyer, "--import");
     expect((await readdir(buyer)).sort()).toEqual([
       ...["API.md", "client.gen.ts", "package.json", "types.gen.ts"],
     ]);
@@ -128,7 +95,7 @@ console.log(JSON.stringify([Object.keys(client), typeof evmPayer]));`;
 
 describe("without what only some need", () => {
   it("the server and the SQLite store run", () => {
-    expect(without.server).toEqual({ code: 0, stderr: "" });
+    expect(followed.without.server).toEqual({ code: 0, stderr: "" });
   });
 
   it.each([
@@ -136,7 +103,7 @@ describe("without what only some need", () => {
     ["postgres", "npm install pg"],
     ["prometheus", "npm install @opentelemetry/sdk-metrics @opentelemetry/exporter-prometheus"],
   ] as const)("%s fails, and names the line that installs it", (name, line) => {
-    expect(without[name].code).toBe(1);
-    expect(without[name].stderr).toContain(line);
+    expect(followed.without[name].code).toBe(1);
+    expect(followed.without[name].stderr).toContain(line);
   });
 });

@@ -1,96 +1,33 @@
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeCommands, type Followed, followPages } from "./commands.ts";
-import { packed } from "./packed.ts";
+import { describeCommands, type Followed } from "./commands.ts";
+import { followedPages, type Installed, installedProject } from "./installation.ts";
 import { describeSamples } from "./samples.ts";
-import { describeSdk } from "./sdk.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixture = fileURLToPath(new URL("./fixture/", import.meta.url));
-let project = "";
 
-/** Runs a command in the project where the packed package is installed. Never throws: exit code and text. */
-async function command(file: string, ...args: string[]): Promise<{ code: number; text: string }> {
-  const env = {
-    ...process.env,
-    NO_COLOR: "1",
-    npm_config_loglevel: "error",
-    RESOURCE402_ANVIL: join(root, "node_modules/.bin/anvil"),
-  };
-  try {
-    const { stdout, stderr } = await run(file, args, { cwd: project, env });
-    return { code: 0, text: stdout + stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, text: stdout + stderr };
-  }
-}
-
-const installed = (name: string): string => join(project, "node_modules/.bin", name);
-const generate = (...args: string[]) => command(installed("resource402"), "generate", ...args);
-const typecheck = () => command(installed("tsc"), "-p", ".");
-
-/** The strictest settings that a user may have. */
-const STRICTEST = {
-  compilerOptions: {
-    target: "es2023",
-    lib: ["es2023", "dom", "dom.iterable", "dom.asynciterable"],
-    module: "nodenext",
-    moduleResolution: "nodenext",
-    types: ["node"],
-    strict: true,
-    noUncheckedIndexedAccess: true,
-    exactOptionalPropertyTypes: true,
-    noUnusedLocals: true,
-    noUnusedParameters: true,
-    noImplicitOverride: true,
-    noImplicitReturns: true,
-    noPropertyAccessFromIndexSignature: true,
-    verbatimModuleSyntax: true,
-    isolatedModules: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: false,
-    noEmit: true,
-    // Types of packages are checked once, not in each test.
-    incremental: true,
-    tsBuildInfoFile: "node_modules/.cache/tsc.json",
-  },
-  include: ["*.ts", "handlers"],
-};
-
-async function emptyProject(): Promise<void> {
-  for (const entry of await readdir(project)) {
-    if (!["node_modules", "package.json", "package-lock.json", "tsconfig.json"].includes(entry)) {
-      await rm(join(project, entry), { recursive: true });
-    }
-  }
-}
-
+let project: Installed;
 let followed: Followed;
+const at = (...path: string[]): string => join(project.folder, ...path);
+
+const installed = (name: string): string => at("node_modules/.bin", name);
+const generate = (...args: string[]) => project.command(installed("resource402"), "generate", ...args);
+const typecheck = () => project.command(installed("tsc"), "-p", ".");
 
 beforeAll(async () => {
-  project = join(await mkdtemp(join(tmpdir(), "resource402-installed-")), "word-kit");
-  // Installs everything that the tests below need.
-  followed = await followPages(project, await packed());
-  await writeFile(
-    join(project, "package.json"),
-    JSON.stringify({ name: "word-house", private: true, type: "module" }),
-  );
-  // The documentation tells the reader to install these for Prometheus. Only their types are needed here.
-  for (const name of ["@opentelemetry/sdk-metrics", "@opentelemetry/exporter-prometheus"]) {
-    await symlink(join(root, "node_modules", name), join(project, "node_modules", name), "junction");
-  }
-  await writeFile(join(project, "tsconfig.json"), JSON.stringify(STRICTEST));
+  followed = await followedPages();
+  project = await installedProject();
 }, 300_000);
 
-afterAll(() => rm(dirname(project), { recursive: true, force: true }));
+afterAll(() => project?.remove());
 
 describeCommands(() => followed);
 
@@ -108,11 +45,11 @@ it("init generates in a folder where nothing is installed yet", async () => {
 
 describe("an API written from scratch with the installed package", () => {
   it("is generated, filled in, type-checked under the strictest settings, and bought from on a chain", async () => {
-    await emptyProject();
-    for (const name of ["resources.ts", "buy.ts"]) await cp(join(fixture, name), join(project, name));
+    await project.empty();
+    for (const name of ["resources.ts", "buy.ts"]) await cp(join(fixture, name), at(name));
     const first = await generate();
     expect(first).toMatchObject({ code: 0 });
-    const stubs = await readdir(join(project, "handlers"));
+    const stubs = await readdir(at("handlers"));
     expect(stubs.sort()).toEqual(["countSyllables.ts", "rhymes.ts", "writePoem.ts"]);
     expect(await typecheck()).toEqual({ code: 0, text: "" });
 
@@ -121,14 +58,14 @@ describe("an API written from scratch with the installed package", () => {
     for (const name of ["countSyllables", "rhymes", "writePoem"]) {
       const body = new RegExp(`export const ${name}[\\s\\S]*?\\n\\}?\\)?;\\n`).exec(handlers)?.[0] ?? "";
       const text = `import type { Handlers } from "../server.gen.js";\n\n${body}`;
-      await writeFile(join(project, "handlers", `${name}.ts`), text);
+      await writeFile(at("handlers", `${name}.ts`), text);
     }
     expect(await typecheck()).toEqual({ code: 0, text: "" });
     expect(await generate("--check")).toMatchObject({ code: 0 });
 
     const anvil = join(root, "node_modules/.bin/anvil");
     const bought = await run("node", ["buy.ts"], {
-      cwd: project,
+      cwd: project.folder,
       env: { ...process.env, RESOURCE402_ANVIL: anvil },
     });
     expect(JSON.parse(bought.stdout)).toEqual({
@@ -155,27 +92,27 @@ describe("an API written from scratch with the installed package", () => {
   ])(
     "%s makes generate fail, naming the place and the fix, and writes nothing",
     async (_, from, to, place, fix) => {
-      await emptyProject();
+      await project.empty();
       const source = await readFile(join(fixture, "resources.ts"), "utf8");
       expect(source).toContain(from);
-      await writeFile(join(project, "resources.ts"), source.replace(from, to));
+      await writeFile(at("resources.ts"), source.replace(from, to));
       const { code, text } = await generate();
       expect(code).toBe(1);
       expect(text).toContain(place);
       expect(text).toContain("fix");
       expect(text).toContain(fix);
-      expect((await readdir(project)).filter((name) => name.endsWith(".gen.ts"))).toEqual([]);
+      expect((await readdir(project.folder)).filter((name) => name.endsWith(".gen.ts"))).toEqual([]);
     },
   );
 
   it("a renamed path makes --check fail with the difference, and the buyer's types follow a renamed field", async () => {
-    await emptyProject();
-    await cp(join(fixture, "resources.ts"), join(project, "resources.ts"));
-    await cp(join(fixture, "buy.ts"), join(project, "buy.ts"));
+    await project.empty();
+    await cp(join(fixture, "resources.ts"), at("resources.ts"));
+    await cp(join(fixture, "buy.ts"), at("buy.ts"));
     await generate();
     const source = await readFile(join(fixture, "resources.ts"), "utf8");
     await writeFile(
-      join(project, "resources.ts"),
+      at("resources.ts"),
       source
         .replace("/v1/rhymes/", "/v2/rhymes/")
         .replace("words: z", "terms: z")
@@ -196,7 +133,7 @@ describe("an API written from scratch with the installed package", () => {
 describe("the client in a browser", () => {
   async function bundle(code: string): Promise<{ inputs: string[]; text: string }> {
     const result = await build({
-      stdin: { contents: code, resolveDir: project },
+      stdin: { contents: code, resolveDir: project.folder },
       bundle: true,
       minify: true,
       format: "esm",
@@ -239,7 +176,10 @@ describe("a program that is bundled", () => {
     expect(doors.length).toBeGreaterThan(8);
     for (const door of doors) {
       const { warnings } = await build({
-        stdin: { contents: `export * from "${door.replace(".", "resource402")}";`, resolveDir: project },
+        stdin: {
+          contents: `export * from "${door.replace(".", "resource402")}";`,
+          resolveDir: project.folder,
+        },
         bundle: true,
         format: "esm",
         platform: "node",
@@ -254,13 +194,13 @@ describe("a program that is bundled", () => {
 });
 
 it.each(["resource402", "@resource402/cli"])("%s carries what runs, and nothing else", async (name) => {
-  const files = await readdir(join(project, "node_modules", name), { recursive: true });
+  const files = await readdir(at("node_modules", name), { recursive: true });
   const folders = new Set(files.map((file) => dirname(file).split("/")[0]));
   expect([...folders].sort()).toEqual([".", "dist"]);
 });
 
 it("the command contains no second copy of a module of resource402", async () => {
-  const folder = join(project, "node_modules/@resource402/cli/dist/command");
+  const folder = at("node_modules/@resource402/cli/dist/command");
   const texts = await Promise.all(
     (await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")),
   );
@@ -272,6 +212,4 @@ it("the command contains no second copy of a module of resource402", async () =>
   expect(places.filter((place) => /^\.\.\/(schema|src)\//.test(place))).toEqual([]);
 });
 
-const place = { folder: () => project, empty: emptyProject, command, strictest: STRICTEST };
-describeSamples(place);
-describeSdk(place);
+describeSamples(() => project);

@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Installed } from "./sdk.ts";
+import type { Installed } from "./installation.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -66,11 +66,13 @@ const pages = ["README.md", ...readdirSync(join(root, "docs")).map((file) => `do
   );
 
 /** README and documentation, with what is installed from the packed packages. */
-export function describeSamples({ folder, empty, command }: Installed): void {
+export function describeSamples(project: () => Installed): void {
+  const folder = (): string => project().folder;
+  const command: Installed["command"] = (...words) => project().command(...words);
   const at = (...path: string[]): string => join(folder(), "pages", ...path);
 
   async function write(): Promise<void> {
-    await empty();
+    await project().empty();
     for (const { page, file, text } of pages.flatMap(({ samples }) => samples)) {
       await mkdir(dirname(at(page, file)), { recursive: true });
       await writeFile(at(page, file), text);

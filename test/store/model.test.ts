@@ -344,7 +344,9 @@ const others: readonly [string, number, (now: () => number) => Promise<Made>][] 
       return { store, dispose: () => store.close() };
     },
   ],
-  ...kinds.filter(([name]) => !/memory|SQLite/.test(name)).map(([name, make]) => [name, 20, make] as [string, number, typeof make]),
+  ...kinds
+    .filter(([name]) => !/memory|SQLite/.test(name))
+    .map(([name, make]) => [name, 20, make] as [string, number, typeof make]),
 ];
 
 it.each(others)(

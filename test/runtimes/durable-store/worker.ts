@@ -1,20 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { type DurableObjectStorage, durableObjectStore } from "../../../src/store/durable-object.ts";
-import { pack, unpack } from "./wire.ts";
-
-/** One call of a method, and the store's clock. */
-export interface Ask {
-  readonly name: string;
-  readonly args: readonly unknown[];
-  readonly now: number;
-}
-
-/** Its value or error, and what its listeners were told meanwhile. */
-export interface Told {
-  readonly value?: unknown;
-  readonly error?: string;
-  readonly events: readonly unknown[];
-}
+import { type Ask, pack, type Told, unpack } from "./wire.ts";
 
 /** A store in a Durable Object, whose methods are called by requests. */
 export class Kept extends DurableObject {

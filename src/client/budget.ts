@@ -15,15 +15,15 @@ export interface BudgetOptions {
    * because the seller said no and the authorization expired. @default false
    */
   readonly strict?: boolean;
-  /** By resource: what it may cost in US dollars, be it more than the published price. `maxPrice` of a call comes first. */
+  /** By resource: what it may cost in US dollars, also when that is more than the published price. `maxPrice` of a call comes first. */
   readonly acceptPriceUpTo?: Readonly<Record<string, Usd>>;
 }
 
 /** What a budget needs to know of a payment. */
 export type Counted = Pick<SavedPayment, "id" | "usd" | "mostUsd" | "validBefore">;
 
-/** Where the money of a client is. Each signed payment is in one place. */
-export interface BudgetAmounts {
+/** Each signed payment is in one place. */
+export interface Balance {
   /** Payments that have settled, as a receipt or the seller says. */
   readonly spent: Money;
   /** Payments that may still settle, and what is set aside for those that are being signed. */
@@ -37,7 +37,7 @@ export interface Budget {
   readonly strict: boolean;
   /** What the buyer accepts for a resource, if it is more than the published price. */
   accepted(resource: string): Money | undefined;
-  amounts(): BudgetAmounts;
+  amounts(): Balance;
   /** Sets `amount` aside before anything is signed, so that concurrent calls cannot overspend. False: too much. */
   reserve(amount: Money): boolean;
   /** Undoes {@link reserve}. */
@@ -67,7 +67,7 @@ export function createBudget(options: BudgetOptions = {}): Budget {
     const one = counted.get(id);
     return one && validBefore >= one.validBefore ? one : undefined;
   };
-  const amounts = (): BudgetAmounts => ({
+  const amounts = (): Balance => ({
     ...sums,
     free: most === undefined ? undefined : most - sums.spent - sums.held,
   });

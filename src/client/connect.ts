@@ -6,14 +6,15 @@ import { createBudget } from "./budget.ts";
 import { memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
 import { type CallCheck, check } from "./check.ts";
 import { type CallDefinition, quote } from "./definition.ts";
+import { acceptedBy } from "./delivery.ts";
 import { chargedBy, type ErrorFacts } from "./errors.ts";
 import type { ServerSentEvent } from "./event-stream.ts";
 import { createExchange } from "./exchange.ts";
 import { missingHeader, withHeaders } from "./headers.ts";
 import { createHeld } from "./held.ts";
-import { createHttp, onHostOf, parseUrl } from "./http.ts";
+import { createHttp, type HttpAnswer, onHostOf, parseUrl } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
-import { pathOf } from "./job-format.ts";
+import { type Accepted, pathOf } from "./job-format.ts";
 import type { CallOptions, ClientEvent, ClientOptions, JobCallOptions } from "./options.ts";
 import { type Exchanged, lost, refusal } from "./outcome.ts";
 import { readReceipt } from "./receipt.ts";
@@ -80,14 +81,27 @@ export interface PendingCall {
    */
   resume(options?: { readonly signal?: AbortSignal; readonly timeout?: Duration }): Promise<unknown>;
   /**
-   * Looks what has become of the call, and changes nothing. It never signs, and never sends a payment that could still
+   * Reports what became of the call, and changes nothing. It never signs, and never sends a payment that could still
    * settle. Asks the status of a job, and a `payer` that reads the chain (`evmPayer` with an `rpcUrl`); the seller of a
-   * synchronous call is asked once its payment can no longer settle. Without an answer, `charged` is `unknown`.
+   * synchronous call is asked once its payment can no longer settle: proven, or an hour after it has expired. Without an answer, `charged` is `unknown`.
    * @throws the reason of an aborted `signal`
    */
   check(options?: { readonly signal?: AbortSignal }): Promise<CallCheck>;
   /** Stops listing the call. It neither undoes its payment nor ends its job. */
   forget(): Promise<void>;
+}
+
+/** Where the money of a client is. Each amount in US dollars, as a decimal. */
+export interface BudgetAmounts {
+  /** Settled, as receipts and sellers say. A refund does not return. */
+  readonly spent: string;
+  /**
+   * Signed, and may still settle. It returns when the payer proves that it lapsed unused. With a payer that cannot
+   * prove it, what a seller says it did not charge returns a minute after it expires, except with `budget.strict`.
+   */
+  readonly held: string;
+  /** What may still be signed of `budget.total`, not below 0; `undefined` without such a ceiling. */
+  readonly free: string | undefined;
 }
 
 /** What the generated client is made of: its resources, its pending calls and its budget. */
@@ -103,17 +117,7 @@ export interface Connection {
    * Where the money of this client is, with what earlier runs have left in `calls`. Each amount in US dollars, as a decimal.
    * Releases first what has lapsed. @throws what `calls` throws
    */
-  budget(): Promise<{
-    /** Settled, as receipts and sellers say. A refund does not return. */
-    readonly spent: string;
-    /**
-     * Signed, and may still settle. It returns when the payer proves that it lapsed unused. With a payer that cannot
-     * prove it, what a seller says it did not charge returns a minute after it expires, except with `budget.strict`.
-     */
-    readonly held: string;
-    /** What may still be signed of `budget.total`, not below 0; `undefined` without such a ceiling. */
-    readonly free: string | undefined;
-  }>;
+  budget(): Promise<BudgetAmounts>;
 }
 
 /**
@@ -162,15 +166,31 @@ export function connect(options: ClientOptions): Connection {
     return whole(answer.body, signal, { resource, charged, idempotencyKey, receipt }) as Output;
   }
 
-  async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
-    const { resource, idempotencyKey, saved, accepted, answer } = exchanged;
-    if (!accepted) throw refusal(exchanged);
+  /** The job that an answer accepts; `undefined` when its status is on a host that is not followed. */
+  function savedJob(
+    {
+      resource,
+      idempotencyKey,
+      saved,
+      answer,
+      receipt: settled,
+    }: Pick<Exchanged, "resource" | "idempotencyKey" | "saved" | "answer" | "receipt">,
+    accepted: Accepted,
+  ): SavedJob | undefined {
     const { jobId, eventsUrl, expiresAt, webhookSecret, format } = accepted;
-    const receipt = readReceipt(accepted.receipt, saved?.payment) ?? exchanged.receipt;
+    const receipt = readReceipt(accepted.receipt, saved?.payment) ?? settled;
     const statusUrl = onHostOf(accepted.statusUrl, answer.url, http.hosts);
-    if (statusUrl === undefined) throw refusal(exchanged, accepted.statusUrl);
+    if (statusUrl === undefined) return undefined;
     const links = { statusUrl, eventsUrl, receipt, expiresAt, webhookSecret, format };
-    const job: SavedJob = { resource, jobId, idempotencyKey, ...links };
+    return { resource, jobId, idempotencyKey, ...links };
+  }
+
+  async function jobOf<Output>(exchanged: Exchanged): Promise<Job<Output>> {
+    const { resource, saved, accepted } = exchanged;
+    if (!accepted) throw refusal(exchanged);
+    const job = savedJob(exchanged, accepted);
+    if (!job) throw refusal(exchanged, accepted.statusUrl);
+    const { jobId, statusUrl, receipt } = job;
     const call = saved && { ...saved, job, receipt: saved.payment.isUnused ? undefined : receipt };
     // Not stored, it would be asked for again by the same bytes.
     if (call) await calls.replace(call, call).catch(() => {});
@@ -254,7 +274,16 @@ export function connect(options: ClientOptions): Connection {
               onUpdate: () => {},
               onEnd: async () => {},
             };
-            return check(saved, { send: http.send, held, job: job && createJob(http, job, quiet) }, signal);
+            const accepted = (answer: HttpAnswer): SavedJob | undefined => {
+              const found = saved.request && acceptedBy(answer, saved.request);
+              const { resource, idempotencyKey, receipt } = saved;
+              return found && savedJob({ resource, idempotencyKey, saved, answer, receipt }, found);
+            };
+            const checked = (answer?: HttpAnswer) => {
+              const one = answer ? accepted(answer) : job;
+              return one && createJob(http, one, quiet);
+            };
+            return check(saved, { send: http.send, held, jobOf: checked }, signal);
           },
           forget: () => calls.remove(saved),
         };

@@ -8,7 +8,7 @@ export type {
   Receipt,
 } from "../protocol/index.ts";
 export type { Carriages, Method } from "../protocol/request.ts";
-export type { BudgetAmounts, BudgetOptions } from "./budget.ts";
+export type { BudgetOptions } from "./budget.ts";
 export {
   type CallName,
   type Calls,
@@ -22,6 +22,7 @@ export {
 } from "./calls.ts";
 export type { CallCheck } from "./check.ts";
 export {
+  type BudgetAmounts,
   type Connection,
   connect,
   type JobResource,

@@ -69,7 +69,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Names the call: sent again with the same input, it is not charged again. @default a new random key */
   readonly idempotencyKey?: string;
-  /** The most that this call may cost, in US dollars, be it more than the published price. */
+  /** The most that this call may cost, in US dollars, also when that is more than the published price. */
   readonly maxPrice?: Usd;
   /**
    * True: signs again under `idempotencyKey` on purpose, although an earlier payment may still settle. Both count in the

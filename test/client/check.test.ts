@@ -33,7 +33,7 @@ describe("check", () => {
   it("sends no payment that could still settle: it would buy what has never reached the seller", async () => {
     const { hostile, call, before } = await lost(() => Response.json({}, { headers: receipt() }));
     expect(await call.check()).toMatchObject({
-      ...{ charged: "unknown", state: "open", receipt: undefined, job: undefined },
+      ...{ charged: "unknown", state: "unknown", receipt: undefined, job: undefined },
       retryAt: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     expect(hostile.requests).toHaveLength(before.requests);
@@ -44,21 +44,21 @@ describe("check", () => {
     ["an output without a receipt", () => Response.json({}), "unknown", "succeeded"],
     ["a failure that was not charged", () => problem(422, "refused", "unused"), "no", "failed"],
     ["a failure that was refunded", () => problem(500, "internal_error", "refunded"), "refunded", "failed"],
-    ["a payment in flight", () => problem(503, "settlement_unknown", "in_flight"), "unknown", "open"],
-    ["an error without a word", () => new Response("", { status: 500 }), "unknown", "open"],
-    ["another 402", () => problem(402, "payment_required"), "unknown", "open"],
+    ["a payment in flight", () => problem(503, "settlement_unknown", "in_flight"), "unknown", "unknown"],
+    ["an error without a word", () => new Response("", { status: 500 }), "unknown", "unknown"],
+    ["another 402", () => problem(402, "payment_required"), "unknown", "unknown"],
     [
       "events",
       () => new Response("data: 1\n\n", { headers: { "content-type": "text/event-stream", ...receipt() } }),
       "yes",
       "succeeded",
     ],
-    ["nothing", () => Promise.reject(new TypeError("fetch failed")), "unknown", "open"],
+    ["nothing", () => Promise.reject(new TypeError("fetch failed")), "unknown", "unknown"],
   ] as const)(
     "asks the seller with the same bytes once they cannot settle: %s",
     async (_, paid, charged, state) => {
       const { hostile, calls, connection, call, before } = await lost(paid as Hostile["paid"]);
-      pass(60 * MINUTE_MS);
+      pass(180 * MINUTE_MS);
       expect(await call.check()).toMatchObject({ charged, state, retryAt: undefined });
       expect(hostile.requests).toHaveLength(before.requests + 1);
       expect(hostile.payments()).toHaveLength(1);
@@ -68,6 +68,29 @@ describe("check", () => {
       expect(await connection.pending()).toHaveLength(1);
     },
   );
+
+  it("sends nothing either when only a clock that may be fast says that the payment has expired", async () => {
+    const { hostile, call, before } = await lost(() => Response.json({}, { headers: receipt() }));
+    pass(45 * MINUTE_MS);
+    expect(await call.check()).toMatchObject({ charged: "unknown", state: "unknown", retryAt: undefined });
+    expect(hostile.requests).toHaveLength(before.requests);
+  });
+
+  it("does not take a seller's word about the last payment for one that was signed before it", async () => {
+    const { hostile, calls } = await lost(() => problem(422, "refused", "unused"));
+    const [stored] = await calls.list();
+    if (!stored) throw new Error("expected a stored call");
+    await calls.replace(stored, { ...stored, earlier: [{ ...stored.payment, id: "an-earlier-one" }] });
+    const [call] = await hostile.connect({ calls, retries: 0 }).pending();
+    pass(180 * MINUTE_MS);
+    expect(await call?.check()).toMatchObject({ charged: "unknown", state: "failed" });
+  });
+
+  it("tells work that goes on from work that has failed", async () => {
+    const { call } = await lost(() => problem(409, "in_progress", "settled"));
+    pass(180 * MINUTE_MS);
+    expect(await call.check()).toMatchObject({ charged: "yes", state: "running" });
+  });
 
   it.each([
     ["used", "yes"],
@@ -81,7 +104,8 @@ describe("check", () => {
     };
     const [call] = await hostile.connect({ calls, payer }).pending();
     expect(await call?.check()).toMatchObject({ charged });
-    expect(hostile.requests).toHaveLength(before.requests);
+    // What has lapsed may be sent: it cannot settle.
+    expect(hostile.requests).toHaveLength(before.requests + (proof === "lapsed" ? 1 : 0));
     expect(await calls.list()).toEqual(before.stored);
   });
 
@@ -131,9 +155,45 @@ describe("check", () => {
     expect(await client.pending()).toEqual([]);
   });
 
+  it("reads the status of a job whose 202 was lost", async () => {
+    const document = { jobId: "j1", resource: "render", progress: 100 };
+    const said: Response[] = [];
+    const hostile = await openHostile((request) => {
+      if (request.method === "GET") {
+        return Response.json({
+          ...document,
+          status: "failed",
+          state: "failed",
+          code: "refused",
+          error: "No.",
+          paymentState: "refunded",
+        });
+      }
+      return said.pop() ?? Promise.reject(new TypeError("fetch failed"));
+    });
+    const client = hostile.connect({ retries: 0 });
+    const price = { kind: "fixed", usd: "0.01", per: "image" } as const;
+    const render = client.jobResource({ name: "render", method: "POST", path: "/v1/render", price });
+    await render.start({ cents: 1 }).catch(caught);
+    const [call] = await client.pending();
+    said.push(
+      Response.json(
+        { ...document, state: "processing", statusUrl: "/v1/jobs/j1", retryAfterSeconds: 1 },
+        { status: 202 },
+      ),
+    );
+    pass(180 * MINUTE_MS);
+    expect(await call?.check()).toMatchObject({
+      charged: "refunded",
+      state: "failed",
+      job: { status: "failed" },
+    });
+    expect((await client.pending()).map(({ jobId }) => jobId)).toEqual([undefined]);
+  });
+
   it("ends with the reason of an aborted signal", async () => {
     const { call } = await lost(() => new Promise<Response>(() => {}));
-    pass(60 * MINUTE_MS);
+    pass(180 * MINUTE_MS);
     const signal = AbortSignal.abort(new Error("enough"));
     expect(await call.check({ signal }).catch(caught)).toMatchObject({ message: "enough" });
   });

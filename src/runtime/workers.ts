@@ -1,4 +1,5 @@
-import { type DurableObjectStorage, durableObjectStore, hasOpenWork } from "../store/durable-object.ts";
+import { HEADERS } from "../protocol/index.ts";
+import { type DurableObjectStorage, durableObjectStore, nextWorkAt } from "../store/durable-object.ts";
 import type { Store } from "../store/store.ts";
 import { systemTime } from "../time/time.ts";
 
@@ -8,8 +9,8 @@ export {
   durableObjectStore,
 } from "../store/durable-object.ts";
 
-/** What a Durable Object can host: the server that the generated `createServer` returns. */
-export interface DurableHandleable {
+/** The server that the generated `createServer` returns, as far as it is used. */
+export interface DurableServer {
   readonly fetch: (request: Request) => Promise<Response>;
   tick(maxMs?: number): Promise<void>;
 }
@@ -22,8 +23,11 @@ export interface DurableObjectContext {
   };
 }
 
-/** The options of `createServer` that a Durable Object gives: where it keeps records, and that it goes on between requests. */
-export interface DurablePlace {
+/**
+ * The options of `createServer` that a Durable Object gives: where it keeps records, and that it goes on between requests.
+ * Other options of jobs stand beside them: `jobs: { ...place.jobs, concurrency: 5 }`.
+ */
+export interface DurableServerOptions {
   readonly store: Store;
   readonly jobs: { readonly keepsRunning: true };
 }
@@ -34,22 +38,25 @@ export type DurableServerClass<Env> = new (
   env: Env,
 ) => { fetch(request: Request): Promise<Response>; alarm(): Promise<void> };
 
-/** An object without requests is dropped after a while, with its timers; its alarm starts it again. In milliseconds. */
-const ALARM_MS = 30_000;
+/**
+ * An object without requests is dropped after a while, with its timers; its alarm starts it again. What has been due for
+ * long without an end, such as a refund that no account pays, is looked at less and less often.
+ */
+const ALARM = { leastMs: 30_000, mostMs: 3_600_000 };
 
 /**
  * A server as the class of a Durable Object, with its records in the object's SQLite storage:
  * `export const Shop = durableServer((env: Env, place) => createServer({ handlers, payments, ...place }))`. All requests
- * go to one object. While a call, job, refund or callback is open, an alarm every 30 seconds does a round of the server, so
- * that each comes to its end after the object was dropped or restarted.
+ * go to one object. While a call, job, refund or callback is open, the object's alarm does a round of the server when it is
+ * due, so that each comes to its end after the object was dropped or restarted.
  */
 export function durableServer<Env>(
-  make: (env: Env, place: DurablePlace) => DurableHandleable,
+  make: (env: Env, place: DurableServerOptions) => DurableServer,
 ): DurableServerClass<Env> {
   return class {
     readonly #storage: DurableObjectContext["storage"];
-    readonly #server: DurableHandleable;
-    #isAlarmSet = false;
+    readonly #server: DurableServer;
+    #alarmAt: number | undefined;
 
     constructor({ storage }: DurableObjectContext, env: Env) {
       this.#storage = storage;
@@ -59,24 +66,33 @@ export function durableServer<Env>(
     async fetch(request: Request): Promise<Response> {
       // Before the money moves: what is open then is looked at again, even if the object ends in the middle.
       const { headers } = request;
-      if (headers.has("payment-signature") || headers.has("x-payment")) await this.#wake();
+      const isPaid = headers.has(HEADERS.paymentSignature) || headers.has(HEADERS.xPayment);
+      if (isPaid) await this.#wakeAt(systemTime.now() + ALARM.leastMs);
       const response = await this.#server.fetch(request);
-      if (!this.#isAlarmSet && hasOpenWork(this.#storage)) await this.#wake();
+      await this.#wakeForWork();
       return response;
     }
 
     async alarm(): Promise<void> {
-      this.#isAlarmSet = false;
+      this.#alarmAt = undefined;
       await this.#server.tick();
-      if (hasOpenWork(this.#storage)) await this.#wake();
+      await this.#wakeForWork();
     }
 
-    async #wake(): Promise<void> {
-      if (this.#isAlarmSet) return;
-      this.#isAlarmSet = true;
-      const at = systemTime.now();
+    async #wakeForWork(): Promise<void> {
+      const now = systemTime.now();
+      const dueAt = nextWorkAt(this.#storage);
+      if (dueAt === undefined) return;
+      const pauseMs = Math.min(Math.max((now - dueAt) / 4, ALARM.leastMs), ALARM.mostMs);
+      await this.#wakeAt(Math.max(dueAt, now + pauseMs));
+    }
+
+    async #wakeAt(at: number): Promise<void> {
+      if (this.#alarmAt !== undefined && this.#alarmAt <= at && this.#alarmAt > systemTime.now()) return;
       const set = await this.#storage.getAlarm();
-      if (set === null || set < at) await this.#storage.setAlarm(at + ALARM_MS);
+      const isUseful = set !== null && set <= at && set >= systemTime.now();
+      if (!isUseful) await this.#storage.setAlarm(at);
+      this.#alarmAt = isUseful ? set : at;
     }
   };
 }

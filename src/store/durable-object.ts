@@ -33,14 +33,16 @@ export function durableObjectStore(
   return storeIn(fileOf(storage), { now, completeSince: 0 });
 }
 
-/** Whether anything waits for a round of the server: calls, jobs, refunds or callbacks. */
-export function hasOpenWork(storage: DurableObjectStorage): boolean {
+/** When a round of the server is due next, for a call, a job, a refund or a callback; in milliseconds since the epoch. */
+export function nextWorkAt(storage: DurableObjectStorage): number | undefined {
   storage.transactionSync(() => migrate(storage));
-  const waits = `SELECT EXISTS (SELECT 1 FROM calls WHERE retry_at < ${NEVER_SQL})
-    OR EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL) OR EXISTS (SELECT 1 FROM jobs WHERE callback_at IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM refunds WHERE state <> 'paid') AS waits`;
-  const [row] = storage.sql.exec(waits).toArray() as { waits: number }[];
-  return row?.waits === 1;
+  const next = `SELECT min(at) AS at FROM (
+    SELECT min(retry_at) AS at FROM calls WHERE retry_at < ${NEVER_SQL}
+    UNION ALL SELECT min(run_at) FROM jobs WHERE status IN ('queued', 'running')
+    UNION ALL SELECT min(callback_at) FROM jobs
+    UNION ALL SELECT min(retry_at) FROM refunds WHERE state <> 'paid')`;
+  const [row] = storage.sql.exec(next).toArray() as { at: number | null }[];
+  return row?.at ?? undefined;
 }
 
 function fileOf(storage: DurableObjectStorage): SqliteFile {
@@ -83,7 +85,7 @@ function fileOf(storage: DurableObjectStorage): SqliteFile {
       return value;
     },
     checkpointEvery() {},
-    // Never the same: a write that follows in the same turn would find a record that is older than its row.
+    // Never the same: no record is cached, for it could be older than its row.
     version: () => Symbol("version"),
     onForeignChange: () => () => {},
     async close() {},

@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { durationText } from "../../schema/duration.ts";
 import type { GeneratedDocuments } from "../files.ts";
@@ -31,23 +33,37 @@ export interface Reader {
  * compiler, and the packages that the definition has imported, before there is a change to read.
  */
 export function createReader(entry: URL): Reader {
-  let next: Worker | undefined;
+  let next:
+    | { readonly thread: Worker; readonly packages: readonly string[]; readonly state: string }
+    | undefined;
   let closed = false;
+
+  /** The thread that waits, unless a package that it has loaded was changed since. */
+  async function take(): Promise<Worker> {
+    const ready = next;
+    next = undefined;
+    if (!ready) return openThread(entry);
+    if ((await stateOf(ready.packages)) === ready.state) return ready.thread;
+    void ready.thread.terminate();
+    return openThread(entry);
+  }
+
   return {
     async load(question) {
-      const thread = next ?? openThread(entry);
-      next = undefined;
+      const thread = await take();
       thread.ref();
       const loaded = await ask(thread, question, PATIENCE_MS);
       // Not earlier: the machine has other work until the files are written.
-      void loaded.documents.then(() => {
+      void loaded.documents.then(async () => {
+        const { packages } = loaded;
+        const state = await stateOf(packages);
         if (closed) return;
-        const thread = openThread(entry, { packages: loaded.packages });
-        next = thread;
+        const thread = openThread(entry, { packages });
+        next = { thread, packages, state };
         thread.unref();
         // A package that cannot be loaded may end it early.
         const drop = (): void => {
-          if (next === thread) next = undefined;
+          if (next?.thread === thread) next = undefined;
         };
         thread.once("error", drop).once("exit", drop);
       });
@@ -55,7 +71,7 @@ export function createReader(entry: URL): Reader {
     },
     close() {
       closed = true;
-      void next?.terminate();
+      void next?.thread.terminate();
     },
   };
 }
@@ -106,4 +122,15 @@ async function ask(worker: Worker, question: Question, patienceMs: number): Prom
   worker.postMessage(question);
   void documents.then(() => worker.terminate());
   return { ...(await answered), documents };
+}
+
+/** When the files of packages were changed last. */
+async function stateOf(urls: readonly string[]): Promise<string> {
+  const times = urls.map((url) =>
+    stat(fileURLToPath(url)).then(
+      ({ mtimeMs, ino }) => `${mtimeMs} ${ino}`,
+      () => "",
+    ),
+  );
+  return (await Promise.all(times)).join();
 }

@@ -63,10 +63,13 @@ export function published({ call, found }: Examined): object {
   return {
     ...{ id, jobId: jobId ?? null, resource, charge },
     createdAt: isoTime(createdAt),
-    amount: payment && formatAtomic(BigInt(amountOf(payment)), payment.asset.decimals),
-    currency: payment?.asset.symbol,
-    ...{ network, payer, nonce, ambiguous, tries, reason: reason ?? null },
-    validBefore: isoTime(validBefore * 1000),
+    amount: payment ? formatAtomic(BigInt(amountOf(payment)), payment.asset.decimals) : null,
+    currency: payment?.asset.symbol ?? null,
+    network: payment ? network : null,
+    payer: payment ? payer : null,
+    nonce: payment ? nonce : null,
+    ...{ ambiguous, tries, reason: reason ?? null },
+    validBefore: payment ? isoTime(validBefore * 1000) : null,
     retryAt: retryAt === undefined ? null : isoTime(retryAt),
     evidence: found === "not-asked" ? null : (found ?? { evidence: "none" }),
   };

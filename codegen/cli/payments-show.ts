@@ -1,12 +1,12 @@
 import { refundIdOf } from "../../src/ledger/step.ts";
 import type { CallRecord, Store } from "../../src/store/store.ts";
+import { type CallReport, lostCallText, reportJson, reportText } from "./call-report.ts";
 import { chainFromFlags } from "./nodes.ts";
 import { amountText, type Examined, examine, minute } from "./payment-facts.ts";
-import { lostCallText, type Story, storyJson, storyText } from "./payment-story.ts";
 import type { ListPaymentsFlags } from "./payments.ts";
 import { publishedRefund } from "./refund-facts.ts";
 import { sayError, sayNote } from "./say.ts";
-import { withStore } from "./store.ts";
+import { storeArgument, withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
 
 /** Calls of one payer that are listed, the newest first. */
@@ -22,22 +22,24 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
     const calls = await store.searchCalls(named.trim(), MAX_FOUND);
     if (calls.length === 0) return showRefund(named.trim(), store, flags.json === true);
     if (flags.json) {
-      const stories = await Promise.all((await examine(calls, chain)).map((one) => storyOf(one, store)));
-      console.log(JSON.stringify(stories.map(storyJson), undefined, 2));
+      const reports = await Promise.all((await examine(calls, chain)).map((one) => reportOf(one, store)));
+      console.log(JSON.stringify(reports.map(reportJson), undefined, 2));
       return 0;
     }
     if (calls.length > 1) {
       console.log(listed(calls));
       if (calls.length === MAX_FOUND) sayNote(`Only the newest ${MAX_FOUND} calls are listed.`);
-      sayNote(`Show one of them: resource402 payments show ${calls[0]?.id} --store ${flags.store}`);
+      sayNote(
+        `Show one of them: resource402 payments show ${calls[0]?.id} --store ${storeArgument(flags.store)}`,
+      );
       return 0;
     }
-    for (const one of await examine(calls, chain)) console.log(storyText(await storyOf(one, store)));
+    for (const one of await examine(calls, chain)) console.log(reportText(await reportOf(one, store)));
     return 0;
   });
 }
 
-async function storyOf(examined: Examined, store: Store): Promise<Story> {
+async function reportOf(examined: Examined, store: Store): Promise<CallReport> {
   const { id, jobId } = examined.call;
   const [job, refund] = await Promise.all([
     jobId === undefined ? undefined : store.job(jobId),

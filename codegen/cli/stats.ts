@@ -3,7 +3,7 @@ import { durationText, parseDuration } from "../../schema/duration.ts";
 import { type ResourceStats, readStats, type Stats } from "../../src/store/stats.ts";
 import type { Store } from "../../src/store/store.ts";
 import { counted, sayDone, sayError, sayWarning } from "./say.ts";
-import { withStore } from "./store.ts";
+import { storeArgument, withStore } from "./store.ts";
 import { sparkline, tableOf } from "./table.ts";
 
 export interface StatsOptions {
@@ -78,11 +78,13 @@ function page(stats: Stats, ms: number, store: string): () => void {
         owed.reduce((total, { refunds }) => total + refunds, 0),
         "refund",
       );
-      sayWarning(`\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${quoted(store)}`);
+      sayWarning(
+        `\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${storeArgument(store)}`,
+      );
     }
     if (stats.unknown > 0) {
       sayWarning(
-        `\n${counted(stats.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${quoted(store)}`,
+        `\n${counted(stats.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${storeArgument(store)}`,
       );
     }
   };
@@ -193,11 +195,6 @@ function shortTime(ms: number): string {
 
 function time(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
-}
-
-/** The store as an argument that can be copied, without its password. */
-function quoted(store: string): string {
-  return /^postgres(ql)?:/.test(store) ? "postgres://…" : /\s/.test(store) ? `"${store}"` : store;
 }
 
 function sum(values: readonly number[]): number {

@@ -60,3 +60,8 @@ async function postgres(connectionString: string): Promise<Store> {
 function withoutPassword(text: string): string {
   return text.replace(/(postgres(?:ql)?:\/\/[^:@/\s]*):[^@/\s]*@/g, "$1:…@");
 }
+
+/** The store as an argument that can be copied, without its password. */
+export function storeArgument(store: string): string {
+  return /^postgres(ql)?:/.test(store) ? "postgres://…" : /\s/.test(store) ? `"${store}"` : store;
+}

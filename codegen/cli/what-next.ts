@@ -31,8 +31,9 @@ export function whatNext(
     case "kept":
       return "Nothing. No refund is owed under the policy that was published when the call was bought.";
     case "void":
-      return call.retryAt === undefined || call.payment === undefined
-        ? "Nothing. The payment was not used."
+      if (call.payment === undefined) return "Nothing. Nothing was paid.";
+      return call.retryAt === undefined
+        ? "Nothing. No evidence says that the payment was used."
         : `A server with an rpcUrl looks the payment up on the chain${at(call, ", not before")} If it moved after all, a refund is owed.`;
   }
 }

@@ -38,7 +38,8 @@ function saleOf(exchange: ProbeExchange): string | undefined {
 /** Why the words about the money in a later response contradict an earlier one; `undefined` when they do not. */
 export function moneyObjection(earlier: ProbeExchange, later: ProbeExchange): string | undefined {
   const [before, after] = [moneyOf(earlier), moneyOf(later)];
-  const next = LATER[before.state ?? ""];
+  const known = before.state !== undefined && Object.hasOwn(LATER, before.state);
+  const next = known ? LATER[before.state ?? ""] : undefined;
   if (before.state !== undefined && next !== undefined && after.state !== before.state) {
     if (after.state === undefined) return `the state of the payment was ${before.state} and is missing now`;
     if (Object.hasOwn(LATER, after.state) && !next.includes(after.state))

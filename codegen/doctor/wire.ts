@@ -114,9 +114,11 @@ export function createWire({ timeoutMs, maxRequests, signal, fetch }: WireOption
       // while the body is sent (RFC 9110 §15.5.14). Neither says anything about the resource.
       if (exchange.failure?.kind === "broken" && !ask.isSingle) exchange = await once(ask, true);
       if (exchange.status === 429) {
-        const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
-        await pause(after >= 0 ? Math.min(after, MAX_PAUSE_MS) : MAX_PAUSE_MS, signal);
-        exchange = await once(ask);
+        if (!ask.isSingle) {
+          const after = Number(exchange.headers.get("retry-after") ?? 1) * 1000;
+          await pause(after >= 0 ? Math.min(after, MAX_PAUSE_MS) : MAX_PAUSE_MS, signal);
+          exchange = await once(ask);
+        }
         if (exchange.status === 429) throw new Spent("the server answers 429 (too many requests)");
       }
       exchanges.push(exchange);

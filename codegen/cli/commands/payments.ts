@@ -15,7 +15,7 @@ Examples:
   $ resource402 payments resolve 8f3a… unpaid --store studio.db \\
       --by "Jo Doe" --why "the facilitator never sent it"
 
-show takes the id of a call, a job or a refund, an Idempotency-Key, a payer, a nonce, or a transaction. It prints the whole story
+show takes the id of a call, a job or a refund, an Idempotency-Key, a payer, a nonce, or a transaction. It prints all recorded facts
 of one call: phase, price, times, submissions, evidence, job, refund, decisions by hand, and what happens next. Several calls
 are listed, the newest first. --json prints an array of them.
 

@@ -11,15 +11,15 @@ import { whatNext } from "./what-next.ts";
 const USD_DECIMALS = 6;
 
 /** All that a store knows of a call. */
-export interface Story extends Examined {
+export interface CallReport extends Examined {
   /** `"gone"` after the retention of the job. */
   readonly job: JobRecord | "gone" | undefined;
   readonly refund: RefundRecord | undefined;
 }
 
 /** One call for a person: a line for each fact. */
-export function storyText(story: Story): string {
-  const { call, found, job, refund } = story;
+export function reportText(report: CallReport): string {
+  const { call, found, job, refund } = report;
   const { identity, receipt, resolution, payment } = call;
   const isPaid = payment !== undefined;
   const lines: (readonly [string, string | undefined])[] = [
@@ -66,11 +66,11 @@ export function lostCallText(refund: RefundRecord): string {
 }
 
 /** The same for programs, without signed payments, inputs and outputs. */
-export function storyJson(story: Story): object {
-  const { call, job, refund } = story;
+export function reportJson(report: CallReport): object {
+  const { call, job, refund } = report;
   const { resolution, phase, receipt, key, endedAt, answer } = call;
   return {
-    ...published(story),
+    ...published(report),
     ...{ phase, paymentState: paymentStateOf(call, call.payment !== undefined) ?? null, key: key ?? null },
     endedAt: endedAt === undefined ? null : isoTime(endedAt),
     status: answer?.status ?? null,
@@ -124,7 +124,7 @@ function submissionsText({ phase, tries, ambiguous, reason }: CallRecord): strin
   return parts.join("; ") || "closed by evidence";
 }
 
-function jobText({ jobId }: CallRecord, job: Story["job"]): string | undefined {
+function jobText({ jobId }: CallRecord, job: CallReport["job"]): string | undefined {
   if (jobId === undefined) return undefined;
   if (job === undefined || job === "gone") return `${jobId}: no longer kept`;
   const parts = [

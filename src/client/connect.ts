@@ -1,6 +1,6 @@
 import { type Duration, milliseconds } from "../../schema/duration.ts";
 import { formatUsd, type Usd } from "../../schema/money.ts";
-import { systemTime } from "../time/time.ts";
+import { sleep, systemTime } from "../time/time.ts";
 import { createKnownTerms } from "./ahead.ts";
 import { createBudget } from "./budget.ts";
 import { memoryCalls, type SavedCall, type SavedJob } from "./calls.ts";
@@ -12,7 +12,7 @@ import type { ServerSentEvent } from "./event-stream.ts";
 import { createExchange } from "./exchange.ts";
 import { missingHeader, withHeaders } from "./headers.ts";
 import { createHeld } from "./held.ts";
-import { createHttp, type HttpAnswer, onHostOf, parseUrl } from "./http.ts";
+import { createHttp, type HttpAnswer, onHostOf, parseUrl, timers } from "./http.ts";
 import { createJob, type Job, tell, type WaitOptions } from "./job.ts";
 import { type Accepted, pathOf } from "./job-format.ts";
 import type { CallOptions, ClientEvent, ClientOptions, JobCallOptions } from "./options.ts";
@@ -91,6 +91,9 @@ export interface PendingCall {
   forget(): Promise<void>;
 }
 
+/** How long `budget()` waits for the chain. */
+const REVIEW_MS = 5_000;
+
 /** Where the money of a client is. Each amount in US dollars, as a decimal. */
 export interface BudgetAmounts {
   /** Settled, as receipts and sellers say. A refund does not return. */
@@ -115,7 +118,7 @@ export interface Connection {
   pending(): Promise<readonly PendingCall[]>;
   /**
    * Where the money of this client is, with what earlier runs have left in `calls`. Each amount in US dollars, as a decimal.
-   * Releases first what has lapsed. @throws what `calls` throws
+   * Releases first what has lapsed, as far as the chain says so within 5 seconds. @throws what `calls` throws
    */
   budget(): Promise<BudgetAmounts>;
 }
@@ -292,7 +295,9 @@ export function connect(options: ClientOptions): Connection {
 
     async budget() {
       await exchange.pending();
-      await held.review();
+      const late = new AbortController();
+      await Promise.race([held.review(), sleep(timers, REVIEW_MS, late.signal)]);
+      late.abort();
       const { spent, held: open, free } = budget.amounts();
       return {
         spent: formatUsd(spent),

@@ -3,7 +3,7 @@ import { HEADERS, quoteKey } from "../protocol/index.ts";
 import type { KnownTerms } from "./ahead.ts";
 import { type CallName, nameOf, paymentsOf, type SavedCall, type SavedRequest } from "./calls.ts";
 import { type CallDefinition, priceCeiling, requestOf, validityCeiling } from "./definition.ts";
-import { createDelivery, type Delivery, type DeliveryDeps } from "./delivery.ts";
+import { createDelivery, type DeliveryDeps } from "./delivery.ts";
 import { ResourceError } from "./errors.ts";
 import { hexOf, randomId } from "./http.ts";
 import type { JobCallOptions } from "./options.ts";
@@ -19,7 +19,9 @@ export interface ExchangeDeps extends SigningDeps, DeliveryDeps {
   readonly missing: (definition: CallDefinition) => string | undefined;
 }
 
-export interface Exchange extends Pick<Delivery, "deliver"> {
+export interface Exchange {
+  /** Sends the payment of a stored call until it is answered. */
+  deliver(saved: SavedCall, signal: AbortSignal | undefined): Promise<Exchanged>;
   /** One call, from its input to the answer to its payment: send → 402 → sign once → store → send. */
   call(
     definition: CallDefinition,
@@ -31,7 +33,7 @@ export interface Exchange extends Pick<Delivery, "deliver"> {
   pending(): Promise<readonly SavedCall[]>;
 }
 
-/** The exchange of a payment for an answer. One key, one signature: who asks again sends the same bytes again. */
+/** The exchange of a payment for an answer. One key, one signature: a repeated call sends the same bytes. */
 export function createExchange(deps: ExchangeDeps): Exchange {
   const { baseUrl, calls, budget, held } = deps;
   const sign = createSign(deps);

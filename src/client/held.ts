@@ -92,17 +92,16 @@ export function createHeld(calls: Calls, budget: Budget, payer: Payer | undefine
 
   async function reviewAll(): Promise<void> {
     nextReviewMs = time.now() + PAUSE.firstMs;
-    for (const [name, entry] of kept) {
-      if (entry.nextMs > time.now()) continue;
-      entry.looks += 1;
-      entry.nextMs = time.now() + pauseAfter(PAUSE, entry.looks);
-      if (entry.call) {
-        await release(entry.call, entry);
-      } else {
+    const due = [...kept].filter(([, { nextMs }]) => nextMs <= time.now());
+    await Promise.all(
+      due.map(async ([name, entry]) => {
+        entry.looks += 1;
+        entry.nextMs = time.now() + pauseAfter(PAUSE, entry.looks);
+        if (entry.call) return release(entry.call, entry);
         for (const payment of entry.payments) budget.forget(payment);
         kept.delete(name);
-      }
-    }
+      }),
+    );
   }
 
   function keep(call: SavedCall): void {

@@ -16,8 +16,8 @@ import { type Exchanged, factsOf, lost, retryAtOf } from "./outcome.ts";
 import { challengeOf } from "./pay.ts";
 import type { Sign, SigningLimits, UnsignedCall } from "./signing.ts";
 
-/** Refusals to sign known terms that the seller's present ones may not deserve. */
-const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
+/** Refusals after which the seller is asked for its present price. */
+const TOO_EXPENSIVE: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
 /** Known terms take the place of a 402. */
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
@@ -95,7 +95,7 @@ export function createPurchases({ send, calls, sign, deliver, terms, ...deps }: 
     const signed = await sign(call, NO_ANSWER, { ...limits, known }, "no", calls.add).catch(
       (error: unknown) => {
         // The seller may ask for less by now.
-        if (!(error instanceof ResourceError && DEAR.includes(error.reason))) throw error;
+        if (!(error instanceof ResourceError && TOO_EXPENSIVE.includes(error.reason))) throw error;
       },
     );
     if (!signed) return undefined;

@@ -1,7 +1,7 @@
 import type { Logger } from "../telemetry/log.ts";
 import { repeat, type Time } from "../time/time.ts";
 
-/** What is done again and again, how often, and one round of it. */
+/** A recurring task: its name, its interval in milliseconds, and one round of it. */
 export type Round = readonly [what: string, everyMs: number, round: () => Promise<unknown>];
 
 export interface Housekeeping {

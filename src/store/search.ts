@@ -14,7 +14,7 @@ export function searchFor(text: string): Search | undefined {
   return { text, hex: /^0x/i.test(text) ? text.toLowerCase() : undefined };
 }
 
-/** What no index finds: the id of a job whose record is gone, the key, the nonce, or the transaction that settled the payment. */
+/** Whether a call is named by a text that no index finds: the id of a job whose record is gone, the key, the nonce, or the transaction that settled the payment. */
 export function isCallNamed({ jobId, key, identity, receipt }: CallRecord, { text, hex }: Search): boolean {
   if ([jobId, key, identity.nonce].includes(text)) return true;
   return hex !== undefined && (identity.nonce === hex || receipt?.transaction.toLowerCase() === hex);

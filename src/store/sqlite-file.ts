@@ -55,7 +55,7 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
   const asked: (() => unknown)[] = [];
   const opened = (): DatabaseSync => {
     if (db) return db;
-    db = open(path, busyMs, migrations);
+    db = open(path, migrations);
     for (const compile of asked.splice(0)) compile();
     return db;
   };
@@ -173,12 +173,12 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
     prepare,
     async read(work) {
       if (closed) throw over();
-      opened();
+      if (!db) await whenFree(opened);
       return whenFree(work);
     },
     async write<T>(durable: boolean, work: () => T) {
       if (closed) throw over();
-      opened();
+      if (!db) await whenFree(opened);
       return new Promise<T>((resolve, reject) => {
         waiting.push({ durable, work, resolve: resolve as Writer["resolve"], reject });
         draining ??= drain();
@@ -214,20 +214,19 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
 /** Turns of the event loop for which a commit waits for more writers. */
 const MAX_TURNS = 4;
 
-function open(path: string, busyMs: number, migrations: readonly string[]): DatabaseSync {
+function open(path: string, migrations: readonly string[]): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    // While opening SQLite may wait by itself: nothing is served yet.
-    db = new DatabaseSync(path, { timeout: busyMs });
+    db = new DatabaseSync(path, { timeout: 0 });
     versionOf(db, path, migrations.length);
-    useWal(db, busyMs);
+    db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = FULL");
     migrate(db, path, migrations);
-    db.exec("PRAGMA busy_timeout = 0");
     return db;
   } catch (error) {
     db?.close();
-    if (!isSqliteError(error)) throw error;
+    // Another process has locked the file: the caller tries again.
+    if (!isSqliteError(error) || isBusy(error)) throw error;
     const folder = dirname(resolve(path));
     if (!existsSync(folder))
       throw new Error(`store ${path}: make the folder ${folder} first`, { cause: error });
@@ -250,20 +249,6 @@ function versionOf(db: DatabaseSync, path: string, known: number): number {
     );
   }
   return version;
-}
-
-/** Two processes that do this to a new file at once: SQLite tells one that it is busy, without waiting. */
-function useWal(db: DatabaseSync, busyMs: number): void {
-  const end = performance.now() + busyMs;
-  for (;;) {
-    try {
-      db.exec("PRAGMA journal_mode = WAL");
-      return;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() >= end) throw error;
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-  }
 }
 
 /** Also when there is nothing to migrate it takes the write lock: what cannot be written is found out here. */

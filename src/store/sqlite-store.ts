@@ -9,15 +9,15 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
   /**
    * How long another process may keep the file locked before a method fails, in milliseconds. Waiting does not stop
-   * the event loop, except while the file is opened. @default 5000
+   * the event loop. @default 5000
    */
   readonly busyMs?: number;
 }
 
 /**
  * Keeps everything in one SQLite file (and two beside it, `-wal` and `-shm`), made when it is not there. What is written
- * survives a crash of the process; what is written durably also one of the machine, as far as its disk keeps its word. Several processes of one machine may use one file. Not for network file systems, whose locks cannot be
- * trusted. `":memory:"` keeps everything in this process instead.
+ * survives a crash of the process; what is written durably also one of the machine, as far as its disk keeps its word.
+ * Several processes of one machine may use one file. Not for network file systems, whose locks cannot be trusted. `":memory:"` keeps everything in this process instead.
  *
  * The file is opened by the first use, which `start()` of a server is, so that a build opens nothing. That use rejects when
  * the folder is missing, the file may not be written, or a newer release of resource402 has written it.

@@ -28,8 +28,19 @@ const compared = async (was: unknown, now: unknown): Promise<string[]> =>
 
 describe("diff tells of a resource, there and back:", () => {
   it.each(CASES)("%s", async (_, was, now, there, back) => {
-    expect(await compared(apiWith(was), apiWith(now))).toEqual(there);
-    expect(await compared(apiWith(now), apiWith(was))).toEqual(back);
+    const places = (told: readonly string[]) => told.map((line) => line.slice(0, line.indexOf(": ")));
+    expect(places(await compared(apiWith(was), apiWith(now)))).toEqual(there);
+    expect(places(await compared(apiWith(now), apiWith(was)))).toEqual(back);
+  });
+
+  it("in the words of the golden file", async () => {
+    const told: string[] = [];
+    for (const [name, was, now] of CASES) {
+      const there = await compared(apiWith(was), apiWith(now));
+      const back = await compared(apiWith(now), apiWith(was));
+      told.push(name, ...there.map((line) => `  there  ${line}`), ...back.map((line) => `  back   ${line}`));
+    }
+    await expect(`${told.join("\n")}\n`).toMatchFileSnapshot("../golden/changes.txt");
   });
 });
 

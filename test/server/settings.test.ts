@@ -16,8 +16,8 @@ const payTo = "0x0000000000000000000000000000000000000402";
 
 describe("settings that cannot work are refused when the server is made", () => {
   it.each([
-    ["no payments at all", undefined, /some resources have a price; say in `payments`/],
-    ["no way to pay", { accepts: [] }, /payments\.accepts names no way to pay/],
+    ["no payments at all", undefined, /`payments`/],
+    ["no way to pay", { accepts: [] }, /payments\.accepts /],
     [
       "a v1 network name",
       { accepts: [{ network: "base" as never, payTo }] },
@@ -33,12 +33,8 @@ describe("settings that cannot work are refused when the server is made", () => 
       { accepts: [{ network: "eip155:31337", payTo }] },
       /accepts\[0\]\.asset: .*eip155:31337/,
     ],
-    [
-      "no facilitator",
-      { facilitator: undefined as never },
-      /payments\.facilitator: expected the URL of a facilitator, got none; add its URL/,
-    ],
-    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator "" is not an http URL/],
+    ["no facilitator", { facilitator: undefined as never }, /payments\.facilitator:/],
+    ["an empty facilitator", { facilitator: "" }, /payments\.facilitator ""/],
     [
       "the zero address",
       { accepts: [{ network: "eip155:8453", payTo: `0x${"0".repeat(40)}` }] },
@@ -60,19 +56,17 @@ describe("settings that cannot work are refused when the server is made", () => 
   });
 
   it.each([0, 0.5, Number.NaN])("and so are callbacks that are tried %d times", async (attempts) => {
-    await expect(openShop({ callbacks: { attempts } })).rejects.toThrow(
-      /callbacks\.attempts is .*; write a whole number from 1/,
-    );
+    await expect(openShop({ callbacks: { attempts } })).rejects.toThrow(/callbacks\.attempts is /);
   });
 
   it.each([
     [{ role: "wroker" }, /role is "wroker"; write "api", "worker" or "both"/],
-    [{ jobs: { concurrency: 0 } }, /jobs\.concurrency is 0; write a whole number from 1/],
+    [{ jobs: { concurrency: 0 } }, /jobs\.concurrency is 0/],
     [{ jobs: { maxQueued: -1 } }, /jobs\.maxQueued is -1/],
     [{ recovery: { leaseMs: Number.NaN } }, /recovery\.leaseMs is NaN/],
-    [{ jobs: { concurency: 3 } }, /jobs\.concurency is not known; there are concurrency, maxQueued/],
+    [{ jobs: { concurency: 3 } }, /jobs\.concurency .*concurrency, maxQueued/],
     [{ metric: {} }, /metric is not known/],
-    [{ metrics: true }, /metrics is not a valid endpoint; write prometheus\(\)/],
+    [{ metrics: true }, /metrics is .*prometheus\(\)/],
     [{ callbacks: true }, /callbacks is not an object/],
   ])("and so is %j", async (options, message) => {
     await expect(openShop(options as never)).rejects.toThrow(message);
@@ -81,7 +75,7 @@ describe("settings that cannot work are refused when the server is made", () => 
   it("and so is a worker without a store that others know", async () => {
     const { handlers, quotes } = await openShop();
     expect(() => createServer({ handlers, quotes, role: "worker", payments: undefined as never })).toThrow(
-      /role "worker" needs a store that it shares/,
+      /role "worker" .*store/,
     );
   });
 
@@ -93,9 +87,7 @@ describe("settings that cannot work are refused when the server is made", () => 
       accepts: [{ network: shop.world.network, payTo }],
       facilitator: shop.world.facilitator,
     } as const;
-    expect(() => createServer({ ...options, payments })).toThrow(
-      /store is not a valid store; use sqliteStore/,
-    );
+    expect(() => createServer({ ...options, payments })).toThrow(/store is .*sqliteStore/);
   });
 
   it("and so is a missing handler, by name", async () => {

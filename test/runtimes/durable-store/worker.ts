@@ -1,5 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
 import { type DurableObjectStorage, durableObjectStore } from "../../../src/store/durable-object.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { pack, unpack } from "./wire.ts";
 
 /** One call of a method, and the store's clock. */
@@ -17,14 +17,16 @@ export interface Told {
 }
 
 /** A store in a Durable Object, whose methods are called by requests. */
-export class Kept extends DurableObject {
+export class Kept {
   now = 0;
   readonly events: unknown[] = [];
-  readonly store = durableObjectStore((this.ctx as { storage: DurableObjectStorage }).storage, {
-    now: () => this.now,
-  });
+  readonly store: Store;
 
-  override async fetch(request: Request): Promise<Response> {
+  constructor({ storage }: { storage: DurableObjectStorage }) {
+    this.store = durableObjectStore(storage, { now: () => this.now });
+  }
+
+  async fetch(request: Request): Promise<Response> {
     const { name, args, now } = unpack(await request.text()) as Ask;
     this.now = now;
     const unwatch = this.store.watch((event) => void this.events.push(event));

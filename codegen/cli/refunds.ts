@@ -1,5 +1,4 @@
 import { formatUsd, parseUsd } from "../../schema/money.ts";
-import { endpointsOf } from "../../src/ledger/endpoint.ts";
 import { createFacilitator } from "../../src/ledger/facilitator.ts";
 import { createRefunds } from "../../src/ledger/refund.ts";
 import { type Decision, factsOfCommand, resolveRefund } from "../../src/ledger/resolve.ts";
@@ -7,6 +6,7 @@ import type { RefundRecord } from "../../src/store/store.ts";
 import type { Logger } from "../../src/telemetry/log.ts";
 import { systemTime } from "../../src/time/time.ts";
 import { confirmed, needSomebody } from "./ask.ts";
+import { endpointsFromFlag } from "./facilitator.ts";
 import { chainFromFlags } from "./nodes.ts";
 import { minute } from "./payment-facts.ts";
 import { publishedRefund, refundText } from "./refund-facts.ts";
@@ -72,12 +72,7 @@ export async function payRefunds(ids: readonly string[], options: PayRefundsOpti
     sayError(`${REFUND_KEY} ${wrong}. Set it to 0x and the 64 hexadecimal digits of the account that pays.`);
     return 2;
   }
-  if (!URL.canParse(facilitator) || !/^https?:\/\/./.test(facilitator)) {
-    sayError(
-      `--facilitator "${facilitator}" is not a valid URL. Example: --facilitator https://facilitator.example.com`,
-    );
-    return 2;
-  }
+  const endpoints = await endpointsFromFlag(facilitator);
   const chain = await chainFromFlags(options.rpc);
   const { privateKeyToAccount } = await import("viem/accounts");
   const account = privateKeyToAccount(key as `0x${string}`);
@@ -101,7 +96,7 @@ export async function payRefunds(ids: readonly string[], options: PayRefundsOpti
     }
     const refunds = createRefunds({
       store,
-      facilitator: createFacilitator(endpointsOf(facilitator), { log: reasons }),
+      facilitator: createFacilitator(endpoints, { log: reasons }),
       account,
       chain,
       facts: () => factsOfCommand(systemTime),

@@ -20,7 +20,7 @@ export function createJobGuard(log: Logger, jobs: readonly string[]): () => void
     if (isSaid) return;
     isSaid = true;
     const fix =
-      "pass fetch(request, { waitUntil }), host the server in a Durable Object with jobs: { keepsRunning: true }, " +
+      "pass fetch(request, { waitUntil }), host the server in a Durable Object by durableServer of resource402/workers, " +
       'or set role: "api" and run the jobs in a process with role: "worker" on the same store';
     log.error(
       { jobs, fix },

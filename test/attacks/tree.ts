@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Stats } from "./shop/stats.ts";
+import type { Stats } from "./shop/server.ts";
 
 const SHOP = fileURLToPath(new URL("shop/", import.meta.url));
 const BUYER = fileURLToPath(new URL("buyer.ts", import.meta.url));

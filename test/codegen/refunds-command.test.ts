@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { sqliteStore } from "resource402/sqlite";
@@ -91,6 +93,49 @@ describe("resource402 refunds", () => {
     expect(result.err).toMatch(/insufficient|balance|transaction/);
     expect(result.err).toContain("1 refund could not be paid");
     expect(await shop.store.refunds({ state: "owed", limit: 9 })).toHaveLength(1);
+  });
+
+  it("pays by a facilitator that wants credentials, which a module holds", async () => {
+    using project = createProject({});
+    await using shop = await indebted(project.folder, 1);
+    const key = generatePrivateKey();
+    const { address } = privateKeyToAccount(key);
+    await shop.world.fund(address, "1");
+    process.env[KEY] = key;
+    const { url } = await shop.world.startFacilitatorServer();
+    const guarded = createHttpServer(async (request, response) => {
+      if (request.headers.authorization !== "Bearer of-the-test") return response.writeHead(401).end("{}");
+      const body = Buffer.concat(await Array.fromAsync(request));
+      const init = request.method === "POST" ? { method: "POST", body } : {};
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(url + request.url, { ...init, headers });
+      return response.writeHead(answer.status, headers).end(await answer.text());
+    }).listen(0, "127.0.0.1");
+    await once(guarded, "listening");
+    const { port } = guarded.address() as AddressInfo;
+    const write = (token: string) =>
+      project.write(
+        "facilitator.ts",
+        `const headers = { Authorization: "Bearer ${token}" };
+         const createAuthHeaders = async () => ({ verify: headers, settle: headers, supported: headers });
+         export default { url: "http://127.0.0.1:${port}", createAuthHeaders };`,
+      );
+    try {
+      write("of-the-test");
+      const pay = ["refunds", "pay", "--store", "shop.db", "--yes", "--facilitator"];
+      const rpc = ["--rpc", `${shop.world.network}=${shop.world.rpcUrl}`];
+      const plain = await project.run(...pay, `http://127.0.0.1:${port}`, ...rpc);
+      expect(plain.code).toBe(1);
+      expect(await shop.world.balanceOf(address)).toBe(1_000_000n);
+      const missing = await project.run(...pay, "missing.ts", ...rpc);
+      expect(missing).toMatchObject({ code: 2, err: expect.stringContaining("missing.ts") });
+      const paid = await project.run(...pay, "facilitator.ts", ...rpc);
+      expect(paid).toMatchObject({ code: 0, out: expect.stringContaining("Paid 1 refund.") });
+      expect(await shop.world.balanceOf(address)).toBe(900_000n);
+    } finally {
+      guarded.close();
+      guarded.closeAllConnections();
+    }
   });
 
   it("reports an unreachable facilitator, and keeps the refund owed", async () => {

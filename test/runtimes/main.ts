@@ -16,6 +16,7 @@ const HELP = `Runs the packed package in every place that it is said to run in, 
   node test/runtimes/main.ts [options]
 
   --only TEXT   only places whose name contains TEXT; separate several with commas
+  --write       writes the table into docs/deploying.md; not together with --only
   --why         also prints the output of a place in which something failed
   --help
 
@@ -24,6 +25,7 @@ Needs \`npm ci --prefix test/runtimes\` and a build. Ends with 1 when a check fa
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
+    write: { type: "boolean", default: false },
     why: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -73,8 +75,9 @@ async function main(): Promise<number> {
     const outcomes = new Map<string, string | undefined>();
     const folder = await mkdtemp(join(tmpdir(), "resource402-place-"));
     const own = { ...settings, PORT: String(await freePort()), DATABASE: join(folder, "store.db") };
-    await build(start, own);
-    let process_ = await open(start, own).catch((error: unknown) => String(error));
+    let process_ = await build(start, own)
+      .then(() => open(start, own))
+      .catch((error: unknown) => String(error));
     if (typeof process_ === "string") {
       for (const { name } of CHECKS) outcomes.set(name, `does not start: ${process_}`);
     } else {
@@ -103,14 +106,47 @@ async function main(): Promise<number> {
     for (const [name, text] of outcomes) if (text !== undefined) say(`${start.name}: ${name}: ${text}`);
     say(`${start.name}: ${Math.round((performance.now() - begun) / 1000)} s`);
   }
-  say(
-    `\n${tableOf(
-      rows,
-      CHECKS.map(({ name }) => name),
-    )}`,
-  );
+  const names = CHECKS.map(({ name }) => name);
+  say(`\n${tableOf(rows, names)}`);
+  const isStoreSound = only !== undefined || (await storeOnWorkers());
   const all = rows.flatMap(({ outcomes }) => [...outcomes.values()]);
-  return all.some((text) => text !== undefined && !text.startsWith("impossible")) ? 1 : 0;
+  const isAllRight = all.every((text) => text === undefined || text.startsWith("impossible"));
+  if (values.write && only === undefined) await writeTable(rows, names);
+  return isAllRight && isStoreSound ? 0 : 1;
+}
+
+/** Runs the tests of a store's contract against one in a Durable Object, on the workerd of these packages. */
+async function storeOnWorkers(): Promise<boolean> {
+  const files = ["store", "model", "sweep", "call-stats"].map((name) => `test/store/${name}.test.ts`);
+  const vitest = join(ROOT, "node_modules", "vitest", "vitest.mjs");
+  const args = [vitest, "run", "--config", "test/vitest.config.ts", ...files];
+  const env = { ...process.env, STORE_ON_WORKERS: "1", NO_COLOR: "1" };
+  const problem = await run("node", args, { cwd: ROOT, env, maxBuffer: 1e8 }).then(
+    () => undefined,
+    ({ stdout = "" }: { stdout?: string }) => stdout.slice(-4_000),
+  );
+  say(problem === undefined ? "the store in a Durable Object passes its tests" : `NO  ${problem}`);
+  return problem === undefined;
+}
+
+const DEPLOYING = join(ROOT, "docs", "deploying.md");
+const [BEGIN, END] = ["<!-- places: written by `npm run test:runtimes -- --write` -->", "<!-- /places -->"];
+
+async function writeTable(rows: readonly Row[], names: readonly string[]): Promise<void> {
+  const reasons = new Map<string, string[]>();
+  for (const { name, outcomes } of rows) {
+    for (const [check, text] of outcomes) {
+      if (!text?.startsWith("impossible: ")) continue;
+      const about = `${check}: ${text.slice("impossible: ".length)}`;
+      reasons.set(about, [...(reasons.get(about) ?? []), name]);
+    }
+  }
+  const notes = [...reasons].map(([about, places]) => `- – ${about} (${places.join(", ")}).`);
+  const document = await readFile(DEPLOYING, "utf8");
+  const [before = "", rest = ""] = document.split(BEGIN);
+  const [, after = ""] = rest.split(END);
+  const written = [BEGIN, "", tableOf(rows, names), "", ...notes, "", END].join("\n");
+  await writeFile(DEPLOYING, `${before}${written}${after}`);
 }
 
 /** Puts the packed package beside the places. What it depends on is found in the root, whose lock file pins it. */

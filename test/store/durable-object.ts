@@ -2,7 +2,8 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { JobListener, Store } from "../../src/store/store.ts";
-import { type Ask, pack, type Told, unpack } from "../runtimes/durable-store/wire.ts";
+import { pack, unpack } from "../runtimes/durable-store/wire.ts";
+import type { Ask, Told } from "../runtimes/durable-store/worker.ts";
 
 /** Of the packages of test/runtimes, which the root does not install. */
 interface Miniflare {

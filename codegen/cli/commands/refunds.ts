@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../command.ts";
+import { FACILITATOR_OPTION } from "../facilitator.ts";
 import { RPC_OPTION } from "../nodes.ts";
 import type { ListOptions, PayRefundsOptions } from "../refunds.ts";
 import type { ResolveFlags } from "../resolve.ts";
@@ -14,6 +15,9 @@ Examples:
       --facilitator https://facilitator.example.com       pay all of them, after a question
   $ resource402 refunds resolve ref_8f3a… paid --store studio.db \\
       --by "Jo Doe" --why "sent from the treasury" --transaction 0x…
+
+A facilitator with credentials is named by a module: --facilitator ./facilitator.ts, whose default export is the
+{ url, createAuthHeaders } that createServer takes too.
 
 Set the environment variable RESOURCE402_REFUND_KEY to the private key of the account that pays. The account needs the
 token but no gas. One account cannot pay a refund twice: the nonce of its transfer is derived from the id of the refund.
@@ -49,7 +53,7 @@ export function addRefunds(program: Command, context: CommandContext): void {
     .description("Pay refunds that are owed or signed: the named ones, or all.")
     .argument("[ids...]", "refunds to pay (default: all that are not paid)")
     .requiredOption(...STORE_OPTION)
-    .option("-f, --facilitator <url>", "the facilitator that settles the transfers")
+    .option(...FACILITATOR_OPTION)
     .option(...RPC_OPTION)
     .option("-y, --yes", "do not ask")
     .addHelpText("after", EXAMPLES)

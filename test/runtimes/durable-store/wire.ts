@@ -1,17 +1,3 @@
-/** One call of a method, and the store's clock. */
-export interface Ask {
-  readonly name: string;
-  readonly args: readonly unknown[];
-  readonly now: number;
-}
-
-/** Its value or error, and what its listeners were told meanwhile. */
-export interface Told {
-  readonly value?: unknown;
-  readonly error?: string;
-  readonly events: readonly unknown[];
-}
-
 /** What JSON has no word for. */
 type Marked = { readonly $: "undefined" } | { readonly $: "number"; readonly text: string };
 

@@ -1,16 +1,32 @@
-import { DurableObject } from "cloudflare:workers";
 import { type DurableObjectStorage, durableObjectStore } from "../../../src/store/durable-object.ts";
-import { type Ask, pack, type Told, unpack } from "./wire.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { pack, unpack } from "./wire.ts";
+
+/** One call of a method, and the store's clock. */
+export interface Ask {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly now: number;
+}
+
+/** Its value or error, and what its listeners were told meanwhile. */
+export interface Told {
+  readonly value?: unknown;
+  readonly error?: string;
+  readonly events: readonly unknown[];
+}
 
 /** A store in a Durable Object, whose methods are called by requests. */
-export class Kept extends DurableObject {
+export class Kept {
   now = 0;
   readonly events: unknown[] = [];
-  readonly store = durableObjectStore((this.ctx as { storage: DurableObjectStorage }).storage, {
-    now: () => this.now,
-  });
+  readonly store: Store;
 
-  override async fetch(request: Request): Promise<Response> {
+  constructor({ storage }: { storage: DurableObjectStorage }) {
+    this.store = durableObjectStore(storage, { now: () => this.now });
+  }
+
+  async fetch(request: Request): Promise<Response> {
     const { name, args, now } = unpack(await request.text()) as Ask;
     this.now = now;
     const unwatch = this.store.watch((event) => void this.events.push(event));

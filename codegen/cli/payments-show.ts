@@ -8,6 +8,7 @@ import { publishedRefund } from "./refund-facts.ts";
 import { sayError, sayNote } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 /** Calls of one payer that are listed, the newest first. */
 const MAX_FOUND = 100;
@@ -29,7 +30,7 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
     if (calls.length > 1) {
       console.log(listed(calls));
       if (calls.length === MAX_FOUND) sayNote(`Only the newest ${MAX_FOUND} calls are listed.`);
-      sayNote(`Show one of them: resource402 payments show ${calls[0]?.id} --store ${flags.store}`);
+      sayNote(`Show one of them: ${typed(`payments show ${calls[0]?.id} --store ${flags.store}`)}`);
       return 0;
     }
     for (const one of await examine(calls, chain)) console.log(storyText(await storyOf(one, store)));

@@ -6,6 +6,7 @@ import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { sayDone, sayNote } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 export interface ListPaymentsFlags {
   /** Path of a SQLite file, or URL of a Postgres database. */
@@ -49,7 +50,7 @@ export async function resolveOnePayment(
 /** What follows from a phase that a decision leads to. */
 const ENDS: Partial<Record<CallRecord["phase"], string>> = {
   delivered: "Its output is delivered.",
-  owed: "It has no output: a refund is owed. See: resource402 refunds list",
+  owed: `It has no output: a refund is owed. See: ${typed("refunds list")}`,
   kept: "The buyer canceled it under a policy without refund: nothing is owed.",
   void: "The buyer is told that the payment is unused.",
 };

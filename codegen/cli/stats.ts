@@ -5,6 +5,7 @@ import type { Store } from "../../src/store/store.ts";
 import { counted, sayDone, sayError, sayWarning } from "./say.ts";
 import { withStore } from "./store.ts";
 import { sparkline, tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 export interface StatsOptions {
   /** Path of a SQLite file, or URL of a Postgres database. */
@@ -78,11 +79,11 @@ function page(stats: Stats, ms: number, store: string): () => void {
         owed.reduce((total, { refunds }) => total + refunds, 0),
         "refund",
       );
-      sayWarning(`\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${quoted(store)}`);
+      sayWarning(`\n${count} owed, ${money(owed)}. See: ${typed(`refunds list --store ${quoted(store)}`)}`);
     }
     if (stats.unknown > 0) {
       sayWarning(
-        `\n${counted(stats.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${quoted(store)}`,
+        `\n${counted(stats.unknown, "unconfirmed payment")}. See: ${typed(`payments list --store ${quoted(store)}`)}`,
       );
     }
   };

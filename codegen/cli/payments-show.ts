@@ -1,7 +1,7 @@
 import { refundIdOf } from "../../src/ledger/step.ts";
 import type { CallRecord, Store } from "../../src/store/store.ts";
 import { chainFromFlags } from "./nodes.ts";
-import { amountText, type Examined, examine, minute } from "./payment-facts.ts";
+import { amountText, type Examined, minute, proveAll } from "./payment-facts.ts";
 import { lostCallText, type Story, storyJson, storyText } from "./payment-story.ts";
 import type { ListPaymentsFlags } from "./payments.ts";
 import { publishedRefund } from "./refund-facts.ts";
@@ -23,7 +23,7 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
     const calls = await store.searchCalls(named.trim(), MAX_FOUND);
     if (calls.length === 0) return showRefund(named.trim(), store, flags.json === true);
     if (flags.json) {
-      const stories = await Promise.all((await examine(calls, chain)).map((one) => storyOf(one, store)));
+      const stories = await Promise.all((await proveAll(calls, chain)).map((one) => storyOf(one, store)));
       console.log(JSON.stringify(stories.map(storyJson), undefined, 2));
       return 0;
     }
@@ -33,7 +33,7 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
       sayNote(`Show one of them: ${typed(`payments show ${calls[0]?.id} --store ${flags.store}`)}`);
       return 0;
     }
-    for (const one of await examine(calls, chain)) console.log(storyText(await storyOf(one, store)));
+    for (const one of await proveAll(calls, chain)) console.log(storyText(await storyOf(one, store)));
     return 0;
   });
 }

@@ -145,7 +145,7 @@ describe("packages stay in their rooms", () => {
   });
   it("nothing of Node in what runs on Workers", () => {
     const portable = /^(src\/(protocol|time|server|ledger|jobs|store|telemetry|client)|codegen\/doctor)\//;
-    const sqlite = /^src\/store\/sqlite(-file|-calls|-call-stats|-jobs|-refunds|-quotes)?\.ts$/;
+    const sqlite = /^src\/store\/sqlite(-file|-calls|-call-stats|-jobs|-refunds|-quotes|-search)?\.ts$/;
     const postgres = /^src\/store\/postgres(-[a-z-]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);
     expect(without(portably, /^node:/)).toEqual([]);

@@ -48,6 +48,8 @@ export default defineConfig({
   ...base,
   test: {
     globalSetup: at("test/set-up.ts"),
+    // As `npm test` sets it: what a hint tells the user to type depends on it.
+    env: { npm_config_user_agent: "npm" },
     sequence: { sequencer: LongestFirst },
     // The default leaves one core free, although much of the work waits for chains, databases and clocks. Three take as long.
     maxWorkers: 2,

@@ -12,6 +12,7 @@ import { answerText, fileNameOf, printed, readWhole, serializable } from "./call
 import { CommandError, type ExitCode, stopCode } from "./command.ts";
 import { diskText } from "./disk.ts";
 import { sayError, sayNote, sayProgress } from "./say.ts";
+import { typed } from "./typed.ts";
 import { WALLET_FIX } from "./wallet.ts";
 
 /** Thrown by the payer when the user does not confirm the payment. */
@@ -270,7 +271,7 @@ function commandOf(name: string, flags: CallFlags, more: readonly string[]): str
 /** A resource402 command, ready to paste into a shell. */
 export function commandLine(words: readonly string[]): string {
   const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shell(word)));
-  return ["resource402", ...quoted].join(" ");
+  return typed(quoted.join(" "));
 }
 
 function sayGood(text: string): void {

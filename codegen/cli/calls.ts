@@ -5,6 +5,7 @@ import { CommandError } from "./command.ts";
 import { idOf, keptCalls, savedAt } from "./saved-calls.ts";
 import { counted, sayDone, sayNote } from "./say.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 export interface ListCallsFlags {
   readonly calls?: string;
@@ -32,7 +33,7 @@ export async function listCalls(flags: ListCallsFlags): Promise<number> {
  */
 export async function forgetCalls(ids: readonly string[], flags: ForgetFlags): Promise<number> {
   if ((ids.length === 0) !== (flags.all === true)) {
-    throw new CommandError("Name the calls to forget, or --all. See: resource402 calls list", 2);
+    throw new CommandError(`Name the calls to forget, or --all. See: ${typed("calls list")}`, 2);
   }
   const { calls, list } = await keptCalls(flags.calls);
   const chosen = inOrder(flags.all ? list : [...new Set(ids.flatMap((id) => named(id, list)))]);
@@ -58,7 +59,7 @@ export async function forgetCalls(ids: readonly string[], flags: ForgetFlags): P
 function named(id: string, list: readonly SavedCall[]): SavedCall {
   const [found, other] = list.filter((call) => idOf(call) === id || call.idempotencyKey === id);
   if (found === undefined)
-    throw new CommandError(`No open call has the key or job id ${id}. See: resource402 calls list`);
+    throw new CommandError(`No open call has the key or job id ${id}. See: ${typed("calls list")}`);
   if (other === undefined) return found;
   const which = [found, other].map((call) => `${call.resource} at ${call.baseUrl}`).join(", and of ");
   throw new CommandError(`${id} is the key of ${which}. Name them by their job ids, or use --all.`);
@@ -73,7 +74,7 @@ function given(chosen: readonly SavedCall[]): string[] {
   const sum = Array.from(totals, ([currency, total]) => `${formatUsd(total)} ${currency}`).join(" and ");
   const last = Math.max(...chosen.map(({ payment }) => payment.validBefore));
   const jobs = chosen.some(({ job }) => job !== undefined)
-    ? " The result of a job can still be fetched with its id: `resource402 call <resource> --from <seller> --resume <job>`."
+    ? ` The result of a job can still be fetched with its id: \`${typed("call <resource> --from <seller> --resume <job>")}\`.`
     : "";
   const isOpen = last * 1_000 > Date.now();
   return [

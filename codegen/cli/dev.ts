@@ -14,6 +14,7 @@ import { type KeptSeller, keepSeller } from "./dev-seller.ts";
 import { type GenerateOutcome, generate } from "./generate.ts";
 import { createReader } from "./load.ts";
 import { sayDone, sayWarning } from "./say.ts";
+import { typed } from "./typed.ts";
 import { rerun } from "./watch.ts";
 
 export interface DevOptions {
@@ -110,7 +111,7 @@ async function frontAt(port: number, demo: DemoOptions): Promise<Front> {
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     throw new CommandError(
-      `Port ${port} is in use by another process. Stop that process, or choose another port: resource402 dev --port ${port + 1}`,
+      `Port ${port} is in use by another process. Stop that process, or choose another port: ${typed(`dev --port ${port + 1}`)}`,
     );
   });
 }

@@ -9,6 +9,7 @@ import type { ApiModel } from "../model.ts";
 import { type CommandContext, CommandError } from "./command.ts";
 import { counted, sayDone, wrapped } from "./say.ts";
 import { folderOf, readSource, readText, type Source } from "./source.ts";
+import { typed } from "./typed.ts";
 
 export interface DiffFlags {
   readonly json?: boolean;
@@ -65,7 +66,7 @@ async function readBefore(
   ).trim();
   if (commit === "") {
     throw new CommandError(
-      `"${before}" is neither a file nor a revision of this git repository. Example: resource402 diff HEAD`,
+      `"${before}" is neither a file nor a revision of this git repository. Example: ${typed("diff HEAD")}`,
       2,
     );
   }

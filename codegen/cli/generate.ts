@@ -16,6 +16,7 @@ import { importExtension } from "./extension.ts";
 import { sayHandlers } from "./handlers.ts";
 import { load, type Reader } from "./load.ts";
 import { counted, sayDone, sayError, sayMistakes, sayStale } from "./say.ts";
+import { typed } from "./typed.ts";
 import { staleFiles, writeFiles } from "./write.ts";
 
 export interface GenerateOptions {
@@ -109,7 +110,7 @@ async function bringUpToDate(out: string, generated: Generated, check: boolean):
   const stale = await staleFiles(out, generated.files);
   const server = stale.find(({ path }) => path === "server.gen.ts")?.before;
   if (check) {
-    if (stale.length > 0) await sayStale(stale, "resource402 generate");
+    if (stale.length > 0) await sayStale(stale, typed("generate"));
     else sayDone(`Up to date: ${counted(generated.files.length, "file")}.`);
     return { exitCode: stale.length > 0 ? 1 : 0, written: 0, server };
   }

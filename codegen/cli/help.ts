@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { OutputConfiguration } from "commander";
 import { wrapped } from "./say.ts";
+import { typed } from "./typed.ts";
 
 /** The text below the list of commands. */
 export const OVERVIEW = `
@@ -14,7 +15,7 @@ The main path:
   $ resource402 mcp https://shop.example     tools for agents
   $ resource402 doctor https://shop.example  check the live API
 
-resource402 <command> --help explains a command, with examples and exit codes.
+${typed("<command> --help")} explains a command, with examples and exit codes.
 
 Exit codes: 0 success, 1 a failure or a finding, 2 invalid usage, 130 stopped by Ctrl-C.`;
 

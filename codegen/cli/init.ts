@@ -8,6 +8,7 @@ import { type Answers, sampleFiles, settingFiles } from "../init/project.ts";
 import { CommandError, Interrupted } from "./command.ts";
 import { generate } from "./generate.ts";
 import { sayDone, sayError, sayWarning } from "./say.ts";
+import { typed } from "./typed.ts";
 import { writeFiles } from "./write.ts";
 
 export interface InitOptions {
@@ -84,7 +85,7 @@ export async function init(options: InitOptions): Promise<number> {
 
   const { exitCode, written = 0 } = await generate({ file: join(folder, "resources.ts"), entry, lend: true });
   if (exitCode === 0 && !hasWritten && written === 0) {
-    const another = "Nothing to add. To create another project: resource402 init <folder>";
+    const another = `Nothing to add. To create another project: ${typed("init <folder>")}`;
     if (ignored.length === 0) {
       sayDone(another);
       return 0;
@@ -133,7 +134,7 @@ function checkManifest(text: string | undefined, folder: string): void {
   if (scripts.length === 0) return;
   throw new CommandError(
     `package.json does not say "type": "module", and ${scripts[0]} may rely on that. Use a folder of its own: ` +
-      "resource402 init api",
+      typed("init api"),
     1,
   );
 }

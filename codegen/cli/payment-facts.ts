@@ -17,19 +17,19 @@ export interface Examined {
 }
 
 /** Asks the chain about the payments of these calls. */
-export async function examine(
+export async function proveAll(
   calls: readonly CallRecord[],
   chain: ChainRecord | undefined,
 ): Promise<Examined[]> {
   const examined: Examined[] = [];
   for (let first = 0; first < calls.length; first += CONCURRENT) {
     const some = calls.slice(first, first + CONCURRENT);
-    examined.push(...(await Promise.all(some.map((call) => examineOne(call, chain)))));
+    examined.push(...(await Promise.all(some.map((call) => proveOne(call, chain)))));
   }
   return examined;
 }
 
-async function examineOne(call: CallRecord, chain: ChainRecord | undefined): Promise<Examined> {
+async function proveOne(call: CallRecord, chain: ChainRecord | undefined): Promise<Examined> {
   const { payment } = call;
   if (!payment || !chain || !(chain.covers?.(payment.network) ?? true)) return { call, found: "not-asked" };
   return {

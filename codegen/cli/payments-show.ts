@@ -2,12 +2,13 @@ import { refundIdOf } from "../../src/ledger/step.ts";
 import type { CallRecord, Store } from "../../src/store/store.ts";
 import { type CallReport, lostCallText, reportJson, reportText } from "./call-report.ts";
 import { chainFromFlags } from "./nodes.ts";
-import { amountText, type Examined, examine, minute } from "./payment-facts.ts";
+import { amountText, type Examined, minute, proveAll } from "./payment-facts.ts";
 import type { ListPaymentsFlags } from "./payments.ts";
 import { publishedRefund } from "./refund-facts.ts";
 import { sayError, sayNote } from "./say.ts";
 import { storeArgument, withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 /** Calls of one payer that are listed, the newest first. */
 const MAX_FOUND = 100;
@@ -22,7 +23,7 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
     const calls = await store.searchCalls(named.trim(), MAX_FOUND);
     if (calls.length === 0) return showRefund(named.trim(), store, flags.json === true);
     if (flags.json) {
-      const reports = await Promise.all((await examine(calls, chain)).map((one) => reportOf(one, store)));
+      const reports = await Promise.all((await proveAll(calls, chain)).map((one) => reportOf(one, store)));
       console.log(JSON.stringify(reports.map(reportJson), undefined, 2));
       return 0;
     }
@@ -30,11 +31,11 @@ export async function showPayment(named: string, flags: ListPaymentsFlags): Prom
       console.log(listed(calls));
       if (calls.length === MAX_FOUND) sayNote(`Only the newest ${MAX_FOUND} calls are listed.`);
       sayNote(
-        `Show one of them: resource402 payments show ${calls[0]?.id} --store ${storeArgument(flags.store)}`,
+        `Show one of them: ${typed(`payments show ${calls[0]?.id} --store ${storeArgument(flags.store)}`)}`,
       );
       return 0;
     }
-    for (const one of await examine(calls, chain)) console.log(reportText(await reportOf(one, store)));
+    for (const one of await proveAll(calls, chain)) console.log(reportText(await reportOf(one, store)));
     return 0;
   });
 }

@@ -1,11 +1,12 @@
 import { type Decision, resolvePayment } from "../../src/ledger/resolve.ts";
 import type { CallRecord } from "../../src/store/store.ts";
 import { chainFromFlags, evidenceText } from "./nodes.ts";
-import { amountText, type Examined, examine, minute, published } from "./payment-facts.ts";
+import { amountText, type Examined, minute, proveAll, published } from "./payment-facts.ts";
 import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { sayDone, sayNote } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 export interface ListPaymentsFlags {
   /** Path of a SQLite file, or URL of a Postgres database. */
@@ -21,7 +22,7 @@ const MAX_LISTED = 10_000;
 export async function listPayments(flags: ListPaymentsFlags): Promise<number> {
   const chain = await chainFromFlags(flags.rpc);
   return withStore(flags.store, async (store) => {
-    const examined = await examine(await store.unconfirmedCalls(MAX_LISTED), chain);
+    const examined = await proveAll(await store.unconfirmedCalls(MAX_LISTED), chain);
     if (flags.json) console.log(JSON.stringify(examined.map(published), undefined, 2));
     else if (examined.length === 0) sayDone("No payment is unconfirmed.");
     else {
@@ -49,7 +50,7 @@ export async function resolveOnePayment(
 /** What follows from a phase that a decision leads to. */
 const ENDS: Partial<Record<CallRecord["phase"], string>> = {
   delivered: "Its output is delivered.",
-  owed: "It has no output: a refund is owed. See: resource402 refunds list",
+  owed: `It has no output: a refund is owed. See: ${typed("refunds list")}`,
   kept: "The buyer canceled it under a policy without refund: nothing is owed.",
   void: "The buyer is told that the payment is unused.",
 };

@@ -14,6 +14,7 @@ import { type ResolveFlags, resolveByHand } from "./resolve.ts";
 import { counted, sayDone, sayError } from "./say.ts";
 import { withStore } from "./store.ts";
 import { tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 /** Environment variable with the private key of the account that pays. Never an argument: other users can see those. */
 const REFUND_KEY = "RESOURCE402_REFUND_KEY";
@@ -80,7 +81,7 @@ export async function payRefunds(ids: readonly string[], options: PayRefundsOpti
     const owed = await store.refunds(UNPAID);
     const unknown = ids.filter((id) => !owed.some((refund) => refund.id === id));
     if (unknown.length > 0) {
-      sayError(`No owed refund has the id ${unknown.join(", ")}. See: resource402 refunds list`);
+      sayError(`No owed refund has the id ${unknown.join(", ")}. See: ${typed("refunds list")}`);
       return 1;
     }
     const chosen = ids.length === 0 ? owed : owed.filter(({ id }) => ids.includes(id));

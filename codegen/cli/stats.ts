@@ -5,6 +5,7 @@ import type { Store } from "../../src/store/store.ts";
 import { counted, sayDone, sayError, sayWarning } from "./say.ts";
 import { storeArgument, withStore } from "./store.ts";
 import { sparkline, tableOf } from "./table.ts";
+import { typed } from "./typed.ts";
 
 export interface StatsOptions {
   /** Path of a SQLite file, or URL of a Postgres database. */
@@ -79,12 +80,12 @@ function page(stats: Stats, ms: number, store: string): () => void {
         "refund",
       );
       sayWarning(
-        `\n${count} owed, ${money(owed)}. See: resource402 refunds list --store ${storeArgument(store)}`,
+        `\n${count} owed, ${money(owed)}. See: ${typed(`refunds list --store ${storeArgument(store)}`)}`,
       );
     }
     if (stats.unknown > 0) {
       sayWarning(
-        `\n${counted(stats.unknown, "unconfirmed payment")}. See: resource402 payments list --store ${storeArgument(store)}`,
+        `\n${counted(stats.unknown, "unconfirmed payment")}. See: ${typed(`payments list --store ${storeArgument(store)}`)}`,
       );
     }
   };

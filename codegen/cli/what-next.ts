@@ -6,6 +6,7 @@ import {
   type RefundRecord,
 } from "../../src/store/store.ts";
 import { second } from "./payment-facts.ts";
+import { typed } from "./typed.ts";
 
 /** What happens next to a call, who does it and when: docs/money.md in one paragraph for one call. */
 export function whatNext(
@@ -55,17 +56,18 @@ function working(job: JobRecord | undefined): string {
 
 function submitted(call: CallRecord): string {
   const unpaidFrom = second(call.identity.validBefore * 1000 + AUTHORIZATION_MARGIN_MS);
-  const byHand = `By hand: payments resolve ${call.id} paid, or after ${unpaidFrom} unpaid.`;
+  const byHand = `By hand: ${typed(`payments resolve ${call.id} paid`)}, or after ${unpaidFrom} unpaid.`;
   if (call.retryAt === undefined)
     return `No server looks at it any longer, after 90 days without proof. ${byHand}`;
   return `A server submits the same payment again${at(call, ", not before")} With an rpcUrl it also asks the chain. ${byHand}`;
 }
 
 function owed(refund: RefundRecord | undefined): string {
-  if (refund === undefined) return "The refund is written, and is not kept here. See: refunds list --all";
+  if (refund === undefined)
+    return `The refund is written, and is not kept here. See: ${typed("refunds list --all")}`;
   return (
     `A server with payments.refunds pays the refund, not before ${second(refund.retryAt)}. ` +
-    `By hand: refunds pay ${refund.id}`
+    `By hand: ${typed(`refunds pay ${refund.id}`)}`
   );
 }
 

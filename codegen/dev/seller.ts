@@ -8,6 +8,7 @@ import { DEV_MARK } from "../../src/server/generated.ts";
 import type { Server } from "../../src/server/lifecycle.ts";
 import type { PaymentOptions } from "../../src/server/options.ts";
 import { sqliteStore } from "../../src/store/sqlite-store.ts";
+import { typed } from "../cli/typed.ts";
 import type { Mistake } from "../mistake.ts";
 import { createLines } from "./lines.ts";
 import type { SellerEnd, SellerMessage, SellerOrder } from "./order.ts";
@@ -89,9 +90,9 @@ type Module = Readonly<Record<string, unknown>>;
 async function load(file: string): Promise<Module> {
   if (!existsSync(file)) {
     const fix = file.endsWith(".gen.ts")
-      ? "write it again: resource402 generate"
+      ? `write it again: ${typed("generate")}`
       : file.includes(join("handlers", "/"))
-        ? "restore it, or run `resource402 generate`, which writes a stub"
+        ? `restore it, or run \`${typed("generate")}\`, which writes a stub`
         : "restore it, or name another by --server";
     throw new SellerMistake(file, "is not there", fix);
   }

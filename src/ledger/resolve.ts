@@ -67,7 +67,7 @@ export async function resolvePayment(
 ): Promise<Resolved<CallRecord>> {
   const { outcome } = decision;
   const call = await store.call(id);
-  if (!call) return no(`No call has the id ${id}. List unconfirmed calls: resource402 payments list`);
+  if (!call) return no(`No call has the id ${id}. List unconfirmed calls: npx resource402 payments list`);
   const { payment, phase } = call;
   if (!payment || kindOf(call) === "free") return no(`Call ${id} is free. There is no payment to resolve.`);
   if (phase !== "submitted" && (phase !== "void" || outcome === "unpaid"))
@@ -115,7 +115,7 @@ export async function resolveRefund(
 ): Promise<Resolved<RefundRecord>> {
   const { outcome } = decision;
   const refund = await store.refund(id);
-  if (!refund) return no(`No refund has the id ${id}. List refunds: resource402 refunds list`);
+  if (!refund) return no(`No refund has the id ${id}. List refunds: npx resource402 refunds list`);
   const { payment, network, tries } = refund;
   const to = nextRefund(refund, outcome === "paid" ? "resolved-paid" : "resolved-unpaid");
   if (!to) return no(`Refund ${id} is ${refund.state}. Nothing needs to be resolved.`);

@@ -15,6 +15,6 @@ export function checkGenerated(api: ApiDefinition, generatedFrom: string | undef
   if (generatedFrom === undefined || DEV_MARK in globalThis) return;
   if (bytesToHex(sha256(utf8ToBytes(definitionText(api)))) === generatedFrom) return;
   throw new Error(
-    "createServer: the definition has changed since server.gen.ts was generated; run `resource402 generate`",
+    "createServer: the definition has changed since server.gen.ts was generated; run `npx resource402 generate`",
   );
 }

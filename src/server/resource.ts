@@ -65,7 +65,7 @@ export function servedResources(
     const document = documents[name];
     const handler = handlers[name];
     const quote = quotes[name];
-    if (!document) missing.push(`the generated document of "${name}" (run \`resource402 generate\`)`);
+    if (!document) missing.push(`the generated document of "${name}" (run \`npx resource402 generate\`)`);
     if (typeof handler !== "function") missing.push(`handlers.${name}`);
     if (definition.price.kind === "quoted" && typeof quote !== "function") missing.push(`quotes.${name}`);
     const { job, cache } = definition;

@@ -160,7 +160,7 @@ describe("resource402 generate --check", () => {
     expect(out).toContain("--- a/client.gen.ts\n+++ b/client.gen.ts\n@@");
     expect(out).toContain("-   * Say it.\n+   * Say it again.\n");
     expect(err).toBe(
-      "Stale: API.md, client.gen.ts, llms.txt, openapi.json, published.gen.ts, server.gen.ts. Run `resource402 generate`.\n",
+      "Stale: API.md, client.gen.ts, llms.txt, openapi.json, published.gen.ts, server.gen.ts. Run `npx resource402 generate`.\n",
     );
     expect(project.read("client.gen.ts")).toBe(before);
   });

@@ -261,7 +261,7 @@ describe("resource402 dev", () => {
     rmSync(join(project.folder, "handlers/look.ts"));
     expect(await until("goes on as it was")).toContain(
       "error  handlers/look.ts  is not there\n" +
-        "       fix: restore it, or run `resource402 generate`, which writes a stub\n",
+        "       fix: restore it, or run `npx resource402 generate`, which writes a stub\n",
     );
     expect((await ask()).said).toBe("first!");
     project.write("handlers/look.ts", look("back"));
@@ -447,7 +447,7 @@ export const openServer = (options: any) => {
     const { code, err } = await project.run("dev", "--port", String(port));
     expect(code).toBe(1);
     expect(err).toBe(
-      `Port ${port} is in use by another process. Stop that process, or choose another port: resource402 dev --port ${port + 1}\n`,
+      `Port ${port} is in use by another process. Stop that process, or choose another port: npx resource402 dev --port ${port + 1}\n`,
     );
     await new Promise((resolve) => taken.close(resolve));
     expect((await project.run("dev", "--port", "x")).code).toBe(2);

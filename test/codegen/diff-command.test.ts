@@ -174,7 +174,7 @@ Existing clients refuse the higher price until they are updated, or their buyers
     [
       "an unknown revision",
       ["HEADS"],
-      '"HEADS" is neither a file nor a revision of this git repository. Example: resource402 diff HEAD\n',
+      '"HEADS" is neither a file nor a revision of this git repository. Example: npx resource402 diff HEAD\n',
     ],
     ["nothing to compare with", [], "error: missing required argument 'before'\n"],
     [

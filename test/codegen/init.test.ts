@@ -140,7 +140,9 @@ describe("resource402 init", () => {
     await project.run("init", "--yes", "--sample", "answer");
     const again = await project.run("init");
     expect(again).toMatchObject({ code: 0, err: "" });
-    expect(again.out).toMatch(/\nNothing to add\. To create another project: resource402 init <folder>\n$/);
+    expect(again.out).toMatch(
+      /\nNothing to add\. To create another project: npx resource402 init <folder>\n$/,
+    );
     expect(again.out).not.toContain("Next:");
     const { code, out, err } = await project.run(
       "init",
@@ -153,7 +155,7 @@ describe("resource402 init", () => {
     );
     expect({ code, err }).toEqual({
       code: 1,
-      err: "Nothing to add. To create another project: resource402 init <folder>\n",
+      err: "Nothing to add. To create another project: npx resource402 init <folder>\n",
     });
     expect(out).toContain("Left unchanged: tsconfig.json, .gitignore, .env.example.\n");
     expect(out).toContain("Ignored: --name, --sample. Write it into resources.ts yourself.\n");

@@ -38,7 +38,7 @@ describe("resource402 stats", () => {
     expect(lines[4]).toMatch(/^render +1 +1 +0\.0 % +\S+ m?s +\$0\.1000 +– +0 +0 +0\.10 USDC +█$/);
     expect(lines[5]).toMatch(/^All +3 +3 +66\.7 % +\S+ m?s +\$0\.1200 +– +0 +0 +0\.10 USDC +█$/);
     expect(out).toContain("Failed jobs: render refused 1×");
-    expect(out).toContain("1 refund owed, 0.10 USDC. See: resource402 refunds list --store shop.db");
+    expect(out).toContain("1 refund owed, 0.10 USDC. See: npx resource402 refunds list --store shop.db");
     expect(out).not.toContain("\u001b");
   });
 
@@ -91,7 +91,7 @@ describe("resource402 stats", () => {
     const now = { createdAt: Date.now(), phase: "submitted", tries: 1 } as const;
     await store.begin(call("c1", now), undefined, { durable: true });
     expect((await project.run("stats", "--store", "shop.db")).out).toContain(
-      "1 unconfirmed payment. See: resource402 payments list --store shop.db",
+      "1 unconfirmed payment. See: npx resource402 payments list --store shop.db",
     );
     await store.close();
   });

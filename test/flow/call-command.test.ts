@@ -343,7 +343,7 @@ describe("resource402 call", () => {
       code: 1,
       err: expect.stringContaining("It is resumed without paying again"),
     });
-    const [, job = ""] = /forget the call: `resource402 calls forget (job_[\w-]+)`/.exec(again.err) ?? [];
+    const [, job = ""] = /forget the call: `npx resource402 calls forget (job_[\w-]+)`/.exec(again.err) ?? [];
     expect(job).not.toBe("");
 
     const listed = await served.project.run("calls", "list");
@@ -360,7 +360,7 @@ describe("resource402 call", () => {
     expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining("Add --yes") });
     expect(unasked.err).toContain(
       "Forgetting does not revoke the signed payment (0.02 USDC). The same command will pay again. " +
-        "The result of a job can still be fetched with its id: `resource402 call <resource> --from <seller> --resume <job>`.",
+        "The result of a job can still be fetched with its id: `npx resource402 call <resource> --from <seller> --resume <job>`.",
     );
     expect(await served.project.run("calls", "forget")).toMatchObject({ code: 2 });
     expect(await served.project.run("calls", "forget", "job_none", "-y")).toMatchObject({

@@ -24,7 +24,7 @@ const apiOf = (changes: object = {}, head: object = {}): ApiDefinition =>
 
 const hashOf = (api: ApiDefinition): string => createHash("sha256").update(definitionText(api)).digest("hex");
 const start = (api: ApiDefinition, generatedFrom = hashOf(apiOf())) => checkGenerated(api, generatedFrom);
-const CHANGED = /server\.gen\.ts .*`resource402 generate`/;
+const CHANGED = /server\.gen\.ts .*`npx resource402 generate`/;
 const job = { timeout: "1m" } as const;
 
 afterEach(() => {

@@ -226,7 +226,7 @@ function endOf(to: State, event: EventName): NonNullable<JobRecord["failure"]> {
     : { code: "settled_late", error: "The payment was confirmed too late." };
 }
 
-/** DESIGN 4.3: what would be lost for good in a power cut is on disk before the next outside effect. */
+/** See "Durability" in docs/money.md: what would be lost for good in a power cut is on disk before the next outside effect. */
 function isDurable(
   call: CallRecord,
   from: State,

@@ -180,7 +180,7 @@ export function ours(stage: Stage, kind: StoreKind): Seller {
     cut(lose) {
       disk?.cut(lose);
       if (kind === "sqlite") reader = open();
-      // DESIGN 4.3: the failure of an unpaid call is relaxed. If it is lost, the job runs again.
+      // Durability in docs/money.md: the failure of an unpaid call is relaxed. If it is lost, the job runs again.
       for (const [id, end] of ends) if (end.phase === "void") ends.delete(id);
     },
     async close() {

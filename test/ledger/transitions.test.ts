@@ -21,7 +21,7 @@ const KINDS = ["free", "sync-after", "sync-before", "job-after", "job-before"] a
 const PAID = KINDS.filter((kind) => kind !== "free");
 
 /**
- * The tables as DESIGN 4 asks for them, by hand: a state, then `event > next`. `=` is the state itself. States and
+ * The expected tables, written by hand: a state, then `event > next`. `=` is the state itself. States and
  * events that are not written must have no place.
  */
 const EXPECTED: Readonly<Record<Kind, string>> = {
@@ -415,7 +415,7 @@ describe("a step", () => {
     }
   });
 
-  it("is durable where DESIGN 4.3 says so", () => {
+  it("is durable where docs/money.md says so", () => {
     type Row = readonly [Kind, string, EventName, boolean, typeof NO_NODE?];
     const NO_NODE = { hasNode: () => false };
     const rows: readonly Row[] = [

@@ -24,7 +24,7 @@ export function reportText(report: CallReport): string {
   const isPaid = payment !== undefined;
   const lines: (readonly [string, string | undefined])[] = [
     ["Call", `${call.id}, ${call.resource}, ${kindText(call)}`],
-    ["Phase", `${call.phase}: ${PHASES[call.phase]}`],
+    ["Phase", `${call.phase}: ${isPaid ? PHASES[call.phase] : FREE[call.phase]}`],
     ["Buyer is told", paymentStateOf(call, isPaid)],
     [
       "Price",
@@ -40,7 +40,7 @@ export function reportText(report: CallReport): string {
     ["Answered", call.endedAt === undefined ? undefined : `${second(call.endedAt)}${statusText(call)}`],
     ["Valid before", isPaid ? second(identity.validBefore * 1000) : undefined],
     ["Submissions", isPaid ? submissionsText(call) : undefined],
-    ["Transaction", receipt && `${receipt.transaction}, recorded ${receipt.settledAt}`],
+    ["Transaction", receipt && `${receipt.transaction}, recorded ${second(Date.parse(receipt.settledAt))}`],
     ["Job", jobText(call, job)],
     [
       "Refund",
@@ -96,11 +96,19 @@ const PHASES: Readonly<Record<CallRecord["phase"], string>> = {
   open: "nothing was sent to settle.",
   submitted: "a settlement may have been sent. Its outcome is not recorded.",
   charged: "settled. The work is not done.",
-  delivered: "settled or free. The output is kept.",
+  delivered: "settled. The output is kept.",
   owed: "settled without a result. A refund is owed.",
   refunded: "settled without a result. The refund is paid.",
   kept: "settled. The buyer canceled the job under a policy without refund.",
   void: "not charged.",
+};
+
+/** A free call has fewer phases. */
+const FREE: Readonly<Record<CallRecord["phase"], string>> = {
+  ...PHASES,
+  open: "the work is not done.",
+  delivered: "free. The output is kept.",
+  void: "free. The call failed.",
 };
 
 function kindText(call: CallRecord): string {

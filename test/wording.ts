@@ -5,7 +5,7 @@ import ts from "typescript";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Source files whose strings are no messages: code for other programs, files of sellers, and the test world. */
+/** Source files without messages to a person: code for other programs, files of sellers, and the test world. */
 const SILENT =
   /\.gen\.ts$|\.d\.ts$|tsup\.config\.ts$|^codegen\/(dist|node_modules|init|docs)\/|^src\/testing\/|-migrations\.ts$/;
 

@@ -22,7 +22,7 @@ const DEAR: readonly unknown[] = ["over_price", "over_ceiling", "over_budget"];
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
 /** One call with its ceilings. */
-export interface LimitedCall {
+interface LimitedCall {
   readonly definition: CallDefinition;
   readonly input: object;
   readonly call: UnsignedCall;

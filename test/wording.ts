@@ -3,9 +3,9 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Source files whose strings are no messages: code for other programs, files of sellers, and the test world. */
+/** Source files without messages to a person: code for other programs, files of sellers, and the test world. */
 const SILENT =
   /\.gen\.ts$|\.d\.ts$|tsup\.config\.ts$|^codegen\/(dist|node_modules|init|docs)\/|^src\/testing\/|-migrations\.ts$/;
 
@@ -21,7 +21,7 @@ export function sourcesOf(folders: readonly string[]): string[] {
 const HOLE = "{}";
 
 /** The text of a string, a template, or a sum of them; `undefined` of anything else. */
-export function textOf(node: ts.Node): string | undefined {
+function textOf(node: ts.Node): string | undefined {
   if (ts.isStringLiteralLike(node)) return node.text;
   if (ts.isParenthesizedExpression(node)) return textOf(node.expression);
   if (ts.isTemplateExpression(node)) {
@@ -36,7 +36,7 @@ export function textOf(node: ts.Node): string | undefined {
 }
 
 /** The texts of a file, each once: a part of a sum is not a text of its own, what fills a hole is. */
-export function textsIn(file: string): string[] {
+function textsIn(file: string): string[] {
   const source = ts.createSourceFile(file, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.Latest);
   const found: string[] = [];
   const walk = (node: ts.Node, isPart: boolean): void => {

@@ -22,7 +22,7 @@ const TOO_EXPENSIVE: readonly unknown[] = ["over_price", "over_ceiling", "over_b
 const NO_ANSWER = { headers: new Headers(), body: undefined };
 
 /** One call with its ceilings. */
-export interface LimitedCall {
+interface LimitedCall {
   readonly definition: CallDefinition;
   readonly input: object;
   readonly call: UnsignedCall;

@@ -13,8 +13,10 @@ export function examplesOf(
   { typeName, examples, isSampleRefused }: ResourceModel,
   { schemas }: ApiModel,
 ): readonly WireExample[] {
-  if (examples.length > 0) return examples;
-  const sample = (face: string): unknown => soundSampleOf(schemas, { $ref: refTo(typeName + face) });
+  if (examples.length > 0) {
+    return examples.map((one) => ({ ...one, input: shown(one.input), output: shown(one.output) }));
+  }
+  const sample = (face: string): unknown => shown(soundSampleOf(schemas, { $ref: refTo(typeName + face) }));
   return [
     {
       summary: "Made from the schema.",
@@ -22,6 +24,16 @@ export function examplesOf(
       output: sample("Output"),
     },
   ];
+}
+
+/** The value, unless a member of it is named `$ref`: readers of OpenAPI follow it as a reference, and fail. */
+function shown(value: unknown): unknown {
+  return hasReference(value) ? undefined : value;
+}
+
+function hasReference(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.hasOwn(value, "$ref") || Object.values(value).some(hasReference);
 }
 
 /** The `examples` of a parameter or a media type. */

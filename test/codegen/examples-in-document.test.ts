@@ -177,3 +177,12 @@ it("an error code that every object has a member of is documented as any other",
   const document = await documentOf(apiWith({ errors: { constructor: "No plan was given." } }));
   expect(JSON.stringify(document)).toContain("urn:problem-type:resource402:constructor");
 });
+
+it("openapi.json has no example with a member that readers take for a reference", async () => {
+  const named = z.object({ $ref: z.string().max(9).describe("A name.") });
+  const text = emitOpenapi(await modelOf(apiWith({ input: z.object({ of: named.describe("What.") }) })));
+  expect(
+    JSON.parse(text).paths["/v1/caption"].post.requestBody.content["application/json"].examples,
+  ).toBeUndefined();
+  expect(text).not.toMatch(/"\$ref": "(?!#)/);
+});

@@ -15,7 +15,7 @@ import { descriptions } from "../../codegen/discovery.ts";
 import { readDocument } from "../../codegen/read/document.ts";
 import { identify } from "../../src/ledger/payment.ts";
 import { decodeHeader, encodeHeader, type PaymentPayload } from "../../src/protocol/index.ts";
-import { modelOf } from "../codegen/definitions.ts";
+import { apiWith, modelOf } from "../codegen/definitions.ts";
 import shopApi from "../fixtures/shop/resources.ts";
 import { BASE_URL, openShop, post, signedHeaders } from "./shop.ts";
 
@@ -43,6 +43,17 @@ describe("a challenge", () => {
       const method = "method" in init ? "POST" : "GET";
       expect(info?.discoveryInfo, path).toMatchObject({ input: { type: "http", method } });
     }
+  });
+
+  it("describes fields with the names of keywords", async () => {
+    const named = z.object({ $ref: z.string().describe("A name."), default: z.int().describe("A number.") });
+    const model = await modelOf(apiWith({ input: named.extend({ properties: named.describe("More.") }) }));
+    const described = descriptions(model) as Record<string, { readonly bazaar: never }>;
+    const { bazaar } = described.caption ?? Object.values(described)[0] ?? {};
+    expect(validateDiscoveryExtension(bazaar as never)).toEqual({ valid: true });
+    // The official validator takes a member named $ref for a reference, so it is left out.
+    expect(JSON.stringify(bazaar)).not.toContain("A name.");
+    expect(JSON.stringify(bazaar)).toContain('"default":{"description":"A number."');
   });
 
   it("carries version 1's outputSchema, which the official reader takes as well", async () => {

@@ -59,8 +59,7 @@ export function readForeign(document: JsonRecord, options: ForeignOptions): Read
     const verb = METHODS.get(method);
     if (verb === undefined) return "its method cannot be called";
     const parameters = parametersOf(document, item, operation, schemas);
-    const declared = parameters.members.filter(({ place }) => place === "path").map(({ name }) => name);
-    const pieces = piecesOf(path, new Set(declared));
+    const pieces = piecesOf(path);
     if (typeof pieces === "string") return pieces;
     const payment = paymentOf(document, { ...pick(item), ...operation });
     if (payment.others.length > 0) return `it is paid with ${payment.others.join(" or ")}, not with x402`;

@@ -151,7 +151,7 @@ export const REQUESTS: readonly Sample[] = [
       "/v1/:all": { get: { operationId: "all", ...cent() } },
     }),
     calls: {
-      all: "GET /v1/%3Aall 0.01",
+      all: "GET /v1/:all 0.01",
       file: "GET /v1/files/{name}.{ext} 0.01",
       item: "GET /v1/items/{item-id} 0.01",
       runProject: "POST /v1/{project}:run 0.01",
@@ -326,7 +326,27 @@ export const REQUESTS: readonly Sample[] = [
       }),
     ),
     calls: { run: "GET /run 0.01" },
-    notes: ['GET /run is called without the cookie "theme", its body, which GET has none of'],
+    notes: ["GET /run is called without its body, which GET has none of"],
     sends: [["run", { q: "x" }, "GET /run?q=x"]],
+    use: 'createClient({ baseUrl: "", payer: undefined as never, headers: { Cookie: "theme=dark" } })',
+  },
+  {
+    name: "a cookie that is required",
+    document: one(
+      "get",
+      cent({ parameters: [{ name: "sid", in: "cookie", required: true, schema: { type: "string" } }] }),
+    ),
+    calls: { run: "GET /run 0.01" },
+    sends: [["run", {}, "GET /run"]],
+    use: '// @ts-expect-error the cookie\n  createClient({ baseUrl: "", payer: undefined as never, headers: {} })',
+  },
+  {
+    name: "a route of Express whose parameter is not declared",
+    document: api({
+      "/files/:fileId/parts/{part}": { get: { operationId: "run", ...cent() } },
+      "/x:run": { post: cent() },
+    }),
+    calls: { run: "GET /files/:fileId/parts/:part 0.01", postXRun: "POST /x:run 0.01" },
+    sends: [["run", { fileId: "a", part: 2 }, "GET /files/a/parts/2"]],
   },
 ];

@@ -33,7 +33,7 @@ function typeWithin(schemas: Schemas, schema: JsonSchema, around: readonly strin
     return typeWithin(schemas, target, [...around, name]);
   }
   const { type, anyOf, oneOf, allOf, prefixItems, items, [ANSWER]: answer } = schema;
-  if (answer !== undefined) return answer === "bytes" ? "file" : "server-sent events";
+  if (answer !== undefined) return answer === "events" ? "server-sent events" : "file";
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;

@@ -6,7 +6,7 @@ import { compareText, type ResourceModel } from "../model.ts";
 import { credentialHeaders, type HeaderUse, headerModels, headersOf } from "./headers.ts";
 import { isForeignJob } from "./job.ts";
 import { DocumentError, dereferenced, isJsonObject, type JsonRecord, textOf } from "./json.ts";
-import type { DocumentOperation, LeftOperation, Reading } from "./operation.ts";
+import type { DocumentOperation, DocumentReading, LeftOperation } from "./operation.ts";
 import { headOf } from "./own.ts";
 import { parametersOf } from "./parameters.ts";
 import { parametersIn, piecesOf, templateOf } from "./path.ts";
@@ -44,7 +44,7 @@ const OTHERS = ["head", "options", "trace", "query"];
 const FACES = ["Input", "Output"];
 
 /** Reads a document of another make, as far as our client can call what it describes. */
-export function readForeign(document: JsonRecord, options: ForeignOptions): Reading {
+export function readForeign(document: JsonRecord, options: ForeignOptions): DocumentReading {
   const notes: string[] = [];
   const schemas = foreignSchemas(document);
   const resources: ResourceModel[] = [];

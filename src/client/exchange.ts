@@ -29,6 +29,7 @@ import {
   validityCeiling,
 } from "./definition.ts";
 import { type Charged, chargedBy, type ErrorFacts, ResourceError, readProblem } from "./errors.ts";
+import { withFiles } from "./files.ts";
 import type { Held } from "./held.ts";
 import { type HttpAnswer, hexOf, randomId, type Send, throwIfAborted } from "./http.ts";
 import type { JobUpdate } from "./job.ts";
@@ -171,7 +172,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       const issues = [{ path: `headers.${lacking}`, message: "is missing" }];
       throw new ResourceError("invalid_input", message, { ...factsOf(name, "no"), issues });
     }
-    const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
+    const { headers, ...rest } = requestOf(
+      baseUrl,
+      definition,
+      await withFiles(input, definition.send),
+      idempotencyKey,
+    );
     const request: SavedRequest = {
       ...rest,
       expected: {

@@ -254,7 +254,7 @@ export const REQUESTS: readonly Sample[] = [
       }),
     ),
     calls: { run: "POST /run 0.01" },
-    notes: ['POST /run is called without the file "file"'],
+    use: 'void c.run({ a: "x", file: new Blob(["x"]) }); void c.run({ file: new Uint8Array([1]) })',
     sends: [
       [
         "run",
@@ -265,7 +265,7 @@ export const REQUESTS: readonly Sample[] = [
     ],
   },
   {
-    name: "a form that needs a file, and bytes",
+    name: "files among the parts of a form, and bytes",
     document: api({
       "/run": { get: { operationId: "run", ...cent() } },
       "/form": {
@@ -278,7 +278,11 @@ export const REQUESTS: readonly Sample[] = [
                   schema: {
                     type: "object",
                     required: ["file"],
-                    properties: { file: { type: "string", format: "binary" } },
+                    properties: {
+                      file: { type: "string", format: "binary" },
+                      more: { type: "array", items: { type: "string", contentMediaType: "image/png" } },
+                      about: { type: "object", properties: { title: { type: "string" } } },
+                    },
                   },
                 },
               },
@@ -290,11 +294,9 @@ export const REQUESTS: readonly Sample[] = [
         post: { operationId: "bytes", ...cent({ requestBody: { content: { "image/png": {} } } }) },
       },
     }),
-    calls: { run: "GET /run 0.01" },
-    notes: [
-      'POST /form is left out: its body needs the file "file", which this client cannot send',
-      "POST /bytes is left out: its body is image/png, which this client cannot write",
-    ],
+    calls: { form: "POST /form 0.01", run: "GET /run 0.01" },
+    use: 'void c.form({ file: new Blob(["x"]), more: [new Uint8Array([1])], about: { title: "t" } })',
+    notes: ["POST /bytes is left out: its body is image/png, which this client cannot write"],
   },
   {
     name: "PUT, PATCH, DELETE and HEAD",

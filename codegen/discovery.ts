@@ -116,7 +116,12 @@ function bazaar(resource: ResourceModel, schemas: Schemas): object {
   };
 }
 
-function objectOf(schemas: Schemas, fields: readonly Field[]): JsonSchema {
+/** Names that the official validator of the extension takes for references wherever they stand. Such members are not described. */
+const REFERENCES = ["$ref", "$id"];
+const isDescribed = (name: string): boolean => !REFERENCES.includes(name);
+
+function objectOf(schemas: Schemas, all: readonly Field[]): JsonSchema {
+  const fields = all.filter(({ name }) => isDescribed(name));
   const required = fields.filter(({ required }) => required).map(({ name }) => name);
   return {
     type: "object",
@@ -139,14 +144,16 @@ function inlined(schemas: Schemas, schema: JsonSchema, within: readonly string[]
       : value;
   };
   // Values are data, and members may have any name: what looks like a reference or a keyword in them is none.
-  const entries = Object.entries(schema).map(([keyword, value]) => {
-    if (VALUES.has(keyword)) return [keyword, value];
-    if (keyword !== "properties") return [keyword, onPlace(value)];
-    const members = Object.entries(value as Schemas).map(([name, one]) => [
-      name,
-      inlined(schemas, one, within),
-    ]);
-    return [keyword, Object.fromEntries(members)];
+  const isLess = REFERENCES.some((name) => Object.hasOwn(schema.properties ?? {}, name));
+  const entries = Object.entries(schema).flatMap(([keyword, value]): [string, unknown][] => {
+    if (VALUES.has(keyword)) return [[keyword, value]];
+    if (isLess && keyword === "additionalProperties") return [];
+    if (isLess && keyword === "required") return [[keyword, (value as string[]).filter(isDescribed)]];
+    if (keyword !== "properties") return [[keyword, onPlace(value)]];
+    const members = Object.entries(value as Schemas).filter(([name]) => isDescribed(name));
+    return [
+      [keyword, Object.fromEntries(members.map(([name, one]) => [name, inlined(schemas, one, within)]))],
+    ];
   });
   return Object.fromEntries(entries) as JsonSchema;
 }

@@ -37,7 +37,7 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-/** Marks a schema of an output that is not JSON: `bytes` or `events`. */
+/** Marks a schema that is not JSON: an output that is `bytes` or `events`, or a `file` among the parts of a form. */
 export const ANSWER = "x-answer";
 
 export type Schemas = Readonly<Record<string, JsonSchema>>;

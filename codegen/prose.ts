@@ -42,7 +42,7 @@ function typeWithin(
     return typeWithin(schemas, target, [...around, name], budget);
   }
   const { type, anyOf, oneOf, allOf, prefixItems, items, [ANSWER]: answer } = schema;
-  if (answer !== undefined) return answer === "bytes" ? "file" : "server-sent events";
+  if (answer !== undefined) return answer === "events" ? "server-sent events" : "file";
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const options = anyOf ?? oneOf;

@@ -1,8 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Usd } from "../../schema/money.ts";
 import type { ApiModel } from "../model.ts";
+import { bundled } from "../read/external.ts";
+import { isJsonObject } from "../read/json.ts";
 import { decodeDocument, looksLikeDocument, parseDocument } from "../read/text.ts";
+import { readerBeside } from "./beside.ts";
 import { type CommandContext, CommandError } from "./command.ts";
 import { definitionFile } from "./definition-file.ts";
 import { diskText } from "./disk.ts";
@@ -48,7 +52,8 @@ export async function readSource(
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new CommandError(diskText(cause, file));
   });
-  return readText(decodeDocument(bytes), { source: basename(file) }, options);
+  const place = pathToFileURL(file);
+  return readText(decodeDocument(bytes), { source: basename(file), place }, options);
 }
 
 async function fromDefinition(file: string, { entry }: CommandContext): Promise<Source> {
@@ -58,6 +63,9 @@ async function fromDefinition(file: string, { entry }: CommandContext): Promise<
   sayMistakes(compilation.mistakes);
   throw new CommandError(`${counted(compilation.mistakes.length, "mistake")} in ${basename(file)}.`);
 }
+
+/** How long the answer with a document may take. */
+const TIMEOUT_MS = 20_000;
 
 /** Paths of the document, when the URL names an API. */
 const DOCUMENTS = ["openapi.json", "openapi.yaml"];
@@ -71,7 +79,7 @@ async function fromUrl(named: string, options: SourceOptions): Promise<Source> {
   let why = "";
   let other: { readonly text: string; readonly url: string } | undefined;
   for (const one of tries) {
-    const { text, why: problem } = await ask(one, options.timeoutMs ?? 20_000);
+    const { text, why: problem } = await ask(one, options.timeoutMs ?? TIMEOUT_MS);
     if (text !== undefined && looksLikeDocument(text)) {
       return readText(text, { source: one.href, url: one.href }, options);
     }
@@ -117,14 +125,18 @@ async function ask(url: URL, timeoutMs: number): Promise<{ readonly text?: strin
 /** Reads the text of a document; `where` names it. @throws CommandError */
 export async function readText(
   text: string,
-  where: { readonly source: string; readonly url?: string },
-  { maxPrice }: SourceOptions = {},
+  { place, ...where }: { readonly source: string; readonly url?: string; readonly place?: URL },
+  { maxPrice, timeoutMs = TIMEOUT_MS }: SourceOptions = {},
 ): Promise<Source> {
   const { DocumentError, readDocument } = await import("../read/document.ts");
   try {
     const options = { ...where, ...(maxPrice === undefined ? {} : { maxPrice }) };
-    const { model, baseUrl, notes } = readDocument(await parseDocument(text, where.source), options);
-    for (const note of notes) sayNote(note);
+    const parsed = await parseDocument(text, where.source);
+    const at = place ?? (where.url === undefined ? undefined : new URL(where.url));
+    const whole =
+      isJsonObject(parsed) && at ? await bundled(parsed, at, readerBeside(at, timeoutMs)) : undefined;
+    const { model, baseUrl, notes } = readDocument(whole?.document ?? parsed, options);
+    for (const note of [...(whole?.notes ?? []), ...notes]) sayNote(note);
     return { model, ...(baseUrl === undefined ? {} : { baseUrl }) };
   } catch (error) {
     if (error instanceof DocumentError) throw new CommandError(error.message);

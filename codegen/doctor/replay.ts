@@ -5,7 +5,7 @@ import type { ProbeExchange } from "./wire.ts";
 
 /** The states that each state of a payment may become. Words that are not listed belong to another seller. */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  // A payment that was refused by mistake can settle all the same. Then a refund is owed.
+  // A payment that was refused by mistake and settles all the same leaves a refund owed.
   unused: ["refund_owed", "refunded"],
   in_flight: ["unused", "settled", "refund_owed", "refunded"],
   settled: ["refund_owed", "refunded"],

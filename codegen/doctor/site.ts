@@ -1,6 +1,8 @@
 import { callDefinition } from "../call-definition.ts";
 import { isJob, type ResourceModel } from "../model.ts";
 import { type DocumentOperation, type ReadDocument, readDocument } from "../read/document.ts";
+import { bundled } from "../read/external.ts";
+import { isJsonObject } from "../read/json.ts";
 import { isLoopback, plain, serversOf } from "../read/servers.ts";
 import { looksLikeDocument, parseDocument } from "../read/text.ts";
 import { type ProbeOperation, resourceShape } from "./operation.ts";
@@ -45,7 +47,7 @@ export async function readSite(wire: Wire, url: URL): Promise<Site> {
     openapi ??= exchange;
     if (exchange.status !== 200 || !looksLikeDocument(exchange.body)) continue;
     openapi = exchange;
-    found = await read(exchange);
+    found = await read(exchange, at);
     break;
   }
   if (!openapi) throw new Error("there is always one place");
@@ -79,9 +81,20 @@ interface Read {
   readonly problem?: string;
 }
 
-async function read({ url, body }: ProbeExchange): Promise<Read> {
+async function read(
+  { url, body }: ProbeExchange,
+  ask: (path: string, maxLength: number) => Promise<ProbeExchange>,
+): Promise<Read> {
   try {
-    const document = await parseDocument(body, url);
+    const parsed = await parseDocument(body, url);
+    const place = new URL(url);
+    const beside = async (other: URL): Promise<unknown> => {
+      if (other.origin !== place.origin) throw new Error("it is not at the place of the document");
+      const exchange = await ask(other.href, MAX_DOCUMENT_BYTES);
+      if (exchange.status !== 200) throw new Error(`the server answers ${exchange.status}`);
+      return parseDocument(exchange.body, other.href);
+    };
+    const document = isJsonObject(parsed) ? (await bundled(parsed, place, beside)).document : parsed;
     return { document: document as object, reading: readDocument(document, { source: url, url }) };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };

@@ -45,7 +45,11 @@ export function emitTypes(model: ApiModel): string {
     postTransform: named,
     // It knows no optional and no further elements of tuples.
     transform: (schema, options) => {
-      const { prefixItems, items, minItems = 0 } = schema as JsonSchema;
+      const { prefixItems, items, minItems = 0, [ANSWER]: answer } = schema as JsonSchema;
+      if (answer === "file") {
+        const types = ["Blob", "Uint8Array"].map((name) => ts.factory.createTypeReferenceNode(name));
+        return ts.factory.createUnionTypeNode(types);
+      }
       if (prefixItems === undefined) return undefined;
       const toType = (item: JsonSchema): ts.TypeNode => transformSchemaObject(item as SchemaObject, options);
       const elements = prefixItems.map((item, index) =>

@@ -39,7 +39,7 @@ export function requestBodyOf(
   const plain = isJson && type.includes("*") ? "application/json" : type;
   const isOpen = Object.keys(schema).length === 0;
   const isForm = !isJson && !/^text\//i.test(type);
-  if (isForm) {
+  if (isForm && !isParts(type)) {
     const file = filesIn(schemas.known, schema).find(({ required }) => required);
     if (file !== undefined) return `its body needs the file "${file.name}", which this client cannot send`;
   }
@@ -52,6 +52,20 @@ export function requestBodyOf(
     isObject: isMembers,
     ...(example === undefined ? {} : { example }),
   };
+}
+
+/** Whether a form can have files. */
+export function isParts(type: string): boolean {
+  return /^multipart\//i.test(type);
+}
+
+/** The schema of a file, or of a list of files, in a form. */
+export function fileSchema(schemas: Schemas, schema: JsonSchema): JsonSchema {
+  const { type, items, description } = resolve(schemas, schema);
+  const about = description === undefined ? {} : { description };
+  if (type === "array" && typeof items === "object")
+    return { ...about, type: "array", items: fileSchema(schemas, items) };
+  return { ...about, type: "string", [ANSWER]: "file" };
 }
 
 /** The members of a form that are files. */

@@ -6,7 +6,7 @@ import { compareText, type ResourceModel } from "../model.ts";
 import { credentialHeaders, type HeaderUse, headerModels, headersOf } from "./headers.ts";
 import { isForeignJob } from "./job.ts";
 import { DocumentError, dereferenced, isJsonObject, type JsonRecord, textOf } from "./json.ts";
-import type { DocumentOperation, LeftOperation, Reading } from "./operation.ts";
+import type { DocumentOperation, DocumentReading, LeftOperation } from "./operation.ts";
 import { headOf } from "./own.ts";
 import { parametersOf } from "./parameters.ts";
 import { parametersIn, piecesOf, templateOf } from "./path.ts";
@@ -44,7 +44,7 @@ const OTHERS = ["head", "options", "trace", "query"];
 const FACES = ["Input", "Output"];
 
 /** Reads a document of another make, as far as our client can call what it describes. */
-export function readForeign(document: JsonRecord, options: ForeignOptions): Reading {
+export function readForeign(document: JsonRecord, options: ForeignOptions): DocumentReading {
   const notes: string[] = [];
   const schemas = foreignSchemas(document);
   const resources: ResourceModel[] = [];
@@ -59,8 +59,7 @@ export function readForeign(document: JsonRecord, options: ForeignOptions): Read
     const verb = METHODS.get(method);
     if (verb === undefined) return "its method cannot be called";
     const parameters = parametersOf(document, item, operation, schemas);
-    const declared = parameters.members.filter(({ place }) => place === "path").map(({ name }) => name);
-    const pieces = piecesOf(path, new Set(declared));
+    const pieces = piecesOf(path);
     if (typeof pieces === "string") return pieces;
     const payment = paymentOf(document, { ...pick(item), ...operation });
     if (payment.others.length > 0) return `it is paid with ${payment.others.join(" or ")}, not with x402`;

@@ -18,7 +18,7 @@ export interface LeftOperation {
 }
 
 /** What a reader makes of a document. */
-export interface Reading {
+export interface DocumentReading {
   readonly model: ApiModel;
   readonly notes: readonly string[];
   readonly operations: ReadonlyMap<string, DocumentOperation>;

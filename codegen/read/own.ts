@@ -21,7 +21,7 @@ import { DEFAULT_TAG, EXTENSION, FORMAT, mapRefs, refBeside } from "../published
 import { sampleOf } from "../sample.ts";
 import { wireSchemas } from "../wire-schemas.ts";
 import { DocumentError, isJsonObject, type JsonRecord, recordsOf, textOf } from "./json.ts";
-import type { DocumentOperation, Reading } from "./operation.ts";
+import type { DocumentOperation, DocumentReading } from "./operation.ts";
 import { isLoop, isSchema } from "./schemas.ts";
 
 const WIRE = new Set(Object.keys(wireSchemas([], [])));
@@ -30,7 +30,7 @@ const WIRE = new Set(Object.keys(wireSchemas([], [])));
  * Reads what {@link emitOpenapi} has written. Names, paths and prices are checked as those of a definition are: what
  * becomes code must not come from a stranger unseen.
  */
-export function readOwn(document: JsonRecord, source: string): Reading {
+export function readOwn(document: JsonRecord, source: string): DocumentReading {
   const mistakes: Mistake[] = [];
   const report = reporter("error", mistakes);
   const extension = document[EXTENSION] as JsonRecord;

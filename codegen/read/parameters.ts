@@ -53,6 +53,7 @@ export function parametersOf(
   const members: Parameter[] = [];
   const headers: HeaderParameter[] = [];
   const dropped: string[] = [];
+  const cookies: Cookie[] = [];
   let problem: string | undefined;
   let isIdempotent = false;
   for (const parameter of found.values()) {
@@ -71,10 +72,28 @@ export function parametersOf(
       const example = exampleIn(document, parameter) ?? exampleIn(document, parameter.schema);
       const shown = example === undefined ? {} : { example };
       members.push({ name, place, schema, required: required || place === "path", ...as, ...shown });
-    } else if (required) problem ??= `it needs the ${place} "${name}"`;
+    } else if (place === "cookie") cookies.push({ name, required, about: textOf(parameter, "description") });
+    else if (required) problem ??= `it needs the ${place} "${name}"`;
     else dropped.push(`the ${place} "${name}"`);
   }
+  if (cookies.length > 0) headers.push(cookieHeader(cookies));
   return { members, headers, isIdempotent, dropped, ...(problem === undefined ? {} : { problem }) };
+}
+
+interface Cookie {
+  readonly name: string;
+  readonly required: boolean;
+  readonly about: string | undefined;
+}
+
+/** All cookies are one request header, which the buyer gives as a whole. */
+function cookieHeader(cookies: readonly Cookie[]): HeaderParameter {
+  const all = cookies.map(({ name, about }) => `\`${name}=…\`${about === undefined ? "" : ` (${about})`}`);
+  return {
+    name: "Cookie",
+    description: `The cookies ${all.join("; ")}.`,
+    required: cookies.some(({ required }) => required),
+  };
 }
 
 function headerOf(

@@ -1,15 +1,15 @@
 /** A path of a document, in pieces. */
 export type PathPiece = { readonly text: string } | { readonly parameter: string };
 
-/** The pieces of a path; a text that says why it cannot be called. `declared` are the names of its path parameters. */
-export function piecesOf(path: string, declared: ReadonlySet<string>): readonly PathPiece[] | string {
+/** The pieces of a path; a text that says why it cannot be called. */
+export function piecesOf(path: string): readonly PathPiece[] | string {
   if (/[?#]/.test(path)) return "its path holds a query or a fragment";
   const pieces: PathPiece[] = [];
   for (const segment of path.replace(/^\/?/, "").split("/")) {
     pieces.push({ text: "/" });
-    // Routes of Express in a document: `/:id`.
-    const own = /^:(\w+)$/.exec(segment)?.[1];
-    if (own !== undefined && declared.has(own)) {
+    // Routes of Express in a document: `/:id`, be it declared or not. A custom verb stands behind something: `/x:run`.
+    const own = /^:([A-Za-z_]\w*)$/.exec(segment)?.[1];
+    if (own !== undefined) {
       pieces.push({ parameter: own });
       continue;
     }

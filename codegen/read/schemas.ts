@@ -135,6 +135,10 @@ const STEPS = new Set([
 
 /** What a document says by other keywords, or by older ones. */
 function told(schema: JsonRecord, own: Record<string, unknown>): void {
+  // OpenAPI 3.1 names the media type of bytes where 3.0 has the format.
+  const media = schema.contentMediaType;
+  const isBytes = typeof media === "string" && !/json|^text\//i.test(media);
+  if (own.type === "string" && isBytes && schema.contentEncoding === undefined) own.format = "binary";
   if (schema.example !== undefined && own.examples === undefined) own.examples = [schema.example];
   // OpenAPI 3.0 has truth values beside the bound.
   for (const [keyword, bound] of [

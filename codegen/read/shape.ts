@@ -1,6 +1,6 @@
 import type { Carriage } from "../../src/protocol/request.ts";
 import { fieldsOf, isClosed, type JsonSchema, type Transport, takesMore } from "../model.ts";
-import { filesIn, outputOf, type RequestBody, requestBodyOf } from "./body.ts";
+import { fileSchema, filesIn, isParts, outputOf, type RequestBody, requestBodyOf } from "./body.ts";
 import { isJsonObject, type JsonRecord } from "./json.ts";
 import { type HeaderParameter, hasParts, type Parameter, type Parameters } from "./parameters.ts";
 import type { ForeignSchemas } from "./schemas.ts";
@@ -51,14 +51,19 @@ export function shapeOf(from: Operation, schemas: ForeignSchemas): Shape | strin
   }
 
   const files = isForm(body) ? filesIn(schemas.known, body.schema).map(({ name }) => name) : [];
-  dropped.push(...files.map((name) => `the file "${name}"`));
+  const isSent = body !== undefined && isParts(body.type);
+  if (!isSent) dropped.push(...files.map((name) => `the file "${name}"`));
   const members = body?.isObject ? fieldsOf(schemas.known, body.schema) : undefined;
-  const ofBody = (members ?? []).filter(({ name }) => !files.includes(name));
+  const ofBody = (members ?? []).flatMap((member) => {
+    if (!files.includes(member.name)) return [member];
+    return isSent ? [{ ...member, schema: fileSchema(schemas.known, member.schema) }] : [];
+  });
   const taken = new Set(ofBody.map(({ name }) => name));
   if (body !== undefined && !body.isObject) taken.add(WHOLE);
   const fields = new Map<string, JsonSchema>();
   const required = new Set<string>();
   const send: Record<string, Carriage> = {};
+  if (isSent) for (const name of files) send[name] = { in: "form", as: "file" };
   const path = new Map<string, string>();
   const examples: [string, unknown][] = [];
   for (const { name, place, schema, required: isRequired, as, example } of [...listed, ...unlisted]) {

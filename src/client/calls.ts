@@ -56,6 +56,8 @@ export interface SavedRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** Present when the body is bytes, one character each. */
+  readonly isBytes?: true;
   readonly expected?: Expected | undefined;
 }
 

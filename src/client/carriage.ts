@@ -1,4 +1,5 @@
 import type { Carriage, Carriages } from "../protocol/request.ts";
+import { FilePart, textOfBytes } from "./files.ts";
 
 /** The input of a call, as it is named. */
 type Members = Readonly<Record<string, unknown>>;
@@ -53,6 +54,8 @@ function textOf(value: unknown): string {
 interface Body {
   readonly type?: string;
   readonly body: string | undefined;
+  /** Present when the body is bytes, one character each. */
+  readonly isBytes?: true;
 }
 
 /**
@@ -77,19 +80,29 @@ export function encodedBody(members: Members, send: Carriages, type = "applicati
   return { type, body: textOf(value) };
 }
 
-/** RFC 7578. Lists repeat their name, objects are JSON. */
+/** RFC 7578. Lists repeat their name, objects are JSON. With a file among them, the body is bytes. */
 function multipart(members: Members): Body {
-  const parts = Object.entries(members).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value])
-      .filter((one) => one !== undefined)
-      .map((one) => {
-        const kind = typeof one === "object" && one !== null ? "\r\ncontent-type: application/json" : "";
-        const title = name.replaceAll('"', "%22").replace(/[\r\n]/g, "%0A");
-        return `content-disposition: form-data; name="${title}"${kind}\r\n\r\n${textOf(one)}\r\n`;
-      }),
+  const all = Object.entries(members).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).filter((one) => one !== undefined).map((one) => ({ name, one })),
   );
+  const isBytes = all.some(({ one }) => one instanceof FilePart);
+  const written = (text: string): string => (isBytes ? textOfBytes(new TextEncoder().encode(text)) : text);
+  const parts = all.map(({ name, one }) => {
+    const title = `content-disposition: form-data; name="${quoted(name)}"`;
+    if (one instanceof FilePart) {
+      const head = `${title}; filename="${quoted(one.name)}"\r\ncontent-type: ${one.type}\r\n\r\n`;
+      return `${written(head)}${textOfBytes(one.bytes)}\r\n`;
+    }
+    const kind = typeof one === "object" && one !== null ? "\r\ncontent-type: application/json" : "";
+    return written(`${title}${kind}\r\n\r\n${textOf(one)}\r\n`);
+  });
   let boundary = "resource402";
   while (parts.some((part) => part.includes(boundary))) boundary += "-";
   const body = `${parts.map((part) => `--${boundary}\r\n${part}`).join("")}--${boundary}--\r\n`;
-  return { type: `multipart/form-data; boundary=${boundary}`, body };
+  const type = `multipart/form-data; boundary=${boundary}`;
+  return isBytes ? { type, body, isBytes } : { type, body };
+}
+
+function quoted(name: string): string {
+  return name.replaceAll('"', "%22").replace(/[\r\n]/g, "%0A");
 }

@@ -113,6 +113,7 @@ export function requestOf(
   const url = root + filled + (text === "" ? "" : `?${text}`);
   const headers = { ...definition.headers, accept: produces.join(", ") };
   if (method === "GET") return { method, url, headers, body: undefined };
-  const { type, body } = encodedBody(rest, send, definition.body);
-  return { method, url, headers: type === undefined ? headers : { ...headers, "content-type": type }, body };
+  const { type, body, isBytes } = encodedBody(rest, send, definition.body);
+  const whole = type === undefined ? headers : { ...headers, "content-type": type };
+  return { method, url, headers: whole, body, ...(isBytes ? { isBytes } : {}) };
 }

@@ -5,6 +5,7 @@ import { type CallName, nameOf, paymentsOf, type SavedCall, type SavedRequest } 
 import { type CallDefinition, priceCeiling, requestOf, validityCeiling } from "./definition.ts";
 import { createDelivery, type DeliveryDeps } from "./delivery.ts";
 import { ResourceError } from "./errors.ts";
+import { withFiles } from "./files.ts";
 import { hexOf, randomId } from "./http.ts";
 import type { JobCallOptions } from "./options.ts";
 import { type Exchanged, factsOf } from "./outcome.ts";
@@ -59,7 +60,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       const issues = [{ path: `headers.${lacking}`, message: "is missing" }];
       throw new ResourceError("invalid_input", message, { ...factsOf(name, "no"), issues });
     }
-    const { headers, ...rest } = requestOf(baseUrl, definition, input, idempotencyKey);
+    const sent = await withFiles(input, definition.send);
+    const { headers, ...rest } = requestOf(baseUrl, definition, sent, idempotencyKey);
     const request: SavedRequest = {
       ...rest,
       expected: {

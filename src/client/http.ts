@@ -6,6 +6,7 @@ import { chunksOf, mediaType, readBody } from "./body.ts";
 import type { Expected } from "./calls.ts";
 import { readProblem } from "./errors.ts";
 import { EVENT_STREAM, readEvents } from "./event-stream.ts";
+import { bytesOfText } from "./files.ts";
 
 export interface HttpOptions {
   /** @default the global fetch */
@@ -26,6 +27,8 @@ interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** Present when the body is bytes, one character each. */
+  readonly isBytes?: true;
   readonly signal?: AbortSignal | undefined;
   /** True when the caller has a loop of its own. */
   readonly once?: boolean;
@@ -122,7 +125,8 @@ export function createHttp(options: HttpOptions): Http {
     let isStream = false;
     try {
       // A redirect would carry the signature to wherever it points.
-      const init: RequestInit = { method, headers, body, signal, redirect: "manual" };
+      const sent = request.isBytes && body !== null ? bytesOfText(body) : body;
+      const init: RequestInit = { method, headers, body: sent, signal, redirect: "manual" };
       const response = await orAborted(signal, (options.fetch ?? globalThis.fetch)(url, init));
       const { status, ok } = response;
       const type = mediaType(response.headers);

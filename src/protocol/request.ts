@@ -7,8 +7,8 @@ export interface Carriage {
   readonly in: "query" | "body" | "form";
   /** The name in the request. @default the member's name */
   readonly name?: string;
-  /** The layout of a list or an object. @default a list repeats its name; an object is JSON */
-  readonly as?: "comma" | "space" | "pipe" | "members" | "deep" | "json";
+  /** The layout of a list or an object; `file`: bytes, a part of a form. @default a list repeats its name; an object is JSON */
+  readonly as?: "comma" | "space" | "pipe" | "members" | "deep" | "json" | "file";
 }
 
 /** By the name of the member. */

@@ -151,7 +151,7 @@ export const REQUESTS: readonly Sample[] = [
       "/v1/:all": { get: { operationId: "all", ...cent() } },
     }),
     calls: {
-      all: "GET /v1/%3Aall 0.01",
+      all: "GET /v1/:all 0.01",
       file: "GET /v1/files/{name}.{ext} 0.01",
       item: "GET /v1/items/{item-id} 0.01",
       runProject: "POST /v1/{project}:run 0.01",
@@ -254,7 +254,7 @@ export const REQUESTS: readonly Sample[] = [
       }),
     ),
     calls: { run: "POST /run 0.01" },
-    notes: ['POST /run is called without the file "file"'],
+    use: 'void c.run({ a: "x", file: new Blob(["x"]) }); void c.run({ file: new Uint8Array([1]) })',
     sends: [
       [
         "run",
@@ -265,7 +265,7 @@ export const REQUESTS: readonly Sample[] = [
     ],
   },
   {
-    name: "a form that needs a file, and bytes",
+    name: "files among the parts of a form, and bytes",
     document: api({
       "/run": { get: { operationId: "run", ...cent() } },
       "/form": {
@@ -278,7 +278,11 @@ export const REQUESTS: readonly Sample[] = [
                   schema: {
                     type: "object",
                     required: ["file"],
-                    properties: { file: { type: "string", format: "binary" } },
+                    properties: {
+                      file: { type: "string", format: "binary" },
+                      more: { type: "array", items: { type: "string", contentMediaType: "image/png" } },
+                      about: { type: "object", properties: { title: { type: "string" } } },
+                    },
                   },
                 },
               },
@@ -290,11 +294,9 @@ export const REQUESTS: readonly Sample[] = [
         post: { operationId: "bytes", ...cent({ requestBody: { content: { "image/png": {} } } }) },
       },
     }),
-    calls: { run: "GET /run 0.01" },
-    notes: [
-      'POST /form is left out: its body needs the file "file", which this client cannot send',
-      "POST /bytes is left out: its body is image/png, which this client cannot write",
-    ],
+    calls: { form: "POST /form 0.01", run: "GET /run 0.01" },
+    use: 'void c.form({ file: new Blob(["x"]), more: [new Uint8Array([1])], about: { title: "t" } })',
+    notes: ["POST /bytes is left out: its body is image/png, which this client cannot write"],
   },
   {
     name: "PUT, PATCH, DELETE and HEAD",
@@ -326,7 +328,27 @@ export const REQUESTS: readonly Sample[] = [
       }),
     ),
     calls: { run: "GET /run 0.01" },
-    notes: ['GET /run is called without the cookie "theme", its body, which GET has none of'],
+    notes: ["GET /run is called without its body, which GET has none of"],
     sends: [["run", { q: "x" }, "GET /run?q=x"]],
+    use: 'createClient({ baseUrl: "", payer: undefined as never, headers: { Cookie: "theme=dark" } })',
+  },
+  {
+    name: "a cookie that is required",
+    document: one(
+      "get",
+      cent({ parameters: [{ name: "sid", in: "cookie", required: true, schema: { type: "string" } }] }),
+    ),
+    calls: { run: "GET /run 0.01" },
+    sends: [["run", {}, "GET /run"]],
+    use: '// @ts-expect-error the cookie\n  createClient({ baseUrl: "", payer: undefined as never, headers: {} })',
+  },
+  {
+    name: "a route of Express whose parameter is not declared",
+    document: api({
+      "/files/:fileId/parts/{part}": { get: { operationId: "run", ...cent() } },
+      "/x:run": { post: cent() },
+    }),
+    calls: { run: "GET /files/:fileId/parts/:part 0.01", postXRun: "POST /x:run 0.01" },
+    sends: [["run", { fileId: "a", part: 2 }, "GET /files/a/parts/2"]],
   },
 ];

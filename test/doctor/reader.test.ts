@@ -194,7 +194,7 @@ describe("a connection that breaks", () => {
       .end("{}");
   }
 
-  it("once is not reported as a fault of the resource", async () => {
+  it("once does not count against the resource", async () => {
     const seen = new Map<string, number>();
     await using server = await listening((request, response) => {
       if (request.method !== "POST") return void response.writeHead(404).end();

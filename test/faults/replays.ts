@@ -11,7 +11,7 @@ export interface Reply {
 
 /** The words that may follow each word about the money (docs/money.md). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  // When a refusal turns out to be wrong, a refund is owed: no phase ignores a settlement.
+  // A refusal that turns out to be wrong leaves a refund owed: no phase ignores a settlement.
   unused: ["unused", "refund_owed", "refunded"],
   in_flight: ["in_flight", "unused", "settled", "refund_owed", "refunded"],
   settled: ["settled", "refund_owed", "refunded"],

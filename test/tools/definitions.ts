@@ -69,13 +69,13 @@ const { value } = fc.letrec<{ value: z.ZodType; object: z.ZodType }>((tie) => ({
   ),
 }));
 
-type Presence = "required" | "optional";
-const field = fc.tuple(value, fc.constantFrom<Presence>("required", "optional"), about);
+type Need = "required" | "optional";
+const field = fc.tuple(value, fc.constantFrom<Need>("required", "optional"), about);
 const fields = (one: typeof field) =>
   fc.dictionary(wordOf, one, { minKeys: 0, maxKeys: 5, noNullPrototype: true }).map((all) =>
     Object.fromEntries(
-      Object.entries(all).map(([name, [schema, presence, said]]) => {
-        return [name, (presence === "optional" ? schema.optional() : schema).describe(said)];
+      Object.entries(all).map(([name, [schema, need, said]]) => {
+        return [name, (need === "optional" ? schema.optional() : schema).describe(said)];
       }),
     ),
   );
@@ -85,7 +85,7 @@ const flat = fc.tuple(
     scalar,
     scalar.map((one) => z.array(one).max(3)),
   ),
-  fc.constantFrom<Presence>("required", "optional"),
+  fc.constantFrom<Need>("required", "optional"),
   about,
 );
 

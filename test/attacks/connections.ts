@@ -50,12 +50,12 @@ export const CONNECTIONS: readonly Attack[] = [
     run: (target) => held(target, 2_000, "POST /v1/caption HTTP/1.1\r\nhost: x\r\nx-slow: "),
   },
   {
-    name: "1,000 connections that stop in the middle of a body of 1 MB",
+    name: "500 connections that stop in the middle of a body of 1 MB",
     memoryMb: 400,
     run: (target) =>
       held(
         target,
-        1_000,
+        500,
         `POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1048000\r\n\r\n${"x".repeat(1_000_000)}`,
       ),
   },

@@ -14,7 +14,7 @@ const HELP = `Attacks a listening server, a client and the commands from outside
   node test/attacks/main.ts [options]
 
   --before DIR   a built checkout of an earlier version, which is attacked too, for a table of before and after
-  --only TEXT    only attacks whose name contains TEXT
+  --only TEXT    only attacks whose name contains TEXT; separate several with commas
   --help
 
 Needs a build. Ends with 1 when this version answers with 500, runs a handler without a payment, or exceeds a limit.`;
@@ -46,7 +46,8 @@ if (values.help) process.stdout.write(`${HELP}\n`);
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const chosen = ATTACKS.filter(({ name }) => name.includes(values.only ?? ""));
+  const only = (values.only ?? "").split(",");
+  const chosen = ATTACKS.filter(({ name }) => only.some((text) => name.includes(text.trim())));
   const after = await outcomesOf(ROOT, chosen);
   const before = values.before === undefined ? undefined : await outcomesOf(resolve(values.before), chosen);
   process.stdout.write(`\n${tableOf(chosen, before, after)}\n`);

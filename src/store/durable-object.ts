@@ -1,5 +1,5 @@
 import { storeIn } from "./sqlite.ts";
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
 import { NEVER_SQL } from "./sqlite-rows.ts";
 import type { Store } from "./store.ts";
@@ -85,6 +85,8 @@ function fileOf(storage: DurableObjectStorage): SqliteFile {
     checkpointEvery() {},
     // Never the same: a write that follows in the same turn would find a record that is older than its row.
     version: () => Symbol("version"),
+    // A request that waits is served between two awaits.
+    turn: () => new Promise((resolve) => setTimeout(resolve)),
     onForeignChange: () => () => {},
     async close() {},
   };

@@ -1,4 +1,4 @@
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { type CallRow, callOf, callRow, NEVER, NEVER_SQL } from "./sqlite-rows.ts";
 import type { CallRecord } from "./store.ts";
 

@@ -1,7 +1,7 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, take } from "./rules.ts";
+import type { SqliteFile } from "./sqlite-access.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { ORPHANED, OWED, sqliteCalls } from "./sqlite-calls.ts";
-import type { SqliteFile } from "./sqlite-file.ts";
 import { type JobRow, jobOf, jobRow, type RefundRow, refundOf, refundRow } from "./sqlite-rows.ts";
 import type { Begun, CallRecord, ClaimOptions, JobListener, JobRecord, Limits, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, REFUND_LIFE_MS, TOMBSTONE_LIFE_MS } from "./store.ts";

@@ -146,14 +146,14 @@ describe("packages stay in their rooms", () => {
   });
   it("nothing of Node in what runs on Workers", () => {
     const portable = /^(src\/(protocol|time|server|ledger|jobs|store|telemetry|client)|codegen\/doctor)\//;
-    const sqlite = /^src\/store\/sqlite(-file|-calls|-call-stats|-jobs|-refunds|-quotes|-search)?\.ts$/;
+    const sqlite = /^src\/store\/sqlite-(file|store)\.ts$/;
     const postgres = /^src\/store\/postgres(-[a-z-]+)?\.ts$/;
     const portably = (file: string) => portable.test(file) && !sqlite.test(file) && !postgres.test(file);
     expect(without(portably, /^node:/)).toEqual([]);
     // Doors of their own: nothing that runs on Workers leads to them, and nothing without Postgres to its driver.
     const outside = (file: string) => !/^codegen\/(cli|dev)\//.test(file);
     expect(
-      without((file) => !sqlite.test(file) && outside(file), /^src\/store\/sqlite(-file)?\.ts$/),
+      without((file) => !sqlite.test(file) && outside(file), /^src\/store\/sqlite-(file|store)\.ts$/),
     ).toEqual([]);
     expect(without((file) => !postgres.test(file) && outside(file), /^src\/store\/postgres/)).toEqual([]);
     expect(without((file) => !postgres.test(file), /^pg$/)).toEqual([]);

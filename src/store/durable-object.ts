@@ -1,6 +1,6 @@
 import { storeIn } from "./sqlite.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { NEVER_SQL } from "./sqlite-call-rows.ts";
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import { SQLITE_MIGRATIONS } from "./sqlite-migrations.ts";
 import type { Store } from "./store.ts";
 
@@ -87,6 +87,8 @@ function fileOf(storage: DurableObjectStorage): SqliteFile {
     checkpointEvery() {},
     // Never the same: no record is cached, for it could be older than its row.
     version: () => Symbol("version"),
+    // A request that waits is served between two awaits.
+    turn: () => new Promise((resolve) => setTimeout(resolve)),
     onForeignChange: () => () => {},
     async close() {},
   };

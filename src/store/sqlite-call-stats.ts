@@ -1,7 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { bucketOf } from "./call-stats.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { type CallRow, callOf } from "./sqlite-call-rows.ts";
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import { type JobRow, jobOf } from "./sqlite-rows.ts";
 import type { CallStats, Store } from "./store.ts";
 
@@ -80,7 +79,7 @@ export function sqliteCallStats(
       const until = part === PARTS - 1 || step <= 0 ? Number.MAX_VALUE : begin + (part + 1) * step;
       rows.push(...(await file.read(() => callStats.all({ since: from, until, bucketMs }))));
       if (until === Number.MAX_VALUE) break;
-      await setImmediate();
+      await file.turn();
     }
     return rows;
   }

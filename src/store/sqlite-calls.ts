@@ -1,5 +1,5 @@
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { type CallRow, callOf, callRow, NEVER, NEVER_SQL } from "./sqlite-call-rows.ts";
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import type { CallRecord } from "./store.ts";
 
 /** Condition of a row whose server no longer lives. Takes `:now`. */

@@ -1,42 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { setImmediate, setTimeout } from "node:timers/promises";
-
-/** A SQLite file that several processes write, and this one in groups. */
-export interface SqliteFile {
-  /** A statement for use within `read` and `write`. It is compiled once the file is open. */
-  prepare<Row>(sql: string): Statement<Row>;
-  /** Runs one reading statement. */
-  read<T>(work: () => T): Promise<T>;
-  /**
-   * Runs `work` in a transaction and resolves once that is committed, and on the disk if it is `durable`. A durable
-   * commit waits for the disk, and all other work of this process with it; so what is written in the same turn of the
-   * event loop goes in one commit, which is durable if one of them is. Each `work` still is all or nothing: when it
-   * throws, only its own writes are undone, unless the disk has failed.
-   */
-  write<T>(durable: boolean, work: () => T): Promise<T>;
-  /**
-   * How much may be written before what was written moves from the log into the file, in pages: a commit does that, and
-   * whatever else this process does waits for it. More at a time is less work in all; less at a time is shorter waits.
-   */
-  checkpointEvery(pages: number): void;
-  /** A number that changes when another connection commits. Source: sqlite.org/pragma.html#pragma_data_version */
-  version(): unknown;
-  /** Calls `happened` when another connection has written since the last look, every `ms` at most. Returns what ends that. */
-  onForeignChange(ms: number, happened: () => void): () => void;
-  /** Waits for the writes that were asked for, then closes the file. */
-  close(): Promise<void>;
-}
-
-type Value = SQLInputValue | Record<string, SQLInputValue>;
-
-/** A prepared statement that knows what its rows look like. */
-export interface Statement<Row> {
-  get(...values: Value[]): Row | undefined;
-  all(...values: Value[]): Row[];
-  run(...values: Value[]): { readonly changes: number | bigint };
-}
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 
 /** "x402", in the header of the file: tells our files from those of other programs. */
 const APPLICATION_ID = 0x78343032;
@@ -185,6 +151,9 @@ export function openSqliteFile(path: string, busyMs: number, migrations: readonl
       });
     },
     version,
+    async turn() {
+      await setImmediate();
+    },
     checkpointEvery(pages) {
       if (pages === every) return;
       every = pages;

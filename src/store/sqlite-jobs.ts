@@ -1,6 +1,6 @@
 import type { Candidate } from "./rules.ts";
+import type { Statement } from "./sqlite-access.ts";
 import { ORPHANED, OWED } from "./sqlite-calls.ts";
-import type { Statement } from "./sqlite-file.ts";
 import { type JobRow, putSql } from "./sqlite-rows.ts";
 import type { ClaimOptions, JobRecord, Limits } from "./store.ts";
 

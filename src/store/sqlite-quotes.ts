@@ -1,4 +1,4 @@
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { MAX_QUOTES, newSecret, type Store } from "./store.ts";
 
 /** How often the number of quotes is looked at. */

@@ -1,4 +1,4 @@
-import type { Statement } from "./sqlite-file.ts";
+import type { Statement } from "./sqlite-access.ts";
 import { putSql, type RefundRow } from "./sqlite-rows.ts";
 
 /** The statements about refunds in a SQLite file. */

@@ -1,6 +1,6 @@
 import { searchFor } from "./search.ts";
+import type { SqliteFile, Statement } from "./sqlite-access.ts";
 import { type CallRow, callOf } from "./sqlite-call-rows.ts";
-import type { SqliteFile, Statement } from "./sqlite-file.ts";
 import type { Store } from "./store.ts";
 
 const NEWEST = "ORDER BY created_at DESC, id DESC LIMIT :limit";

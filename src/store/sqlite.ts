@@ -1,7 +1,7 @@
 import { type Alive, byAge, type Candidate, claimed, inTurns, refusalToBegin, take } from "./rules.ts";
+import type { SqliteFile } from "./sqlite-access.ts";
 import { sqliteCallStats } from "./sqlite-call-stats.ts";
 import { sqliteCalls } from "./sqlite-calls.ts";
-import type { SqliteFile } from "./sqlite-file.ts";
 import { sqliteJobs } from "./sqlite-jobs.ts";
 import { sqliteQuotes } from "./sqlite-quotes.ts";
 import { sqliteRefunds } from "./sqlite-refunds.ts";

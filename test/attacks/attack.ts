@@ -53,7 +53,7 @@ export async function crowd(
 }
 
 /** Statuses with their number, like "402 × 3, 503 × 1". */
-export function tally(statuses: readonly number[]): string {
+export function statusText(statuses: readonly number[]): string {
   const counts = new Map<number, number>();
   for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
   return [...counts]

@@ -1,5 +1,5 @@
 import { encodeHeader } from "../../src/protocol/index.ts";
-import { type Attack, crowd, kilobytes, post, type Target, tally } from "./attack.ts";
+import { type Attack, crowd, kilobytes, post, statusText, type Target } from "./attack.ts";
 
 const MIB = 1_048_576;
 const MAX_ANSWER = 8_192;
@@ -18,7 +18,10 @@ async function largest(target: Target, sends: readonly (readonly [string, string
     statuses.push(status);
     bytes = Math.max(bytes, text.length);
   }
-  return { text: `${tally(statuses)}; at most ${kilobytes(bytes)} each`, isBounded: bytes <= MAX_ANSWER };
+  return {
+    text: `${statusText(statuses)}; at most ${kilobytes(bytes)} each`,
+    isBounded: bytes <= MAX_ANSWER,
+  };
 }
 
 const nested = (open: string, close: string, levels: number): string =>
@@ -82,7 +85,7 @@ export const BODIES: readonly Attack[] = [
         await target.send("/v1/caption", post(nested("[", "]", 20_000))),
       ];
       for (const name of odd) sent.push(await target.send(`/v1/items/x?${name}=1&${name}=2`));
-      return { text: tally(sent.map(({ status }) => status)), isBounded: true };
+      return { text: statusText(sent.map(({ status }) => status)), isBounded: true };
     },
   },
   {
@@ -93,7 +96,7 @@ export const BODIES: readonly Attack[] = [
         const headers = { [name]: encodeHeader(document) };
         statuses.push((await target.send("/v1/caption", post('{"text":"x"}', headers))).status);
       }
-      return { text: tally(statuses), isBounded: true };
+      return { text: statusText(statuses), isBounded: true };
     },
   },
   {
@@ -112,7 +115,7 @@ export const BODIES: readonly Attack[] = [
       });
       const { mostQuotes } = await target.seller.stats();
       return {
-        text: `${mostQuotes} quote functions at once; ${tally(statuses)}`,
+        text: `${mostQuotes} quote functions at once; ${statusText(statuses)}`,
         isBounded: mostQuotes <= 50,
       };
     },

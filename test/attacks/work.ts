@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { decodeHeader, encodeHeader, type PaymentRequired } from "../../src/protocol/index.ts";
 import { signTransfer } from "../../src/protocol/transfer.ts";
-import { type Attack, crowd, post, type Target, tally } from "./attack.ts";
+import { type Attack, crowd, post, statusText, type Target } from "./attack.ts";
 
 /** How long another buyer's callback is waited for. */
 const CALLBACK_MS = 20_000;
@@ -44,7 +44,10 @@ export const WORK: readonly Attack[] = [
         statuses.push((await target.send("/v1/caption", post('{"text":"x"}', headers[index]))).status);
       });
       const { mostHandlers } = await target.seller.stats();
-      return { text: `${mostHandlers} handlers at once; ${tally(statuses)}`, isBounded: mostHandlers <= 5 };
+      return {
+        text: `${mostHandlers} handlers at once; ${statusText(statuses)}`,
+        isBounded: mostHandlers <= 5,
+      };
     },
   },
   {
@@ -55,7 +58,7 @@ export const WORK: readonly Attack[] = [
       await crowd(2_000, 50, async (index) => {
         statuses.push((await target.send("/v1/caption", post('{"text":"x"}', headers[index]))).status);
       });
-      return { text: tally(statuses), isBounded: true };
+      return { text: statusText(statuses), isBounded: true };
     },
   },
   {

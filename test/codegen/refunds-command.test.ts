@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import { sqliteStore } from "resource402/sqlite";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterEach, describe, expect, it } from "vitest";
@@ -106,7 +106,7 @@ describe("resource402 refunds", () => {
     const { url } = await shop.world.startFacilitatorServer();
     const guarded = createHttpServer(async (request, response) => {
       if (request.headers.authorization !== "Bearer of-the-test") return response.writeHead(401).end("{}");
-      const body = await buffer(request);
+      const body = await text(request);
       const init = request.method === "POST" ? { method: "POST", body } : {};
       const headers = { "content-type": "application/json" };
       const answer = await fetch(url + request.url, { ...init, headers });

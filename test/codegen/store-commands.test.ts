@@ -46,6 +46,7 @@ describe("resource402 stats", () => {
     using project = createProject({});
     await written(project.folder);
     const store = sqliteStore(join(project.folder, "shop.db"));
+    await store.workers();
     const [owed] = await store.refunds({ state: "owed", limit: 1 });
     await store.change({ durable: true, refund: { id: owed?.id ?? "", set: { state: "paid" } } });
     await store.close();
@@ -86,6 +87,7 @@ describe("resource402 stats", () => {
   it("reports an empty store, and names the command that lists unconfirmed payments", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
+    await store.workers();
     const empty = await project.run("stats", "--store", "shop.db", "--since", "7d");
     expect(empty.out).toBe("Nothing was called in the last 7 days, and no jobs are queued.\n");
     const now = { createdAt: Date.now(), phase: "submitted", tries: 1 } as const;
@@ -99,6 +101,7 @@ describe("resource402 stats", () => {
   it("prints again and again with --watch, until it is interrupted", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
+    await store.workers();
     const { process, until } = project.start("stats", "--store", "shop.db", "--watch");
     await until("Nothing was called");
     await store.begin(call("c1", { createdAt: Date.now() }), undefined, { durable: true });
@@ -156,6 +159,7 @@ describe("resource402 sweep", () => {
   it("deletes all expired records, prints their number, and keeps owed refunds", async () => {
     using project = createProject({});
     const store = sqliteStore(join(project.folder, "shop.db"));
+    await store.workers();
     await aged(store, 250);
     await store.begin(call("fresh", { createdAt: Date.now(), receipt }), undefined, { durable: true });
     await store.change({ durable: true, refund: { add: refund("r1", "c7") } });

@@ -1,7 +1,8 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundlePackages } from "./bundled.ts";
 import { reportMissing } from "./missing.ts";
 import { RUN_FOLDER } from "./once.ts";
 
@@ -12,11 +13,13 @@ const ENOUGH_BYTES = 4 * 2 ** 30;
 const PREFIX = "resource402-run-";
 
 /** Runs once, before and after all test files. */
-export default function setUp(): () => void {
+export default async function setUp(): Promise<() => void> {
   // Hundreds of tests start the command line: each start then loads code that is compiled already.
   process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
     new URL("../node_modules/.cache/compiled", import.meta.url),
   );
+  const hook = pathToFileURL(await bundlePackages()).href;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --import ${hook}`.trim();
   const parent = place();
   removeAbandoned(parent);
   const folder = mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundlePackages } from "./bundled.ts";
 import { reportMissing } from "./missing.ts";
-import { RUN_FOLDER } from "./once.ts";
+import { isRunning, RUN_FOLDER } from "./once.ts";
 
 /** A file system in memory, which every Linux has. Some containers give it a few megabytes. */
 const IN_MEMORY = "/dev/shm";
@@ -44,14 +44,6 @@ function removeAbandoned(parent: string): void {
     } catch {
       // Another user's.
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const urlOf = (path: string): string => pathToFileURL(path).href;
 
 /** All entries of a package that the project or its packages import, so that none of its modules is loaded twice. */
 const ENTRIES = [
@@ -18,32 +21,35 @@ const ENTRIES = [
  * and hundreds of processes load it in a run of the tests. The code is the same. Installations elsewhere keep their own.
  */
 export async function bundlePackages(): Promise<string> {
-  const sources = Object.fromEntries(ENTRIES.map((entry) => [entry, import.meta.resolve(entry)]));
-  const lock = readFileSync(fileURLToPath(new URL("../package-lock.json", import.meta.url)));
-  const name = createHash("sha256").update(lock).update(JSON.stringify(sources)).digest("hex").slice(0, 16);
-  const cache = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
+  const lock = readFileSync(join(root, "package-lock.json"));
+  const name = createHash("sha256").update(lock).update(ENTRIES.join()).digest("hex").slice(0, 16);
+  const cache = join(root, "node_modules/.cache");
   const folder = join(cache, `bundled-${name}`);
   const hook = join(folder, "hook.js");
   if (existsSync(hook)) return hook;
 
+  mkdirSync(cache, { recursive: true });
   const unfinished = mkdtempSync(join(cache, "bundling-"));
   const nameOf = (entry: string): string => entry.replaceAll("/", "__");
-  await build({
-    entryPoints: Object.fromEntries(
-      Object.entries(sources).map(([entry, url]) => [nameOf(entry), fileURLToPath(url)]),
-    ),
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(ENTRIES.map((entry) => [nameOf(entry), entry])),
     outdir: unfinished,
     bundle: true,
     splitting: true,
     format: "esm",
     platform: "node",
     target: "node22",
+    // As Node resolves them.
+    conditions: ["node"],
+    metafile: true,
     logLevel: "error",
   });
-  const bundled = Object.entries(sources).map(([entry, url]) => [
-    url,
-    pathToFileURL(join(folder, `${nameOf(entry)}.js`)).href,
-  ]);
+  const bundled = Object.entries(metafile.outputs).flatMap(([output, { entryPoint }]) =>
+    entryPoint === undefined
+      ? []
+      : [[urlOf(join(root, entryPoint)), urlOf(join(folder, basename(output)))] as const],
+  );
   writeFileSync(join(unfinished, "package.json"), '{ "type": "module" }');
   writeFileSync(
     join(unfinished, "hook.js"),

@@ -12,7 +12,7 @@ import { emitServer } from "./emit/server.ts";
 import { emitStub } from "./emit/stubs.ts";
 import { type ApiModel, compareText } from "./model.ts";
 import { jsonText, suffixOf } from "./print.ts";
-import { loadSchemaTransform } from "./tools.ts";
+import { loadSchemaTransform } from "./typescript.ts";
 
 export interface GeneratedFile {
   /** Relative to the output folder, with slashes. */

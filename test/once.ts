@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -21,6 +21,7 @@ export async function madeOnce(name: string, make: (folder: string) => Promise<v
   );
   if (isFirst) {
     const unfinished = join(folder, "unfinished");
+    await writeFile(join(folder, "maker"), String(process.pid));
     try {
       await mkdir(unfinished);
       await make(unfinished);
@@ -31,8 +32,26 @@ export async function madeOnce(name: string, make: (folder: string) => Promise<v
     }
   }
   while (!existsSync(made)) {
-    if (existsSync(join(folder, "failed"))) throw new Error(`another test file could not make ${name}`);
+    if (existsSync(join(folder, "failed")) || (await isAbandoned(folder)))
+      throw new Error(`another test file could not make ${name}`);
     await pause(100);
   }
   return made;
+}
+
+/** A test file that took too long has been ended in the middle of it. */
+async function isAbandoned(folder: string): Promise<boolean> {
+  const maker = Number(await readFile(join(folder, "maker"), "utf8").catch(() => "0"));
+  if (maker === 0 || isRunning(maker)) return false;
+  return !existsSync(join(folder, "made"));
+}
+
+/** Whether a process with this id is running. */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it belongs to another user.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }

@@ -1,9 +1,10 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundlePackages } from "./bundled.ts";
 import { reportMissing } from "./missing.ts";
-import { RUN_FOLDER } from "./once.ts";
+import { isRunning, RUN_FOLDER } from "./once.ts";
 
 /** A file system in memory, which every Linux has. Some containers give it a few megabytes. */
 const IN_MEMORY = "/dev/shm";
@@ -12,11 +13,13 @@ const ENOUGH_BYTES = 4 * 2 ** 30;
 const PREFIX = "resource402-run-";
 
 /** Runs once, before and after all test files. */
-export default function setUp(): () => void {
+export default async function setUp(): Promise<() => void> {
   // Hundreds of tests start the command line: each start then loads code that is compiled already.
   process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
     new URL("../node_modules/.cache/compiled", import.meta.url),
   );
+  const hook = pathToFileURL(await bundlePackages()).href;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --import ${hook}`.trim();
   const parent = place();
   removeAbandoned(parent);
   const folder = mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
@@ -41,14 +44,6 @@ function removeAbandoned(parent: string): void {
     } catch {
       // Another user's.
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,5 +1,5 @@
 import type ts from "typescript";
-import { loadTypescript } from "../tools.ts";
+import { loadTypescript } from "../typescript.ts";
 
 /**
  * The extension with which generated code imports its neighbors: `ts` when the nearest tsconfig.json allows it or does

@@ -1,7 +1,7 @@
 import type Typescript from "typescript";
 import { SDK_RUNTIME } from "../emit/sdk.ts";
 import type { GeneratedFile } from "../files.ts";
-import { loadTypescript } from "../tools.ts";
+import { loadTypescript } from "../typescript.ts";
 import { clientRuntime, runtimeLicense } from "./client-runtime.ts";
 import { CommandError } from "./command.ts";
 

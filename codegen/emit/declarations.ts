@@ -11,7 +11,7 @@ import {
 } from "../model.ts";
 import { banner, jsdoc, jsonText } from "../print.ts";
 import { limitsText } from "../prose.ts";
-import { loadSchemaTransform, loadTypescript } from "../tools.ts";
+import { loadSchemaTransform, loadTypescript } from "../typescript.ts";
 
 /**
  * `types.gen.ts`: named interfaces for buyers and handlers. openapi-typescript turns schemas into types;

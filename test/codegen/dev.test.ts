@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createProject, type Project } from "./project.ts";
 
 const definition = (summary = "Greet a person.", more = ""): string => `
@@ -114,6 +114,65 @@ const isAlive = (pid: number): boolean => {
 
 afterEach(() => vi.unstubAllEnvs());
 
+describe("resource402 dev, while it serves", () => {
+  let project: Project;
+  let running: Running;
+
+  beforeAll(async () => {
+    project = createProject(files);
+    running = await dev(project);
+  });
+  afterAll(async () => {
+    await running?.end();
+    project?.[Symbol.dispose]();
+  });
+
+  it("buys synchronous resources and jobs with its wallet, at a quoted price", async () => {
+    const { url, buy, until } = running;
+    expect(await buy("greet", { name: "Ann" })).toMatchObject({
+      ...{ status: 200, output: { text: "Hello, Ann" }, usd: "0.01" },
+      receipt: { amount: "0.01", transaction: expect.stringMatching(/^0x/) },
+    });
+    expect(await until("200 succeeded")).toMatch(
+      /greet +402 challenged .*\n.*greet +greeting \{ name: 'Ann' \}\n.*greet +200 succeeded/,
+    );
+    expect(await buy("knit", { rows: 3 })).toMatchObject({
+      ...{ output: { scarf: "###" }, usd: "0.03", jobId: expect.stringMatching(/^job_/) },
+      before: expect.arrayContaining([{ progress: 50, message: "half" }]),
+    });
+    expect(await buy("knit", { rows: 9 })).toMatchObject({
+      ...{ code: "no_wool", error: expect.stringContaining("There is no wool."), charged: "yes" },
+    });
+    expect(await until("a refund is owed")).toMatch(/knit +job failed: no_wool/);
+    expect(await buy("greet", { name: 5 })).toMatchObject({ code: "invalid_input", charged: "no" });
+    expect(await buy("gret", {})).toMatchObject({ code: "not_found" });
+    const state = await (await fetch(`${url}/_dev`)).json();
+    expect(state).toMatchObject({ wallet: expect.stringMatching(/^0x/), network: "eip155:84532" });
+    expect(Number((state as { balance: string }).balance)).toBeLessThan(99.97);
+  });
+
+  it("buys only for its own pages", async () => {
+    const { url, buy } = running;
+    const name = { name: "Ann" };
+    expect(await buy("greet", name, { origin: "https://else.example" })).toMatchObject({ status: 403 });
+    expect(await buy("greet", name, { "sec-fetch-site": "same-site" })).toMatchObject({ status: 403 });
+    expect(await buy("greet", name, { origin: url, "sec-fetch-site": "same-origin" })).toMatchObject({
+      status: 200,
+      output: { text: "Hello, Ann" },
+    });
+    const page = await (await fetch(`${url}/docs`)).text();
+    expect(page).toContain('<html lang="en" data-demo="/_dev/call"');
+  });
+
+  it("refuses to serve the same API twice", async () => {
+    const second = await project.run("dev", "--port", "0");
+    expect(second).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^Process \d+ already serves this API with resource402 dev\./),
+    });
+  });
+});
+
 describe("resource402 dev", () => {
   it("serves on a local chain, and stops everything that it started", async () => {
     using project = createProject(files);
@@ -135,47 +194,6 @@ describe("resource402 dev", () => {
     expect(isAlive(pid)).toBe(false);
     await expect(ask()).rejects.toThrow();
     await expect(look()).rejects.toThrow();
-  });
-
-  it("buys synchronous resources and jobs with its wallet, at a quoted price", async () => {
-    using project = createProject(files);
-    const { url, buy, until, end } = await dev(project);
-    expect(await buy("greet", { name: "Ann" })).toMatchObject({
-      ...{ status: 200, output: { text: "Hello, Ann" }, usd: "0.01" },
-      receipt: { amount: "0.01", transaction: expect.stringMatching(/^0x/) },
-    });
-    expect(await until("200 succeeded")).toMatch(
-      /greet +402 challenged .*\n.*greet +greeting \{ name: 'Ann' \}\n.*greet +200 succeeded/,
-    );
-    expect(await buy("knit", { rows: 3 })).toMatchObject({
-      ...{ output: { scarf: "###" }, usd: "0.03", jobId: expect.stringMatching(/^job_/) },
-      before: expect.arrayContaining([{ progress: 50, message: "half" }]),
-    });
-    expect(await buy("knit", { rows: 9 })).toMatchObject({
-      ...{ code: "no_wool", error: expect.stringContaining("There is no wool."), charged: "yes" },
-    });
-    expect(await until("a refund is owed")).toMatch(/knit +job failed: no_wool/);
-    expect(await buy("greet", { name: 5 })).toMatchObject({ code: "invalid_input", charged: "no" });
-    expect(await buy("gret", {})).toMatchObject({ code: "not_found" });
-    const state = await (await fetch(`${url}/_dev`)).json();
-    expect(state).toMatchObject({ wallet: expect.stringMatching(/^0x/), network: "eip155:84532" });
-    expect(Number((state as { balance: string }).balance)).toBeLessThan(99.97);
-    await end();
-  });
-
-  it("buys only for its own pages", async () => {
-    using project = createProject(files);
-    const { url, buy, end } = await dev(project);
-    const name = { name: "Ann" };
-    expect(await buy("greet", name, { origin: "https://else.example" })).toMatchObject({ status: 403 });
-    expect(await buy("greet", name, { "sec-fetch-site": "same-site" })).toMatchObject({ status: 403 });
-    expect(await buy("greet", name, { origin: url, "sec-fetch-site": "same-origin" })).toMatchObject({
-      status: 200,
-      output: { text: "Hello, Ann" },
-    });
-    const page = await (await fetch(`${url}/docs`)).text();
-    expect(page).toContain('<html lang="en" data-demo="/_dev/call"');
-    await end();
   });
 
   it("reloads a changed handler during requests without rejecting any", async () => {
@@ -416,17 +434,6 @@ export const openServer = (options: any) => {
     await vi.waitFor(() => expect(fetch(rpc)).rejects.toThrow(), { timeout: 30_000 });
     // And nothing that keeps the next one from starting.
     expect(await (await dev(project)).end()).toBe(0);
-  });
-
-  it("refuses to serve the same API twice", async () => {
-    using project = createProject(files);
-    const { end } = await dev(project);
-    const second = await project.run("dev", "--port", "0");
-    expect(second).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/^Process \d+ already serves this API with resource402 dev\./),
-    });
-    await end();
   });
 
   it("runs without a chain when anvil is missing, and reports it", async () => {

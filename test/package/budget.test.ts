@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Followed, type Installation, installation } from "./commands.ts";
-import { followedPages } from "./installation.ts";
+import { followedPages, INSTALLATION_MS } from "./installation.ts";
 
 const run = promisify(execFile);
 let folder = "";
@@ -33,7 +33,7 @@ const resource402 = (...args: string[]) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "resource402-budget-"));
   followed = await followedPages();
-}, 300_000);
+}, INSTALLATION_MS);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

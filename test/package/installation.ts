@@ -22,6 +22,9 @@ export interface Installed {
   remove(): Promise<void>;
 }
 
+/** Building, packing and installing take a minute on two idle cores. */
+export const INSTALLATION_MS = 900_000;
+
 /** The strictest settings that a user may have. */
 export const STRICTEST = {
   compilerOptions: {

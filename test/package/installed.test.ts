@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeCommands, type Followed } from "./commands.ts";
-import { followedPages, type Installed, installedProject } from "./installation.ts";
+import { followedPages, INSTALLATION_MS, type Installed, installedProject } from "./installation.ts";
 import { describeSamples } from "./samples.ts";
 
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ const typecheck = () => project.command(installed("tsc"), "-p", ".");
 beforeAll(async () => {
   followed = await followedPages();
   project = await installedProject();
-}, 300_000);
+}, INSTALLATION_MS);
 
 afterAll(() => project?.remove());
 

@@ -15,7 +15,7 @@ import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser } from "../browser.ts";
 import { isMissing } from "../missing.ts";
-import { type Installed, installedProject, STRICTEST } from "./installation.ts";
+import { INSTALLATION_MS, type Installed, installedProject, STRICTEST } from "./installation.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -29,7 +29,7 @@ const command: Installed["command"] = (...words) => project.command(...words);
 
 beforeAll(async () => {
   project = await installedProject();
-}, 300_000);
+}, INSTALLATION_MS);
 afterAll(() => project?.remove());
 
 const sdk = (...args: string[]) => command("node_modules/.bin/resource402", "sdk", ...args);

@@ -21,16 +21,16 @@ export {
   storageCalls,
 } from "./calls.ts";
 export type { CallCheck } from "./check.ts";
-export {
-  type BudgetAmounts,
-  type Connection,
-  connect,
-  type JobResource,
-  type PendingCall,
-  type Resource,
-  type UnpricedJobResource,
-  type UnpricedResource,
-} from "./connect.ts";
+export { connect } from "./connect.ts";
+export type {
+  BudgetAmounts,
+  Connection,
+  JobResource,
+  PendingCall,
+  Resource,
+  UnpricedJobResource,
+  UnpricedResource,
+} from "./connection.ts";
 export {
   type Charged,
   type ErrorCode,

@@ -1,6 +1,7 @@
 import { callStatsOf } from "./call-stats.ts";
-import { largeInputBytes } from "./input-bytes.ts";
 import { createCallIndex, mark, those } from "./memory-calls.ts";
+import { createInputIndex } from "./memory-inputs.ts";
+import { searchMemory } from "./memory-search.ts";
 import {
   type Alive,
   byAge,
@@ -16,7 +17,6 @@ import {
   refusalToBegin,
   take,
 } from "./rules.ts";
-import { isCallNamed, searchFor } from "./search.ts";
 import { isClaimable, statusOf } from "./state.ts";
 import type { CallRecord, JobListener, JobRecord, Limits, RefundRecord, Store } from "./store.ts";
 import { jobEventOf, MAX_QUOTES, newSecret, TOMBSTONE_LIFE_MS } from "./store.ts";
@@ -44,8 +44,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const unfinished = new Set<string>();
   /** Jobs with a callback that is due, now or later. */
   const calling = new Set<string>();
-  /** The large inputs that are kept, by payer and job. */
-  const inputs = new Map<string, Map<string, number>>();
+  const inputs = createInputIndex();
   const listeners = new Set<JobListener>();
   const refunds = new Map<string, RefundRecord>();
   const owed = new Set<string>();
@@ -62,32 +61,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     jobs.set(job.id, job);
     mark(unfinished, job.id, job.endedAt === undefined);
     mark(calling, job.id, job.callback?.dueAt !== undefined);
-    if (job.input === null) dropInput(job);
-  }
-
-  function keepInput(job: JobRecord): void {
-    const bytes = largeInputBytes(job);
-    if (bytes === 0) return;
-    const own = inputs.get(job.payer ?? "") ?? new Map<string, number>();
-    inputs.set(job.payer ?? "", own.set(job.id, bytes));
-  }
-
-  function dropInput({ id, payer = "" }: JobRecord): void {
-    const own = inputs.get(payer);
-    if (own?.delete(id) && own.size === 0) inputs.delete(payer);
-  }
-
-  function inputsOf(payer = ""): number {
-    let kept = 0;
-    for (const bytes of inputs.get(payer)?.values() ?? []) kept += bytes;
-    return kept;
+    if (job.input === null) inputs.drop(job);
   }
 
   function dropJob(job: JobRecord): void {
     jobs.delete(job.id);
     unfinished.delete(job.id);
     calling.delete(job.id);
-    dropInput(job);
+    inputs.drop(job);
   }
 
   function tell(job: JobRecord): void {
@@ -134,7 +115,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
         holder: calls.holder,
         lastAlike: calls.lastAlike,
         outstanding: calls.outstanding,
-        inputs: inputsOf,
+        inputs: inputs.of,
         isFull,
       });
       if (refused) return refused;
@@ -142,7 +123,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       if (job && jobs.has(job.id)) throw new Error(`a job with the id ${job.id} is kept already`);
       if (job) {
         putJob(job);
-        keepInput(job);
+        inputs.keep(job);
       }
       calls.put(call);
       if (job) tell(job);
@@ -265,21 +246,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     },
 
     async searchCalls(text, limit) {
-      const search = searchFor(text);
-      if (!search) return [];
-      const { hex } = search;
-      const ids = [text, jobs.get(text)?.callId, refunds.get(text)?.callId];
-      const newest = (found: (call: CallRecord) => boolean) =>
-        [...calls.all()]
-          .filter(found)
-          .sort((a, b) => byAge(b, a))
-          .slice(0, limit);
-      const indexed = newest(({ id, identity }) => ids.includes(id) || identity.payer === hex);
-      if (indexed.length > 0 || limit === 0) return indexed;
-      const refunded = [...refunds.values()].filter(
-        ({ transaction }) => hex !== undefined && transaction?.toLowerCase() === hex,
-      );
-      return newest((call) => isCallNamed(call, search) || refunded.some(({ callId }) => callId === call.id));
+      return searchMemory({ calls: calls.all(), jobs, refunds }, text, limit);
     },
 
     async refund(id) {

@@ -1,4 +1,5 @@
-import { connect, type PendingCall } from "../../src/client/connect.ts";
+import { connect } from "../../src/client/connect.ts";
+import type { PendingCall } from "../../src/client/connection.ts";
 import { isResourceError, type ResourceError } from "../../src/client/errors.ts";
 import type { Job } from "../../src/client/job.ts";
 import type { CallOptions, ClientOptions } from "../../src/client/options.ts";

@@ -7,7 +7,7 @@ import { readOwn } from "./own.ts";
 import { placeOf } from "./servers.ts";
 
 export { DocumentError } from "./json.ts";
-export type { DocumentOperation, LeftOperation } from "./operation.ts";
+export type { DocumentOperation } from "./operation.ts";
 
 /** The result of reading a document. */
 export interface ReadDocument {

@@ -23,7 +23,7 @@ export interface BudgetOptions {
 export type Counted = Pick<SavedPayment, "id" | "usd" | "mostUsd" | "validBefore">;
 
 /** Each signed payment is in one place. */
-export interface Balance {
+interface Balance {
   /** Payments that have settled, as a receipt or the seller says. */
   readonly spent: Money;
   /** Payments that may still settle, and what is set aside for those that are being signed. */

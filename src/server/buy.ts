@@ -233,11 +233,8 @@ export function createBuying(deps: CallDeps, challenger: Challenger): Buying {
     }
     if (because === "full" || (because === "inputs" && !claim.paid)) {
       const detail = "The queue is full. Nothing was charged. Send the same request again later.";
-      return problem("queue_full", requestId, {
-        detail,
-        paymentState,
-        retryAfterSeconds: QUEUE_RETRY_SECONDS,
-      });
+      const retryAfterSeconds = QUEUE_RETRY_SECONDS;
+      return problem("queue_full", requestId, { detail, paymentState, retryAfterSeconds });
     }
     const detail =
       because === "inputs"

@@ -10,7 +10,7 @@ export interface Target {
   send(path: string, init?: RequestInit): Promise<Sent>;
 }
 
-export interface Sent {
+interface Sent {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

@@ -72,7 +72,7 @@ export async function openSeller(tree: Tree, env: Readonly<Record<string, string
   };
 }
 
-export async function ended(child: ChildProcess): Promise<void> {
+async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
   child.kill("SIGKILL");

@@ -17,7 +17,7 @@ export interface Installation {
 }
 
 /** How a command has ended. */
-export interface Outcome {
+interface Outcome {
   readonly code: number;
   readonly stderr: string;
 }

@@ -23,7 +23,7 @@ import { descriptions } from "../../codegen/discovery.ts";
 import type { ApiModel } from "../../codegen/model.ts";
 
 /** One document, and the model that it was written from. */
-export interface Sample {
+interface Sample {
   readonly model: ApiModel;
   readonly text: string;
 }

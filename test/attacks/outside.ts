@@ -27,9 +27,10 @@ async function watched(target: Target, args: readonly string[]): Promise<Ended> 
     });
   }
   let peakMb = 0;
-  const look = setInterval(async () => {
+  const measure = async (): Promise<void> => {
     peakMb = Math.max(peakMb, await residentMb(child));
-  }, 50);
+  };
+  const look = setInterval(() => void measure(), 50);
   const late = setTimeout(() => child.kill("SIGKILL"), MAX_MS);
   const [code] = (await once(child, "exit")) as [number | null];
   clearInterval(look);

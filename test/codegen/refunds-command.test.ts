@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -104,14 +104,21 @@ describe("resource402 refunds", () => {
     await shop.world.fund(address, "1");
     process.env[KEY] = key;
     const { url } = await shop.world.startFacilitatorServer();
-    const guarded = createHttpServer(async (request, response) => {
-      if (request.headers.authorization !== "Bearer of-the-test") return response.writeHead(401).end("{}");
+    const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      if (request.headers.authorization !== "Bearer of-the-test") {
+        response.writeHead(401).end("{}");
+        return;
+      }
       const body = await text(request);
       const init = request.method === "POST" ? { method: "POST", body } : {};
       const headers = { "content-type": "application/json" };
       const answer = await fetch(url + request.url, { ...init, headers });
-      return response.writeHead(answer.status, headers).end(await answer.text());
-    }).listen(0, "127.0.0.1");
+      response.writeHead(answer.status, headers).end(await answer.text());
+    };
+    const guarded = createHttpServer((request, response) => void forward(request, response)).listen(
+      0,
+      "127.0.0.1",
+    );
     await once(guarded, "listening");
     const { port } = guarded.address() as AddressInfo;
     const write = (token: string) =>

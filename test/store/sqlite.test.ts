@@ -546,7 +546,11 @@ describe("a file", () => {
   /** Opens the file with these migrations, and closes it. */
   async function write(migrations: readonly string[]): Promise<void> {
     const file = openSqliteFile(path, 1000, migrations);
-    await file.read(() => {}).finally(() => file.close());
+    try {
+      await file.read(() => {});
+    } finally {
+      await file.close();
+    }
   }
 
   it("grows from one version to the next, once, whoever comes first", async () => {

@@ -71,16 +71,19 @@ function tabsOf(box: HTMLElement, number: number): Group {
 }
 
 export function startCopying(): void {
-  document.addEventListener("click", async ({ target }) => {
+  document.addEventListener("click", ({ target }) => {
     const button = target instanceof Element ? target.closest<HTMLElement>(".copy") : null;
-    if (!button) return;
-    await copy(button.closest(".code")?.querySelector("code")?.textContent ?? "");
-    button.textContent = "Copied";
-    button.focus();
-    setTimeout(() => {
-      button.textContent = "Copy";
-    }, 1600);
+    if (button) void copyBy(button);
   });
+}
+
+async function copyBy(button: HTMLElement): Promise<void> {
+  await copy(button.closest(".code")?.querySelector("code")?.textContent ?? "");
+  button.textContent = "Copied";
+  button.focus();
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 1600);
 }
 
 async function copy(text: string): Promise<void> {

@@ -70,20 +70,24 @@ function build(box: HTMLElement, { name, form, server, demo }: Trial): void {
   const result = make("div");
   const say = (badge: string, words: string, isBad: boolean): void =>
     status.replaceChildren(...(badge ? [make("b", { class: isBad ? "bad" : undefined }, badge)] : []), words);
-  const act = (button: HTMLButtonElement, doing: string, work: (input: unknown) => Promise<void>): void =>
-    button.addEventListener("click", async (event) => {
+  type Work = (input: unknown) => Promise<void>;
+  async function run(button: HTMLButtonElement, doing: string, work: Work): Promise<void> {
+    button.disabled = true;
+    result.replaceChildren();
+    status.textContent = doing;
+    try {
+      await work(rows.read());
+    } catch (error) {
+      const unreachable = `No answer from ${server.base}. Is the address right, and does the server allow calls from this page (CORS)?`;
+      say("", error instanceof SyntaxError ? error.message : unreachable, true);
+    }
+    button.disabled = false;
+    button.focus();
+  }
+  const act = (button: HTMLButtonElement, doing: string, work: Work): void =>
+    button.addEventListener("click", (event) => {
       event.preventDefault();
-      button.disabled = true;
-      result.replaceChildren();
-      status.textContent = doing;
-      try {
-        await work(rows.read());
-      } catch (error) {
-        const unreachable = `No answer from ${server.base}. Is the address right, and does the server allow calls from this page (CORS)?`;
-        say("", error instanceof SyntaxError ? error.message : unreachable, true);
-      }
-      button.disabled = false;
-      button.focus();
+      void run(button, doing, work);
     });
 
   const send = make("button", { type: "submit", class: "main" }, "Send without paying");

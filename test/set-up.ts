@@ -23,8 +23,8 @@ export default async function setUp(): Promise<() => void> {
   const parent = place();
   removeAbandoned(parent);
   const folder = mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
-  // Postgres runs as another user, and must reach its folder.
-  chmodSync(folder, 0o755);
+  // Postgres runs as another user, and makes and removes its folder there.
+  chmodSync(folder, 0o1777);
   process.env.TMPDIR = folder;
   process.env[RUN_FOLDER] = folder;
   return () => {

@@ -1,4 +1,4 @@
-import { findAsset, isRecord, type PaymentPayload, type PaymentRequired } from "../protocol/index.ts";
+import { isRecord, type PaymentPayload, type PaymentRequired } from "../protocol/index.ts";
 import { type EvmAccount, signTransfer } from "../protocol/transfer.ts";
 import { systemTime } from "../time/time.ts";
 import type { Payer } from "./pay.ts";
@@ -53,9 +53,7 @@ export function evmPayer(account: EvmAccount, { rpcUrl }: EvmPayerOptions = {}):
         (offer.extra.assetTransferMethod ?? "eip3009") === "eip3009",
     );
     if (!accepted) throw new Error("no offer is payable by an EIP-3009 authorization");
-    // Some sellers leave the domain of a well-known token out.
-    const known = findAsset(accepted.network, accepted.asset)?.domain;
-    const { name = known?.name, version = known?.version } = accepted.extra;
+    const { name, version } = accepted.extra;
     if (typeof name !== "string" || typeof version !== "string") {
       throw new Error("the offer does not name the token's EIP-712 domain (extra.name, extra.version)");
     }

@@ -3,6 +3,7 @@ import {
   decodeHeader,
   encodeHeader,
   encodeVersion1,
+  findAsset,
   HEADERS,
   isRecord,
   PAYMENT_IDENTIFIER,
@@ -142,13 +143,14 @@ async function sign(
   { idempotencyKey, replaced, known, charged }: PayOptions,
   isVersion1: boolean,
 ): Promise<SavedPayment> {
-  const asked = { ...required, accepts: offers.map(({ offer }) => offer) };
+  const asked = { ...required, accepts: offers.map(({ offer }) => withDomain(offer)) };
   const signed = await (replaced
     ? payer.replace?.(asked, decodeHeader(replaced.header) as PaymentPayload)
     : payer.createPaymentPayload(asked));
-  const payload = readPayload(signed);
-  const chosen = payload && offers.find(({ offer }) => isSame(offer, payload.accepted));
-  if (!payload || !chosen) throw new Error("signed something else");
+  const read = readPayload(signed);
+  const chosen = read && offers.find(({ offer }) => isSame(offer, read.accepted));
+  if (!read || !chosen) throw new Error("signed something else");
+  const payload = { ...read, accepted: chosen.offer };
   // What lapses first would prove nothing about the payment that it replaces.
   if (replaced && validBefore(payload) < replaced.validBefore) throw new Error("signed for a shorter time");
   return {
@@ -165,6 +167,12 @@ async function sign(
     currency: chosen.currency,
     validBefore: validBefore(payload),
   };
+}
+
+/** Some sellers leave the domain of a well-known token out. It is what the payer signs for, and is not echoed. */
+function withDomain(offer: PaymentRequirements): PaymentRequirements {
+  const { domain } = findAsset(offer.network, offer.asset) ?? {};
+  return domain ? { ...offer, extra: { ...domain, ...offer.extra } } : offer;
 }
 
 /** The challenge of version 2 in a 402; `undefined` when it carries none that can be read. */

@@ -1,10 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
+import { connect } from "resource402/client";
 import { evmPayer } from "resource402/evm";
 import { startWorld, type World } from "resource402/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { PaymentPayload, PaymentRequirements } from "../../src/protocol/index.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  HEADERS,
+  type PaymentPayload,
+  type PaymentRequirements,
+} from "../../src/protocol/index.ts";
 import { openShop } from "../flow/shop.ts";
 
 let world: World;
@@ -58,15 +65,39 @@ async function liar(answers: Record<string, unknown>): Promise<{ url: string; cl
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
 }
 
-describe("the EVM payer", () => {
-  it("signs in the domain of a known token that the offer does not name, and of no other", async () => {
-    const { payment } = await sign(undefined, { extra: {} });
-    const settled = await world.facilitator.settle(payment as never, offer() as never);
-    expect(settled.success).toBe(true);
+describe("a token whose domain the offer leaves out", () => {
+  async function buy(change: Partial<PaymentRequirements>): Promise<PaymentPayload | undefined> {
+    let sent: PaymentPayload | undefined;
+    const client = connect({
+      baseUrl: "https://api.test",
+      payer: evmPayer(world.buyer),
+      retries: 0,
+      fetch: async (input, init) => {
+        const request = new Request(input, init);
+        const header = request.headers.get(HEADERS.paymentSignature);
+        if (header !== null) {
+          sent = decodeHeader(header) as PaymentPayload;
+          return Response.json({});
+        }
+        const accepts = [offer({ extra: {}, ...change })];
+        const challenge = encodeHeader({ x402Version: 2, resource: { url: request.url }, accepts });
+        return new Response("{}", { status: 402, headers: { [HEADERS.paymentRequired]: challenge } });
+      },
+    });
+    const price = { kind: "fixed", usd: "0.01", per: "call" } as const;
+    await client.resource({ name: "call", method: "POST", path: "/call", price })({});
+    return sent;
+  }
+
+  it("is signed for in the domain of the token when that is known, and the offer is echoed as it came", async () => {
+    const payment = await buy({});
+    expect(payment?.accepted.extra).toEqual({});
+    expect((await world.facilitator.settle(payment as never, offer() as never)).success).toBe(true);
+  });
+
+  it("is not paid when it is not known", async () => {
     const asset = "0x000000000000000000000000000000000000dEaD";
-    await expect(sign(undefined, { asset, extra: {} })).rejects.toThrow(
-      "does not name the token's EIP-712 domain",
-    );
+    await expect(buy({ asset })).rejects.toMatchObject({ code: "payment_refused", charged: "no" });
   });
 });
 

@@ -24,6 +24,7 @@ const TYPES = [
   ...[
     "BudgetAmounts",
     "BudgetOptions",
+    "CallCheck",
     "CallName",
     "CallOptions",
     "Calls",

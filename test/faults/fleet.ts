@@ -225,7 +225,7 @@ export async function fleet(options: FleetOptions): Promise<FleetReport> {
     const ended = await store.recentJobs({ ended: true, limit: jobs * 2 });
     for (const { id, phase, work } of await store.recentJobs({ ended: false, limit: jobs }))
       wrong.push(`${id} is ${phase} ${work}`);
-    wrong.push(...compare(all, ended), ...(await ends.changed(ended)));
+    wrong.push(...(await compare(all, ended, store)), ...(await ends.changed(ended)));
     for (const port of [nodes[0]?.port, nodes[1]?.port])
       wrong.push(...(await compareDocuments(`http://127.0.0.1:${port}`, ended)));
     const runs = readNotes(notes);
@@ -283,14 +283,14 @@ function order(index: number, random: Dice, buyers: readonly Bought["buyer"][]):
 }
 
 /** Each purchase has come to one job, and its buyer was told what the job has come to. */
-function compare(all: readonly Bought[], ended: readonly JobRecord[]): string[] {
+async function compare(all: readonly Bought[], ended: readonly JobRecord[], store: Store): Promise<string[]> {
   const wrong: string[] = [];
-  // A job that is charged after its work drops its input with the submission. Its output names the item.
-  const itemOf = ({ input, result = "{}" }: JobRecord): string =>
-    (input as { item: string } | null)?.item ?? (JSON.parse(result) as { item: string }).item;
-  const byItem = grouped(ended, itemOf);
+  // An ended job has dropped its input. Its call names the purchase.
+  const keys = new Map<string, string | undefined>();
+  for (const { id, callId } of ended) keys.set(id, (await store.call(callId))?.key);
+  const byKey = grouped(ended, ({ id }) => keys.get(id) ?? "");
   for (const { item, outcome, key } of all) {
-    const found = byItem.get(item) ?? [];
+    const found = byKey.get(key) ?? [];
     const [job] = found;
     if (found.length !== 1 || !job) {
       wrong.push(`${key} (${item}) has ${found.length} jobs`);

@@ -15,7 +15,8 @@ export class FilePart {
 
 /** The input with the bytes of its files. Text stands for a file of text, so that a command line can give one. */
 export async function withFiles(input: object, send: Carriages = {}): Promise<object> {
-  const members = Object.entries(input);
+  // A caller in JavaScript may leave out an input without required members.
+  const members = Object.entries(input ?? {});
   if (!members.some(([name]) => isFile(send, name))) return input;
   const read = members.map(async ([name, value]): Promise<[string, unknown]> => {
     if (!isFile(send, name)) return [name, value];

@@ -46,3 +46,10 @@ it("keeps bytes as text without a loss", () => {
     }),
   );
 });
+
+it("sends a call whose input was left out, as JavaScript allows", async () => {
+  const fetch = async () => Response.json({ open: true });
+  const client = connect({ baseUrl: "http://127.0.0.1:1", fetch });
+  const ping = client.resource({ name: "ping", method: "GET", path: "/ping", price: { kind: "free" } });
+  expect(await ping(undefined as never)).toEqual({ open: true });
+});

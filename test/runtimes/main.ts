@@ -41,6 +41,8 @@ const START_MS = 60_000;
 const BUILD_MS = 400_000;
 const CHECK_MS = 30_000;
 const run = promisify(execFile);
+const [BEGIN, END] = ["<!-- places: written by `npm run test:runtimes -- --write` -->", "<!-- /places -->"];
+const DEPLOYING = join(ROOT, "docs", "deploying.md");
 
 interface Row {
   readonly name: string;
@@ -128,9 +130,6 @@ async function storeOnWorkers(): Promise<boolean> {
   say(problem === undefined ? "the store in a Durable Object passes its tests" : `NO  ${problem}`);
   return problem === undefined;
 }
-
-const DEPLOYING = join(ROOT, "docs", "deploying.md");
-const [BEGIN, END] = ["<!-- places: written by `npm run test:runtimes -- --write` -->", "<!-- /places -->"];
 
 async function writeTable(rows: readonly Row[], names: readonly string[]): Promise<void> {
   const reasons = new Map<string, string[]>();

@@ -20,7 +20,7 @@ interface Write {
 }
 let waiting: Write[] = [];
 
-/** What comes in one turn of the event loop shares a commit, and one flush where a write of it needs one. */
+/** Writes of one turn of the event loop share a commit. It flushes once when one of them must be durable. */
 function commit(): void {
   const group = waiting;
   waiting = [];

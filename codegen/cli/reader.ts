@@ -5,7 +5,7 @@ import { type Compilation, compile } from "../compile.ts";
 import { emitDocuments } from "../files.ts";
 import { explain } from "./explain.ts";
 
-/** What the thread does before it is asked. */
+/** What the thread loads before it gets a question. */
 export interface Preparation {
   /** URLs of modules of packages, which it loads. */
   readonly packages: readonly string[];
@@ -37,7 +37,7 @@ export function answer(): void {
   // Node's notices on reading TypeScript, and on a package.json without a type, are of no use here.
   process.removeAllListeners("warning");
   const { packages } = workerData as Preparation;
-  // What cannot be loaded is reported where the definition imports it.
+  // A package that cannot be loaded is reported when the definition imports it.
   const prepared = Promise.allSettled(packages.map((url) => import(url)));
   // Loads what removes types.
   stripTypeScriptTypes("");

@@ -8,7 +8,7 @@ import {
 import { second } from "./payment-facts.ts";
 import { typed } from "./typed.ts";
 
-/** What happens next to a call, who does it and when: docs/money.md in one paragraph for one call. */
+/** What happens next to this call, who does it, and when. The rules are those of docs/money.md. */
 export function whatNext(
   call: CallRecord,
   job: JobRecord | undefined,
